@@ -1,0 +1,106 @@
+"""Reading the environment: each value is checked, and a bad one stops the start with the variable's name."""
+
+import ipaddress
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from cryptography.fernet import Fernet
+from django.core.exceptions import ImproperlyConfigured
+
+
+def text(name: str, default: str | None = None) -> str:
+    """Return the variable `name`; without a default it must be set."""
+    value = os.environ.get(name, "").strip()
+    if value:
+        return value
+    if default is None:
+        raise ImproperlyConfigured(f"{name} is not set.")
+    return default
+
+
+def secret(name: str, default: str | None = None) -> str:
+    """Return the secret `name`, or the content of the file that `NAME_FILE` names."""
+    path = os.environ.get(f"{name}_FILE", "").strip()
+    if not path:
+        return text(name, default)
+    try:
+        value = Path(path).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ImproperlyConfigured(f"{name}_FILE cannot be read: {error.strerror}.") from error
+    if not value:
+        raise ImproperlyConfigured(f"{name}_FILE names an empty file.")
+    return value
+
+
+def flag(name: str, *, default: bool = False) -> bool:
+    value = text(name, "1" if default else "0").lower()
+    if value in ("1", "true", "yes", "on"):
+        return True
+    if value in ("0", "false", "no", "off"):
+        return False
+    raise ImproperlyConfigured(f"{name} must be 1 or 0, not {value!r}.")
+
+
+def number(name: str, default: float, *, least: float = 0.0) -> float:
+    """Return a number of at least `least`."""
+    value = text(name, str(default))
+    try:
+        result = float(value)
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} must be a number, not {value!r}.") from None
+    if not least <= result < float("inf"):
+        raise ImproperlyConfigured(f"{name} must be at least {least:g}, not {value}.")
+    return result
+
+
+def whole(name: str, default: int, *, least: int = 0) -> int:
+    result = number(name, default, least=least)
+    if result != int(result):
+        raise ImproperlyConfigured(f"{name} must be a whole number, not {result}.")
+    return int(result)
+
+
+def words(name: str, default: str = "", *, among: frozenset[str] | None = None) -> list[str]:
+    """Return a comma-separated list. A variable that is set but empty means the empty list, not the default."""
+    value = os.environ.get(name, default)
+    result = [word.strip() for word in value.split(",") if word.strip()]
+    unknown = sorted(set(result) - among) if among is not None else []
+    if among is not None and unknown:
+        raise ImproperlyConfigured(f"{name} holds {', '.join(unknown)}; known are {', '.join(sorted(among))}.")
+    return result
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def web_address(name: str, default: str | None = None) -> str:
+    """Return an https address, or an http one on the loopback interface: tokens never travel in clear text."""
+    value = text(name, default).rstrip("/")
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ImproperlyConfigured(f"{name} must be a whole web address, not {value!r}.")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ImproperlyConfigured(f"{name} must hold no credentials, query or fragment.")
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
+        raise ImproperlyConfigured(f"{name} must be https (http is for loopback addresses only).")
+    return value
+
+
+def fernet_keys(name: str) -> list[str]:
+    """Return the Fernet keys, first the one that encrypts; at least one."""
+    keys = [key.strip() for key in secret(name).split(",") if key.strip()]
+    for position, key in enumerate(keys, start=1):
+        try:
+            Fernet(key)
+        except ValueError:
+            raise ImproperlyConfigured(f"{name}: key {position} is not a Fernet key.") from None
+    if not keys:
+        raise ImproperlyConfigured(f"{name} holds no key.")
+    return keys

@@ -1,0 +1,236 @@
+"""All settings, from the environment alone. docs/configuration.md lists every variable."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import environ
+from csp.constants import NONCE, NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+from portal import environment as env
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / ".data"))).resolve()
+DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+# --- who we are -------------------------------------------------------------------------------------------------
+
+SECRET_KEY = env.secret("SECRET_KEY")
+SECRET_KEY_FALLBACKS = env.words("SECRET_KEY_FALLBACKS")
+DEBUG = env.flag("DEBUG")
+SITE_URL = env.web_address("SITE_URL", "http://127.0.0.1:8000")
+_site = urlsplit(SITE_URL)
+HTTPS = _site.scheme == "https"
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", str(_site.hostname))
+CSRF_TRUSTED_ORIGINS = [f"{_site.scheme}://{_site.netloc}"]
+FIELD_ENCRYPTION_KEYS = env.fernet_keys("FIELD_ENCRYPTION_KEYS")
+
+# --- the application --------------------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "trunks",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.humanize",
+    "django.contrib.messages",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "django_htmx",
+    "lucide",
+    "csp",
+]
+MIDDLEWARE = [
+    "trunks.middleware.request_context",
+    "csp.middleware.CSPMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "trunks.middleware.time_zone",
+    "trunks.middleware.sign_in_required",
+]
+ROOT_URLCONF = "portal.urls"
+WSGI_APPLICATION = "portal.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates", BASE_DIR / "templates" / "allauth"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "csp.context_processors.nonce",
+                "trunks.views.navigation.navigation",
+            ],
+            "builtins": ["lucide.templatetags.lucide", "trunks.templatetags.portal"],
+        },
+    }
+]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTH_USER_MODEL = "trunks.User"
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = "UTC"
+USE_I18N = False
+USE_TZ = True
+
+# --- where the truth lives --------------------------------------------------------------------------------------
+
+_SQLITE_OPTIONS = {
+    # IMMEDIATE and WAL together are what lets web and worker write beside each other: without either of
+    # them a third to a half of concurrent writes fail with "database is locked".
+    "transaction_mode": "IMMEDIATE",
+    "timeout": 20,
+    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
+}
+
+
+def _database() -> dict[str, object]:
+    url = env.secret("DATABASE_URL", f"sqlite:///{DATA_DIR / 'portal.sqlite3'}")
+    try:
+        config: dict[str, object] = dict(environ.Env.db_url_config(url))
+    except Exception as error:  # noqa: BLE001  # the parser raises many kinds; the address holds a password
+        raise ImproperlyConfigured("DATABASE_URL cannot be understood.") from error
+    if config.get("ENGINE") == "django.db.backends.sqlite3":
+        return config | {"OPTIONS": _SQLITE_OPTIONS}
+    if config.get("ENGINE") != "django.db.backends.postgresql":
+        raise ImproperlyConfigured("DATABASE_URL must begin with postgres:// or sqlite://.")
+    return config | {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
+
+
+DATABASES = {"default": _database()}
+
+# --- the doorbell -----------------------------------------------------------------------------------------------
+
+REDIS_URL = env.secret("REDIS_URL", "")
+CACHES = {
+    "default": (
+        {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+        if REDIS_URL
+        # One web process with threads is the embedded default, so memory is shared by all who count.
+        else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    )
+}
+BROKER_DIR = DATA_DIR / "broker"
+
+# --- Zoom -------------------------------------------------------------------------------------------------------
+
+ZOOM_API_URL = env.web_address("ZOOM_API_URL", "https://api.zoom.us/v2")
+ZOOM_OAUTH_URL = env.web_address("ZOOM_OAUTH_URL", "https://zoom.us/oauth/token")
+DNIS_PREFIX_LENGTH = env.whole("DNIS_PREFIX_LENGTH", 5, least=1)
+DNIS_MAX_LENGTH = env.whole("DNIS_MAX_LENGTH", 8, least=DNIS_PREFIX_LENGTH)
+
+HTTP_DEADLINE_SECONDS = env.number("HTTP_DEADLINE_SECONDS", 30, least=0.1)
+LEASE_SECONDS = env.number("LEASE_SECONDS", 90, least=0.2)
+QUIET_SECONDS = env.number("QUIET_SECONDS", 60)
+SWEEP_SECONDS = env.number("SWEEP_SECONDS", 15, least=0.1)
+GRACE_SECONDS = env.number("GRACE_SECONDS", 30)
+SYNC_SECONDS = env.number("SYNC_SECONDS", 3600, least=1)
+if LEASE_SECONDS < HTTP_DEADLINE_SECONDS * 1.5:
+    # A worker sends only while its lease outlives the call; a shorter lease would never let it send.
+    raise ImproperlyConfigured("LEASE_SECONDS must be at least one and a half times HTTP_DEADLINE_SECONDS.")
+
+# --- people -----------------------------------------------------------------------------------------------------
+
+REQUIRE_MFA = frozenset(
+    env.words(
+        "REQUIRE_MFA",
+        "supervisor,administrator",
+        among=frozenset({"staff", "supervisor", "manager", "administrator"}),
+    )
+)
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 12},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "home"
+ACCOUNT_ADAPTER = "portal.adapters.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_LOGOUT_ON_GET = False
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = _site.scheme
+ALLAUTH_TRUSTED_PROXY_COUNT = env.whole("TRUSTED_PROXY_COUNT", 0)
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_TOTP_ISSUER = "SIP trunk portal"
+
+# --- the browser ------------------------------------------------------------------------------------------------
+
+SESSION_COOKIE_NAME = "__Host-session" if HTTPS else "session"
+CSRF_COOKIE_NAME = "__Host-csrf" if HTTPS else "csrf"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = 12 * 3600
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
+SECURE_HSTS_SECONDS = 365 * 86400 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+SECURE_REFERRER_POLICY = "same-origin"
+if HTTPS and ALLAUTH_TRUSTED_PROXY_COUNT:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF, NONCE],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+        "object-src": [NONE],
+    }
+}
+STATIC_URL = "static/"
+STATIC_ROOT = DATA_DIR / "static"
+STATICFILES_DIRS = [("portal", BASE_DIR / "static" / "portal"), ("vendor", BASE_DIR / "static" / "vendor")]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "portal.storage.StaticFiles"},
+}
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
+
+# --- letters and logs -------------------------------------------------------------------------------------------
+
+try:
+    _email = environ.Env.email_url_config(env.secret("EMAIL_URL", "consolemail://"))
+except Exception as error:  # noqa: BLE001  # as for DATABASE_URL
+    raise ImproperlyConfigured("EMAIL_URL cannot be understood.") from error
+globals().update(_email)
+DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", f"SIP trunk portal <portal@{_site.hostname}>")
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"context": {"()": "trunks.context.LogFilter"}},
+    "formatters": {"line": {"()": "portal.logs.OneLine"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "filters": ["context"], "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": env.text("LOG_LEVEL", "INFO")},
+    "loggers": {
+        "django.server": {"handlers": ["stderr"], "propagate": False},
+        "urllib3": {"level": "INFO"},
+    },
+}

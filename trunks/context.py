@@ -1,0 +1,41 @@
+"""What ties a web request, the task it rings and the calls to Zoom together: one id, and where it came from."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Context:
+    """Where an action comes from. `ip` and `user_agent` are empty outside of web requests."""
+
+    request_id: str = ""
+    ip: str = ""
+    user_agent: str = ""
+
+
+_context: ContextVar[Context] = ContextVar("context", default=Context())  # noqa: B039  # frozen
+
+
+def current() -> Context:
+    return _context.get()
+
+
+@contextmanager
+def bound(context: Context) -> Iterator[None]:
+    """Make `context` the current one for the duration of the block."""
+    token = _context.set(context)
+    try:
+        yield
+    finally:
+        _context.reset(token)
+
+
+class LogFilter(logging.Filter):
+    """Gives every log record the id of the request it belongs to."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.request_id = current().request_id or "-"
+        return True
