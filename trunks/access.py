@@ -1,0 +1,118 @@
+"""Loading and permission in one function: what a person may not know of is 404, in lists and by address alike."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from django.core.exceptions import PermissionDenied
+from django.db.models import Exists, Model, OuterRef, Prefetch, Q, QuerySet
+from django.http import Http404
+
+from trunks.models import (
+    Line,
+    ListedTrunk,
+    MasterAccount,
+    MasterTrunk,
+    Role,
+    State,
+    SubAccount,
+    TrunkRequest,
+    User,
+)
+from trunks.models.trunk_request import TrunkRequestQuerySet
+
+Row = TypeVar("Row", bound=Model)
+
+
+def for_all_masters(user: User, *roles: Role) -> bool:
+    """Say whether `user` holds one of `roles` for every master account, those connected later included."""
+    return any(grant.role in roles and grant.master_id is None for grant in user.grants)
+
+
+def masters_where(user: User, *roles: Role) -> QuerySet[MasterAccount]:
+    """Return the master accounts for which `user` holds one of `roles`."""
+    if for_all_masters(user, *roles):
+        return MasterAccount.objects.all()
+    ids = {grant.master_id for grant in user.grants if grant.role in roles}
+    return MasterAccount.objects.filter(pk__in=ids)
+
+
+def masters_for(user: User) -> QuerySet[MasterAccount]:
+    return masters_where(user, *Role)
+
+
+def fileable_masters(user: User) -> QuerySet[MasterAccount]:
+    return masters_where(user, Role.STAFF)
+
+
+def administered_masters(user: User) -> QuerySet[MasterAccount]:
+    return masters_where(user, Role.ADMINISTRATOR)
+
+
+def trunk_requests_for(user: User) -> TrunkRequestQuerySet:
+    return TrunkRequest.objects.filter(master__in=masters_for(user)).with_names()
+
+
+def trunk_request_for(user: User, pk: int) -> TrunkRequest:
+    """Return the request with its lines and trunks, or raise Http404."""
+    lines = Prefetch("lines", queryset=Line.objects.select_related("trunk"))
+    return _one(trunk_requests_for(user).prefetch_related(lines), pk)
+
+
+def waiting_for(user: User) -> TrunkRequestQuerySet:
+    """Return the pending requests of the masters where `user` is supervisor, oldest first; their own included."""
+    masters = masters_where(user, Role.SUPERVISOR)
+    return TrunkRequest.objects.filter(master__in=masters, state=State.PENDING).with_names().order_by("id")
+
+
+def sub_accounts_for(user: User) -> QuerySet[SubAccount]:
+    return SubAccount.objects.filter(master__in=masters_for(user)).select_related("master")
+
+
+def sub_account_for(user: User, pk: int) -> SubAccount:
+    return _one(sub_accounts_for(user), pk)
+
+
+def search_sub_accounts(user: User, q: str) -> QuerySet[SubAccount]:
+    """Return the sub accounts whose name, Zoom id or account number holds `q`, or that have a DNIS beginning with it."""
+    found = sub_accounts_for(user)
+    if not q:
+        return found
+    listed = ListedTrunk.objects.filter(sub_account=OuterRef("pk"), gone_at=None, dnis__startswith=q)
+    return found.filter(
+        Q(name__icontains=q) | Q(zoom_id__icontains=q) | Q(number__startswith=q) | Exists(listed)
+    )
+
+
+def master_trunks_for(user: User) -> QuerySet[MasterTrunk]:
+    return MasterTrunk.objects.filter(master__in=masters_for(user)).select_related("master")
+
+
+def master_trunk_for(user: User, pk: int) -> MasterTrunk:
+    return _one(master_trunks_for(user), pk)
+
+
+def search_master_trunks(user: User, q: str) -> QuerySet[MasterTrunk]:
+    found = master_trunks_for(user)
+    if not q:
+        return found
+    return found.filter(Q(name__icontains=q) | Q(zoom_id__icontains=q) | Q(dnis__startswith=q))
+
+
+def master_for(user: User, pk: int) -> MasterAccount:
+    return _one(masters_for(user), pk)
+
+
+def require(user: User, *roles: Role, master_id: int | None = None) -> None:
+    """Raise PermissionDenied, with the reason in plain words, unless `user` holds one of `roles`."""
+    if any(user.holds(role, master_id) for role in roles):
+        return
+    wanted = " or ".join(role.label.lower() for role in roles)
+    raise PermissionDenied(f"This page is for people with the role {wanted}. An administrator can grant it.")
+
+
+def _one(rows: QuerySet[Row], pk: int) -> Row:
+    row = rows.filter(pk=pk).first()
+    if row is None:
+        raise Http404
+    return row

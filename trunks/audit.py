@@ -1,0 +1,147 @@
+"""The only writer and the only reader of the audit trail."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connection, models
+from django.db.models import Q, QuerySet
+from django.http import Http404
+from django.utils import timezone
+
+from trunks import access, context
+from trunks.actions import Action
+from trunks.models import MasterAccount, Role, User
+from trunks.models.audit_event import AuditEvent
+
+# What is never written down, whatever table it stands in. Declared by name of the field, not guessed from values.
+SECRET_FIELDS = frozenset({"client_secret", "password", "value"})
+
+
+class NotRecorded(Exception):
+    """An event that may not be written: an unknown action, nobody named as actor, or no transaction around it."""
+
+
+def record(
+    action: Action,
+    *,
+    actor: User | None,
+    on: models.Model,
+    master: MasterAccount | None = None,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+    comment: str = "",
+    tracking_id: str = "",
+    why: str = "",
+) -> None:
+    """Write one event about `on` inside the caller's transaction, so that change and event stand or fall together.
+
+    `actor` None means the system, and then `why` must say on what ground it acts. `before` and `after` hold only what
+    changed. Raises NotRecorded where an event would be incomplete.
+    """
+    if not isinstance(action, Action):
+        raise NotRecorded(f"{action!r} is not an action of the audit trail.")
+    if actor is None and not why:
+        raise NotRecorded(f"{action}: neither a person nor the system's reason is named.")
+    if not connection.in_atomic_block:
+        raise NotRecorded(f"{action}: an event is written in the transaction of the change it tells of.")
+    here = context.current()
+    AuditEvent.objects.create(
+        at=timezone.now(),
+        action=action.value,
+        actor=actor,
+        actor_email=actor.email if actor else "",
+        actor_name=str(actor) if actor else f"System ({why})"[:120],
+        object_type=on._meta.model_name,
+        object_id=str(on.pk),
+        object_label=str(on)[:255],
+        master=master or getattr(on, "master", None),
+        before=_without_secrets(before),
+        after=_without_secrets(after),
+        comment=comment,
+        request_id=here.request_id,
+        tracking_id=tracking_id,
+        ip=here.ip,
+        user_agent=here.user_agent,
+    )
+
+
+def _without_secrets(values: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {
+        name: "(not recorded)" if name in SECRET_FIELDS else value for name, value in (values or {}).items()
+    }
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What a reader asks of the trail; empty means all. `since` is inclusive, `until` is not."""
+
+    actor: int | None = None
+    action: str = ""
+    object_type: str = ""
+    object_id: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    master: int | None = None
+    q: str = ""
+
+
+def search(user: User, filters: Filters | None = None) -> QuerySet[AuditEvent]:
+    """Return the events that `user` may read and `filters` let through, newest first."""
+    wanted = filters or Filters()
+    exact = {
+        "actor_id": wanted.actor,
+        "action": wanted.action,
+        "object_type": wanted.object_type,
+        "object_id": wanted.object_id,
+        "at__gte": wanted.since,
+        "at__lt": wanted.until,
+        "master_id": wanted.master,
+    }
+    events = _readable(user).filter(**{name: value for name, value in exact.items() if value})
+    if wanted.q:
+        events = events.filter(
+            Q(object_label__icontains=wanted.q)
+            | Q(comment__icontains=wanted.q)
+            | Q(actor_name__icontains=wanted.q)
+        )
+    return events.select_related("master").order_by("-id")
+
+
+def event_for(user: User, pk: int) -> AuditEvent:
+    """Return one event, or raise Http404 for one that `user` may not know of."""
+    event = _readable(user).select_related("master").filter(pk=pk).first()
+    if event is None:
+        raise Http404
+    return event
+
+
+def history(on: models.Model) -> QuerySet[AuditEvent]:
+    """Return the events about one object, oldest first. Who may see the object may see its history."""
+    return AuditEvent.objects.filter(object_type=on._meta.model_name, object_id=str(on.pk)).order_by("id")
+
+
+def last_mover(on: models.Model) -> AuditEvent | None:
+    """Return the newest event about an object: who was first when somebody came too late."""
+    return history(on).exclude(action=Action.ACTION_REFUSED).last()
+
+
+def people(user: User) -> list[User]:
+    """Return who appears in the events that `user` may read, for the choice of a filter."""
+    return list(User.objects.filter(pk__in=_readable(user).values("actor_id")).order_by("name", "email"))
+
+
+def actions() -> list[tuple[str, str]]:
+    """Return each action with its sentence, for the choice of a filter."""
+    return [(action.value, action.sentence) for action in Action]
+
+
+def _readable(user: User) -> QuerySet[AuditEvent]:
+    masters = access.masters_where(user, Role.MANAGER, Role.ADMINISTRATOR)
+    events = AuditEvent.objects.filter(master__in=masters)
+    if access.for_all_masters(user, Role.MANAGER, Role.ADMINISTRATOR):
+        return AuditEvent.objects.all()
+    return events

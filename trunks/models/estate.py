@@ -1,0 +1,155 @@
+"""What exists at Zoom, as last read: master accounts, their trunks, their sub accounts, and what those are assigned."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from trunks import numbers
+from trunks.models.fields import EncryptedTextField
+
+
+class RatePlan(models.TextChoices):
+    PRO = "pro", "Pro"
+    BUSINESS = "business", "Business, Education, Enterprise or Partner"
+
+
+class MasterAccount(models.Model):
+    """A Zoom account that owns SIP trunks, with the server-to-server app the portal calls Zoom with."""
+
+    name = models.CharField(max_length=120, unique=True)
+    zoom_id = models.CharField("Zoom account id", max_length=64, unique=True)
+    client_id = models.CharField(max_length=200)
+    client_secret = EncryptedTextField()
+    rate_plan = models.CharField(max_length=10, choices=RatePlan.choices, default=RatePlan.PRO)
+    connected_at = models.DateTimeField()
+
+    # The sync in progress (or the last one); `sync_until` is the lease of whoever reads.
+    sync_started_at = models.DateTimeField(null=True, blank=True)
+    sync_until = models.DateTimeField(null=True, blank=True)
+    sync_done = models.PositiveIntegerField(default=0)
+    sync_total = models.PositiveIntegerField(default=0)
+    sync_problem = models.TextField(blank=True)
+    synced_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class EstateQuerySet(models.QuerySet[models.Model]):
+    """Rows mirrored from Zoom. What vanished there is marked gone, never deleted."""
+
+    def present(self) -> Self:
+        return self.filter(gone_at=None)
+
+
+class Mirrored(models.Model):
+    """A row that mirrors something at Zoom."""
+
+    zoom_id = models.CharField("Zoom id", max_length=64)
+    name = models.CharField(max_length=255, blank=True)
+    first_seen_at = models.DateTimeField()
+    last_seen_at = models.DateTimeField()
+    gone_at = models.DateTimeField(null=True, blank=True)
+
+    objects = EstateQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return self.name or self.zoom_id
+
+
+class MasterTrunk(Mirrored):
+    """A SIP trunk of a master account, from `GET /accounts/me/sip_trunk/trunks`."""
+
+    master = models.ForeignKey(MasterAccount, on_delete=models.PROTECT, related_name="trunks")
+    sip_server_address = models.CharField(max_length=255, blank=True)
+    dnis = models.CharField("DNIS", max_length=64, blank=True)
+    number_prefix = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        ordering = ["name", "zoom_id"]
+        constraints = [
+            models.UniqueConstraint(fields=["master", "zoom_id"], name="one_master_trunk_per_zoom_id"),
+        ]
+
+    @property
+    def prefix(self) -> str:
+        """Return the DNIS prefix: the first five digits of the trunk's own DNIS (Zoom has no field for it)."""
+        return numbers.prefix_of(self.dnis, settings.DNIS_PREFIX_LENGTH)
+
+
+class SubAccount(Mirrored):
+    """A customer's account under a master account, from `GET /accounts`."""
+
+    master = models.ForeignKey(MasterAccount, on_delete=models.PROTECT, related_name="sub_accounts")
+    number = models.CharField("account number", max_length=64, blank=True)
+    account_type = models.CharField(max_length=64, blank=True)
+    owner_email = models.CharField(max_length=255, blank=True)
+    trunks_read_at = models.DateTimeField(null=True, blank=True)
+    trunks_problem = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["name", "zoom_id"]
+        constraints = [
+            models.UniqueConstraint(fields=["master", "zoom_id"], name="one_sub_account_per_zoom_id"),
+        ]
+        indexes = [models.Index(fields=["master", "name", "id"], name="sub_account_by_name")]
+
+
+class ListedTrunk(Mirrored):
+    """One row of Zoom's list of a sub account's trunks, from `GET /accounts/{accountId}/sip_trunk/trunks`.
+
+    `zoom_id` may be the master trunk's id or one of its own: Zoom does not say. `outbound_caller_id` is null when
+    Zoom's list did not report one.
+    """
+
+    master = models.ForeignKey(MasterAccount, on_delete=models.PROTECT, related_name="+")
+    sub_account = models.ForeignKey(SubAccount, on_delete=models.PROTECT, related_name="listed_trunks")
+    sip_server_address = models.CharField(max_length=255, blank=True)
+    dnis = models.CharField("DNIS", max_length=64, blank=True)
+    number_prefix = models.CharField(max_length=64, blank=True)
+    outbound_caller_id = models.CharField(max_length=64, null=True, blank=True)
+
+    class Meta:
+        ordering = ["dnis", "zoom_id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["sub_account", "zoom_id", "dnis"], name="one_listed_trunk_per_id_and_dnis"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["master", "dnis"], condition=Q(gone_at=None), name="listed_dnis_present"),
+        ]
+
+
+class ZoomToken(models.Model):
+    """The one access token that all processes share for a master account."""
+
+    master = models.OneToOneField(MasterAccount, on_delete=models.CASCADE, related_name="+")
+    value = EncryptedTextField(blank=True)
+    scope = models.TextField(blank=True)
+    expires_at = models.FloatField("expiry, seconds since 1970", default=0)
+    serial = models.PositiveBigIntegerField(default=0)
+    renewing_until = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"token {self.serial} of {self.master_id}"
+
+
+class Heartbeat(models.Model):
+    """When a kind of process was last seen alive, by the database's clock."""
+
+    name = models.CharField(max_length=40, unique=True)
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,103 @@
+"""Who works with the portal, and what each may do for which master account."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.functional import cached_property
+
+
+class Role(models.TextChoices):
+    STAFF = "staff", "Staff"
+    SUPERVISOR = "supervisor", "Supervisor"
+    MANAGER = "manager", "Manager"
+    ADMINISTRATOR = "administrator", "Administrator"
+
+
+class UserManager(BaseUserManager["User"]):
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
+        user = self.model(email=email.strip().lower(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> User:
+        return self.create_user(email, password, is_superuser=True, **fields)
+
+    def get_by_natural_key(self, username: str | None) -> User:
+        return self.get(email=(username or "").strip().lower())
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A person, signing in by e-mail. People are deactivated, never deleted: their requests keep their names."""
+
+    email = models.EmailField(unique=True)
+    name = models.CharField(max_length=120, blank=True)
+    is_active = models.BooleanField(default=True)
+    date_joined = models.DateTimeField(default=timezone.now)
+
+    USERNAME_FIELD = "email"
+    objects: ClassVar[UserManager] = UserManager()
+
+    def __str__(self) -> str:
+        return self.name or self.email
+
+    def get_full_name(self) -> str:
+        return str(self)
+
+    def get_short_name(self) -> str:
+        return str(self)
+
+    @cached_property
+    def grants(self) -> list[RoleGrant]:
+        """Return the grants in force, read once for each web request (the user object lives no longer)."""
+        return list(RoleGrant.objects.in_force().filter(user=self)) if self.is_active else []
+
+    def holds(self, role: Role, master_id: int | None = None) -> bool:
+        """Say whether the person has `role`: for that master account or, without one, for any.
+
+        Being a superuser counts for nothing here: a superuser is not exempt from any rule.
+        """
+        return any(
+            grant.role == role and (master_id is None or grant.master_id in (None, master_id))
+            for grant in self.grants
+        )
+
+    @property
+    def roles(self) -> set[str]:
+        return {grant.role for grant in self.grants}
+
+
+class RoleGrantQuerySet(models.QuerySet["RoleGrant"]):
+    def in_force(self) -> RoleGrantQuerySet:
+        today = timezone.now().date()
+        return self.filter(Q(ends_on=None) | Q(ends_on__gte=today), user__is_active=True)
+
+
+class RoleGrant(models.Model):
+    """One role of one person, for one master account or, with `master` empty, for all of them."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="role_grants")
+    role = models.CharField(max_length=20, choices=Role.choices)
+    master = models.ForeignKey(
+        "trunks.MasterAccount", on_delete=models.CASCADE, null=True, blank=True, related_name="role_grants"
+    )
+    ends_on = models.DateField(null=True, blank=True)
+
+    objects = RoleGrantQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "role", "master"], nulls_distinct=False, name="one_grant_per_role_and_master"
+            ),
+            models.CheckConstraint(condition=Q(role__in=Role.values), name="role_is_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_role_display()} for {self.master or 'all master accounts'}"

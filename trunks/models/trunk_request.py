@@ -1,0 +1,284 @@
+"""What staff ask for, what supervisors decided, and what came of it at Zoom."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+
+from trunks.models import clock
+from trunks.models.estate import MasterAccount, MasterTrunk, SubAccount
+
+MAX_LINES = 30  # `maxItems` of sip_trunks in Zoom's API definition
+
+
+class Kind(models.TextChoices):
+    ASSIGN = "assign", "Assign"
+    UNASSIGN = "unassign", "Unassign"
+    CHANGE = "change", "Change"
+
+
+class State(models.TextChoices):
+    PENDING = "pending", "Waiting for a decision"
+    SENT_BACK = "sent_back", "Sent back"
+    APPROVED = "approved", "Approved, not yet at Zoom"
+    APPLYING = "applying", "Being applied"
+    UNCONFIRMED = "unconfirmed", "Unconfirmed"
+    DONE = "done", "Done"
+    PARTIAL = "partial", "Partly done"
+    FAILED = "failed", "Failed"
+    DENIED = "denied", "Denied"
+    WITHDRAWN = "withdrawn", "Withdrawn"
+    EXPIRED = "expired", "Expired"
+
+
+OPEN_STATES = (State.PENDING, State.SENT_BACK, State.APPROVED, State.APPLYING, State.UNCONFIRMED)
+WORKING_STATES = (State.APPROVED, State.APPLYING, State.UNCONFIRMED)
+
+
+class Step(models.TextChoices):
+    """How far the holder of the claim has got: where a successor has to begin."""
+
+    NONE = "", "Not claimed"
+    CLAIMED = "claimed", "Claimed, nothing sent"
+    SENDING = "sending", "Something may have been sent"
+
+
+class LineState(models.TextChoices):
+    NOT_SENT = "not_sent", "Not sent"
+    UNKNOWN = "unknown", "Sent, not confirmed"
+    ASSIGNED = "assigned", "Assigned"
+    ALREADY_THERE = "already_there", "Was already there"
+    CALLER_ID_NOT_REPORTED = "caller_id_not_reported", "Assigned, caller ID not shown by Zoom"
+    DIFFERENT = "different", "Zoom shows other values"
+    REFUSED = "refused", "Refused by Zoom"
+
+
+GOOD_LINE_STATES = (LineState.ASSIGNED, LineState.ALREADY_THERE, LineState.CALLER_ID_NOT_REPORTED)
+BAD_LINE_STATES = (LineState.DIFFERENT, LineState.REFUSED)
+
+
+class Hold(models.TextChoices):
+    """Whether a line keeps its DNIS from others: while its request is open, and while Zoom has it assigned."""
+
+    NONE = "", "None"
+    HELD = "held", "Held"
+    ASSIGNED = "assigned", "Assigned"
+
+
+class TrunkRequestQuerySet(models.QuerySet["TrunkRequest"]):
+    def with_names(self) -> TrunkRequestQuerySet:
+        return self.select_related("master", "sub_account", "filed_by", "approved_by")
+
+    def due(self) -> TrunkRequestQuerySet:
+        """Return what a worker could take up now: nobody holds it, and its time has come."""
+        return self.filter(
+            Q(lease_until=None) | Q(lease_until__lt=clock.now()),
+            Q(next_attempt_at=None) | Q(next_attempt_at__lte=clock.now()),
+            state__in=WORKING_STATES,
+        )
+
+
+class TrunkRequest(models.Model):
+    """A controlled change: some lines for one sub account, filed by one person, decided by another.
+
+    `state` is written by `workflow.transitions.move()` alone. `version` counts every move and amendment, so that a
+    page can say which version it showed; `content_version` counts only changes of what is asked for.
+    """
+
+    master = models.ForeignKey(MasterAccount, on_delete=models.PROTECT, related_name="trunk_requests")
+    sub_account = models.ForeignKey(SubAccount, on_delete=models.PROTECT, related_name="trunk_requests")
+    kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.ASSIGN)
+    reason = models.TextField()
+    ticket = models.CharField(max_length=60, blank=True)
+    state = models.CharField(max_length=12, choices=State.choices, default=State.PENDING)
+    version = models.PositiveIntegerField(default=1)
+    content_version = models.PositiveIntegerField(default=1)
+    content_digest = models.CharField(max_length=64)
+    filed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    filed_at = models.DateTimeField()
+    approved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", null=True, blank=True
+    )
+    approved_digest = models.CharField(max_length=64, blank=True)
+    changed_at = models.DateTimeField()
+
+    # The claim: `fence` rises with each claim, and every write of a worker names the fence it holds.
+    fence = models.PositiveIntegerField(default=0)
+    step = models.CharField(max_length=8, choices=Step.choices, default=Step.NONE, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    next_attempt_at = models.DateTimeField(null=True, blank=True)
+    waiting_for = models.TextField(blank=True)
+    tries = models.PositiveIntegerField(default=0)
+    sends = models.PositiveIntegerField(default=0)
+    sent_at = models.DateTimeField(null=True, blank=True)
+    absent_at = models.DateTimeField(null=True, blank=True)
+
+    objects = TrunkRequestQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [
+            models.Index(fields=["state", "next_attempt_at"], name="request_due"),
+            models.Index(fields=["filed_by", "-id"], name="request_by_filer"),
+            models.Index(fields=["sub_account", "-id"], name="request_by_sub_account"),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=Q(state__in=State.values), name="request_state_is_known"),
+            models.CheckConstraint(condition=Q(kind__in=Kind.values), name="request_kind_is_known"),
+            # The last wall behind the rule of four eyes: it holds for scripts and shells as well.
+            models.CheckConstraint(
+                condition=Q(approved_by=None) | ~Q(approved_by=F("filed_by")), name="nobody_approves_their_own"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.reference
+
+    @property
+    def reference(self) -> str:
+        """Return the request's number as people write it: TR-000042."""
+        return f"TR-{self.pk:06d}"
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in OPEN_STATES
+
+    @property
+    def is_working(self) -> bool:
+        """Say whether the portal is at work on it, so that the page should keep looking."""
+        return self.state in WORKING_STATES
+
+    @property
+    def retryable_lines(self) -> int:
+        """Return how many lines a retry would send again: those that did not succeed."""
+        return sum(line.state not in GOOD_LINE_STATES for line in self.lines.all())
+
+
+class Line(models.Model):
+    """One trunk of a trunk request, with its own outcome."""
+
+    trunk_request = models.ForeignKey(TrunkRequest, on_delete=models.CASCADE, related_name="lines")
+    master = models.ForeignKey(MasterAccount, on_delete=models.PROTECT, related_name="+")
+    position = models.PositiveSmallIntegerField()
+    trunk = models.ForeignKey(MasterTrunk, on_delete=models.PROTECT, related_name="lines")
+    prefix = models.CharField("the trunk's prefix at filing", max_length=32)
+    dnis = models.CharField("DNIS", max_length=32)
+    outbound_caller_id = models.CharField("caller ID", max_length=32, blank=True)
+    hold = models.CharField(max_length=8, choices=Hold.choices, default=Hold.HELD, blank=True)
+
+    state = models.CharField(max_length=24, choices=LineState.choices, default=LineState.NOT_SENT)
+    answered = models.BooleanField("Zoom answered the last call with success", default=False)
+    detail = models.TextField(blank=True)
+    zoom_id = models.CharField("id in the sub account's list", max_length=64, blank=True)
+    tracking_id = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        ordering = ["position"]
+        constraints = [
+            models.UniqueConstraint(fields=["trunk_request", "position"], name="one_line_per_position"),
+            # Partial: a line that ended without an assignment must not block its successor.
+            models.UniqueConstraint(
+                fields=["master", "dnis"], condition=~Q(hold=""), name="one_holder_per_dnis"
+            ),
+            models.CheckConstraint(condition=Q(dnis__regex=r"^[0-9]{1,32}\Z"), name="dnis_is_digits"),
+            models.CheckConstraint(condition=Q(dnis__startswith=F("prefix")), name="dnis_has_the_prefix"),
+            models.CheckConstraint(condition=Q(state__in=LineState.values), name="line_state_is_known"),
+            models.CheckConstraint(condition=Q(hold__in=Hold.values), name="hold_is_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"line {self.position} ({self.dnis})"
+
+    def content(self) -> dict[str, Any]:
+        """Return what an approval binds: which trunk (by Zoom's id), which DNIS, which caller ID."""
+        return {
+            "trunk": self.trunk.zoom_id,
+            "dnis": self.dnis,
+            "outbound_caller_id": self.outbound_caller_id,
+        }
+
+
+class Revision(models.Model):
+    """One version of a request's content and who made it; its authors may not decide on the request."""
+
+    trunk_request = models.ForeignKey(TrunkRequest, on_delete=models.CASCADE, related_name="revisions")
+    content_version = models.PositiveIntegerField()
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField()
+    content = models.JSONField()
+    digest = models.CharField(max_length=64)
+
+    class Meta:
+        ordering = ["content_version"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["trunk_request", "content_version"], name="one_revision_per_version"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.trunk_request_id} version {self.content_version}"
+
+
+class Verdict(models.TextChoices):
+    APPROVE = "approve", "Approved"
+    DENY = "deny", "Denied"
+    SEND_BACK = "send_back", "Sent back"
+
+
+class Decision(models.Model):
+    """One supervisor's verdict, bound to the content it was made on."""
+
+    trunk_request = models.ForeignKey(TrunkRequest, on_delete=models.CASCADE, related_name="decisions")
+    verdict = models.CharField(max_length=10, choices=Verdict.choices)
+    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    decided_at = models.DateTimeField()
+    comment = models.TextField(blank=True)
+    content_version = models.PositiveIntegerField()
+    content_digest = models.CharField(max_length=64)
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.get_verdict_display()} by {self.decided_by}"
+
+
+class Attempt(models.Model):
+    """One conversation with Zoom about a trunk request."""
+
+    trunk_request = models.ForeignKey(TrunkRequest, on_delete=models.CASCADE, related_name="attempts")
+    fence = models.PositiveIntegerField()
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+    outcome = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"attempt {self.fence} of {self.trunk_request_id}"
+
+
+class ZoomCall(models.Model):
+    """One call of an attempt: what was sent and what came back. Never holds a token or a secret."""
+
+    attempt = models.ForeignKey(Attempt, on_delete=models.CASCADE, related_name="calls")
+    method = models.CharField(max_length=8)
+    path = models.CharField(max_length=300)
+    started_at = models.DateTimeField()
+    duration_ms = models.PositiveIntegerField()
+    status = models.PositiveSmallIntegerField(null=True, blank=True)
+    tracking_id = models.CharField(max_length=200, blank=True)
+    sent = models.JSONField(null=True, blank=True)
+    answer = models.TextField(blank=True)
+    problem = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
