@@ -68,14 +68,14 @@ def _delete_if_older(path: Path, oldest: float) -> bool:
 class Channel(filesystem.Channel):
     """Writes aside and renames; claims by renaming."""
 
-    def _put(self, queue: str, message: Any, **kwargs: object) -> None:
-        """Put `message` onto `queue`, whole and on the disk, or not at all."""
+    def _put(self, queue: str, payload: Any, **kwargs: object) -> None:  # type: ignore[override]  # Kombu's own two differ
+        """Put `payload` onto `queue`, whole and on the disk, or not at all."""
         # The stock name begins with the monotonic clock, which starts again at zero with the machine.
         name = f"{time.time_ns():020d}_{uuid.uuid4()}.{queue}.msg"
         target = Path(self.data_folder_out, name)
         aside = target.with_name(f"{name}.tmp")
         with aside.open("wb") as file:
-            file.write(dumps(message).encode())
+            file.write(dumps(payload).encode())
             file.flush()
             os.fsync(file.fileno())
         aside.replace(target)
