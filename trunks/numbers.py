@@ -33,13 +33,9 @@ def dnis_problems(
         return ["Enter a DNIS."]
     problems = []
     if not _DIGITS.match(dnis):
-        problems.append(
-            "A DNIS is written with the digits 0 to 9 only: no spaces, signs or other characters."
-        )
+        problems.append("A DNIS is written with the digits 0 to 9 only: no spaces, signs or other characters.")
     if not prefix_length <= len(dnis) <= max_length:
-        problems.append(
-            f"A DNIS has {prefix_length} to {max_length} digits; this has {len(dnis)} characters."
-        )
+        problems.append(f"A DNIS has {prefix_length} to {max_length} digits; this has {len(dnis)} characters.")
     if not prefix:
         problems.append("This trunk has no usable DNIS prefix at Zoom, so nothing can be assigned under it.")
     elif not dnis.startswith(prefix):

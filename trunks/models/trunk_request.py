@@ -130,8 +130,7 @@ class TrunkRequest(models.Model):
             models.CheckConstraint(condition=Q(kind__in=Kind.values), name="request_kind_is_known"),
             # The last wall behind the rule of four eyes: it holds for scripts and shells as well.
             models.CheckConstraint(
-                condition=Q(approved_by=None) | ~Q(approved_by=F("filed_by")),
-                name="nobody_approves_their_own",
+                condition=Q(approved_by=None) | ~Q(approved_by=F("filed_by")), name="nobody_approves_their_own"
             ),
         ]
 
