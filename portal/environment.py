@@ -67,7 +67,9 @@ def words(name: str, default: str = "", *, among: frozenset[str] | None = None) 
     result = [word.strip() for word in value.split(",") if word.strip()]
     unknown = sorted(set(result) - among) if among is not None else []
     if among is not None and unknown:
-        raise ImproperlyConfigured(f"{name} holds {', '.join(unknown)}; known are {', '.join(sorted(among))}.")
+        raise ImproperlyConfigured(
+            f"{name} holds {', '.join(unknown)}; known are {', '.join(sorted(among))}."
+        )
     return result
 
 

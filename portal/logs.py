@@ -7,7 +7,7 @@ import time
 class OneLine(logging.Formatter):
     """Formats a record as one line: UTC time, level, logger, request id, message, with line breaks made visible."""
 
-    converter = time.gmtime
+    converter = staticmethod(time.gmtime)
     default_msec_format = "%s.%03dZ"
 
     def __init__(self) -> None:

@@ -99,10 +99,11 @@ def _database() -> dict[str, object]:
     url = env.secret("DATABASE_URL", f"sqlite:///{DATA_DIR / 'portal.sqlite3'}")
     try:
         config: dict[str, object] = dict(environ.Env.db_url_config(url))
-    except Exception as error:  # noqa: BLE001  # the parser raises many kinds; the address holds a password
+    except Exception as error:  # the parser raises many kinds; the address holds a password
         raise ImproperlyConfigured("DATABASE_URL cannot be understood.") from error
     if config.get("ENGINE") == "django.db.backends.sqlite3":
-        return config | {"OPTIONS": _SQLITE_OPTIONS}
+        # In memory, the tests' database would be invisible to the processes they start.
+        return config | {"OPTIONS": _SQLITE_OPTIONS, "TEST": {"NAME": str(DATA_DIR / "test.sqlite3")}}
     if config.get("ENGINE") != "django.db.backends.postgresql":
         raise ImproperlyConfigured("DATABASE_URL must begin with postgres:// or sqlite://.")
     return config | {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
@@ -208,7 +209,14 @@ STATIC_ROOT = DATA_DIR / "static"
 STATICFILES_DIRS = [("portal", BASE_DIR / "static" / "portal"), ("vendor", BASE_DIR / "static" / "vendor")]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "portal.storage.StaticFiles"},
+    "staticfiles": {
+        "BACKEND": (
+            "portal.storage.StaticFiles"
+            if env.flag("STATIC_MANIFEST", default=True)
+            # Without collectstatic nobody knows the hashed names: for tests and runserver.
+            else "django.contrib.staticfiles.storage.StaticFilesStorage"
+        )
+    },
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
@@ -217,7 +225,7 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
 
 try:
     _email = environ.Env.email_url_config(env.secret("EMAIL_URL", "consolemail://"))
-except Exception as error:  # noqa: BLE001  # as for DATABASE_URL
+except Exception as error:  # as for DATABASE_URL
     raise ImproperlyConfigured("EMAIL_URL cannot be understood.") from error
 globals().update(_email)
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", f"SIP trunk portal <portal@{_site.hostname}>")

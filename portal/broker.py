@@ -1,0 +1,112 @@
+"""The embedded broker: Kombu's file-system transport with the two holes mended that lose messages.
+
+The stock transport creates a message's file and then fills it, so a consumer can take it half-written and empty, and
+an unreadable file ends the whole worker (celery/kombu#1551). Here a message appears whole or not at all, and what
+cannot be read is laid aside. The names of files are those of the stock transport otherwise.
+"""
+
+import logging
+import os
+import time
+import uuid
+from pathlib import Path
+from queue import Empty
+from typing import Any
+
+from kombu.transport import filesystem
+from kombu.utils.json import dumps, loads
+
+logger = logging.getLogger(__name__)
+
+POLLING_SECONDS = 0.2
+
+
+def transport_options(folder: Path) -> dict[str, object]:
+    """Make the folders of a broker in `folder` and return the transport's options.
+
+    They are neighbours, because a move is atomic within one file system only.
+    """
+    for name in ("messages", "processed", "control"):
+        (folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+    return {
+        "data_folder_in": str(folder / "messages"),
+        "data_folder_out": str(folder / "messages"),
+        "processed_folder": str(folder / "processed"),
+        "control_folder": str(folder / "control"),
+        "store_processed": True,
+        "polling_interval": POLLING_SECONDS,
+    }
+
+
+def empty_processed(folder: Path, older_than_seconds: float) -> int:
+    """Delete what consumers have taken, and what nobody will take; return the number of files.
+
+    `folder` is the broker's (settings.BROKER_DIR). Besides taken messages these are writes that a kill cut short and
+    broadcasts to workers that are gone. Tasks that wait are never deleted, however old.
+    """
+    oldest = time.time() - older_than_seconds
+    waste = [*(folder / "processed").glob("*"), *(folder / "messages").glob("*.tmp")]
+    waste += [path for path in (folder / "messages").glob("*.msg") if _is_broadcast(path.name)]
+    return sum(_delete_if_older(path, oldest) for path in waste)
+
+
+def _is_broadcast(name: str) -> bool:
+    """Say whether the message is for the queue of one process, such as its pidbox, and not a task."""
+    return ".pidbox." in name or ".celeryev." in name
+
+
+def _delete_if_older(path: Path, oldest: float) -> bool:
+    try:
+        if path.stat().st_mtime > oldest:
+            return False
+        path.unlink()
+    except FileNotFoundError:  # another sweep was here
+        return False
+    return True
+
+
+class Channel(filesystem.Channel):
+    """Writes aside and renames; claims by renaming."""
+
+    def _put(self, queue: str, payload: Any, **kwargs: object) -> None:  # type: ignore[override]  # Kombu's own two differ
+        """Put `payload` onto `queue`, whole and on the disk, or not at all."""
+        # The stock name begins with the monotonic clock, which starts again at zero with the machine.
+        name = f"{time.time_ns():020d}_{uuid.uuid4()}.{queue}.msg"
+        target = Path(self.data_folder_out, name)
+        aside = target.with_name(f"{name}.tmp")
+        with aside.open("wb") as file:
+            file.write(dumps(payload).encode())
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(target)
+
+    def _get(self, queue: str, timeout: float | None = None) -> Any:
+        """Return the oldest message of `queue` that can be read; raise Empty when there is none."""
+        for name in sorted(os.listdir(self.data_folder_in)):  # noqa: PTH208  # names only, and often
+            if name.partition(".")[2] != f"{queue}.msg":
+                continue
+            message = self._take(name)
+            if message is not None:
+                return message
+        raise Empty
+
+    def _take(self, name: str) -> Any:
+        """Claim a message and return it, or None when another consumer was faster or it cannot be read."""
+        taken = Path(self.processed_folder, name)
+        try:
+            Path(self.data_folder_in, name).rename(taken)
+        except FileNotFoundError:
+            return None
+        try:
+            # The time of the claim, so that a message that waited long is not emptied out while it is read.
+            os.utime(taken)
+            return loads(taken.read_bytes().decode())
+        except (OSError, ValueError) as error:
+            logger.warning("broker: laid aside %s, which cannot be read: %s", name, error)
+            return None
+
+
+class Transport(filesystem.Transport):
+    """The transport behind `localfs://`."""
+
+    Channel = Channel

@@ -1,0 +1,84 @@
+"""Celery's settings. The database is the queue: a message may come twice, late or never, and nothing is lost by it."""
+
+from urllib.parse import parse_qs, urlsplit
+
+from django.conf import settings
+from kombu.transport import TRANSPORT_ALIASES
+
+from portal import broker
+
+# A class path inside a broker's address is refused, so the transport gets a name.
+TRANSPORT_ALIASES["localfs"] = "portal.broker:Transport"
+
+
+def redis_broker_url(url: str) -> str:
+    """Return `url` as Kombu spells it: `unix:///a/redis.sock?db=1` has another scheme and word there.
+
+    Addresses with redis:// and rediss:// are the same in both.
+    """
+    parts = urlsplit(url)
+    if parts.scheme != "unix":
+        return url
+    database = parse_qs(parts.query).get("db", ["0"])[0]
+    account = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
+    return f"redis+socket://{account}{parts.path}?virtual_host={database}"
+
+
+# --- the broker -------------------------------------------------------------------------------------------------
+
+task_time_limit = 15 * 60
+if settings.REDIS_URL:
+    broker_url = redis_broker_url(settings.REDIS_URL)
+    broker_transport_options: dict[str, object] = {
+        # Redis hands a message out again when it stays unacknowledged for so long: longer than any task may run.
+        "visibility_timeout": task_time_limit,
+        # Kombu looks for such messages every 100 s unless told otherwise (celery/kombu#2558).
+        "unacked_restore_interval": 5,
+        "unacked_restore_throttle": 1,
+        # A Redis that hangs must not hang the web request that rings it.
+        "socket_timeout": 5,
+        "socket_connect_timeout": 1,
+    }
+else:
+    broker_url = "localfs://"
+    broker_transport_options = broker.transport_options(settings.BROKER_DIR)
+broker_connection_retry_on_startup = True
+broker_connection_max_retries = None
+# The row is committed when a message is sent, and the sweep finds it: a person waits half a second, not longer.
+task_publish_retry_policy = {"max_retries": 1, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.2}
+
+# --- messages ---------------------------------------------------------------------------------------------------
+
+accept_content = ["json"]
+task_serializer = "json"
+task_ignore_result = True
+timezone = "UTC"
+enable_utc = True
+
+# --- the worker -------------------------------------------------------------------------------------------------
+
+task_acks_late = True
+task_reject_on_worker_lost = (
+    True  # acks_late alone acknowledges a task whose process was killed (celery/celery#1628)
+)
+worker_prefetch_multiplier = 1
+worker_max_tasks_per_child = 500
+worker_hijack_root_logger = False
+worker_soft_shutdown_timeout = settings.HTTP_DEADLINE_SECONDS + 10
+
+# --- the clock --------------------------------------------------------------------------------------------------
+
+beat_schedule_filename = str(settings.DATA_DIR / "beat")
+beat_schedule = {
+    "sweep": {
+        "task": "trunks.tasks.sweep",
+        "schedule": settings.SWEEP_SECONDS,
+        # While no worker runs, sweeps do not pile up.
+        "options": {"expires": max(settings.SWEEP_SECONDS, 1) * 2},
+    },
+    "sync-all": {
+        "task": "trunks.tasks.sync_all",
+        "schedule": settings.SYNC_SECONDS,
+        "options": {"expires": settings.SYNC_SECONDS},
+    },
+}

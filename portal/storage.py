@@ -1,0 +1,26 @@
+"""Static files under names that carry their content's hash, so that browsers may keep them for ever."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.contrib.staticfiles.storage import ManifestStaticFilesStorage
+from whitenoise.storage import CompressedManifestStaticFilesStorage
+
+_Patterns = Iterable[tuple[str, Iterable[Any]]]
+
+
+def _without_source_maps(patterns: _Patterns) -> _Patterns:
+    """Return `patterns` without those that look for a source map.
+
+    Vendors' files name source maps, which the portal does not serve; the stock storage refuses such a file.
+    """
+    return tuple(
+        (extension, tuple(rule for rule in rules if "sourceMappingURL" not in str(rule)))
+        for extension, rules in patterns
+    )
+
+
+class StaticFiles(CompressedManifestStaticFilesStorage):  # type: ignore[misc]  # whitenoise's storage has no types
+    """Hashed and compressed files, without source maps."""
+
+    patterns = _without_source_maps(ManifestStaticFilesStorage.patterns)
