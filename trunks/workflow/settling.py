@@ -172,4 +172,5 @@ def quiet_left(sent_at: datetime | None) -> float:
     """Return the seconds until Zoom can no longer apply a write that was sent at `sent_at` (database time)."""
     if sent_at is None:
         return 0.0
-    return max(0.0, settings.QUIET_SECONDS - (clock.read() - sent_at).total_seconds())
+    passed: float = (clock.read() - sent_at).total_seconds()
+    return max(0.0, float(settings.QUIET_SECONDS) - passed)
