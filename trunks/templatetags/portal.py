@@ -1,0 +1,127 @@
+"""What every template can use without loading: times, states, numbers and form controls."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import lucide
+from django import forms
+from django.template import Library
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.timesince import timesince
+
+from trunks.models import LineState, State, TrunkRequest
+
+register = Library()
+
+ICONS = {
+    State.PENDING: "hourglass",
+    State.SENT_BACK: "corner-up-left",
+    State.APPROVED: "check",
+    State.APPLYING: "loader",
+    State.UNCONFIRMED: "circle-question-mark",
+    State.DONE: "circle-check",
+    State.PARTIAL: "contrast",
+    State.FAILED: "circle-x",
+    State.DENIED: "ban",
+    State.WITHDRAWN: "undo-2",
+    State.EXPIRED: "timer-off",
+    LineState.NOT_SENT: "circle-dashed",
+    LineState.UNKNOWN: "circle-question-mark",
+    LineState.ASSIGNED: "circle-check",
+    LineState.ALREADY_THERE: "circle-check",
+    LineState.CALLER_ID_NOT_REPORTED: "circle-check",
+    LineState.DIFFERENT: "triangle-alert",
+    LineState.REFUSED: "circle-x",
+}
+NEXT = {
+    State.PENDING: "A supervisor who did not write it decides next. Nothing has been sent to Zoom.",
+    State.SENT_BACK: "It needs a change: amend it, and it goes to the supervisors again.",
+    State.APPROVED: "A worker takes it up next. Nothing is assigned at Zoom yet.",
+    State.APPLYING: "The portal is talking to Zoom. This page follows along.",
+    State.UNCONFIRMED: (
+        "Something was sent and no answer came back. The portal keeps reading Zoom's list until it knows; "
+        "it does not send again while it does not."
+    ),
+    State.DONE: "Zoom's own list shows every line as it was asked for.",
+    State.PARTIAL: "Some lines are assigned at Zoom and some are not. The lines below say which and why.",
+    State.FAILED: "Nothing was assigned at Zoom. The lines below say why.",
+    State.DENIED: "A supervisor denied it. Its DNIS are free for others again.",
+    State.WITHDRAWN: "It was withdrawn. Its DNIS are free for others again.",
+    State.EXPIRED: "Nobody decided in time. Its DNIS are free again; file it anew if it is still needed.",
+}
+
+
+@register.simple_tag
+def state_icon(state: str, size: int = 14) -> SafeString:
+    """Draw the icon of a request's or a line's state: colour is never the only sign."""
+    return icon(ICONS.get(state, "circle"), size)
+
+
+@register.simple_tag
+def icon(name: str, size: int = 16) -> SafeString:
+    """Draw an icon that screen readers pass over."""
+    return mark_safe(lucide._render_icon(name, size, aria_hidden="true"))  # noqa: S308  # our own names only
+
+
+@register.filter
+def what_next(trunk_request: TrunkRequest) -> str:
+    """Say what the state means and what comes next."""
+    return NEXT.get(State(trunk_request.state), "")
+
+
+@register.simple_tag
+def when(value: datetime | None, *, empty: str = "never") -> SafeString:
+    """Draw a time: relative as text, exact with its zone on hover and for machines."""
+    if value is None:
+        return format_html("<span>{}</span>", empty)
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>', value.isoformat(), _exact(value), _relative(value)
+    )
+
+
+@register.simple_tag
+def exactly(value: datetime | None, *, empty: str = "never") -> SafeString:
+    """Draw a time with its zone written out."""
+    if value is None:
+        return format_html("<span>{}</span>", empty)
+    return format_html('<time datetime="{}">{}</time>', value.isoformat(), _exact(value))
+
+
+@register.simple_tag
+def zone() -> str:
+    """Name the zone that times are shown in."""
+    return timezone.get_current_timezone_name()
+
+
+def _exact(value: datetime) -> str:
+    local = timezone.localtime(value)
+    return f"{local.day} {local:%b %Y, %H:%M:%S} {local.tzname()}"
+
+
+def _relative(value: datetime) -> str:
+    seconds = (timezone.now() - value).total_seconds()
+    if abs(seconds) < 60:
+        return "just now" if seconds >= 0 else "in less than a minute"
+    if seconds < 0:
+        return f"in {timesince(timezone.now(), value, depth=1)}"
+    return f"{timesince(value, depth=1)} ago"
+
+
+@register.filter
+def without_prefix(dnis: str, prefix: str) -> str:
+    """Return the digits after the prefix (all of them when it does not fit)."""
+    return dnis.removeprefix(prefix or "")
+
+
+@register.filter
+def control(field: forms.BoundField) -> SafeString:
+    """Draw a form control in the portal's look; Django adds aria-describedby and aria-invalid itself."""
+    kind = "form-select" if isinstance(field.field.widget, forms.Select) else "form-control"
+    if isinstance(field.field.widget, forms.CheckboxInput):
+        kind = "form-check-input"
+    given = field.field.widget.attrs.get("class", "")
+    bad = "is-invalid" if field.errors else ""
+    return field.as_widget(attrs={"class": " ".join(filter(None, (kind, given, bad)))})

@@ -1,0 +1,45 @@
+"""What views share of HTTP: the typed request, and answers that say what happened and what to do next."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.template.loader import render_to_string
+from django_htmx.middleware import HtmxDetails
+
+from trunks.models import User
+
+
+class HtmxHttpRequest(HttpRequest):
+    """A request as views see it: the middleware has let only signed-in people through."""
+
+    htmx: HtmxDetails
+    user: User
+
+
+def problem_page(request: HttpRequest, status: int, *, reason: str = "", **context: Any) -> HttpResponse:
+    """Return the error page of `status` (403, 404, 409), saying why in `reason`."""
+    return render(request, f"{status}.html", {"reason": reason} | context, status=status)
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return problem_page(request, 403, reason=str(exception))
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer an unknown address; the reason is shown only where a view wrote one for people."""
+    written = isinstance(exception, Http404) and exception.args and isinstance(exception.args[0], str)
+    return problem_page(request, 404, reason=str(exception) if written else "")
+
+
+def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Answer a form whose token is missing or old: mostly a page left open over a sign-out."""
+    text = "This page was open for too long, or was opened before you signed in. Nothing was changed."
+    return problem_page(request, 403, reason=text, csrf_reason=reason)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Answer a fault of the portal's own, without the database: it may be what failed."""
+    return HttpResponse(render_to_string("500.html"), status=500)

@@ -1,0 +1,82 @@
+"""What every page shows around its content: the menu by role, and whether a worker is there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.functional import cached_property
+
+from trunks import access
+from trunks.models import Heartbeat, Role, User
+
+EVERYONE = frozenset(Role)
+WORKER = "worker"
+
+
+@dataclass(frozen=True)
+class Item:
+    """One line of the menu."""
+
+    title: str
+    url: str
+    icon: str
+    active: bool
+    count: int = 0
+
+
+# title, url name, icon, roles that have a use for it
+PAGES = (
+    ("Home", "home", "house", EVERYONE),
+    ("Requests", "requests", "file-text", EVERYONE),
+    ("Approvals", "approvals", "inbox", frozenset({Role.SUPERVISOR})),
+    ("Sub accounts", "sub_accounts", "building-2", EVERYONE),
+    ("Master trunks", "trunks", "cable", EVERYONE),
+    ("Audit trail", "audit", "scroll-text", frozenset({Role.MANAGER, Role.ADMINISTRATOR})),
+    ("Master accounts", "masters", "key-round", frozenset({Role.ADMINISTRATOR})),
+)
+
+
+class Navigation:
+    """The menu of one person on one page. Read only when a template asks: partials cost no query."""
+
+    def __init__(self, user: User, path: str) -> None:
+        self.user = user
+        self.path = path
+
+    @cached_property
+    def items(self) -> list[Item]:
+        return [
+            self._item(title, name, icon) for title, name, icon, roles in PAGES if self.user.roles & roles
+        ]
+
+    def _item(self, title: str, name: str, icon: str) -> Item:
+        url = reverse(name)
+        active = self.path == url if name == "home" else self.path.startswith(url)
+        count = access.waiting_for(self.user).count() if name == "approvals" else 0
+        return Item(title, url, icon, active, count)
+
+    @property
+    def roles(self) -> str:
+        return ", ".join(str(role.label) for role in Role if role in self.user.roles) or "No role yet"
+
+    @cached_property
+    def worker_seen_at(self) -> datetime | None:
+        return Heartbeat.objects.filter(name=WORKER).values_list("at", flat=True).first()
+
+    @property
+    def worker_missing(self) -> bool:
+        """Say whether no worker was seen for three sweeps (at least a minute)."""
+        patience = timedelta(seconds=max(60, settings.SWEEP_SECONDS * 3))
+        return self.worker_seen_at is None or self.worker_seen_at < timezone.now() - patience
+
+
+def navigation(request: HttpRequest) -> dict[str, Any]:
+    """Give templates `nav` (None when nobody is signed in)."""
+    user = getattr(request, "user", None)
+    return {"nav": Navigation(user, request.path) if isinstance(user, User) else None}
