@@ -52,7 +52,7 @@ class EstateQuerySet(models.QuerySet[models.Model]):
 class Mirrored(models.Model):
     """A row that mirrors something at Zoom."""
 
-    zoom_id = models.CharField("Zoom id", max_length=64)
+    zoom_id = models.CharField("Zoom id", max_length=200)
     name = models.CharField(max_length=255, blank=True)
     first_seen_at = models.DateTimeField()
     last_seen_at = models.DateTimeField()

@@ -1,0 +1,139 @@
+"""What holds for every web request: where it comes from, whose clock it is shown by, and that nobody comes in unnamed."""
+
+import ipaddress
+import re
+import uuid
+from collections.abc import Callable
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from allauth.mfa.utils import is_mfa_enabled
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, resolve_url
+from django.utils import timezone
+from django.utils.cache import patch_cache_control
+
+from trunks import context
+from trunks.models import User
+
+Handler = Callable[[HttpRequest], HttpResponse]
+
+USER_AGENT_LENGTH = 300  # the column of the audit event
+PERMISSIONS = ("camera", "microphone", "geolocation", "payment", "usb", "browsing-topics")
+PERMISSIONS_POLICY = ", ".join(f"{name}=()" for name in PERMISSIONS)
+# Pages that decide for themselves who may see them: signing in, and what machines ask.
+OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
+OPEN_FOLDERS = ("/accounts/", "/static/")
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,36}\Z")
+_ZONE = re.compile(r"[A-Za-z0-9_+/-]{1,64}\Z")
+
+
+def request_context(get_response: Handler) -> Handler:
+    """Bind who is calling from where for the audit trail and the log, and answer with the request's id."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        here = context.Context(_request_id(request), client_ip(request), _user_agent(request))
+        with context.bound(here):
+            response = get_response(request)
+        response["X-Request-ID"] = here.request_id
+        response["Permissions-Policy"] = PERMISSIONS_POLICY
+        return response
+
+    return middleware
+
+
+def time_zone(get_response: Handler) -> Handler:
+    """Show times by the clock of the person: the cookie `tz` names the zone of the browser."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        with timezone.override(_zone(request.COOKIES.get("tz", ""))):
+            return get_response(request)
+
+    return middleware
+
+
+def sign_in_required(get_response: Handler) -> Handler:
+    """Send whoever is not signed in to the sign-in page, and whoever owes a second factor to set one up."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if request.path_info in OPEN_PATHS:
+            return get_response(request)  # without asking who it is: the answer must not need a database
+        response = _turned_away(request) or get_response(request)
+        if request.user.is_authenticated:
+            # A page of the portal must not come back out of a cache on a shared machine after signing out.
+            patch_cache_control(response, no_store=True, private=True)
+        return response
+
+    return middleware
+
+
+def client_ip(request: HttpRequest) -> str:
+    """Return the address of the caller, or "" when there is none that can be trusted.
+
+    With n trusted proxies it is the n-th from the right of X-Forwarded-For: everything to the left of that was written
+    by the caller and would let them sign the audit trail with somebody else's address.
+    """
+    address = request.META.get("REMOTE_ADDR", "")
+    proxies = settings.ALLAUTH_TRUSTED_PROXY_COUNT
+    forwarded = request.headers.get("X-Forwarded-For", "").split(",")
+    if 0 < proxies <= len(forwarded):
+        address = forwarded[-proxies].strip() or address
+    try:
+        return str(ipaddress.ip_address(address))[:45]
+    except ValueError:
+        return ""
+
+
+def _request_id(request: HttpRequest) -> str:
+    given = request.headers.get("X-Request-ID", "")
+    return given if _REQUEST_ID.match(given) else uuid.uuid4().hex
+
+
+def _user_agent(request: HttpRequest) -> str:
+    printable = (c for c in request.headers.get("User-Agent", "") if c.isprintable())
+    return "".join(printable)[:USER_AGENT_LENGTH]
+
+
+def _zone(name: str) -> ZoneInfo | None:
+    """Return the zone of that name; None, which is UTC here, for anything else a cookie may hold."""
+    if not _ZONE.match(name):
+        return None
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # unknown; outside the database ("../x"); a folder ("Europe")
+        return None
+
+
+def _turned_away(request: HttpRequest) -> HttpResponse | None:
+    if request.path_info.startswith(OPEN_FOLDERS):
+        return None
+    user = request.user
+    if not isinstance(user, User):
+        return _elsewhere(request, redirect_to_login(_wanted(request)))
+    if settings.REQUIRE_MFA and settings.REQUIRE_MFA & user.roles and not is_mfa_enabled(user):
+        messages.warning(request, "Your role needs a second factor. Set one up to go on.")
+        return _elsewhere(request, redirect("mfa_activate_totp"))
+    return None
+
+
+def _wanted(request: HttpRequest) -> str:
+    """Return the page to come back to after signing in. It is opened by GET, so a form's own address is no use."""
+    htmx: Any = getattr(request, "htmx", None)
+    if htmx:
+        return str(htmx.current_url_abs_path or resolve_url(settings.LOGIN_REDIRECT_URL))
+    return (
+        request.get_full_path()
+        if request.method in ("GET", "HEAD")
+        else resolve_url(settings.LOGIN_REDIRECT_URL)
+    )
+
+
+def _elsewhere(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    """Return the redirect; for htmx as a header, because it would put the sign-in page into the middle of a page."""
+    if not getattr(request, "htmx", None):
+        return response
+    return HttpResponse(status=204, headers={"HX-Redirect": response["Location"]})
