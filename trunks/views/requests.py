@@ -23,7 +23,12 @@ from trunks.workflow.errors import AlreadyFiled, Invalid, Refused, Stale
 @require_GET
 def requests(request: HtmxHttpRequest) -> HttpResponse:
     found = _filtered(request).prefetch_related("lines")
-    context = {"page": page(found, request), "states": State.choices, "filtered": any(request.GET.values())}
+    context = {
+        "page": page(found, request),
+        "states": State.choices,
+        "filtered": any(request.GET.get(name) for name in ("state", "mine", "q")),
+        "may_file": request.user.holds(Role.STAFF),
+    }
     return render(request, "trunks/requests.html", context)
 
 
