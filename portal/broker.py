@@ -13,7 +13,9 @@ from pathlib import Path
 from queue import Empty
 from typing import Any
 
+from kombu import Connection
 from kombu.transport import filesystem
+from kombu.transport.virtual.base import BrokerState
 from kombu.utils.json import dumps, loads
 
 logger = logging.getLogger(__name__)
@@ -110,3 +112,9 @@ class Transport(filesystem.Transport):
     """The transport behind `localfs://`."""
 
     Channel = Channel
+
+    def __init__(self, client: Connection, **kwargs: object) -> None:
+        super().__init__(client, **kwargs)
+        # The stock class remembers for the whole process which queues it has bound, whatever the folder: a second
+        # folder would never learn of them, and what is sent there would be dropped.
+        self.state = BrokerState()

@@ -8,7 +8,7 @@ import io
 import coverage
 import pytest
 
-_COMPLETE = ("trunks/zoom/*", "trunks/workflow/*", "trunks/audit.py", "trunks/numbers.py")
+_COMPLETE = ["trunks/zoom/*", "trunks/workflow/*", "trunks/audit.py", "trunks/numbers.py"]
 _report = pytest.StashKey[str]()
 
 

@@ -47,6 +47,7 @@ _ENVIRONMENT = {
     "GRACE_SECONDS": "0",
     "SYNC_SECONDS": "3600",
 }
+_LOG = "servers.log"
 _OF_THE_USER = ("SECRET_KEY_FALLBACKS", "DEBUG", "DEFAULT_FROM_EMAIL", "TRUSTED_PROXY_COUNT", "DEMO_PASSWORD")
 _SECRETS = ("SECRET_KEY", "FIELD_ENCRYPTION_KEYS", "DATABASE_URL", "REDIS_URL", "EMAIL_URL")
 
@@ -110,22 +111,12 @@ def _start_postgres(folder: Path) -> str:
     home.mkdir(mode=0o700)
     account = pwd.getpwnam("postgres") if os.getuid() == 0 else pwd.getpwuid(os.getuid())
     os.chown(home, account.pw_uid, account.pw_gid)
-    init = [
-        programs / "initdb",
-        "-D",
-        home / "data",
-        "-U",
-        "portal",
-        "-A",
-        "trust",
-        "-E",
-        "UTF8",
-        "--no-sync",
-    ]
-    _run_as(account, [*map(str, init), "--locale=C.UTF-8"]).wait()
+    data = str(home / "data")
+    init = ["--username=portal", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]
+    _run_as(account, [str(programs / "initdb"), "-D", data, *init], folder).wait()
     options = [f"-c{option}" for option in (*_POSTGRES_OPTIONS, f"unix_socket_directories={home}")]
-    server = _run_as(account, [str(programs / "postgres"), "-D", str(home / "data"), *options])
-    _wait_for(server, home / "data" / "postmaster.pid", "ready")
+    server = _run_as(account, [str(programs / "postgres"), "-D", data, *options], folder)
+    _wait_for(server, Path(data, "postmaster.pid"), "ready")
     return f"postgres://portal@/portal?host={home}"
 
 
@@ -141,30 +132,37 @@ def _postgres_programs() -> Path:
     )
 
 
-def _run_as(account: pwd.struct_passwd, command: list[str]) -> subprocess.Popen[bytes]:
-    """Start `command` as `account`; only root can be somebody else."""
+def _run_as(account: pwd.struct_passwd, command: list[str], folder: Path) -> subprocess.Popen[bytes]:
+    """Start `command` as `account`; only root can be somebody else. SIGINT is PostgreSQL's fast stop."""
     if os.getuid() != 0:
-        return _start(command, signal.SIGINT)
-    return _start(command, signal.SIGINT, user=account.pw_uid, group=account.pw_gid)
+        return _start(command, folder, signal.SIGINT)
+    return _start(command, folder, signal.SIGINT, user=account.pw_uid, group=account.pw_gid)
 
 
 def _start(
-    command: list[str], stop: signal.Signals, *, user: int | None = None, group: int | None = None
+    command: list[str],
+    folder: Path,
+    stop: signal.Signals,
+    *,
+    user: int | None = None,
+    group: int | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start a server that is stopped when pytest ends in whatever way: by an exit handler, or by the kernel.
+    """Start a server that gets `stop` when pytest ends in whatever way: by an exit handler, or by the kernel.
 
-    `stop` is what the server takes for an order to end at once; for PostgreSQL that is SIGINT.
+    It writes to a file, because what it says at the end must not follow pytest's last line.
     """
-    server = subprocess.Popen(
-        command,
-        cwd="/",
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        user=user,
-        group=group,
-        extra_groups=None if user is None else [],
-        preexec_fn=die_with_parent(stop),
-    )
+    with (folder / _LOG).open("ab") as log:
+        server = subprocess.Popen(
+            command,
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            user=user,
+            group=group,
+            extra_groups=None if user is None else [],
+            preexec_fn=die_with_parent(stop),
+        )
     atexit.register(_stop, server, stop, os.getpid())
     return server
 
@@ -185,7 +183,7 @@ def _start_redis(folder: Path) -> str:
     address = folder / "redis.sock"
     quiet = ["--save", "", "--appendonly", "no", "--loglevel", "warning", "--logfile", ""]
     place = ["--port", "0", "--unixsocket", str(address), "--unixsocketperm", "700", "--dir", str(folder)]
-    server = _start([program, *place, *quiet], signal.SIGTERM)
+    server = _start([program, *place, *quiet], folder, signal.SIGTERM)
     _wait_for(server, address)
     return f"unix://{address}"
 
@@ -195,7 +193,8 @@ def _wait_for(server: subprocess.Popen[bytes], sign: Path, text: str = "") -> No
 
     def there() -> bool:
         if server.poll() is not None:
-            raise NotReadyError(f"{server.args!r} ended with {server.returncode}")
+            log = (Path(os.environ["DATA_DIR"]).parent / _LOG).read_text(encoding="utf-8", errors="replace")
+            raise NotReadyError(f"a test server ended with {server.returncode}:\n{log[-4000:]}")
         return sign.exists() and (not text or text in sign.read_text(encoding="utf-8"))
 
     wait_until(there, f"{sign.name} of a test server", 30)

@@ -1,7 +1,8 @@
 """Deadlines are told by the database's clock: workers' clocks differ, and a wrong one would end a lease early."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
+from django.db import connection
 from django.db.models import DateTimeField, DurationField, ExpressionWrapper, Value
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
@@ -12,7 +13,15 @@ def now() -> Combinable:
     return Now()
 
 
-def after(seconds: float) -> ExpressionWrapper:
+def after(seconds: float) -> Combinable:
     """Return the moment `seconds` from the database's present time as an expression."""
     span = Value(timedelta(seconds=seconds), output_field=DurationField())
     return ExpressionWrapper(now() + span, output_field=DateTimeField())
+
+
+def read() -> datetime:
+    """Return the database's present time as a value (UTC; whole seconds on SQLite)."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT CURRENT_TIMESTAMP")
+        value = cursor.fetchone()[0]
+    return value if isinstance(value, datetime) else datetime.fromisoformat(value).replace(tzinfo=UTC)

@@ -115,6 +115,8 @@ class TrunkRequest(models.Model):
     sends = models.PositiveIntegerField(default=0)
     sent_at = models.DateTimeField(null=True, blank=True)
     absent_at = models.DateTimeField(null=True, blank=True)
+    landed = models.BooleanField("some line of the last call is in Zoom's list", default=False)
+    one_by_one = models.BooleanField("send each line in a call of its own", default=False)
 
     objects = TrunkRequestQuerySet.as_manager()
 
@@ -128,9 +130,14 @@ class TrunkRequest(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(state__in=State.values), name="request_state_is_known"),
             models.CheckConstraint(condition=Q(kind__in=Kind.values), name="request_kind_is_known"),
+            # Zoom limits parallel work on one resource, and a list can prove only what one writer did.
+            models.UniqueConstraint(
+                fields=["sub_account"], condition=Q(state=State.APPLYING), name="one_writer_per_sub_account"
+            ),
             # The last wall behind the rule of four eyes: it holds for scripts and shells as well.
             models.CheckConstraint(
-                condition=Q(approved_by=None) | ~Q(approved_by=F("filed_by")), name="nobody_approves_their_own"
+                condition=Q(approved_by=None) | ~Q(approved_by=F("filed_by")),
+                name="nobody_approves_their_own",
             ),
         ]
 
@@ -170,9 +177,10 @@ class Line(models.Model):
     hold = models.CharField(max_length=8, choices=Hold.choices, default=Hold.HELD, blank=True)
 
     state = models.CharField(max_length=24, choices=LineState.choices, default=LineState.NOT_SENT)
+    sends = models.PositiveSmallIntegerField("calls that carried this line", default=0)
     answered = models.BooleanField("Zoom answered the last call with success", default=False)
     detail = models.TextField(blank=True)
-    zoom_id = models.CharField("id in the sub account's list", max_length=64, blank=True)
+    zoom_id = models.CharField("id in the sub account's list", max_length=200, blank=True)
     tracking_id = models.CharField(max_length=200, blank=True)
 
     class Meta:

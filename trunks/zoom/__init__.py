@@ -1,0 +1,1 @@
+"""Speaks with Zoom over HTTP; knows nothing of Django, Celery or the portal's tables."""

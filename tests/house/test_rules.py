@@ -1,0 +1,222 @@
+"""The house rules that only a reader of the code can check, so that no review has to."""
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+
+from portal.celery import app
+from tests.processes import ROOT
+from trunks import dispatch
+
+TOP_LEVEL = {
+    *(
+        "manage.py",
+        "pyproject.toml",
+        "portal",
+        "trunks",
+        "templates",
+        "static",
+        "tests",
+        "docker-compose.yml",
+    ),
+    *(
+        "README.md",
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "LICENSE",
+        "Makefile",
+        "Dockerfile",
+        "docs",
+        "requirements",
+    ),
+}
+LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
+LEFT_OPEN = re.compile(r"\b(?:TO" + r"DO|FIX" + r"ME|X" + r"XX)\b")
+# The spellings of a write: Model(...), Model.objects.create(...), objects.bulk_create([Model(...)]).
+CREATORS = {"create", "bulk_create", "get_or_create", "update_or_create"}
+
+
+@cache
+def tracked() -> tuple[Path, ...]:
+    """Return the files of the repository, as paths relative to its root."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+    ).stdout.decode()
+    found = tuple(Path(name) for name in listed.split("\0") if name and (ROOT / name).exists())
+    assert Path("manage.py") in found
+    return found
+
+
+def code(*folders: str) -> list[Path]:
+    """Return the Python files in `folders` without the migrations."""
+    return [
+        path
+        for path in tracked()
+        if path.suffix == ".py" and path.parts[0] in folders and "migrations" not in path.parts
+    ]
+
+
+def nodes(path: Path) -> Iterator[ast.AST]:
+    return ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8")))
+
+
+def writes_a_state(node: ast.AST) -> bool:
+    """Say whether `node` is `x.state = …`, `….update(state=…)` or `setattr(x, "state", …)`."""
+    match node:
+        case ast.Assign(targets=targets):
+            return any(isinstance(target, ast.Attribute) and target.attr == "state" for target in targets)
+        case (
+            ast.AugAssign(target=ast.Attribute(attr="state"))
+            | ast.AnnAssign(target=ast.Attribute(attr="state"))
+        ):
+            return True
+        case ast.Call(func=ast.Attribute(attr="update" | "aupdate"), keywords=keywords):
+            return any(keyword.arg == "state" for keyword in keywords)
+        case ast.Call(func=ast.Name(id="setattr"), args=[_, ast.Constant(value="state"), *_]):
+            return True
+    return False
+
+
+def creates_an_event(node: ast.AST) -> bool:
+    """Say whether `node` is `AuditEvent(…)` or `AuditEvent.<manager>.create(…)` and its like."""
+    match node:
+        case ast.Call(func=ast.Name(id="AuditEvent") | ast.Attribute(attr="AuditEvent")):
+            return True
+        case ast.Call(func=ast.Attribute(attr=attr, value=value)) if attr in CREATORS:
+            return "AuditEvent" in ast.unparse(value)
+    return False
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("trunk_request.state = 'done'", True),
+        ("rows.filter(pk=1).update(version=2, state=DONE)", True),
+        ("setattr(row, 'state', 'done')", True),
+        ("row.state += 'x'", True),
+        ("rows.filter(state='done')", False),
+        ("state = row.state", False),
+        ("if row.state == 'done': pass", False),
+    ],
+)
+def test_the_reader_knows_a_write_of_a_state_when_it_sees_one(line: str, *, expected: bool) -> None:
+    assert any(writes_a_state(node) for node in ast.walk(ast.parse(line))) is expected
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("AuditEvent(action='x')", True),
+        ("models.AuditEvent(action='x')", True),
+        ("AuditEvent.objects.create(action='x')", True),
+        ("AuditEvent.objects.using('a').bulk_create(rows)", True),
+        ("AuditEvent.objects.filter(action='x')", False),
+        ("TrunkRequest.objects.create()", False),
+    ],
+)
+def test_the_reader_knows_a_creation_of_an_event_when_it_sees_one(line: str, *, expected: bool) -> None:
+    assert any(creates_an_event(node) for node in ast.walk(ast.parse(line))) is expected
+
+
+def test_a_state_is_written_in_one_place() -> None:
+    # The sandbox keeps records of its own, as Zoom does; they are none of the portal's rows.
+    own = [path for path in code("trunks") if path.parts[1] != "sandbox"]
+    writers = [str(path) for path in own for node in nodes(path) if writes_a_state(node)]
+    assert writers == ["trunks/workflow/transitions.py"]
+
+
+def test_an_audit_event_is_created_in_one_line() -> None:
+    found = [str(path) for path in code("trunks", "portal") for node in nodes(path) if creates_an_event(node)]
+    assert found == ["trunks/audit.py"]
+
+
+def test_every_task_that_is_rung_exists() -> None:
+    app.loader.import_default_modules()
+    named = {
+        value for name, value in vars(dispatch).items() if name.isupper() and str(value).startswith("trunks.")
+    }
+    assert named
+    assert named == set(dispatch.TASK_NAMES)
+    assert named <= set(app.tasks)
+
+
+def test_every_task_on_the_clock_exists() -> None:
+    app.loader.import_default_modules()
+    scheduled = {entry["task"] for entry in app.conf.beat_schedule.values()}
+    assert scheduled
+    assert scheduled <= set(app.tasks)
+
+
+@pytest.mark.django_db
+def test_no_migration_is_missing() -> None:
+    call_command("makemigrations", check=True, dry_run=True, verbosity=0)
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
+def test_a_lock_names_hashes_and_no_host(lock: Path) -> None:
+    text = lock.read_text(encoding="utf-8")
+    assert not re.search(r"://|--(?:index-url|extra-index-url|find-links|trusted-host)", text)
+    pins = re.findall(r"^([\w.\-\[\]]+)==", text, re.MULTILINE)
+    assert pins
+    assert len(re.findall(r"^[\w.\-\[\]]+==[^\n]*\\\n    --hash=sha256:", text, re.MULTILINE)) == len(pins)
+
+
+def test_there_is_a_lock_for_every_list() -> None:
+    assert (
+        {lock.stem for lock in LOCKS} == {path.stem for path in (ROOT / "requirements").glob("*.in")} != set()
+    )
+
+
+def test_what_production_runs_on_is_what_was_tested() -> None:
+    base, dev = (_pins(ROOT / "requirements" / name) for name in ("base.txt", "dev.txt"))
+    assert base.items() <= dev.items()
+
+
+def _pins(lock: Path) -> dict[str, str]:
+    return dict(re.findall(r"^([\w.\-\[\]]+)==(\S+)", lock.read_text(encoding="utf-8"), re.MULTILINE))
+
+
+def test_the_front_end_lock_names_hashes_and_no_host() -> None:
+    text = (ROOT / "static" / "package-lock.json").read_text(encoding="utf-8")
+    assert '"resolved"' not in text
+    assert text.count('"integrity": "sha512-') == text.count('"node_modules/')
+
+
+def test_no_built_file_is_committed() -> None:
+    assert not [path for path in tracked() if re.search(r"\.min\.(?:js|css)$|\.map$", path.name)]
+
+
+def test_the_top_level_holds_what_was_agreed() -> None:
+    names = {path.parts[0] for path in tracked()}
+    assert {name for name in names if not name.startswith(".")} <= TOP_LEVEL
+
+
+def test_no_file_has_grown_too_long() -> None:
+    lengths = {
+        path: len((ROOT / path).read_text(encoding="utf-8").splitlines()) for path in code("trunks", "portal")
+    }
+    assert lengths
+    assert {str(path): length for path, length in lengths.items() if length > 300} == {}
+
+
+def test_nothing_is_left_open() -> None:
+    kinds = {".py", ".html", ".css", ".js", ".md", ".yml", ".toml", ".txt", ""}
+    texts = [path for path in tracked() if path.suffix in kinds and path.name != "LICENSE"]
+    assert len(texts) > 20
+    assert [str(path) for path in texts if LEFT_OPEN.search((ROOT / path).read_text(encoding="utf-8"))] == []
+
+
+def test_no_test_is_skipped() -> None:
+    marks = re.compile(r"pytest\." + r"(?:mark\.)?(?:skip|xfail|importorskip)")
+    assert [
+        str(path) for path in code("tests") if marks.search((ROOT / path).read_text(encoding="utf-8"))
+    ] == []

@@ -1,0 +1,230 @@
+"""The embedded broker loses nothing, doubles nothing and survives what lies in its folder."""
+
+import json
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from queue import Empty
+
+import pytest
+from django.conf import settings
+from kombu import Connection
+from kombu.simple import SimpleQueue
+
+from portal import broker, celery_settings
+from portal.celery import app
+from tests import processes
+from tests.processes import PYTHON, Process, wait_until
+
+pytestmark = pytest.mark.sqlite
+
+MESSAGES = 2000
+_PRELUDE = """
+import signal, sys
+from pathlib import Path
+from kombu import Connection
+from kombu.transport import TRANSPORT_ALIASES
+from portal import broker
+TRANSPORT_ALIASES["localfs"] = "portal.broker:Transport"
+options = broker.transport_options(Path(sys.argv[1]))
+options["polling_interval"] = 0.005
+queue = Connection("localfs://", transport_options=options).SimpleQueue("work")
+"""
+_PRODUCER = f"""{_PRELUDE}
+for number in range(int(sys.argv[2]), int(sys.argv[3])):
+    queue.put(number)
+    print(number, flush=True)
+"""
+# Like a worker: takes, does, acknowledges, and ends between two messages when told to.
+_CONSUMER = f"""{_PRELUDE}
+ending = []
+signal.signal(signal.SIGTERM, lambda *_: ending.append(1))
+print("up", flush=True)
+while not ending:
+    try:
+        message = queue.get(timeout=0.05)
+    except queue.Empty:
+        continue
+    print("got", message.payload, flush=True)
+    message.ack()
+queue.close()
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "broker"
+
+
+@contextmanager
+def opened(folder: Path) -> Iterator[SimpleQueue]:
+    options = broker.transport_options(folder) | {"polling_interval": 0.005}
+    with (
+        Connection("localfs://", transport_options=options) as connection,
+        closing(connection.SimpleQueue("work")) as queue,
+    ):
+        yield queue
+
+
+def start(code: str, folder: Path, name: str, *arguments: int) -> Process:
+    log = folder.parent / name
+    return processes.start([PYTHON, "-c", code, folder, *map(str, arguments)], log=log)
+
+
+def waiting(folder: Path) -> list[Path]:
+    return sorted((folder / "messages").glob("*.msg"))
+
+
+def taken_by(consumers: list[Process]) -> list[int]:
+    lines = [line for consumer in consumers for line in consumer.output().splitlines()]
+    return [int(line.removeprefix("got ")) for line in lines if line.startswith("got ")]
+
+
+def test_of_2000_messages_none_is_lost_and_none_comes_twice(folder: Path) -> None:
+    half = MESSAGES // 2
+    consumers = [start(_CONSUMER, folder, f"consumer-{number}") for number in range(3)]
+    producers = [start(_PRODUCER, folder, f"producer-{at}", at, at + half) for at in (0, half)]
+    for producer in producers:
+        assert producer.popen.wait(30) == 0
+    wait_until(lambda: not waiting(folder), "the folder is empty")
+    assert [consumer.stop() for consumer in consumers] == [0, 0, 0]
+    assert Counter(taken_by(consumers)) == Counter(range(MESSAGES))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_what_a_producer_said_it_sent_is_there_when_it_is_killed(
+    folder: Path, number: signal.Signals
+) -> None:
+    producer = start(_PRODUCER, folder, "producer", 0, 1_000_000)
+    producer.wait_for_line("\n50\n")
+    producer.stop(number)
+    sent = [int(line) for line in producer.output().splitlines()]
+    found = []
+    with opened(folder) as queue:
+        while waiting(folder):
+            found.append(queue.get(timeout=1).payload)
+    assert found[: len(sent)] == sent
+    assert len(found) <= len(sent) + 1  # the last one may have been sent and not yet said
+
+
+def test_a_message_has_its_name_only_when_it_is_whole(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[list[Path], int]] = []
+    replace = Path.replace
+
+    def look_first(aside: Path, target: Path) -> Path:
+        seen.append((waiting(folder), len(json.loads(aside.read_bytes())["body"])))
+        return replace(aside, target)
+
+    monkeypatch.setattr(Path, "replace", look_first)
+    with opened(folder) as queue:
+        queue.put(1)
+    assert [(names, size > 0) for names, size in seen] == [([], True)]
+    assert len(waiting(folder)) == 1
+
+
+@pytest.mark.parametrize("content", [b"", b'{"body": ', b"\xff\xfe"])
+def test_a_file_that_cannot_be_read_is_laid_aside_and_the_next_is_taken(folder: Path, content: bytes) -> None:
+    with opened(folder) as queue:
+        bad = folder / "messages" / "00_bad.work.msg"  # before those with a time
+        bad.write_bytes(content)
+        queue.put(1)
+        assert queue.get(timeout=1).payload == 1
+    assert not bad.exists()
+    assert (folder / "processed" / bad.name).read_bytes() == content
+
+
+def test_an_empty_queue_is_said_to_be_empty(folder: Path) -> None:
+    with opened(folder) as queue, pytest.raises(Empty):
+        queue.get(timeout=0.02)
+
+
+def test_messages_come_in_the_order_they_were_sent(folder: Path) -> None:
+    with opened(folder) as queue:
+        for number in range(20):
+            queue.put(number)
+        assert [queue.get(timeout=1).payload for _ in range(20)] == list(range(20))
+
+
+def test_emptying_deletes_what_is_done_and_keeps_what_waits(folder: Path) -> None:
+    with opened(folder) as queue:
+        queue.put(1)
+        queue.get(timeout=1).ack()
+        queue.put(2)
+    waste = [
+        "processed/1_a.work.msg",
+        "messages/2_b.work.msg.tmp",
+        "messages/3_c.celery@gone.celery.pidbox.msg",
+    ]
+    for name in waste:
+        (folder / name).touch()
+    long_ago = time.time() - 3600
+    for path in [*folder.glob("processed/*"), *folder.glob("messages/*")]:
+        os.utime(path, (long_ago, long_ago))
+    (folder / "processed" / "9_new.work.msg").touch()
+    assert broker.empty_processed(folder, older_than_seconds=60) == 4
+    assert len(waiting(folder)) == 1
+    assert [path.name for path in (folder / "processed").iterdir()] == ["9_new.work.msg"]
+
+
+def test_emptying_survives_a_second_sweep_at_the_same_time(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker.transport_options(folder)
+    (folder / "processed" / "1_a.work.msg").touch()
+    unlink = Path.unlink
+
+    def be_late(path: Path) -> None:
+        unlink(path)
+        unlink(path)
+
+    monkeypatch.setattr(Path, "unlink", be_late)
+    assert broker.empty_processed(folder, older_than_seconds=-1) == 0
+
+
+def test_the_folders_are_for_their_owner_only(folder: Path) -> None:
+    broker.transport_options(folder)
+    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o700}
+
+
+@pytest.mark.parametrize(
+    ("url", "kombu"),
+    [
+        ("redis://:secret@db:6379/1", "redis://:secret@db:6379/1"),
+        ("rediss://db:6379/0", "rediss://db:6379/0"),
+        ("unix:///run/redis.sock", "redis+socket:///run/redis.sock?virtual_host=0"),
+        ("unix:///run/redis.sock?db=3", "redis+socket:///run/redis.sock?virtual_host=3"),
+        ("unix://u:p@/run/redis.sock", "redis+socket://u:p@/run/redis.sock?virtual_host=0"),
+    ],
+)
+def test_celery_and_the_cache_share_one_redis_address(url: str, kombu: str) -> None:
+    assert celery_settings.redis_broker_url(url) == kombu
+
+
+def test_the_broker_of_this_run_takes_and_gives() -> None:
+    with app.connection_for_write() as connection, closing(connection.SimpleQueue("test")) as queue:
+        queue.put({"id": 1})
+        message = queue.get(timeout=3)
+        message.ack()
+    assert message.payload == {"id": 1}
+    assert celery_settings.broker_url.startswith("redis+socket" if settings.REDIS_URL else "localfs")
+
+
+def test_celery_hands_out_again_only_what_no_task_can_still_be_doing() -> None:
+    assert celery_settings.task_acks_late
+    assert celery_settings.task_reject_on_worker_lost
+    assert celery_settings.accept_content == ["json"]
+    if settings.REDIS_URL:
+        assert (
+            celery_settings.broker_transport_options["visibility_timeout"] == celery_settings.task_time_limit
+        )
+
+
+def test_a_second_folder_in_the_same_process_has_its_own_queues(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        with opened(tmp_path / name) as queue:
+            queue.put(name)
+        assert len(waiting(tmp_path / name)) == 1

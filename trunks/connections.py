@@ -1,0 +1,109 @@
+"""A master account in, a configured Zoom client out; and the one token that all processes share."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from django.conf import settings
+from django.db.models import F, Q
+
+from trunks.models import MasterAccount, ZoomToken, clock
+from trunks.zoom.auth import MemoryTokenStore, ServerToServerAuth, TokenStore
+from trunks.zoom.client import ZoomClient, no_record
+from trunks.zoom.types import Call, Token
+
+POLL_SECONDS = 0.05
+
+
+def client_for(master: MasterAccount, *, observe: Callable[[Call], None] = no_record) -> ZoomClient:
+    """Return a client that speaks for `master`; `observe` is told of each call. Close it after use."""
+    return _client(
+        master.zoom_id, master.client_id, master.client_secret, DatabaseTokenStore(master), observe
+    )
+
+
+def client_of(account_id: str, client_id: str, client_secret: str) -> ZoomClient:
+    """Return a client for credentials that are not stored yet, to be tried out."""
+    return _client(account_id, client_id, client_secret, MemoryTokenStore(), no_record)
+
+
+def _client(
+    account_id: str, client_id: str, client_secret: str, tokens: TokenStore, observe: Callable[[Call], None]
+) -> ZoomClient:
+    deadline = settings.HTTP_DEADLINE_SECONDS
+    auth = ServerToServerAuth(
+        token_url=settings.ZOOM_OAUTH_URL,
+        account_id=account_id,
+        client_id=client_id,
+        client_secret=client_secret,
+        tokens=tokens,
+        deadline=deadline,
+    )
+    return ZoomClient(api_url=settings.ZOOM_API_URL, auth=auth, deadline=deadline, observe=observe)
+
+
+class DatabaseTokenStore:
+    """Keeps one token per master account for all processes; of many that want it renewed, one asks Zoom.
+
+    Under Zoom's older rule each new token killed the one before, under the newer one several live beside each other;
+    sharing one satisfies both.
+    """
+
+    def __init__(self, master: MasterAccount) -> None:
+        self._master = master
+
+    def current(self) -> Token | None:
+        """Return the shared token while it lives, else None."""
+        row = ZoomToken.objects.filter(master=self._master).first()
+        return _living(row) if row else None
+
+    def renew(self, stale: Token | None, fetch: Callable[[], Token]) -> Token:
+        """Return a token other than `stale`: another process's new one, or the one `fetch` gets now.
+
+        Who renews holds a lease, so that a process that dies while asking does not keep the others waiting.
+        """
+        ZoomToken.objects.get_or_create(master=self._master)
+        while True:
+            row = ZoomToken.objects.get(master=self._master)
+            token = _living(row)
+            if token and (stale is None or token.value != stale.value):
+                return token
+            if self._may_renew(row):
+                return self._renewed(row, fetch)
+            time.sleep(POLL_SECONDS)
+
+    def _may_renew(self, row: ZoomToken) -> bool:
+        free = Q(renewing_until=None) | Q(renewing_until__lt=clock.now())
+        return bool(
+            ZoomToken.objects.filter(free, pk=row.pk, serial=row.serial).update(
+                renewing_until=clock.after(settings.HTTP_DEADLINE_SECONDS * 1.2)
+            )
+        )
+
+    def _renewed(self, row: ZoomToken, fetch: Callable[[], Token]) -> Token:
+        mine = ZoomToken.objects.filter(pk=row.pk, serial=row.serial)
+        try:
+            token = fetch()
+        except BaseException:
+            mine.update(renewing_until=None)
+            raise
+        mine.update(
+            value=token.value,
+            scope=token.scope,
+            expires_at=token.expires_at,
+            serial=F("serial") + 1,
+            renewing_until=None,
+        )
+        return token
+
+
+def _living(row: ZoomToken) -> Token | None:
+    if not row.value or row.expires_at <= time.time():
+        return None
+    return Token(value=row.value, expires_at=row.expires_at, scope=row.scope)
+
+
+def forget_token(master: MasterAccount) -> None:
+    """Drop the shared token, so that changed credentials are used at once."""
+    ZoomToken.objects.filter(master=master).delete()

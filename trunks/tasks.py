@@ -1,0 +1,52 @@
+"""What workers do when rung: a task gets an id, reads the row again, and leaves quietly when there is nothing to do."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from celery import shared_task
+from django.conf import settings
+
+from trunks import context
+from trunks.models import MasterAccount
+from trunks.workflow import estate, provisioning, reconcile, sweeping
+
+
+@contextmanager
+def _as_task() -> Iterator[None]:
+    """Give everything that the task does one request id, in the log and in the audit trail."""
+    with context.bound(context.Context(request_id=uuid.uuid4().hex)):
+        yield
+
+
+@shared_task
+def provision(pk: int) -> None:
+    with _as_task():
+        provisioning.provision(pk)
+
+
+@shared_task
+def settle(pk: int) -> None:
+    with _as_task():
+        reconcile.settle(pk)
+
+
+@shared_task
+def sync_master(pk: int) -> None:
+    with _as_task():
+        estate.sync(pk, why="asked for in the portal")
+
+
+@shared_task
+def sync_all() -> None:
+    """Read every estate whose last reading is older than the interval; a beat that rings twice reads once."""
+    with _as_task():
+        for pk in MasterAccount.objects.values_list("pk", flat=True):
+            estate.sync(pk)
+
+
+@shared_task(expires=settings.SWEEP_SECONDS * 4)
+def sweep() -> None:
+    with _as_task():
+        sweeping.beat("worker")
+        sweeping.sweep()

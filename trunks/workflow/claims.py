@@ -1,0 +1,146 @@
+"""The claim: who works on a request, told by a lease in database time and a fence that rises with each claim.
+
+A worker that stalls beyond its lease may wake up while another has taken over. Every write of a worker therefore
+names the fence it holds, and one that no longer holds it changes nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import Exists, F, OuterRef
+
+from trunks.actions import Action
+from trunks.models import Attempt, State, Step, TrunkRequest, ZoomCall, clock
+from trunks.workflow.errors import Stale
+from trunks.workflow.transitions import move
+from trunks.zoom.types import Call
+
+
+class Fenced(Exception):
+    """The claim has passed to somebody else; whoever catches this stops without another word."""
+
+
+@dataclass
+class Claim:
+    """One worker's hold on one request. `last_tracking_id` is that of the latest call to Zoom."""
+
+    trunk_request: TrunkRequest
+    attempt: Attempt
+    fence: int
+    lease_ends: float
+    last_tracking_id: str = ""
+
+    def outlives_a_call(self) -> bool:
+        """Say whether the lease lasts, by this machine's monotonic clock, longer than one call to Zoom can take.
+
+        A worker that was stopped and continued finds its lease used up here, before it sends anything.
+        """
+        margin = (settings.LEASE_SECONDS - settings.HTTP_DEADLINE_SECONDS) / 10
+        return time.monotonic() + settings.HTTP_DEADLINE_SECONDS + margin < self.lease_ends
+
+    def renew(self) -> None:
+        """Extend the lease by its full length, or raise Fenced when it has run out or passed on."""
+        begun = time.monotonic()
+        self.write(lease_until=clock.after(settings.LEASE_SECONDS))
+        self.lease_ends = begun + settings.LEASE_SECONDS
+
+    def write(self, **changes: Any) -> None:
+        """Write `changes` (never the state) to the request while the claim holds, or raise Fenced."""
+        held = TrunkRequest.objects.filter(
+            pk=self.trunk_request.pk, fence=self.fence, lease_until__gte=clock.now()
+        )
+        if not held.update(**changes):
+            raise Fenced(self.trunk_request.reference)
+
+    def hold(self) -> None:
+        """Make sure, inside a transaction, that the claim holds until the commit, or raise Fenced."""
+        self.write(fence=F("fence"))
+
+    def observe(self, call: Call) -> None:
+        """Keep a record of one call to Zoom with the attempt."""
+        self.last_tracking_id = call.tracking_id
+        ZoomCall.objects.create(
+            attempt=self.attempt,
+            method=call.method,
+            path=call.path[:300],
+            started_at=call.started_at,
+            duration_ms=call.duration_ms,
+            status=call.status,
+            tracking_id=call.tracking_id[:200],
+            sent=call.request_body,
+            answer=call.answer.replace("\x00", "\\x00"),
+            problem=call.error,
+        )
+
+    def close(self, outcome: str) -> None:
+        Attempt.objects.filter(pk=self.attempt.pk).update(ended_at=clock.now(), outcome=outcome)
+
+
+def claim_approved(pk: int) -> Claim | None:
+    """Take up an approved request whose time has come, or return None: it is not, or somebody was first."""
+    trunk_request = TrunkRequest.objects.with_names().due().filter(pk=pk, state=State.APPROVED).first()
+    if trunk_request is None or _account_is_busy(trunk_request):
+        return None
+    begun = time.monotonic()
+    taken = {
+        "fence": F("fence") + 1,
+        "step": Step.CLAIMED,
+        "lease_until": clock.after(settings.LEASE_SECONDS),
+        "next_attempt_at": None,
+        "waiting_for": "",
+    }
+    why = "approved request"
+    try:
+        with transaction.atomic():
+            move(
+                trunk_request,
+                State.APPLYING,
+                Action.PROVISIONING_STARTED,
+                actor=None,
+                why=why,
+                changes=taken,
+            )
+            return _claim(trunk_request, begun)
+    except (Stale, IntegrityError):
+        # IntegrityError: one_writer_per_sub_account, another request of this customer is being applied.
+        return None
+
+
+def claim_unconfirmed(pk: int) -> Claim | None:
+    """Take up an unconfirmed request whose time has come, or return None: it is not, or somebody was first."""
+    trunk_request = TrunkRequest.objects.with_names().due().filter(pk=pk, state=State.UNCONFIRMED).first()
+    if trunk_request is None:
+        return None
+    begun = time.monotonic()
+    with transaction.atomic():
+        taken = (
+            TrunkRequest.objects.due()
+            .filter(pk=pk, state=State.UNCONFIRMED, fence=trunk_request.fence)
+            .update(fence=F("fence") + 1, lease_until=clock.after(settings.LEASE_SECONDS))
+        )
+        if not taken:
+            return None
+        trunk_request.refresh_from_db(from_queryset=TrunkRequest.objects.with_names())
+        return _claim(trunk_request, begun)
+
+
+def _claim(trunk_request: TrunkRequest, begun: float) -> Claim:
+    attempt = Attempt.objects.create(
+        trunk_request=trunk_request, fence=trunk_request.fence, started_at=clock.now()
+    )
+    return Claim(trunk_request, attempt, trunk_request.fence, begun + settings.LEASE_SECONDS)
+
+
+def _account_is_busy(trunk_request: TrunkRequest) -> bool:
+    """Say whether an earlier write to the same sub account could still land at Zoom."""
+    others = TrunkRequest.objects.filter(
+        sub_account=OuterRef("sub_account"),
+        state=State.UNCONFIRMED,
+        sent_at__gt=clock.after(-settings.QUIET_SECONDS),
+    ).exclude(pk=trunk_request.pk)
+    return TrunkRequest.objects.filter(Exists(others), pk=trunk_request.pk).exists()

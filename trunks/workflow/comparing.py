@@ -1,0 +1,73 @@
+"""Comparing a line with Zoom's list: the list, not the answer to a call, is the truth about a line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from trunks import numbers
+from trunks.models import Line, MasterTrunk
+from trunks.zoom.types import Trunk
+
+
+class Likeness(Enum):
+    ABSENT = "absent"
+    SAME = "same"
+    CALLER_ID_NOT_REPORTED = "caller ID not reported"
+    DIFFERENT = "different"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What Zoom's list says about one line; `row` is the row it is about, `detail` the difference in words."""
+
+    likeness: Likeness
+    row: Trunk | None = None
+    detail: str = ""
+
+
+def compare(line: Line, rows: Sequence[Trunk], siblings: Sequence[MasterTrunk]) -> Finding:
+    """Return what `rows`, Zoom's list of the sub account, says about `line`.
+
+    A row is the line's when it has the line's DNIS: the row's id may be the master trunk's or one of its own (Zoom
+    does not say), so the id only tells a row apart that belongs to another of the master's trunks (`siblings`).
+    """
+    mine = [row for row in rows if row.dnis == line.dnis]
+    if not mine:
+        return Finding(Likeness.ABSENT)
+    fitting = [row for row in mine if not _other_trunk(line, row, siblings)]
+    if not fitting:
+        other = _other_trunk(line, mine[0], siblings)
+        return Finding(
+            Likeness.DIFFERENT, mine[0], f"Zoom has {line.dnis} through the trunk {other}, not {line.trunk}."
+        )
+    findings = [_compare_caller_id(line, row) for row in fitting]
+    return min(findings, key=lambda finding: _ORDER[finding.likeness])
+
+
+_ORDER = {Likeness.SAME: 0, Likeness.CALLER_ID_NOT_REPORTED: 1, Likeness.DIFFERENT: 2}
+
+
+def _other_trunk(line: Line, row: Trunk, siblings: Sequence[MasterTrunk]) -> MasterTrunk | None:
+    """Return the other trunk of the master that `row` belongs to, or None when nothing says it is not the line's."""
+    if row.id == line.trunk.zoom_id:
+        return None
+    others = [trunk for trunk in siblings if trunk.pk != line.trunk_id]
+    by_id = next((trunk for trunk in others if trunk.zoom_id == row.id), None)
+    if by_id or not row.sip_server_address or row.sip_server_address == line.trunk.sip_server_address:
+        return by_id
+    return next((t for t in others if t.sip_server_address == row.sip_server_address), None)
+
+
+def _compare_caller_id(line: Line, row: Trunk) -> Finding:
+    wanted, shown = line.outbound_caller_id, row.outbound_caller_id
+    if not wanted:
+        return Finding(Likeness.SAME, row)
+    if not shown:
+        return Finding(Likeness.CALLER_ID_NOT_REPORTED, row)
+    if numbers.caller_id_key(wanted) == numbers.caller_id_key(shown):
+        return Finding(Likeness.SAME, row)
+    return Finding(
+        Likeness.DIFFERENT, row, f"Zoom shows the caller ID {shown[:64]} for {line.dnis}, not {wanted}."
+    )

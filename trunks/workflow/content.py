@@ -1,0 +1,24 @@
+"""What a request asks for, in the one form that digests, revisions and approvals are made of."""
+
+import hashlib
+import json
+from typing import Any
+
+from trunks.models import TrunkRequest
+
+
+def content_of(trunk_request: TrunkRequest) -> dict[str, Any]:
+    """Return everything that would be carried out, as the database has it: account, kind, lines in order."""
+    lines = trunk_request.lines.select_related("trunk").order_by("position")
+    return {
+        "master": trunk_request.master.zoom_id,
+        "sub_account": trunk_request.sub_account.zoom_id,
+        "kind": trunk_request.kind,
+        "lines": [line.content() for line in lines],
+    }
+
+
+def digest_of(content: dict[str, Any]) -> str:
+    """Return the SHA-256 of `content` in canonical JSON, in hexadecimal."""
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()

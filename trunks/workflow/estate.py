@@ -1,0 +1,263 @@
+"""Connecting a master account, and reading what exists at Zoom into the portal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Q
+
+from trunks import audit, connections, dispatch
+from trunks.actions import Action
+from trunks.models import MasterAccount, MasterTrunk, RatePlan, Role, SubAccount, User, clock
+from trunks.workflow import sweeping
+from trunks.workflow.errors import Refused
+from trunks.workflow.listing import take_in
+from trunks.workflow.words import sentence
+from trunks.zoom import errors, types
+from trunks.zoom.client import ZoomClient
+from trunks.zoom.errors import ZoomError
+
+Progress = Callable[[str], None]
+WRITE_SCOPES = ("sip_trunk:master", "sip_connected_audio:write:trunks:master")
+
+
+class CannotConnect(Exception):
+    """The credentials do not do; `findings` says what was found missing, in plain words. Nothing was stored."""
+
+    def __init__(self, findings: Sequence[str]) -> None:
+        super().__init__(" ".join(findings))
+        self.findings = list(findings)
+
+    @property
+    def reason(self) -> str:
+        return str(self)
+
+
+def quietly(_: str) -> None:
+    """Report progress to nobody."""
+
+
+def connect(
+    *,
+    name: str,
+    account_id: str,
+    client_id: str,
+    client_secret: str,
+    rate_plan: str = RatePlan.PRO,
+    actor: User | None,
+    why: str = "",
+    progress: Progress = quietly,
+) -> MasterAccount:
+    """Try the credentials at Zoom and store them; an account that is known already gets the new ones.
+
+    The estate is not read yet: call `sync` or `request_sync` next. Raises CannotConnect with everything found missing
+    (nothing is stored then), and Refused for a person who is not administrator of all masters.
+    """
+    if actor is not None and not _may_connect(actor):
+        raise Refused("Only an administrator for all master accounts can connect one.")
+    progress("Trying the credentials at Zoom …")
+    _try_out(account_id, client_id, client_secret)
+    other = MasterAccount.objects.filter(name=name).exclude(zoom_id=account_id).first()
+    if other:
+        raise CannotConnect([f"Another master account ({other.zoom_id}) has the name {name} already."])
+    values = {
+        "name": name,
+        "client_id": client_id,
+        "client_secret": client_secret,
+        "rate_plan": rate_plan,
+        "sync_problem": "",
+    }
+    with transaction.atomic():
+        master, created = MasterAccount.objects.update_or_create(
+            zoom_id=account_id, defaults=values, create_defaults=values | {"connected_at": clock.now()}
+        )
+        connections.forget_token(master)
+        audit.record(
+            Action.MASTER_CONNECTED if created else Action.MASTER_CREDENTIALS_CHANGED,
+            actor=actor,
+            why=why,
+            on=master,
+            master=master,
+            after={
+                "account_id": account_id,
+                **{key: values[key] for key in ("name", "client_id", "rate_plan")},
+            },
+        )
+    sweeping.wake(master)
+    return master
+
+
+def _may_connect(actor: User) -> bool:
+    return any(grant.role == Role.ADMINISTRATOR and grant.master_id is None for grant in actor.grants)
+
+
+def _try_out(account_id: str, client_id: str, client_secret: str) -> None:
+    """Make the calls that the portal lives by, and raise CannotConnect with everything that is missing."""
+    findings: list[str] = []
+    with connections.client_of(account_id, client_id, client_secret) as client:
+        trials: tuple[Callable[[], str], ...] = (
+            lambda: _token_finding(client),
+            lambda: "" if client.list_trunks() else sentence(errors.NoTrunkConfigs()),
+            lambda: _first(client.list_sub_accounts()),
+        )
+        for trial in trials:
+            try:
+                findings.append(trial())
+            except errors.CredentialsRefused as error:
+                raise CannotConnect([sentence(error)]) from error
+            except ZoomError as error:
+                findings.append(sentence(error))
+            except ValueError as error:
+                findings.append(f"The account id cannot be used: {error}.")
+    found = list(dict.fromkeys(finding for finding in findings if finding))
+    if found:
+        raise CannotConnect(found)
+
+
+def _token_finding(client: ZoomClient) -> str:
+    """Return what the token's own list of scopes lacks; the calls tried cannot show whether writing is allowed."""
+    scopes = client.scopes()
+    if not scopes or any(scope in scopes for scope in WRITE_SCOPES):
+        return ""
+    return sentence(errors.ScopeMissing(scopes=(" or ".join(WRITE_SCOPES),)))
+
+
+def _first(accounts: Iterable[types.SubAccount]) -> str:
+    next(iter(accounts), None)
+    return ""
+
+
+def request_sync(master: MasterAccount, *, actor: User) -> None:
+    """Have a worker read the estate of `master` again. Raises Refused."""
+    if not actor.holds(Role.ADMINISTRATOR, master.pk):
+        raise Refused(f"Only an administrator for {master} can have its estate read again.")
+    with transaction.atomic():
+        audit.record(Action.SYNC_REQUESTED, actor=actor, on=master, master=master)
+        dispatch.ring(dispatch.SYNC, master.pk)
+
+
+def sync(master_pk: int, *, progress: Progress = quietly, why: str = "schedule") -> bool:
+    """Read the master's trunks, its sub accounts and the trunks of each from Zoom; say whether that succeeded.
+
+    What vanished at Zoom is marked gone, never deleted, and only after a list was read whole. Nothing happens when
+    somebody else is reading the same estate already.
+    """
+    master = _begin(master_pk)
+    if master is None:
+        progress("Somebody else is reading this estate already.")
+        return False
+    try:
+        with connections.client_for(master) as client:
+            counts = _read_all(master, client, progress)
+    except ZoomError as error:
+        _end(master, Action.SYNC_FAILED, why, {}, problem=sentence(error))
+        progress(sentence(error))
+        return False
+    _end(master, Action.SYNC_FINISHED, why, counts)
+    return True
+
+
+def _begin(master_pk: int) -> MasterAccount | None:
+    free = Q(sync_until=None) | Q(sync_until__lt=clock.now())
+    begun = MasterAccount.objects.filter(free, pk=master_pk).update(
+        sync_started_at=clock.now(),
+        sync_until=clock.after(_lease()),
+        sync_done=0,
+        sync_total=0,
+        sync_problem="",
+    )
+    return MasterAccount.objects.get(pk=master_pk) if begun else None
+
+
+def _lease() -> float:
+    return settings.HTTP_DEADLINE_SECONDS * 4
+
+
+def _end(
+    master: MasterAccount, action: Action, why: str, counts: dict[str, Any], *, problem: str = ""
+) -> None:
+    done = {} if problem else {"synced_at": clock.now()}
+    with transaction.atomic():
+        MasterAccount.objects.filter(pk=master.pk).update(sync_until=None, sync_problem=problem, **done)
+        audit.record(action, actor=None, why=why, on=master, master=master, after=counts, comment=problem)
+
+
+def _read_all(master: MasterAccount, client: ZoomClient, progress: Progress) -> dict[str, Any]:
+    trunks = client.list_trunks()
+    progress(f"{len(trunks)} trunks of {master}.")
+    gone_trunks = _mirror_trunks(master, trunks)
+    accounts = list(client.list_sub_accounts())
+    progress(f"{len(accounts)} sub accounts.")
+    gone_accounts = _mirror_accounts(master, accounts)
+    present = SubAccount.objects.filter(master=master, gone_at=None).order_by("pk")
+    MasterAccount.objects.filter(pk=master.pk).update(sync_total=len(accounts))
+    for done, account in enumerate(present.iterator(chunk_size=200), start=1):
+        _read_account(account, client)
+        held = MasterAccount.objects.filter(pk=master.pk)
+        held.update(sync_done=F("sync_done") + 1, sync_until=clock.after(_lease()))
+        if done % 50 == 0 or done == len(accounts):
+            progress(f"Trunks of {done} of {len(accounts)} sub accounts read.")
+    counts = {"trunks": len(trunks), "sub_accounts": len(accounts)}
+    return counts | {"trunks_gone": gone_trunks, "sub_accounts_gone": gone_accounts}
+
+
+def _read_account(account: SubAccount, client: ZoomClient) -> None:
+    """Read one sub account's trunks. What is wrong with that account alone does not stop the others."""
+    read_at = clock.read()
+    try:
+        take_in(account, client.list_trunks(account.zoom_id), read_at)
+    except (errors.NotEnrolled, errors.AccountNotFound, errors.Refused, errors.InvalidParameter) as error:
+        SubAccount.objects.filter(pk=account.pk).update(trunks_problem=sentence(error))
+
+
+def _mirror_trunks(master: MasterAccount, rows: Sequence[types.Trunk]) -> int:
+    fields = {
+        row.id: {
+            "name": row.name[:255],
+            "sip_server_address": row.sip_server_address[:255],
+            "dnis": row.dnis[:64],
+            "number_prefix": row.number_prefix[:64],
+        }
+        for row in rows
+    }
+    return _mirror(MasterTrunk, master, fields)
+
+
+def _mirror_accounts(master: MasterAccount, rows: Sequence[types.SubAccount]) -> int:
+    fields = {
+        row.id: {
+            "name": row.name[:255],
+            "number": row.number[:64],
+            "account_type": row.account_type[:64],
+            "owner_email": row.owner_email[:255],
+        }
+        for row in rows
+    }
+    return _mirror(SubAccount, master, fields)
+
+
+def _mirror(
+    model: type[MasterTrunk] | type[SubAccount], master: MasterAccount, fields: dict[str, dict[str, str]]
+) -> int:
+    """Make the rows of `model` show `fields`, by Zoom id, and return how many are newly gone."""
+    now = clock.read()
+    names = list(next(iter(fields.values()), {}))
+    with transaction.atomic():
+        rows: list[Any] = [
+            model(master=master, zoom_id=zoom_id, first_seen_at=now, last_seen_at=now, **values)
+            for zoom_id, values in fields.items()
+        ]
+        model._default_manager.bulk_create(
+            rows,
+            batch_size=500,
+            update_conflicts=True,
+            unique_fields=["master", "zoom_id"],
+            update_fields=[*names, "last_seen_at", "gone_at"],
+        )
+        present = model._default_manager.filter(master=master, gone_at=None)
+        gone = [pk for pk, zoom_id in present.values_list("pk", "zoom_id") if zoom_id not in fields]
+        model._default_manager.filter(pk__in=gone).update(gone_at=now)
+    return len(gone)

@@ -1,0 +1,213 @@
+"""Filing a trunk request, amending it, withdrawing it: what the requester does."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+
+from trunks import audit, numbers
+from trunks.actions import Action
+from trunks.models import (
+    Hold,
+    Line,
+    ListedTrunk,
+    MasterTrunk,
+    Revision,
+    Role,
+    State,
+    SubAccount,
+    TrunkRequest,
+    User,
+    clock,
+)
+from trunks.workflow.content import digest_of
+from trunks.workflow.errors import AlreadyFiled, Invalid, Problems, Refused
+from trunks.workflow.guard import demand
+from trunks.workflow.rules import Draft, LineDraft, draft_of
+from trunks.workflow.rules import problems as content_problems
+from trunks.workflow.transitions import move
+
+__all__ = ["Draft", "LineDraft", "amend", "draft_of", "file", "next_free_dnis", "problems", "withdraw"]
+
+
+def problems(draft: Draft, *, actor: User, amending: TrunkRequest | None = None) -> Problems:
+    """Return every problem of `draft` by form field, that of the actor's role for its master account included."""
+    found = content_problems(draft, amending=amending)
+    if draft.sub_account and not actor.holds(Role.STAFF, draft.sub_account.master_id):
+        sentence = f"Only staff for {draft.sub_account.master} can file requests for its sub accounts."
+        found.setdefault("sub_account", []).append(sentence)
+    return found
+
+
+def file(draft: Draft, *, actor: User) -> TrunkRequest:
+    """File `draft` and hold its DNIS. Raises Invalid with every problem, or AlreadyFiled for a page sent twice."""
+    account = _account_of(draft, actor)
+    _refuse_twin(draft, account, actor)
+    _demand_valid(draft, actor, None)
+    try:
+        with transaction.atomic():
+            return _create(draft, account, actor)
+    except IntegrityError:
+        # Somebody took one of the DNIS between our look and our insert; perhaps this very person, clicking twice.
+        _refuse_twin(draft, account, actor)
+        _demand_valid(draft, actor, None)
+        raise
+
+
+def amend(trunk_request: TrunkRequest, draft: Draft, *, actor: User, version: int) -> TrunkRequest:
+    """Give the request a new version of its content, which voids what was decided on the old one.
+
+    Raises Refused, Stale or Invalid; the old content then stays.
+    """
+    demand(actor, "amend", trunk_request, version=version)
+    account = _account_of(draft, actor)
+    if account.master_id != trunk_request.master_id:
+        raise Invalid(
+            {"sub_account": ["A request stays with its master account; file a new one for another."]}
+        )
+    _demand_valid(draft, actor, trunk_request)
+    try:
+        with transaction.atomic():
+            _replace(trunk_request, draft, account, actor, version)
+    except IntegrityError:
+        _demand_valid(draft, actor, trunk_request)
+        raise
+    return trunk_request
+
+
+def withdraw(trunk_request: TrunkRequest, *, actor: User, version: int, comment: str = "") -> TrunkRequest:
+    """Take the request back before it reached Zoom, and let go of its DNIS. Raises Refused or Stale."""
+    demand(actor, "withdraw", trunk_request, version=version)
+    with transaction.atomic():
+        move(
+            trunk_request,
+            State.WITHDRAWN,
+            Action.REQUEST_WITHDRAWN,
+            actor=actor,
+            version=version,
+            comment=comment,
+            changes={"next_attempt_at": None},
+        )
+        release_holds(trunk_request)
+    return trunk_request
+
+
+def release_holds(trunk_request: TrunkRequest) -> None:
+    """Let go of every DNIS that the request holds and that was not assigned. Every ending calls this."""
+    trunk_request.lines.filter(hold=Hold.HELD).update(hold=Hold.NONE)
+
+
+def next_free_dnis(trunk: MasterTrunk, *, besides: Collection[str] = ()) -> str | None:
+    """Return the lowest DNIS under the trunk's prefix that nobody has or holds and that is not in `besides`."""
+    if not trunk.prefix:
+        return None
+    here = {"master": trunk.master_id, "dnis__startswith": trunk.prefix}
+    taken = set(besides)
+    taken.update(ListedTrunk.objects.filter(gone_at=None, **here).values_list("dnis", flat=True))
+    taken.update(Line.objects.filter(**here).exclude(hold="").values_list("dnis", flat=True))
+    # The trunks' own DNIS are valid for nobody else, as far as one can tell; they are never proposed.
+    taken.update(MasterTrunk.objects.filter(**here).values_list("dnis", flat=True))
+    return numbers.next_free(trunk.prefix, taken, max_length=settings.DNIS_MAX_LENGTH)
+
+
+def _account_of(draft: Draft, actor: User) -> SubAccount:
+    if draft.sub_account is None:
+        raise Invalid(content_problems(draft))
+    if not actor.holds(Role.STAFF, draft.sub_account.master_id):
+        raise Refused(f"Only staff for {draft.sub_account.master} can file requests for its sub accounts.")
+    return draft.sub_account
+
+
+def _demand_valid(draft: Draft, actor: User, amending: TrunkRequest | None) -> None:
+    found = problems(draft, actor=actor, amending=amending)
+    if found:
+        raise Invalid(found)
+
+
+def _refuse_twin(draft: Draft, account: SubAccount, actor: User) -> None:
+    twin = TrunkRequest.objects.filter(
+        filed_by=actor,
+        sub_account=account,
+        state=State.PENDING,
+        content_version=1,
+        content_digest=digest_of(draft.content()),
+    ).last()
+    if twin is not None:
+        raise AlreadyFiled(twin)
+
+
+def _create(draft: Draft, account: SubAccount, actor: User) -> TrunkRequest:
+    content = draft.content()
+    trunk_request = TrunkRequest.objects.create(
+        master=account.master,
+        sub_account=account,
+        kind=draft.kind,
+        reason=draft.reason,
+        ticket=draft.ticket,
+        filed_by=actor,
+        filed_at=clock.now(),
+        changed_at=clock.now(),
+        content_digest=digest_of(content),
+    )
+    trunk_request.refresh_from_db()
+    _write_content(trunk_request, draft, actor, 1)
+    after = {"state": State.PENDING.value, "reason": draft.reason, "ticket": draft.ticket, **content}
+    audit.record(Action.REQUEST_FILED, actor=actor, on=trunk_request, after=after)
+    return trunk_request
+
+
+def _replace(
+    trunk_request: TrunkRequest, draft: Draft, account: SubAccount, actor: User, version: int
+) -> None:
+    old = draft_of(trunk_request)
+    before = {"reason": old.reason, "ticket": old.ticket, **old.content()}
+    after = {"reason": draft.reason, "ticket": draft.ticket, **draft.content()}
+    number = trunk_request.content_version + 1
+    changes = {
+        "sub_account": account,
+        "kind": draft.kind,
+        "reason": draft.reason,
+        "ticket": draft.ticket,
+        "content_version": number,
+        "content_digest": digest_of(draft.content()),
+        "approved_by": None,
+        "approved_digest": "",
+    }
+    # First the compare-and-swap: whoever loses it has not touched the winner's lines.
+    move(
+        trunk_request,
+        State.PENDING,
+        Action.REQUEST_AMENDED,
+        actor=actor,
+        version=version,
+        changes=changes,
+        before={name: value for name, value in before.items() if value != after[name]},
+        after={name: value for name, value in after.items() if value != before[name]},
+    )
+    trunk_request.lines.all().delete()
+    _write_content(trunk_request, draft, actor, number)
+
+
+def _write_content(trunk_request: TrunkRequest, draft: Draft, actor: User, number: int) -> None:
+    Line.objects.bulk_create(
+        Line(
+            trunk_request=trunk_request,
+            master_id=trunk_request.master_id,
+            position=position,
+            trunk=line.trunk,
+            prefix=line.trunk.prefix if line.trunk else "",
+            dnis=line.dnis,
+            outbound_caller_id=line.outbound_caller_id,
+        )
+        for position, line in enumerate(draft.lines, start=1)
+    )
+    Revision.objects.create(
+        trunk_request=trunk_request,
+        content_version=number,
+        author=actor,
+        at=clock.now(),
+        content=draft.content(),
+        digest=digest_of(draft.content()),
+    )

@@ -1,0 +1,26 @@
+"""What every verb on a trunk request does first: ask the policy, and write down a refusal."""
+
+from django.db import transaction
+
+from trunks import audit
+from trunks.actions import Action
+from trunks.models import TrunkRequest, User
+from trunks.workflow import policy
+from trunks.workflow.errors import Refused, Stale
+from trunks.workflow.transitions import who_was_first
+
+
+def demand(user: User, verb: str, trunk_request: TrunkRequest, *, version: int | None = None) -> None:
+    """Raise Refused (and record it) when a rule forbids `verb`, Stale when the page showed another version or state.
+
+    The object must be freshly loaded. Not for use inside a transaction that the caller would roll back: the record
+    of a refusal must outlive what was refused.
+    """
+    answer = policy.may(user, verb, trunk_request)
+    if not answer and not answer.by_state:
+        with transaction.atomic():
+            refused = {"action": verb, "reason": answer.reason}
+            audit.record(Action.ACTION_REFUSED, actor=user, on=trunk_request, after=refused)
+        raise Refused(answer.reason, who=answer.who)
+    if not answer or (version is not None and version != trunk_request.version):
+        raise Stale(who_was_first(trunk_request))

@@ -1,0 +1,71 @@
+"""Taking Zoom's list of a sub account's trunks into the estate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+
+from trunks.models import Hold, Line, ListedTrunk, SubAccount
+from trunks.zoom.types import Trunk
+
+
+def take_in(account: SubAccount, rows: Sequence[Trunk], read_at: datetime) -> list[ListedTrunk]:
+    """Make the estate show `rows`, read at the database's time `read_at`, and return those that vanished.
+
+    Zoom does not say how soon a list shows a change, so a row counts as vanished only when it was last seen longer ago
+    than the quiet period: a list that lags behind an assignment must not give the DNIS away.
+    """
+    with transaction.atomic():
+        _write(account, rows, read_at)
+        vanished = _vanished(account, rows, read_at)
+        ListedTrunk.objects.filter(pk__in=[row.pk for row in vanished]).update(gone_at=read_at)
+        release_assigned(account, [row.dnis for row in vanished])
+        SubAccount.objects.filter(pk=account.pk).update(trunks_read_at=read_at, trunks_problem="")
+    return vanished
+
+
+def release_assigned(account: SubAccount, dnis: Sequence[str]) -> None:
+    """Let go of DNIS that the sub account no longer has at Zoom."""
+    lines = Line.objects.filter(trunk_request__sub_account=account, dnis__in=dnis, hold=Hold.ASSIGNED)
+    lines.update(hold=Hold.NONE)
+
+
+def _write(account: SubAccount, rows: Sequence[Trunk], read_at: datetime) -> None:
+    found = {(row.id, row.dnis[:64]): row for row in rows}
+    ListedTrunk.objects.bulk_create(
+        [
+            ListedTrunk(
+                master_id=account.master_id,
+                sub_account=account,
+                zoom_id=row.id,
+                dnis=dnis,
+                name=row.name[:255],
+                sip_server_address=row.sip_server_address[:255],
+                number_prefix=row.number_prefix[:64],
+                outbound_caller_id=None if row.outbound_caller_id is None else row.outbound_caller_id[:64],
+                first_seen_at=read_at,
+                last_seen_at=read_at,
+            )
+            for (_, dnis), row in found.items()
+        ],
+        update_conflicts=True,
+        unique_fields=["sub_account", "zoom_id", "dnis"],
+        update_fields=[
+            "name",
+            "sip_server_address",
+            "number_prefix",
+            "outbound_caller_id",
+            "last_seen_at",
+            "gone_at",
+        ],
+    )
+
+
+def _vanished(account: SubAccount, rows: Sequence[Trunk], read_at: datetime) -> list[ListedTrunk]:
+    found = {(row.id, row.dnis[:64]) for row in rows}
+    long_ago = read_at - timedelta(seconds=settings.QUIET_SECONDS)
+    present = ListedTrunk.objects.filter(sub_account=account, gone_at=None, last_seen_at__lte=long_ago)
+    return [row for row in present if (row.zoom_id, row.dnis) not in found]

@@ -1,0 +1,136 @@
+"""Who may do what to a trunk request, and why not: one function answers for buttons, views and verbs alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from trunks.models import GOOD_LINE_STATES, LineState, Role, RoleGrant, State, TrunkRequest, User
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Whether a verb is allowed; if not, the rule in plain words and who could do it.
+
+    `by_state` says that only the request's state stands in the way: somebody, or the portal, was first.
+    """
+
+    allowed: bool
+    reason: str = ""
+    who: str = ""
+    by_state: bool = False
+
+    def __bool__(self) -> bool:
+        return self.allowed
+
+
+YES = Answer(allowed=True)
+
+
+def may(user: User, verb: str, trunk_request: TrunkRequest) -> Answer:
+    """Answer whether `user` may do `verb` to `trunk_request` as it stands."""
+    return RULES[verb](user, trunk_request)
+
+
+def actions(user: User, trunk_request: TrunkRequest) -> dict[str, Answer]:
+    """Return the answer for every verb, for the page that shows the buttons."""
+    return {verb: rule(user, trunk_request) for verb, rule in RULES.items()}
+
+
+def authors(trunk_request: TrunkRequest) -> set[int]:
+    """Return the ids of everybody who filed the request or made any version of its content."""
+    made = set(trunk_request.revisions.values_list("author_id", flat=True))
+    return made | {trunk_request.filed_by_id}
+
+
+def deciders(trunk_request: TrunkRequest) -> list[User]:
+    """Return the supervisors who could decide on the request, by name."""
+    grants = RoleGrant.objects.in_force().filter(role=Role.SUPERVISOR).select_related("user")
+    users = {grant.user for grant in grants if grant.master_id in (None, trunk_request.master_id)}
+    allowed = [user for user in users if user.pk not in authors(trunk_request)]
+    return sorted(allowed, key=lambda user: (str(user), user.pk))
+
+
+def _names(users: list[User]) -> str:
+    return ", ".join(str(user) for user in users[:5]) + (" and others" if len(users) > 5 else "")
+
+
+def _decide(user: User, trunk_request: TrunkRequest) -> Answer:
+    # Authorship comes before the role and before any look at is_superuser: a check that lets superusers through
+    # first is how other products let people approve their own requests.
+    if user.pk in authors(trunk_request):
+        who = _names(deciders(trunk_request))
+        return Answer(
+            False, "You filed or amended this request, so somebody else decides on it.", who or "nobody yet"
+        )
+    if not user.holds(Role.SUPERVISOR, trunk_request.master_id):
+        who = _names(deciders(trunk_request))
+        return Answer(False, f"Only a supervisor for {trunk_request.master} can decide on this request.", who)
+    if trunk_request.state != State.PENDING:
+        return _not_now(trunk_request)
+    return YES
+
+
+def _not_now(trunk_request: TrunkRequest) -> Answer:
+    state = trunk_request.get_state_display().lower()
+    return Answer(False, f"The request's state does not allow it: {state}.", by_state=True)
+
+
+def _works_on(user: User, trunk_request: TrunkRequest) -> Answer:
+    """Answer whether `user` is the requester or a supervisor: those whose business the execution is."""
+    if user.pk == trunk_request.filed_by_id and user.holds(Role.STAFF, trunk_request.master_id):
+        return YES
+    if user.holds(Role.SUPERVISOR, trunk_request.master_id):
+        return YES
+    return Answer(False, "Only the requester or a supervisor can do this.", str(trunk_request.filed_by))
+
+
+def _withdraw(user: User, trunk_request: TrunkRequest) -> Answer:
+    if user.pk not in {trunk_request.filed_by_id, trunk_request.approved_by_id}:
+        return Answer(
+            False, "Only who filed the request, or approved it, can withdraw it.", str(trunk_request.filed_by)
+        )
+    if trunk_request.state not in (State.PENDING, State.SENT_BACK, State.APPROVED):
+        return _not_now(trunk_request)
+    if any(line.state != LineState.NOT_SENT for line in trunk_request.lines.all()):
+        return Answer(
+            False, "It has been sent to Zoom already, so it can no longer be withdrawn.", by_state=True
+        )
+    return YES
+
+
+def _amend(user: User, trunk_request: TrunkRequest) -> Answer:
+    if user.pk != trunk_request.filed_by_id or not user.holds(Role.STAFF, trunk_request.master_id):
+        return Answer(False, "Only who filed the request can amend it.", str(trunk_request.filed_by))
+    if trunk_request.state not in (State.PENDING, State.SENT_BACK):
+        return _not_now(trunk_request)
+    return YES
+
+
+def _retry(user: User, trunk_request: TrunkRequest) -> Answer:
+    answer = _works_on(user, trunk_request)
+    if not answer:
+        return answer
+    if trunk_request.state not in (State.FAILED, State.PARTIAL):
+        return _not_now(trunk_request)
+    if all(line.state in GOOD_LINE_STATES for line in trunk_request.lines.all()):
+        return Answer(False, "Every line succeeded; there is nothing to try again.", by_state=True)
+    return YES
+
+
+def _check(user: User, trunk_request: TrunkRequest) -> Answer:
+    answer = _works_on(user, trunk_request)
+    if not answer:
+        return answer
+    return YES if trunk_request.state == State.UNCONFIRMED else _not_now(trunk_request)
+
+
+RULES: dict[str, Callable[[User, TrunkRequest], Answer]] = {
+    "approve": _decide,
+    "deny": _decide,
+    "send_back": _decide,
+    "withdraw": _withdraw,
+    "amend": _amend,
+    "retry": _retry,
+    "check": _check,
+}

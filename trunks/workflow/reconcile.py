@@ -1,0 +1,134 @@
+"""Settling what nobody knows, by reading Zoom's list: never by sending again.
+
+A line that Zoom's list does not show is believed to be absent only after the quiet period in which a late write could
+still land, and only when two readings some time apart agree. Only then may a later attempt send it again.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+
+from trunks import audit, connections, dispatch
+from trunks.actions import Action
+from trunks.models import Line, LineState, State, TrunkRequest, User, clock
+from trunks.workflow import settling
+from trunks.workflow.claims import Claim, Fenced, claim_unconfirmed
+from trunks.workflow.guard import demand
+from trunks.workflow.reading import absent, look_up, read_list, write_findings
+from trunks.workflow.words import sentence
+from trunks.zoom.errors import ZoomError
+
+MOST_SENDS = 3
+
+
+def settle(pk: int) -> None:
+    """Read Zoom's list for the unconfirmed request `pk` and settle what it shows; quietly nothing when not due."""
+    claim = claim_unconfirmed(pk)
+    if claim is None:
+        return
+    try:
+        _look(claim)
+    except Fenced:
+        claim.close("another worker has taken over")
+
+
+def check_now(trunk_request: TrunkRequest, *, actor: User) -> None:
+    """Ask a worker to read Zoom's list at once instead of at the planned time. Raises Refused or Stale."""
+    demand(actor, "check", trunk_request)
+    with transaction.atomic():
+        waiting = TrunkRequest.objects.filter(pk=trunk_request.pk, state=State.UNCONFIRMED)
+        waiting.update(next_attempt_at=clock.now())
+        audit.record(Action.REQUEST_CHECKED, actor=actor, on=trunk_request)
+        dispatch.ring(dispatch.SETTLE, trunk_request.pk)
+
+
+def second_look_seconds() -> float:
+    """Return how far apart two readings must be to count as two: 10 s with the default quiet period of 60 s."""
+    return settings.QUIET_SECONDS / 6
+
+
+def _look(claim: Claim) -> None:
+    with connections.client_for(claim.trunk_request.master, observe=claim.observe) as client:
+        try:
+            rows = read_list(claim, client)
+        except ZoomError as error:
+            _look_again(
+                claim, sentence(error), settling.backoff(claim.trunk_request.tries), tries=F("tries") + 1
+            )
+            return
+    unknown = claim.trunk_request.lines.select_related("trunk").filter(state=LineState.UNKNOWN)
+    findings = look_up(unknown, rows)
+    write_findings(claim, findings)
+    missing = absent(findings)
+    if missing and not _believable(claim):
+        return
+    _conclude(claim, missing)
+
+
+def _believable(claim: Claim) -> bool:
+    """Say whether absence may be believed now; if not, the claim has been laid down until the next reading."""
+    trunk_request = claim.trunk_request
+    why = "Zoom's list does not show it; it could still land."
+    left = settling.quiet_left(trunk_request.sent_at)
+    if left > 0:
+        # What Zoom accepted is looked for often, since it should be there; the unanswered only when it counts.
+        soon = settling.backoff(trunk_request.tries)
+        answered = trunk_request.lines.filter(state=LineState.UNKNOWN, answered=True).exists()
+        _look_again(claim, why, min(left, soon) if answered else left, tries=F("tries") + 1)
+        return False
+    apart = timedelta(seconds=second_look_seconds())
+    if trunk_request.absent_at is None:
+        _look_again(
+            claim,
+            "Zoom's list does not show it; one more look.",
+            apart.total_seconds(),
+            absent_at=clock.now(),
+        )
+        return False
+    still = (trunk_request.absent_at + apart - clock.read()).total_seconds()
+    if still > 0:
+        _look_again(claim, why, still)
+        return False
+    return True
+
+
+def _look_again(claim: Claim, why: str, wait: float, **changes: object) -> None:
+    """Lay the claim down, the request staying unconfirmed, and have it read again after `wait` seconds."""
+    claim.write(lease_until=None, next_attempt_at=clock.after(wait), waiting_for=why, **changes)
+    claim.close(why)
+
+
+def _conclude(claim: Claim, missing: list[Line]) -> None:
+    """Write the outcome of the lines that are surely not there, and settle or go on with the request."""
+    claim.trunk_request.refresh_from_db(fields=["landed"])
+    with transaction.atomic():
+        claim.hold()
+        for line in missing:
+            state, detail = _verdict(line, landed=claim.trunk_request.landed)
+            Line.objects.filter(pk=line.pk).update(state=state, detail=detail)
+    if claim.trunk_request.lines.filter(state=LineState.NOT_SENT).exists():
+        outcome = "Zoom's list shows that it did not happen." if missing else "Going on with the other lines."
+        action = Action.PROVISIONING_NOT_APPLIED if missing else Action.PROVISIONING_RELEASED
+        settling.release(claim, outcome, wait=0, action=action)
+    else:
+        settling.settle(claim)
+
+
+def _verdict(line: Line, *, landed: bool) -> tuple[LineState, str]:
+    """Return what becomes of a line that is surely not at Zoom."""
+    if line.answered:
+        # Sending again what Zoom has accepted once could displace what it did instead; that is for people.
+        return LineState.REFUSED, "Zoom accepted the call, but its list does not show the line."
+    if landed:
+        words = line.detail or "Zoom did not say why."
+        return LineState.REFUSED, f"Zoom carried out other lines of the same call, but not this one. {words}"
+    if line.sends >= MOST_SENDS:
+        return (
+            LineState.REFUSED,
+            f"Sent {line.sends} times; Zoom's list never showed it. {line.detail}".strip(),
+        )
+    return LineState.NOT_SENT, ""

@@ -1,0 +1,176 @@
+"""Ending a worker's hold on a request: done, failed, back in the queue, or unconfirmed; each in one transaction."""
+
+from __future__ import annotations
+
+import random
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from trunks import dispatch
+from trunks.actions import Action
+from trunks.models import GOOD_LINE_STATES, Hold, Line, LineState, State, Step, TrunkRequest, clock
+from trunks.workflow.claims import Claim, Fenced
+from trunks.workflow.errors import Stale
+from trunks.workflow.filing import release_holds
+from trunks.workflow.transitions import move
+from trunks.workflow.words import sentence
+from trunks.zoom.errors import RateLimited, ZoomError
+
+LONGEST_WAIT = 3600.0
+WHY = "provisioning"
+_FREE = {"lease_until": None, "step": Step.NONE}
+
+
+def _leave(claim: Claim, to: State, action: Action, outcome: str, **more: Any) -> None:
+    """Move the request out of the claim's hands, or raise Fenced when it no longer is in them."""
+    changes = _FREE | more.pop("changes", {})
+    try:
+        move(
+            claim.trunk_request,
+            to,
+            action,
+            actor=None,
+            why=WHY,
+            fence=claim.fence,
+            changes=changes,
+            comment=outcome,
+            **more,
+        )
+    except Stale as error:
+        raise Fenced(str(error)) from error
+    claim.close(outcome)
+
+
+def settle(claim: Claim) -> None:
+    """End the request by its lines, all of which have an outcome."""
+    with transaction.atomic():
+        lines = list(claim.trunk_request.lines.all())
+        good = [line for line in lines if line.state in GOOD_LINE_STATES]
+        to = State.DONE if len(good) == len(lines) else State.PARTIAL if good else State.FAILED
+        after = {"lines": {line.dnis: line.state for line in lines}}
+        changes = {"next_attempt_at": None, "waiting_for": "", "absent_at": None}
+        _leave(
+            claim,
+            to,
+            Action.PROVISIONING_SETTLED,
+            _summary(lines),
+            after=after,
+            changes=changes,
+            tracking_id=claim.last_tracking_id,
+        )
+        claim.trunk_request.lines.filter(state__in=GOOD_LINE_STATES).update(hold=Hold.ASSIGNED)
+        release_holds(claim.trunk_request)
+        _ring_next(claim.trunk_request)
+
+
+def release(
+    claim: Claim,
+    outcome: str,
+    *,
+    wait: float,
+    counted: bool = True,
+    action: Action = Action.PROVISIONING_RELEASED,
+) -> None:
+    """Put the request back in the queue for `wait` seconds; `counted` makes the next wait longer."""
+    changes = {
+        "next_attempt_at": clock.after(wait) if wait else None,
+        "waiting_for": outcome,
+        "tries": F("tries") + 1 if counted else F("tries"),
+        "absent_at": None,
+    }
+    with transaction.atomic():
+        _leave(claim, State.APPROVED, action, outcome, changes=changes)
+        if not wait:
+            dispatch.ring(dispatch.PROVISION, claim.trunk_request.pk)
+
+
+def wait_for_rate(claim: Claim, error: RateLimited) -> None:
+    """Put the request back until Zoom's limit allows another call. That is no failure, so it is not counted."""
+    wait = wait_until(error.retry_at, daily=error.daily)
+    release(claim, sentence(error), wait=wait, counted=False)
+
+
+def wait_for_zoom(claim: Claim, error: ZoomError) -> None:
+    """Put the request back, nothing having been sent, until Zoom can be reached or lets the portal in again."""
+    release(claim, sentence(error), wait=backoff(claim.trunk_request.tries))
+
+
+def leave_unconfirmed(claim: Claim, outcome: str, *, look_after: float) -> None:
+    """Say openly that nobody knows; Zoom's list is read again `look_after` seconds from now."""
+    changes = {"next_attempt_at": clock.after(look_after), "waiting_for": outcome, "absent_at": None}
+    with transaction.atomic():
+        _leave(
+            claim,
+            State.UNCONFIRMED,
+            Action.PROVISIONING_UNCONFIRMED,
+            outcome,
+            changes=changes,
+            tracking_id=claim.last_tracking_id,
+        )
+
+
+def give_back(claim: Claim, outcome: str) -> None:
+    """Stop before sending because the world has moved, and give the request back to its people.
+
+    A request of which some lines are applied cannot be amended any more: it ends as it stands.
+    """
+    applied = claim.trunk_request.lines.filter(state__in=GOOD_LINE_STATES)
+    if applied.exists():
+        _refuse_rest(claim, outcome)
+        settle(claim)
+        return
+    changes = {"approved_by": None, "approved_digest": "", "waiting_for": outcome, "next_attempt_at": None}
+    with transaction.atomic():
+        _leave(claim, State.SENT_BACK, Action.PROVISIONING_STOPPED, outcome, changes=changes)
+
+
+def _refuse_rest(claim: Claim, outcome: str) -> None:
+    claim.trunk_request.lines.exclude(state__in=GOOD_LINE_STATES).update(
+        state=LineState.NOT_SENT, detail=outcome
+    )
+
+
+def backoff(tries: int) -> float:
+    """Return how many seconds to wait after `tries` failures in a row: doubling from 2 s to 5 min, with jitter."""
+    return min(2.0 * float(2 ** min(tries, 10)), 300.0) * random.uniform(0.75, 1.25)  # noqa: S311  # no secret
+
+
+def wait_until(moment: datetime | None, *, daily: bool) -> float:
+    """Return the seconds to wait for a rate limit that says `moment`, capped; without one, a second or two.
+
+    A daily limit is believed for a day, any other for an hour: an absurd value must not park a request for ever.
+    """
+    if moment is None:
+        return LONGEST_WAIT / 4 if daily else random.uniform(1.0, 2.0)  # noqa: S311  # no secret
+    longest = timedelta(days=1) if daily else timedelta(seconds=LONGEST_WAIT)
+    wait: timedelta = min(moment - timezone.now(), longest)
+    return max(wait.total_seconds(), 0.0) + random.uniform(0.05, 0.5)  # noqa: S311  # no secret
+
+
+def _summary(lines: list[Line]) -> str:
+    names = [LineState(line.state).label.lower() for line in lines]
+    counts = {name: names.count(name) for name in dict.fromkeys(names)}
+    return ", ".join(f"{count} {name}" for name, count in counts.items())
+
+
+def _ring_next(trunk_request: TrunkRequest) -> None:
+    """Ring for a request that waited because this one was writing to the same sub account."""
+    waiting = TrunkRequest.objects.due().filter(
+        sub_account=trunk_request.sub_account_id, state=State.APPROVED
+    )
+    pk = waiting.order_by("id").values_list("pk", flat=True).first()
+    if pk:
+        dispatch.ring(dispatch.PROVISION, pk)
+
+
+def quiet_left(sent_at: datetime | None) -> float:
+    """Return the seconds until Zoom can no longer apply a write that was sent at `sent_at` (database time)."""
+    if sent_at is None:
+        return 0.0
+    passed: float = (clock.read() - sent_at).total_seconds()
+    return max(0.0, float(settings.QUIET_SECONDS) - passed)

@@ -1,0 +1,68 @@
+"""The sweep: finds claims whose lease ran out and work that nobody took, and rings.
+
+It runs in beat and in each worker, so that the loss of either stops nothing.
+"""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.db.models import F
+
+from trunks import dispatch
+from trunks.actions import Action
+from trunks.models import Heartbeat, MasterAccount, State, Step, TrunkRequest, clock
+from trunks.workflow.errors import Stale
+from trunks.workflow.settling import quiet_left
+from trunks.workflow.transitions import move
+
+BATCH = 200
+_TASKS = {State.APPROVED: dispatch.PROVISION, State.UNCONFIRMED: dispatch.SETTLE}
+
+
+def sweep() -> int:
+    """Take back abandoned claims and ring for everything that is due, at most 200 of each; return how many rings."""
+    abandoned = TrunkRequest.objects.filter(state=State.APPLYING, lease_until__lt=clock.now())
+    for trunk_request in abandoned.with_names().order_by("lease_until")[:BATCH]:
+        take_back(trunk_request)
+    due = TrunkRequest.objects.due().filter(state__in=_TASKS).order_by("next_attempt_at", "id")
+    rung = 0
+    for pk, state in due.values_list("pk", "state")[:BATCH]:
+        if not dispatch.ring_now(_TASKS[State(state)], pk):
+            break
+        rung += 1
+    return rung
+
+
+def take_back(trunk_request: TrunkRequest) -> None:
+    """End a claim whose holder let the lease run out; the higher fence shuts the holder out, should it wake up."""
+    sending = trunk_request.step == Step.SENDING
+    shut_out = {"fence": F("fence") + 1, "lease_until": None, "step": Step.NONE, "absent_at": None}
+    if sending:
+        words = "The worker was lost after it may have sent something."
+        to, action, wait = (
+            State.UNCONFIRMED,
+            Action.PROVISIONING_UNCONFIRMED,
+            quiet_left(trunk_request.sent_at),
+        )
+    else:
+        words = "The worker was lost before it sent anything."
+        to, action, wait = State.APPROVED, Action.PROVISIONING_RELEASED, 0.0
+    changes = shut_out | {"next_attempt_at": clock.after(wait), "waiting_for": words}
+    try:
+        with transaction.atomic():
+            move(trunk_request, to, action, actor=None, why="lease ran out", comment=words, changes=changes)
+    except Stale:
+        return
+
+
+def beat(name: str) -> None:
+    """Write down that the process kind `name` is alive, by the database's clock."""
+    if not Heartbeat.objects.filter(name=name).update(at=clock.now()):
+        Heartbeat.objects.get_or_create(name=name, defaults={"at": clock.now()})
+
+
+def wake(master: MasterAccount) -> None:
+    """Let requests of `master` that wait for Zoom be tried at once, because its credentials were mended."""
+    waiting = TrunkRequest.objects.filter(master=master, state=State.APPROVED)
+    waiting.filter(tries__gt=0).update(next_attempt_at=clock.now())
+    sweep()

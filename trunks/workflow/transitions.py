@@ -1,0 +1,91 @@
+"""The table of moves, and move(): the one place that writes a state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import connection
+from django.db.models import F
+
+from trunks import audit
+from trunks.actions import Action
+from trunks.models import State, TrunkRequest, User, clock
+from trunks.workflow.errors import Stale
+
+S = State
+
+MOVES: dict[State, frozenset[State]] = {
+    S.PENDING: frozenset({S.PENDING, S.APPROVED, S.DENIED, S.SENT_BACK, S.WITHDRAWN, S.EXPIRED}),
+    S.SENT_BACK: frozenset({S.PENDING, S.WITHDRAWN, S.EXPIRED}),
+    S.APPROVED: frozenset({S.APPLYING, S.WITHDRAWN}),
+    S.APPLYING: frozenset({S.APPROVED, S.SENT_BACK, S.UNCONFIRMED, S.DONE, S.PARTIAL, S.FAILED}),
+    S.UNCONFIRMED: frozenset({S.APPROVED, S.DONE, S.PARTIAL, S.FAILED}),
+    S.PARTIAL: frozenset({S.APPROVED}),
+    S.FAILED: frozenset({S.APPROVED}),
+    S.DONE: frozenset(),
+    S.DENIED: frozenset(),
+    S.WITHDRAWN: frozenset(),
+    S.EXPIRED: frozenset(),
+}
+
+
+class NoSuchMove(Exception):
+    """A programme asked for a move that the table does not have."""
+
+
+def move(
+    trunk_request: TrunkRequest,
+    to: State,
+    action: Action,
+    *,
+    actor: User | None,
+    changes: Mapping[str, Any] | None = None,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+    comment: str = "",
+    tracking_id: str = "",
+    why: str = "",
+    version: int | None = None,
+    fence: int | None = None,
+) -> None:
+    """Move `trunk_request` from the state it was loaded in to `to`, with its audit event, in the caller's transaction.
+
+    It is a compare-and-swap: the UPDATE names the state and version that are left (`version` as the person's page
+    showed it, else as loaded) and, for workers, the fence of their claim. Raises Stale when somebody was first, and
+    NoSuchMove where the table has no such move; in both cases nothing is written. The object is up to date afterwards.
+    """
+    leaving = State(trunk_request.state)
+    if to not in MOVES[leaving]:
+        raise NoSuchMove(f"{trunk_request.reference}: {leaving} to {to}")
+    if not connection.in_atomic_block:
+        raise NoSuchMove(f"{trunk_request.reference}: a move is made in a transaction, with its audit event")
+    held = {} if fence is None else {"fence": fence}
+    expected = trunk_request.version if version is None else version
+    moved = TrunkRequest.objects.filter(pk=trunk_request.pk, state=leaving, version=expected, **held).update(
+        state=to, version=F("version") + 1, changed_at=clock.now(), **(changes or {})
+    )
+    if not moved:
+        raise Stale(who_was_first(trunk_request))
+    trunk_request.refresh_from_db(from_queryset=TrunkRequest.objects.with_names())
+    audit.record(
+        action,
+        actor=actor,
+        on=trunk_request,
+        before={"state": leaving.value, **(before or {})},
+        after={"state": to.value, **(after or {})},
+        comment=comment,
+        tracking_id=tracking_id,
+        why=why,
+    )
+
+
+def who_was_first(trunk_request: TrunkRequest) -> str:
+    """Return the sentence for somebody who came too late: who did what, when, and how it stands now."""
+    now = TrunkRequest.objects.get(pk=trunk_request.pk)
+    event = audit.last_mover(trunk_request)
+    standing = f"{trunk_request.reference} is now: {now.get_state_display()}."
+    if event is None:
+        return standing
+    when = event.at.strftime("%-d %B %Y at %H:%M UTC")
+    return f"{event.actor_name} {Action(event.action).sentence} on {when}. {standing}"

@@ -1,0 +1,159 @@
+"""Zoom's server-to-server OAuth as an AuthBase: one shared token, renewed in time and once on a 401.
+
+Zoom's older tokens (version 7) died when a newer one was issued; today several may live at once. One shared
+token satisfies both rules, which is why the store, and not this object, holds it.
+"""
+
+import re
+import threading
+import time
+from collections.abc import Callable
+from contextlib import closing
+from typing import Protocol
+
+import requests
+from requests.auth import AuthBase, HTTPBasicAuth
+
+from trunks.zoom.errors import CredentialsRefused, Details, Refused, ZoomError
+from trunks.zoom.types import Token
+from trunks.zoom.verdict import by_status, complaint_of, number, parsed, unreadable
+from trunks.zoom.wire import Answer, Errand, Wire
+
+MARGIN_SECONDS = 120.0
+_ERRAND = Errand("getting an access token")
+_PLAIN_WORDS = {
+    "invalid_client": "the client ID or the client secret is wrong",
+    "unsupported_grant_type": "the app is not a server-to-server OAuth app",
+    "invalid_request": "Zoom does not accept the token request; the account ID may be wrong",
+}
+
+
+class TokenStore(Protocol):
+    """Holds the token that everybody with the same credentials shares."""
+
+    def current(self) -> Token | None:
+        """Return the token in store, expired or not."""
+
+    def renew(self, stale: Token | None, fetch: Callable[[], Token]) -> Token:
+        """Replace `stale` by what `fetch` returns, or return the token that somebody else put in its place.
+
+        Of all who renew the same stale token at once, one fetches and the others wait for it.
+        """
+
+
+class MemoryTokenStore:
+    """A token store for one process; safe for threads."""
+
+    def __init__(self) -> None:
+        self._token: Token | None = None
+        self._turn = threading.Lock()
+
+    def current(self) -> Token | None:
+        return self._token
+
+    def renew(self, stale: Token | None, fetch: Callable[[], Token]) -> Token:
+        with self._turn:
+            held = self._token
+            if held is not None and (stale is None or held.value != stale.value):
+                return held
+            self._token = fetch()
+            return self._token
+
+
+class ServerToServerAuth(AuthBase):
+    """Puts the shared token on each request; the account is the master's, sub accounts go into the path.
+
+    `deadline` bounds one token request in seconds. The `api_url` of Zoom's token answer is ignored: Zoom says
+    that the global address works whatever it holds, and following it would let an answer choose where the
+    token is sent.
+    """
+
+    def __init__(
+        self,
+        *,
+        token_url: str,
+        account_id: str,
+        client_id: str,
+        client_secret: str,
+        tokens: TokenStore,
+        deadline: float = 30.0,
+    ) -> None:
+        self._token_url = token_url
+        self._account_id = account_id
+        self._client_id = client_id
+        self._client_secret = client_secret
+        self._tokens = tokens
+        self._deadline = deadline
+
+    def __repr__(self) -> str:
+        return f"ServerToServerAuth(account_id={self._account_id!r})"
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self.token().value}"
+        return request
+
+    def token(self) -> Token:
+        """Return a token that is good now, fetching one if need be. Raises ZoomError, with nothing done."""
+        held = self._tokens.current()
+        if held is not None and time.time() < held.expires_at:
+            return held
+        return self._tokens.renew(held, self._fetch)
+
+    def renew_after(self, request: requests.PreparedRequest) -> None:
+        """Replace the token that Zoom refused on this request, unless somebody has replaced it already."""
+        used = request.headers["Authorization"].removeprefix("Bearer ")
+        self._tokens.renew(Token(used, 0.0, ""), self._fetch)
+
+    def _fetch(self) -> Token:
+        request = requests.Request(
+            "POST",
+            self._token_url,
+            # As a form, not in the query: the query lands in access logs, and some callers that used it began
+            # to get 400 (developer forum, topic 124925).
+            data={"grant_type": "account_credentials", "account_id": self._account_id},
+            auth=HTTPBasicAuth(self._client_id.encode(), self._client_secret.encode()),
+        )
+        with closing(Wire()) as wire:
+            prepared = wire.session.prepare_request(request)
+            asked_at = time.time()
+            answer = wire.send(prepared, _ERRAND, seconds=self._deadline, hide=[self._client_secret])
+        if error := _error_of(answer):
+            raise error
+        return _token(answer, asked_at)
+
+
+def _error_of(answer: Answer) -> ZoomError | None:
+    """Return what a token answer complains of; its bodies are {"reason", "error"}, unlike the API's."""
+    if 200 <= answer.status < 300:
+        return None
+    if error := by_status(answer, _ERRAND):
+        return error
+    complaint, body = complaint_of(answer.text), parsed(answer.text)
+    details = Details(
+        doing=_ERRAND.doing, status=answer.status, code=complaint.code, tracking_id=answer.tracking_id
+    )
+    kind = body.get("error") if isinstance(body, dict) else None
+    if isinstance(kind, str) or answer.status == 401:
+        plain = _PLAIN_WORDS.get(str(kind), "")
+        words = f"{plain} ({complaint.message})" if plain else complaint.message
+        return CredentialsRefused(words, **details)
+    return Refused(complaint.message, **details)
+
+
+def _token(answer: Answer, asked_at: float) -> Token:
+    body = parsed(answer.text)
+    if answer.cut or not isinstance(body, dict):
+        raise unreadable(answer, _ERRAND, answer.cut or "the token answer is not a JSON object")
+    value, scope = body.get("access_token"), body.get("scope")
+    if not isinstance(value, str) or not re.fullmatch(r"[\x21-\x7e]+", value):
+        raise unreadable(answer, _ERRAND, "there is no usable access_token")
+    life = _life(body.get("expires_in", 3600))
+    if life is None:
+        raise unreadable(answer, _ERRAND, "expires_in is not a number of seconds")
+    usable = life - min(MARGIN_SECONDS, life / 10)
+    return Token(value, asked_at + usable, scope if isinstance(scope, str) else "")
+
+
+def _life(value: object) -> float | None:
+    seconds = value if isinstance(value, float) else number(value)
+    return float(seconds) if seconds is not None and 0 < seconds < 1e9 else None

@@ -1,0 +1,248 @@
+"""The calls to Zoom's API that the portal makes, typed in and out.
+
+The trunk calls follow Zoom's API file of November 2021, the account calls its text of February 2026.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Generic, Self, TypeVar
+from urllib.parse import quote, urljoin, urlsplit
+
+import requests
+
+from trunks.zoom.auth import ServerToServerAuth
+from trunks.zoom.deadline import Limit, time_limit
+from trunks.zoom.errors import CredentialsRefused, Redirected, Unreadable
+from trunks.zoom.reading import (
+    WrongShapeError,
+    read_assigned,
+    read_done,
+    read_sub_account,
+    read_sub_accounts,
+    read_trunks,
+)
+from trunks.zoom.types import Assignment, Call, Label, SubAccount, Trunk
+from trunks.zoom.verdict import error_of, unreadable
+from trunks.zoom.wire import ANSWER_BYTES, LIST_BYTES, Answer, Errand, Wire
+
+PAGE_SIZE = 300
+PAGES_AT_MOST = 10_000
+TRUNKS_AT_MOST = 30
+REDIRECTS_AT_MOST = 3
+_ANSWER_CHARACTERS = 4_000
+_FOLLOWED = {301, 302, 303, 307, 308}
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class _Ask(Generic[Result]):
+    """One API call: what to send, how to read the answer, and in what words to complain."""
+
+    errand: Errand
+    method: str
+    path: str
+    read: Callable[[Answer], Result]
+    label: Label = Label.LIGHT
+    query: dict[str, str] | None = None
+    body: object = None
+    most: int = ANSWER_BYTES
+
+
+def no_wait(label: Label) -> None:
+    """Wait for nothing."""
+
+
+def no_record(call: Call) -> None:
+    """Record nothing."""
+
+
+class ZoomClient:
+    """One session with one master account; for one thread at a time.
+
+    `deadline` bounds each API call in seconds: connecting, renewing the token, the repeat after a 401 and
+    redirects included, waiting in `turn` not. `turn` is called before each API request and may wait for the
+    rate budget, or raise to keep the request from being sent. `observe` gets the record of each API request,
+    failed ones included; what it raises goes to the caller. Token requests are neither.
+
+    Every method raises ZoomError, and ValueError for an id that cannot be part of a path.
+    """
+
+    def __init__(
+        self,
+        *,
+        api_url: str,
+        auth: ServerToServerAuth,
+        deadline: float = 30.0,
+        turn: Callable[[Label], None] = no_wait,
+        observe: Callable[[Call], None] = no_record,
+    ) -> None:
+        self._api_url = api_url.rstrip("/")
+        self._auth = auth
+        self._deadline = deadline
+        self._turn = turn
+        self._observe = observe
+        self._wire = Wire()
+        self._wire.session.auth = auth
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        self._wire.close()
+
+    def scopes(self) -> frozenset[str]:
+        """Return the scopes that Zoom's token answer named; empty when it named none."""
+        return frozenset(self._auth.token().scope.split())
+
+    def list_sub_accounts(self) -> Iterator[SubAccount]:
+        """Return all sub accounts, page by page as they are read; after an error the list is incomplete.
+
+        A page token lives 15 minutes. A token that comes twice, or more than 10,000 pages, is Unreadable.
+        """
+        errand = Errand("listing the sub accounts")
+        query, seen = {"page_size": str(PAGE_SIZE)}, set[str]()
+        for _ in range(PAGES_AT_MOST):
+            ask = _Ask(errand, "GET", "/accounts", read_sub_accounts, Label.MEDIUM, query, most=LIST_BYTES)
+            page, token = self._call(ask)
+            yield from page
+            if not token:
+                return
+            if token in seen:
+                raise Unreadable("the same page token came twice", doing=errand.doing)
+            seen.add(token)
+            query = query | {"next_page_token": token}
+        raise Unreadable(f"there are more than {PAGES_AT_MOST:,} pages", doing=errand.doing)
+
+    def sub_account(self, account_id: str) -> SubAccount:
+        """Return one sub account; AccountNotFound when it is not ours."""
+        errand = Errand(f"reading account {account_id}")
+        return self._call(_Ask(errand, "GET", f"/accounts/{_segment(account_id)}", read_sub_account))
+
+    def list_trunks(self, account_id: str = "me") -> list[Trunk]:
+        """Return all trunks of a sub account, or the master's own ("me"); Zoom does not page this list."""
+        errand = Errand(f"listing the trunks of account {account_id}")
+        return self._call(_Ask(errand, "GET", _trunks(account_id), read_trunks, most=LIST_BYTES))
+
+    def assign_trunks(self, account_id: str, assignments: Sequence[Assignment]) -> list[Trunk]:
+        """Assign 1 to 30 trunks to a sub account and return what Zoom says it assigned, which may be nothing.
+
+        Any 2xx means accepted. Zoom documents neither what becomes of the rest when one of several is bad,
+        nor assigning a trunk twice: read the sub account's list before and after. ValueError for another
+        number of trunks.
+        """
+        if not 1 <= len(assignments) <= TRUNKS_AT_MOST:
+            raise ValueError(f"{len(assignments)} trunks; Zoom takes 1 to {TRUNKS_AT_MOST} at once")
+        errand = Errand(f"assigning trunks to account {account_id}", write=True)
+        body = {"sip_trunks": [_assignment(item) for item in assignments]}
+        return self._call(_Ask(errand, "POST", _trunks(account_id), read_assigned, body=body))
+
+    def unassign_trunk(self, account_id: str, trunk_id: str) -> None:
+        """Take a trunk from a sub account; the id is the one in the sub account's own list."""
+        errand = Errand(f"unassigning trunk {trunk_id} from account {account_id}", write=True)
+        self._call(_Ask(errand, "DELETE", f"{_trunks(account_id)}/{_segment(trunk_id)}", read_done))
+
+    def _call(self, ask: _Ask[Result]) -> Result:
+        with time_limit(self._deadline) as limit:
+            request = self._prepare(ask, self._api_url + ask.path)
+            try:
+                return self._follow(ask, request, limit)
+            except CredentialsRefused as error:
+                # A 401 means not done, so that a write may be repeated as well; once, since Zoom also says
+                # "Invalid access token" of calls that the app may not make.
+                if (error.status, error.code) != (401, 124):
+                    raise
+                self._auth.renew_after(request)
+                return self._follow(ask, self._prepare(ask, self._api_url + ask.path), limit)
+
+    def _prepare(self, ask: _Ask[Result], url: str) -> requests.PreparedRequest:
+        return self._wire.session.prepare_request(
+            requests.Request(ask.method, url, params=ask.query, json=ask.body)
+        )
+
+    def _follow(self, ask: _Ask[Result], request: requests.PreparedRequest, limit: Limit) -> Result:
+        for _ in range(REDIRECTS_AT_MOST):
+            try:
+                return self._exchange(ask, request, limit)
+            except Redirected as error:
+                target = self._target(str(request.url), error)
+                if ask.errand.write or not target:
+                    raise
+                request = self._prepare(replace(ask, query=None), target)
+        return self._exchange(ask, request, limit)
+
+    def _target(self, url: str, error: Redirected) -> str:
+        """Return where a redirect leads if the token may go there: same scheme, host and port; else ""."""
+        try:
+            target = urljoin(url, error.location)
+            same = _origin(target) == _origin(url) and "@" not in urlsplit(target).netloc
+        except ValueError:
+            return ""
+        return target if same and error.location and error.status in _FOLLOWED else ""
+
+    def _exchange(self, ask: _Ask[Result], request: requests.PreparedRequest, limit: Limit) -> Result:
+        with limit.stopped():
+            self._turn(ask.label)
+        started_at, began = datetime.now(UTC), time.monotonic()
+        answer: Answer | None = None
+        failure = ""
+        try:
+            answer = self._wire.send(request, ask.errand, seconds=self._deadline, most=ask.most)
+            return _understood(ask, answer)
+        except BaseException as error:
+            failure = str(error) or type(error).__name__
+            raise
+        finally:
+            self._observe(
+                Call(
+                    method=ask.method,
+                    path=urlsplit(str(request.url)).path.removeprefix(urlsplit(self._api_url).path),
+                    label=ask.label,
+                    status=answer.status if answer else None,
+                    tracking_id=answer.tracking_id if answer else "",
+                    started_at=started_at,
+                    duration_ms=round((time.monotonic() - began) * 1000),
+                    request_body=ask.body,
+                    answer=answer.text[:_ANSWER_CHARACTERS] if answer else "",
+                    error=failure,
+                )
+            )
+
+
+def _understood(ask: _Ask[Result], answer: Answer) -> Result:
+    if error := error_of(answer, ask.errand):
+        raise error
+    try:
+        return ask.read(answer)
+    except WrongShapeError as error:
+        raise unreadable(answer, ask.errand, str(error)) from error
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+
+
+def _trunks(account_id: str) -> str:
+    return f"/accounts/{_segment(account_id)}/sip_trunk/trunks"
+
+
+def _segment(value: str) -> str:
+    """Encode an id as one path segment, so that no id leads to another call; "." and ".." cannot be tamed."""
+    if value in ("", ".", ".."):
+        raise ValueError(f"{value!r} is not an id")
+    return quote(value, safe="")
+
+
+def _assignment(item: Assignment) -> dict[str, str]:
+    body = {"id": item.trunk_id, "dnis": item.dnis}
+    return body | {"outbound_caller_id": item.outbound_caller_id} if item.outbound_caller_id else body

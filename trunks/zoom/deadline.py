@@ -1,0 +1,143 @@
+"""A deadline for a whole conversation, enforced where the bytes are: in the sockets.
+
+The time-outs of `requests` are per socket operation, so a server that drips one byte at a time, in the
+headers or in the body, holds the caller for ever. Here every connect and every receive gets only what is left
+of the deadline. It is done without a thread, so that nothing can still send after the caller has been told
+that time is up.
+
+Looking up a name cannot be interrupted (the resolver has its own time-outs, 5 to 20 seconds usually); nothing
+has been sent then, and nothing will be once the deadline is over.
+"""
+
+import socket
+import ssl
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+
+
+@dataclass
+class Limit:
+    """When the conversation ends (monotonic seconds), and whether its present request has begun to leave.
+
+    `sent` is None until a connection is dealt with, so that only what is known counts as not sent.
+    """
+
+    ends: float
+    sent: bool | None = None
+
+    @property
+    def over(self) -> bool:
+        """Tell whether no time is left."""
+        return time.monotonic() >= self.ends
+
+    def remaining(self) -> float:
+        """Return the seconds left, always above zero; raise TimeoutError when there are none."""
+        left = self.ends - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the deadline is over")
+        return left
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Stop the clock, for waiting that is our own choice."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self.ends += time.monotonic() - began
+
+
+_limit: ContextVar[Limit] = ContextVar("limit")
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[Limit]:
+    """Bound everything inside to so many seconds; an inner limit never ends later than the outer one."""
+    outer = _limit.get(None)
+    ends = time.monotonic() + seconds
+    limit = Limit(ends if outer is None else min(ends, outer.ends))
+    token = _limit.set(limit)
+    try:
+        yield limit
+    finally:
+        _limit.reset(token)
+
+
+class _PunctualSocket(socket.socket):
+    """Receives only until the deadline of the conversation that is going on in this thread."""
+
+    def recv_into(self, *args: Any, **kwargs: Any) -> int:
+        self.settimeout(_limit.get().remaining())
+        return super().recv_into(*args, **kwargs)
+
+
+class PunctualTlsSocket(_PunctualSocket, ssl.SSLSocket):
+    """The same under TLS; Python bounds the handshake as a whole by the time-out the plain socket had."""
+
+
+class _PunctualConnection(HTTPConnection):
+    """Connects within the deadline, however many addresses there are; notes when the first byte leaves."""
+
+    def _new_conn(self) -> socket.socket:
+        limit = _limit.get()
+        limit.sent = False
+        failure: OSError = OSError("the name has no address")
+        try:
+            found = socket.getaddrinfo(self._dns_host, self.port, type=socket.SOCK_STREAM)
+            for position, (family, kind, protocol, _, address) in enumerate(found):
+                try:
+                    return _connect(
+                        family, kind, protocol, address, limit.remaining() / (len(found) - position)
+                    )
+                except OSError as error:
+                    failure = error
+        except socket.gaierror as error:
+            raise NameResolutionError(self.host, self, error) from error
+        if isinstance(failure, TimeoutError):
+            raise ConnectTimeoutError(self, "connecting took too long") from failure
+        raise NewConnectionError(self, f"no connection: {failure}") from failure
+
+    def send(self, data: Any) -> None:
+        if self.sock is None:
+            self.connect()
+        limit = _limit.get()
+        self.sock.settimeout(limit.remaining())
+        limit.sent = True
+        super().send(data)
+
+
+def _connect(family: int, kind: int, protocol: int, address: Any, timeout: float) -> socket.socket:
+    sock = _PunctualSocket(family, kind, protocol)
+    try:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.settimeout(timeout)
+        sock.connect(address)
+        sock.settimeout(_limit.get().remaining())
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+class _PunctualTlsConnection(_PunctualConnection, HTTPSConnection):
+    """The same under TLS."""
+
+
+class PunctualPool(HTTPConnectionPool):
+    """Plain connections with a deadline."""
+
+    ConnectionCls = _PunctualConnection
+
+
+class PunctualTlsPool(HTTPSConnectionPool):
+    """TLS connections with a deadline."""
+
+    ConnectionCls = _PunctualTlsConnection

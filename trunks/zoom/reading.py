@@ -1,0 +1,119 @@
+"""From the JSON of a successful answer to typed values; a wrong shape is an error, never an empty list.
+
+A list that is empty because Zoom failed would read as "nothing is assigned", and the portal would believe it.
+"""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from trunks.zoom.types import SubAccount, Trunk
+from trunks.zoom.verdict import parsed
+from trunks.zoom.wire import Answer, clean
+
+Item = TypeVar("Item")
+
+
+class WrongShapeError(Exception):
+    """The answer is not what Zoom's API text promises; the words say where."""
+
+
+def read_trunks(answer: Answer) -> list[Trunk]:
+    """Return the trunks of a list. In Zoom's own example `total_records` is wrong, so it is not looked at."""
+    return _items(_object(answer), "sip_trunks", _trunk)
+
+
+def read_assigned(answer: Answer) -> list[Trunk]:
+    """Return the trunks in the answer to an assignment: none when the body is empty or has no such list.
+
+    Zoom's text promises both 201 with the trunks and 204 without; the sub account's list is the truth anyway.
+    """
+    body = _accepted(answer)
+    return _items(body, "sip_trunks", _trunk) if isinstance(body, dict) and "sip_trunks" in body else []
+
+
+def read_done(answer: Answer) -> None:
+    """Check that the answer to a write is empty or JSON, not an HTML page of something in between."""
+    _accepted(answer)
+
+
+def read_sub_account(answer: Answer) -> SubAccount:
+    """Return one sub account."""
+    return _sub_account(_object(answer))
+
+
+def read_sub_accounts(answer: Answer) -> tuple[list[SubAccount], str]:
+    """Return one page of sub accounts and the token of the next page, "" on the last."""
+    body = _object(answer)
+    token = body.get("next_page_token")
+    if token is not None and not isinstance(token, str):
+        raise WrongShapeError("next_page_token is not text")
+    return _items(body, "accounts", _sub_account), token or ""
+
+
+def _accepted(answer: Answer) -> object:
+    if answer.cut:
+        raise WrongShapeError(answer.cut)
+    if not answer.text.strip():
+        return None
+    body = parsed(answer.text)
+    if body is ...:
+        raise WrongShapeError("the answer is not JSON")
+    return body
+
+
+def _object(answer: Answer) -> dict[str, object]:
+    body = _accepted(answer)
+    if not isinstance(body, dict):
+        raise WrongShapeError("the answer is not a JSON object")
+    return body
+
+
+def _items(body: dict[str, object], key: str, read: Callable[[dict[str, object]], Item]) -> list[Item]:
+    rows = body.get(key)
+    if not isinstance(rows, list):
+        raise WrongShapeError(f"there is no list {key}")
+    if not all(isinstance(row, dict) for row in rows):
+        raise WrongShapeError(f"{key} holds something that is not an object")
+    return [read(row) for row in rows]
+
+
+def _trunk(row: dict[str, object]) -> Trunk:
+    return Trunk(
+        id=_id(row),
+        name=_text(row, "name"),
+        sip_server_address=_text(row, "sip_server_address"),
+        dnis=_text(row, "dnis"),
+        number_prefix=_text(row, "number_prefix"),
+        outbound_caller_id=None
+        if row.get("outbound_caller_id") is None
+        else _text(row, "outbound_caller_id"),
+    )
+
+
+def _sub_account(row: dict[str, object]) -> SubAccount:
+    return SubAccount(
+        id=_id(row),
+        name=_text(row, "account_name"),
+        number=_text(row, "account_number"),
+        account_type=_text(row, "account_type"),
+        owner_email=_text(row, "owner_email"),
+        created_at=_text(row, "created_at"),
+    )
+
+
+def _id(row: dict[str, object]) -> str:
+    if not (found := _text(row, "id")):
+        raise WrongShapeError("an item has no id")
+    return found
+
+
+def _text(row: dict[str, object], key: str) -> str:
+    """Return a field as text; Zoom writes some ids as JSON numbers, and leaves out what is empty."""
+    value = row.get(key)
+    if value is None:
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise WrongShapeError(f"{key} is not text")
+    return clean(str(value))

@@ -1,0 +1,143 @@
+"""One HTTP exchange: the request out, the whole answer in, or an error that knows if anything was sent."""
+
+import re
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from urllib3.util.ssl_ import create_urllib3_context
+
+from trunks.zoom.deadline import PunctualPool, PunctualTlsPool, PunctualTlsSocket, time_limit
+from trunks.zoom.errors import NoAnswer, NotSent
+
+USER_AGENT = "sip-trunk-portal/0.1"
+ANSWER_BYTES = 1_000_000
+LIST_BYTES = 5_000_000
+
+_NETWORK_ERRORS = (OSError, urllib3.exceptions.HTTPError)
+
+
+@dataclass(frozen=True)
+class Errand:
+    """What a request is for: words for error messages, and whether it changes anything at Zoom."""
+
+    doing: str
+    write: bool = False
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP answer; `cut` says why `text` is not the whole body, and is empty when it is."""
+
+    status: int
+    headers: Mapping[str, str]
+    text: str
+    cut: str = ""
+
+    @property
+    def tracking_id(self) -> str:
+        """Zoom's id of this answer, which its support asks for; "" when there is none."""
+        return clean(self.headers.get("x-zm-trackingid", ""))[:200]
+
+
+class _PunctualAdapter(HTTPAdapter):
+    """Makes `requests` use connections that know the deadline."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        context = create_urllib3_context()
+        context.sslsocket_class = PunctualTlsSocket
+        super().init_poolmanager(*args, ssl_context=context, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": PunctualPool, "https": PunctualTlsPool}
+
+
+class Wire:
+    """A session without cookies, proxies, netrc, retries or redirects; certificates are always verified."""
+
+    def __init__(self) -> None:
+        self.session = requests.Session()
+        self.session.trust_env = False
+        self.session.headers.update({"User-Agent": USER_AGENT, "Accept": "application/json"})
+        self._adapter = _PunctualAdapter(max_retries=0)
+        self.session.mount("http://", self._adapter)
+        self.session.mount("https://", self._adapter)
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        self.session.close()
+
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        errand: Errand,
+        *,
+        seconds: float,
+        most: int = ANSWER_BYTES,
+        hide: Iterable[str] = (),
+    ) -> Answer:
+        """Send once and return the answer, whatever its status; `most` caps the decoded body in bytes.
+
+        A write gets a connection of its own: an idle one may just be closing at Zoom's end, and the reset
+        that follows would leave open whether the write happened. Credentials in `hide` and in the request's
+        own Authorization header are blotted out of whatever comes back. Raises NotSent or NoAnswer.
+        """
+        if errand.write:
+            self._adapter.poolmanager.clear()
+        secrets = [*hide, *request.headers.get("Authorization", "").split(" ")[1:]]
+        with time_limit(seconds) as limit:
+            if limit.over:
+                raise NotSent("the deadline was over before sending", doing=errand.doing)
+            try:
+                return self._exchange(request, limit.remaining(), most, secrets)
+            except _NETWORK_ERRORS as error:
+                words = _blot(clean(str(_root(error))), secrets)
+                if limit.sent is False:
+                    raise NotSent(words, doing=errand.doing) from error
+                raise NoAnswer(words, doing=errand.doing, might_have_happened=errand.write) from error
+
+    def _exchange(
+        self, request: requests.PreparedRequest, left: float, most: int, secrets: Iterable[str]
+    ) -> Answer:
+        # Session.send() would look into redirects (reading their bodies without a limit), store cookies and
+        # ask the environment for proxies, so the adapter is spoken to directly.
+        response = self._adapter.send(request, stream=True, timeout=(left, left), verify=True, proxies={})
+        with closing(response):
+            body, cut = _body(response, most)
+        text = _blot(clean(body.decode("utf-8-sig", "replace")), secrets)
+        return Answer(response.status_code, response.headers, text, cut)
+
+
+def _body(response: requests.Response, most: int) -> tuple[bytes, str]:
+    """Return the body and why it is incomplete; the status has arrived by now and must not be lost."""
+    body = bytearray()
+    try:
+        for piece in response.iter_content(65_536):
+            body += piece
+            if len(body) > most:
+                return bytes(body[:most]), f"the answer is larger than {most:,} bytes"
+    except _NETWORK_ERRORS as error:
+        return bytes(body), f"the answer was cut: {clean(str(_root(error)))}"
+    return bytes(body), ""
+
+
+def _root(error: BaseException) -> BaseException:
+    """Return the innermost cause, whose words say the most and name no URL."""
+    while (inner := error.__cause__ or error.__context__) is not None:
+        error = inner
+    return error
+
+
+def clean(text: str) -> str:
+    """Replace what a database or an encoder would choke on: NUL and lone surrogates."""
+    return re.sub("[\x00\ud800-\udfff]", "\N{REPLACEMENT CHARACTER}", text)
+
+
+def _blot(text: str, secrets: Iterable[str]) -> str:
+    """Blot out secrets, also as JSON writes them when it escapes the slash of base64."""
+    for secret in secrets:
+        for form in (secret, secret.replace("/", "\\/")):
+            text = text.replace(form, "[secret]") if form else text
+    return text
