@@ -80,8 +80,7 @@ class ConnectForm(forms.Form):
         for name in ("name", "account_id", "client_id"):
             self.fields[name].widget.attrs |= {"autocomplete": "off", "spellcheck": "false"}
 
-    def clean_name(self) -> str:
-        name = str(self.cleaned_data["name"])
-        if MasterAccount.objects.filter(name__iexact=name).exists():
-            raise forms.ValidationError("There is a master account of that name already. Choose another.")
-        return name
+    @property
+    def credentials(self) -> dict[str, str]:
+        """Return what `workflow.estate.connect` takes."""
+        return {name: str(value) for name, value in self.cleaned_data.items()}

@@ -69,7 +69,9 @@ class Work(Collector):
             requests.add_metric([state.value], waiting.get(state, {}).get("number", 0))
         yield requests
         oldest = GaugeMetricFamily(
-            "portal_oldest_request_seconds", "Time since the oldest request of a state last changed.", labels=["state"]
+            "portal_oldest_request_seconds",
+            "Time since the oldest request of a state last changed.",
+            labels=["state"],
         )
         for state in (State.PENDING, State.APPROVED, State.UNCONFIRMED):
             oldest.add_metric([state.value], _age(waiting.get(state, {}).get("oldest"), now))
@@ -79,7 +81,9 @@ class Work(Collector):
 
 def _heartbeats(now: datetime) -> Iterator[Metric]:
     """Yield how long ago each kind of process was seen; one that never was has no value, which alerts as absent."""
-    seen = GaugeMetricFamily("portal_heartbeat_age_seconds", "Time since a process was last seen.", labels=["name"])
+    seen = GaugeMetricFamily(
+        "portal_heartbeat_age_seconds", "Time since a process was last seen.", labels=["name"]
+    )
     for beat in Heartbeat.objects.order_by("name"):
         seen.add_metric([beat.name], _age(beat.at, now))
     yield seen

@@ -41,17 +41,14 @@ def connect(request: HtmxHttpRequest) -> HttpResponse:
     """Connect a master account: its credentials are tried at Zoom before anything is stored."""
     _require_administrator_of_all(request.user)
     form = ConnectForm(request.POST if request.method == "POST" else None)
-    findings: list[str] = []
     if form.is_valid():
         try:
-            master = estate.connect(**form.cleaned_data, actor=request.user)
+            master = estate.connect(**form.credentials, actor=request.user)
         except estate.CannotConnect as error:
-            form.add_error(None, error.reason)
-            findings = error.findings
+            form.add_error(None, error.findings)
         else:
             return _connected(request, master)
-    context = {"form": form, "findings": findings}
-    return render(request, "trunks/connect.html", context, status=422 if form.errors else 200)
+    return render(request, "trunks/connect.html", {"form": form}, status=422 if form.errors else 200)
 
 
 def _connected(request: HtmxHttpRequest, master: MasterAccount) -> HttpResponse:
