@@ -81,6 +81,6 @@ class ConnectForm(forms.Form):
             self.fields[name].widget.attrs |= {"autocomplete": "off", "spellcheck": "false"}
 
     @property
-    def credentials(self) -> dict[str, str]:
+    def credentials(self) -> dict[str, Any]:
         """Return what `workflow.estate.connect` takes."""
-        return {name: str(value) for name, value in self.cleaned_data.items()}
+        return dict(self.cleaned_data)

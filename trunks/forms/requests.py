@@ -187,8 +187,7 @@ class RequestForm(forms.Form):
         for line in self.asked:
             for field in line:
                 found += [
-                    Problem(f"Line {line.number}, {field.label}: {text}", field.auto_id)
-                    for text in field.errors
+                    Problem(f"Line {line.number}, {field.label}: {text}", field.auto_id) for text in field.errors
                 ]
         return found
 

@@ -63,10 +63,13 @@ class Work(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics, ages in seconds; an age is 0 when nothing waits."""
         now = timezone.now()
-        waiting = {row["state"]: row for row in _per_state()}
+        counted = TrunkRequest.objects.order_by().values("state")
+        waiting = {
+            row["state"]: row for row in counted.annotate(number=Count("pk"), oldest=Min("changed_at"))
+        }
         requests = GaugeMetricFamily("portal_requests", "Trunk requests by state.", labels=["state"])
         for state in State:
-            requests.add_metric([state.value], waiting.get(state, {}).get("number", 0))
+            requests.add_metric([state.value], waiting[state]["number"] if state in waiting else 0)
         yield requests
         oldest = GaugeMetricFamily(
             "portal_oldest_request_seconds",
@@ -74,7 +77,9 @@ class Work(Collector):
             labels=["state"],
         )
         for state in (State.PENDING, State.APPROVED, State.UNCONFIRMED):
-            oldest.add_metric([state.value], _age(waiting.get(state, {}).get("oldest"), now))
+            oldest.add_metric(
+                [state.value], _age(waiting[state]["oldest"] if state in waiting else None, now)
+            )
         yield oldest
         yield from _heartbeats(now)
 
@@ -89,20 +94,16 @@ def _heartbeats(now: datetime) -> Iterator[Metric]:
     yield seen
 
 
-def _per_state() -> list[dict[str, object]]:
-    found = TrunkRequest.objects.order_by().values("state")
-    return list(found.annotate(number=Count("pk"), oldest=Min("changed_at")))
-
-
 def _age(since: datetime | None, now: datetime) -> float:
     return max((now - since).total_seconds(), 0.0) if since else 0.0
 
 
 def _database_answers() -> bool:
     try:
-        return Heartbeat.objects.exists() in (True, False)
+        Heartbeat.objects.exists()
     except DatabaseError:
         return False
+    return True
 
 
 def _worker_seen() -> bool:
