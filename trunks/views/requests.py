@@ -46,7 +46,9 @@ def _filtered(request: HtmxHttpRequest) -> TrunkRequestQuerySet:
 def _matching(q: str) -> Q:
     """Return what `q` finds: a reference, a sub account, a DNIS from its beginning, a ticket."""
     lines = Line.objects.filter(trunk_request=OuterRef("pk"), dnis__startswith=q)
-    found = Q(sub_account__name__icontains=q) | Q(sub_account__zoom_id=q) | Q(ticket__icontains=q) | Exists(lines)
+    found = (
+        Q(sub_account__name__icontains=q) | Q(sub_account__zoom_id=q) | Q(ticket__icontains=q) | Exists(lines)
+    )
     number = q.upper().removeprefix("TR-")
     if number.isascii() and number.isdigit() and len(number) <= 18:
         found |= Q(pk=int(number))
