@@ -136,8 +136,11 @@ def clean(text: str) -> str:
 
 
 def _blot(text: str, secrets: Iterable[str]) -> str:
-    """Blot out secrets, also as JSON writes them when it escapes the slash of base64."""
+    """Blot out secrets, also as JSON writes them when it escapes the slash of base64.
+
+    What is shorter than eight characters stays: it is no secret, and the rest would become unreadable.
+    """
     for secret in secrets:
         for form in (secret, secret.replace("/", "\\/")):
-            text = text.replace(form, "[secret]") if form else text
+            text = text.replace(form, "[secret]") if len(form) >= 8 else text
     return text
