@@ -4,9 +4,11 @@ import socket
 import time
 
 import pytest
+import requests
+import responses
 
 from tests.zoom.acts import LIST, Act, Serve, failure, read, remove, write
-from tests.zoom.conftest import Open
+from tests.zoom.conftest import API, Open, Opened
 from tests.zoom.loopback import answer, hang_up, reset
 from trunks.zoom.errors import NoAnswer, NotSent
 
@@ -34,6 +36,9 @@ class TestNothingSent:
         error = failure(open_client("http://zoom.invalid"), write)
         assert isinstance(error, NotSent)
         assert "not known" in error.message
+
+    def test_a_name_that_cannot_be_one_is_surely_not_sent(self, open_client: Open) -> None:
+        assert isinstance(failure(open_client(f"http://{'a' * 64}.invalid"), write), NotSent)
 
     def test_a_name_without_addresses_is_surely_not_sent(
         self, open_client: Open, monkeypatch: pytest.MonkeyPatch
@@ -63,8 +68,27 @@ class TestNothingSent:
         assert isinstance(error, NotSent)
         assert time.monotonic() - began < 1
 
+    def test_an_address_that_does_not_answer_leaves_time_for_the_next(
+        self, open_client: Open, serve: Serve, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        server = serve(LIST)
+        with socket.create_server(("127.0.0.1", 0), backlog=0) as deaf, socket.socket() as filler:
+            filler.connect(deaf.getsockname())
+            addresses = [deaf.getsockname(), ("127.0.0.1", server.port)]
+            found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", address) for address in addresses]
+            monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: found)
+            assert read(open_client("http://zoom.invalid", deadline=0.4)) == []
+
 
 class TestNoAnswer:
+    def test_a_failure_at_an_unknown_point_leaves_a_write_open(
+        self, client: Opened, zoom: responses.RequestsMock
+    ) -> None:
+        zoom.post(f"{API}/accounts/sub/sip_trunk/trunks", body=requests.ConnectionError("where?"))
+        error = failure(client, write)
+        assert isinstance(error, NoAnswer)
+        assert error.might_have_happened
+
     @pytest.mark.parametrize("act", [read, write, remove])
     @pytest.mark.parametrize(
         "script",

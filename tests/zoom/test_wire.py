@@ -3,6 +3,7 @@
 import gzip
 import os
 import socket
+from contextlib import ExitStack, closing
 
 import pytest
 from requests import PreparedRequest
@@ -11,6 +12,7 @@ from tests.zoom.acts import LIST, Act, Serve, failure, read, write
 from tests.zoom.conftest import Open
 from tests.zoom.loopback import answer
 from trunks.zoom.errors import Refused, ServerError, Unreadable
+from trunks.zoom.wire import Wire
 
 
 class TestBodies:
@@ -100,6 +102,9 @@ class TestManners:
             monkeypatch.setitem(os.environ, name, proxy.url)
         assert read(open_client(server.url)) == []
         assert proxy.connections == 0
+
+    def test_the_session_reads_no_proxy_or_netrc_from_the_environment(self, stack: ExitStack) -> None:
+        assert stack.enter_context(closing(Wire())).session.trust_env is False
 
     def test_a_failure_that_is_not_the_networks_is_not_disguised(
         self, open_client: Open, monkeypatch: pytest.MonkeyPatch

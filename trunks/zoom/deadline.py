@@ -20,7 +20,7 @@ from typing import Any
 
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 
 @dataclass
@@ -107,8 +107,8 @@ class _PunctualConnection(HTTPConnection):
                     )
                 except OSError as error:
                     failure = error
-        except socket.gaierror as error:
-            raise NameResolutionError(self.host, self, error) from error
+        except (socket.gaierror, UnicodeError) as error:
+            raise NewConnectionError(self, f"no address: {error}") from error
         if isinstance(failure, TimeoutError):
             raise ConnectTimeoutError(self, "connecting took too long") from failure
         raise NewConnectionError(self, f"no connection: {failure}") from failure
