@@ -8,7 +8,7 @@ import requests
 import responses
 
 from tests.zoom.acts import LIST, Act, Serve, failure, read, remove, write
-from tests.zoom.conftest import API, Open, Opened
+from tests.zoom.conftest import API, Open, Opened, make_auth
 from tests.zoom.loopback import answer, hang_up, reset
 from trunks.zoom.errors import NoAnswer, NotSent
 
@@ -123,6 +123,16 @@ class TestNoAnswer:
         server = serve(reset, LIST)
         failure(open_client(server.url), write)
         assert len(server.requests) == 1
+
+    def test_an_error_of_the_repeat_is_not_taken_for_the_first_one(
+        self, open_client: Open, serve: Serve
+    ) -> None:
+        server = serve(answer(401, {"code": 124, "message": "Access token is expired."}), reset)
+        tokens = serve(answer(200, {"access_token": "new"}))
+        error = failure(open_client(server.url, auth=make_auth(tokens.url)), write)
+        assert isinstance(error, NoAnswer)
+        assert "reset" in error.message
+        assert error.might_have_happened
 
     def test_http_408_leaves_a_write_open(self, open_client: Open, serve: Serve) -> None:
         error = failure(open_client(serve(answer(408)).url), write)
