@@ -8,8 +8,10 @@ import requests
 
 from tests.sandbox.callers import Caller, account_named, ask_token, control
 from tests.sandbox.conftest import Connect
-from trunks.sandbox.estate import CONTOSO, NORTHWIND, TWO_TRUNK_CUSTOMER
+from trunks.sandbox.estate import CONTOSO, NORTHWIND, TWO_TRUNK_CUSTOMER, zoom_id
 from trunks.sandbox.server import Sandbox
+
+ZINNIA = zoom_id(f"{NORTHWIND.account_id}/Zinnia Gardens")
 
 
 def console(sandbox: Sandbox, action: str, account_id: str, **rest: Any) -> requests.Response:
@@ -169,6 +171,7 @@ def test_somebody_adds_and_removes_a_master_trunk_in_the_console(
         {"action": "change_account", "account_id": CONTOSO.account_id, "trunks": []},
         {"action": "change_account", "account_id": CONTOSO.account_id, "rate_plan": "gold"},
         {"action": "put_trunk", "account_id": CONTOSO.account_id, "trunk_id": "501", "dnis": "70003111"},
+        {"action": "put_trunk", "account_id": ZINNIA, "trunk_id": "501", "dnis": "70003111"},
     ],
 )
 def test_an_order_that_cannot_be_carried_out_is_refused(order: dict[str, Any], sandbox: Sandbox) -> None:
@@ -207,12 +210,21 @@ def test_a_web_page_cannot_control_the_sandbox(sandbox: Sandbox) -> None:
 
 def test_the_front_page_says_what_it_is_and_escapes_names(sandbox: Sandbox, caller: Caller) -> None:
     caller.get("/accounts")
+    sandbox.fault("drop", path="<trunks>", times=0)
     page = requests.get(sandbox.url, timeout=5)
     assert page.headers["X-Sandbox"] == "sip-trunk-portal"
     assert "This is not Zoom." in page.text
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page.text
     assert "<script" not in page.text
-    for text in (TWO_TRUNK_CUSTOMER, "list_delay", "/v2/accounts", NORTHWIND.client_id, sandbox.api_url):
+    for text in (
+        TWO_TRUNK_CUSTOMER,
+        "list_delay",
+        "/v2/accounts",
+        "&lt;trunks&gt;",
+        "any number",
+        NORTHWIND.client_id,
+        sandbox.api_url,
+    ):
         assert text in page.text
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]
     assert account_named(sandbox, TWO_TRUNK_CUSTOMER) in page.text

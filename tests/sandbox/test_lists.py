@@ -67,6 +67,12 @@ def test_a_page_token_lives_fifteen_minutes(caller: Caller, sandbox: Sandbox) ->
     assert caller.get("/accounts", params={"next_page_token": token}).status_code == 400
 
 
+@pytest.mark.parametrize("token", ["x", "é", "A" * 32, "=" * 9])
+def test_an_invented_page_token_is_refused(token: str, caller: Caller) -> None:
+    response = caller.get("/accounts", params={"next_page_token": token})
+    assert response.json() == {"code": 300, "message": "The next page token is invalid or expired."}
+
+
 @pytest.mark.parametrize("size", ["0", "301", "-1", "ten", "1e2", "٣", "9" * 5000])
 def test_a_page_size_outside_1_to_300_is_refused(size: str, caller: Caller) -> None:
     response = caller.get("/accounts", params={"page_size": size})

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.sandbox.conftest import Connect
 from trunks.sandbox.cli import READY
 from trunks.sandbox.estate import NORTHWIND, demo_estate
 from trunks.sandbox.server import Sandbox
@@ -167,6 +168,18 @@ def test_a_file_that_is_no_state_file_is_left_alone(text: str, tmp_path: Path) -
     with pytest.raises(ValueError, match="not a state file"):
         Sandbox(state_file=path)
     assert path.read_text(encoding="utf-8") == text
+
+
+def test_each_change_is_on_disk_before_it_is_answered(tmp_path: Path, connect: Connect) -> None:
+    path = tmp_path / "state.json"
+    with Sandbox(state_file=path) as first:
+        assert connect(other=first).assign(SUB, ("268", "18888001")).status_code == 201
+        kept = Sandbox(state_file=path)
+        assert kept.estate == first.estate
+        assert kept.applications(SUB, "268", "18888001") == 1
+        first.reset()
+        assert Sandbox(state_file=path).applications(SUB, "268", "18888001") == 0
+    assert [file.name for file in tmp_path.iterdir()] == ["state.json"]
 
 
 def test_the_sandbox_imports_neither_django_nor_the_client() -> None:

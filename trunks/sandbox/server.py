@@ -56,8 +56,7 @@ class Sandbox:
         """Listen and serve in a daemon thread; raises OSError when the port is taken."""
         self._server = Server(self._port, self)
         self._engine.url = self.url
-        # A short poll, so that stopping a sandbox after each test costs nothing.
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), daemon=True)
         self._thread.start()
         return self
 
@@ -65,9 +64,7 @@ class Sandbox:
         """Stop serving; calls that hang are dropped and never take effect."""
         self.pauses.stop()
         if self._server is not None and self._thread is not None:
-            self._server.shutdown()
-            self._server.server_close()
-            self._server.close_connections()
+            self._server.finish()
             self._thread.join()
 
     def __enter__(self) -> "Sandbox":

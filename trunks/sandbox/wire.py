@@ -2,6 +2,7 @@
 
 import socket
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -51,8 +52,19 @@ class Server(ThreadingHTTPServer):
         self._open.discard(request)
         super().shutdown_request(request)
 
-    def close_connections(self) -> None:
-        """Hang up on everybody: a sandbox that has stopped must not answer on connections kept alive."""
+    def finish(self) -> None:
+        """End `serve_forever`, stop listening and hang up on everybody."""
+        ending = threading.Thread(target=self.shutdown)
+        ending.start()
+        # The loop looks up only when somebody connects, or when its poll ends.
+        with suppress(OSError):
+            socket.create_connection(("127.0.0.1", self.server_port), timeout=1).close()
+        ending.join()
+        self.server_close()
+        self._close_connections()
+
+    def _close_connections(self) -> None:
+        # A sandbox that has stopped must not answer on connections kept alive.
         for connection in list(self._open):
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
