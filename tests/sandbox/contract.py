@@ -68,6 +68,8 @@ def _wrong_items(rules: Any, good: Any) -> Iterator[tuple[str, Any]]:
     yield "no object", "268"
     yield "unknown field", good | {"caller_id": "1"}
     for field, rule in rules.items():
+        if rule.get("required"):
+            yield f"no {field}", {name: value for name, value in good.items() if name != field}
         yield from ((f"{field} {why}", good | {field: value}) for why, value in _wrong_values(rule))
 
 
@@ -78,5 +80,7 @@ def _wrong_values(rule: dict[str, Any]) -> Iterator[tuple[str, Any]]:
         yield "not one of its values", 3 if rule["type"] == "integer" else "tlh"
     if "min" in rule:
         yield "too short", "18888123"[: rule["min"] - 1]
+    if "length" in rule:
+        yield "of another length", "U" * (rule["length"] + 1)
     if "max" in rule:
         yield "too long", "18888123" + "4" * (rule["max"] - 7)

@@ -9,6 +9,13 @@ from trunks.sandbox.records import Account
 from trunks.sandbox.world import World
 
 _MOST_PAGES = 999_999_999
+_SHARES = ("share_mc", "share_rc", "resource_share_mc", "resource_share_mh")
+_CONNECTORS = (
+    "meeting_connector_list",
+    "room_connector_list",
+    "resource_meeting_hybrid_list",
+    "resource_meeting_connector_list",
+)
 
 
 def list_sub_accounts(world: World, context: Context) -> Answer:
@@ -78,6 +85,7 @@ def get_account(world: World, context: Context) -> Answer:
         raise errors.refusal(404, 2001, refused.body["message"].rstrip(".")) from None
     row = _row(account)
     del row["bulk_license"]
-    options = {"billing_auto_renew": True, "pay_mode": "master" if account.master_id else "sub"}
+    pays = {"billing_auto_renew": True, "pay_mode": "master" if account.master_id else "sub"}
+    options = pays | dict.fromkeys(_SHARES, False) | {name: [] for name in _CONNECTORS}
     owner = f"{account.id[:10]}_owner"
     return json_answer(200, row | {"options": options, "owner_id": owner, "vanity_url": ""})
