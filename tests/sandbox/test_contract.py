@@ -90,6 +90,13 @@ def test_a_dnis_of_five_to_eight_digits_is_accepted(size: int, caller: Caller, s
     assert caller.assign(sub, ("268", "18888000"[:size])).status_code == 201
 
 
+@pytest.mark.parametrize("dnis", ["1888", "188880000"])
+def test_a_dnis_of_another_length_is_named_as_the_invalid_field(dnis: str, caller: Caller, sub: str) -> None:
+    body = caller.assign(sub, ("268", "18888001"), ("268", dnis)).json()
+    assert body["message"] == "Validation Failed."
+    assert body["errors"] == [{"field": "sip_trunks[1].dnis", "message": "Invalid field."}]
+
+
 def test_thirty_trunks_and_a_caller_id_of_32_characters_are_accepted(caller: Caller, sub: str) -> None:
     rows = [{"id": "268", "dnis": f"188887{n:02}", "outbound_caller_id": "9" * 32} for n in range(30)]
     response = request(caller, OPERATIONS["assign_trunks"], sub, json={"sip_trunks": rows})

@@ -85,7 +85,7 @@ def get_account(world: World, context: Context) -> Answer:
         raise errors.refusal(404, 2001, refused.body["message"].rstrip(".")) from None
     row = _row(account)
     del row["bulk_license"]
-    pays = {"billing_auto_renew": True, "pay_mode": "master" if account.master_id else "sub"}
-    options = pays | dict.fromkeys(_SHARES, False) | {name: [] for name in _CONNECTORS}
+    options: dict[str, Any] = dict.fromkeys(_SHARES, False) | {name: [] for name in _CONNECTORS}
+    options |= {"billing_auto_renew": True, "pay_mode": "master" if account.master_id else "sub"}
     owner = f"{account.id[:10]}_owner"
     return json_answer(200, row | {"options": options, "owner_id": owner, "vanity_url": ""})
