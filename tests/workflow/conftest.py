@@ -8,7 +8,9 @@ from pytest_django import Settings
 
 from tests import cast
 from trunks.models import MasterAccount, MasterTrunk, SubAccount, TrunkRequest, User
-from trunks.sandbox.estate import NORTHWIND
+from trunks.sandbox import console
+from trunks.sandbox.estate import NORTHWIND, demo_estate
+from trunks.sandbox.records import Estate
 from trunks.sandbox.server import Sandbox
 from trunks.workflow import estate as estates
 from trunks.workflow import filing
@@ -24,10 +26,22 @@ class Zoom:
     sub: SubAccount
     other_sub: SubAccount
 
+    def draft(self, *dnis: str, caller_id: str = "", sub: SubAccount | None = None) -> filing.Draft:
+        return cast.draft(sub or self.sub, self.trunk, *dnis, caller_id=caller_id)
+
+    def in_console(self, dnis: str, caller_id: str | None) -> None:
+        """Have somebody assign `dnis` to `sub` in Zoom's own console, or with None take it away there."""
+        order = {"account_id": self.sub.zoom_id, "dnis": dnis}
+        if caller_id is None:
+            order |= {"action": "remove_trunk"}
+        else:
+            order |= {"action": "put_trunk", "trunk_id": self.trunk.zoom_id, "outbound_caller_id": caller_id}
+        console.act(self.sandbox.world, order)
+
     def approved(self, staff: User, supervisor: User, *dnis: str, caller_id: str = "") -> TrunkRequest:
         """Return an approved request for `sub` with one line for each DNIS."""
-        draft = cast.draft(self.sub, self.trunk, *dnis, caller_id=caller_id)
-        return cast.approved(filing.file(draft, actor=staff), supervisor)
+        filed = filing.file(self.draft(*dnis, caller_id=caller_id), actor=staff)
+        return cast.approved(filed, supervisor)
 
     def assigned(self) -> dict[str, int]:
         """Return, for each DNIS that the sub account has at Zoom, how often it was applied."""
@@ -38,9 +52,19 @@ class Zoom:
         }
 
 
+def small_estate() -> Estate:
+    """Return the demo's estate with few sub accounts, so that reading it costs next to nothing."""
+    estate = demo_estate()
+    kept = {"Adatum Logistics", "Fourth Coffee", "Trey Research", "Unenrolled Media"}
+    for account in list(estate.sub_accounts(NORTHWIND.account_id)):
+        if account.name not in kept:
+            del estate.accounts[account.id]
+    return estate
+
+
 @pytest.fixture
 def sandbox(settings: Settings) -> Iterator[Sandbox]:
-    with Sandbox(rate_limits=False) as server:
+    with Sandbox(small_estate(), rate_limits=False) as server:
         settings.ZOOM_API_URL = server.api_url
         settings.ZOOM_OAUTH_URL = server.oauth_url
         yield server

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from django.db import IntegrityError, transaction
 
-from trunks import connections, dispatch
+from trunks import dispatch
 from trunks.actions import Action
 from trunks.models import GOOD_LINE_STATES, Hold, LineState, State, TrunkRequest, User
 from trunks.workflow import rules, settling
@@ -32,8 +32,7 @@ def provision(pk: int) -> None:
     claim = claim_approved(pk)
     if claim is None:
         return
-    client = connections.client_for(claim.trunk_request.master, observe=claim.observe)
-    with client:
+    with claim.client() as client:
         try:
             _carry_out(claim, client)
         except Fenced:

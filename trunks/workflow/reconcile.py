@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 
-from trunks import audit, connections, dispatch
+from trunks import audit, dispatch
 from trunks.actions import Action
 from trunks.models import Line, LineState, State, TrunkRequest, User, clock
 from trunks.workflow import settling
@@ -52,7 +52,7 @@ def second_look_seconds() -> float:
 
 
 def _look(claim: Claim) -> None:
-    with connections.client_for(claim.trunk_request.master, observe=claim.observe) as client:
+    with claim.client() as client:
         try:
             rows = read_list(claim, client)
         except ZoomError as error:

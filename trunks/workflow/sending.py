@@ -12,7 +12,7 @@ from trunks import audit
 from trunks.actions import Action
 from trunks.models import Line, LineState, Step, clock
 from trunks.workflow import settling
-from trunks.workflow.claims import Claim, Fenced
+from trunks.workflow.claims import Claim
 from trunks.workflow.reading import absent, look_up, read_list, refuse, write_findings
 from trunks.workflow.words import sentence
 from trunks.zoom import errors
@@ -39,14 +39,10 @@ def send(claim: Claim, client: ZoomClient, group: list[Line]) -> bool:
 
     False means that the claim was given up: the request waits, or is unconfirmed. Raises Fenced.
     """
-    if not claim.outlives_a_call():
-        claim.renew()
     lines = claim.trunk_request.lines.filter(pk__in=[line.pk for line in group])
     _intend(claim, lines, group)
-    if not claim.outlives_a_call():
-        # Stopped and continued between the commit and here. Nothing left, but that is the sweep's to find out.
-        raise Fenced(claim.trunk_request.reference)
     try:
+        # Right before the call leaves, the client asks the claim once more whether its lease outlives the call.
         client.assign_trunks(claim.trunk_request.sub_account.zoom_id, [_assignment(line) for line in group])
     except ZoomError as error:
         return _not_accepted(claim, client, lines, error)
