@@ -73,11 +73,12 @@ def test_neither_journal_nor_log_holds_a_secret(
 ) -> None:
     caplog.set_level(logging.INFO, "trunks.sandbox")
     token = caller.renew()
-    caller.get("/accounts", params={"access_token": "in-the-query"})
+    caller.get("/accounts", params={"access_token": "in-the-query", "page_size": 5})
     logged = "\n".join(record.getMessage() for record in caplog.records)
     seen = control(sandbox, "GET", "calls").text + logged
     assert "/oauth/token 200" in logged
-    assert "in-the-query" not in logged
+    assert "in-the-query" not in seen
+    assert "page_size=5" in seen
     assert token not in seen
     assert NORTHWIND.client_secret not in seen
 
