@@ -14,6 +14,7 @@ from trunks.models import Line, LineState, Step, clock
 from trunks.workflow import settling
 from trunks.workflow.claims import Claim
 from trunks.workflow.reading import absent, look_up, read_list, refuse, write_findings
+from trunks.workflow.transitions import mark
 from trunks.workflow.words import sentence
 from trunks.zoom import errors
 from trunks.zoom.client import ZoomClient
@@ -59,7 +60,7 @@ def _intend(claim: Claim, lines: QuerySet[Line], group: list[Line]) -> None:
         claim.write(
             step=Step.SENDING, sent_at=clock.now(), sends=F("sends") + 1, landed=False, absent_at=None
         )
-        lines.update(state=LineState.UNKNOWN, sends=F("sends") + 1, answered=False, detail="")
+        mark(lines, LineState.UNKNOWN, sends=F("sends") + 1, answered=False, detail="")
         account = claim.trunk_request.sub_account
         audit.record(
             Action.PROVISIONING_INTENDED,
@@ -107,7 +108,7 @@ def _unsend(claim: Claim, lines: QuerySet[Line]) -> None:
     """Take the lines back to where they were: the call surely did nothing."""
     with transaction.atomic():
         claim.write(step=Step.CLAIMED, sends=F("sends") - 1)
-        lines.update(state=LineState.NOT_SENT, sends=F("sends") - 1)
+        mark(lines, LineState.NOT_SENT, sends=F("sends") - 1)
 
 
 def _refused(claim: Claim, client: ZoomClient, lines: QuerySet[Line], error: ZoomError) -> bool:
