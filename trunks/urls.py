@@ -2,7 +2,7 @@
 
 from django.urls import path, register_converter
 
-from trunks.views import approvals, decisions, home, requests
+from trunks.views import approvals, audit, decisions, estate, health, home, masters, requests
 
 
 class ReferenceConverter:
@@ -39,4 +39,16 @@ urlpatterns = [
     path(f"{ONE}retry/", decisions.retry, name="request_retry"),
     path(f"{ONE}check/", decisions.check, name="request_check"),
     path("approvals/", approvals.approvals, name="approvals"),
+    path("trunks/", estate.trunks, name="trunks"),
+    path("trunks/<int:pk>/", estate.trunk_detail, name="trunk_detail"),
+    path("sub-accounts/", estate.sub_accounts, name="sub_accounts"),
+    path("sub-accounts/<int:pk>/", estate.sub_account_detail, name="sub_account_detail"),
+    path("masters/", masters.masters, name="masters"),
+    path("masters/connect/", masters.connect, name="master_connect"),
+    path("masters/<int:pk>/sync/", masters.sync, name="master_sync"),
+    path("audit/", audit.trail, name="audit"),
+    path("audit/<int:pk>/", audit.event, name="audit_event"),
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("metrics", health.metrics, name="metrics"),
 ]
