@@ -241,5 +241,8 @@ LOGGING = {
     "loggers": {
         "django.server": {"handlers": ["stderr"], "propagate": False},
         "urllib3": {"level": "INFO"},
+        # Sweeps ring every few seconds; what is worth a line is logged where it happens.
+        "celery.app.trace": {"level": "WARNING"},
+        "celery.worker.strategy": {"level": "WARNING"},
     },
 }
