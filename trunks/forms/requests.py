@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 
 from trunks import access
 from trunks.forms.lines import NOT_A_CHOICE, LineForm, posted_lines
-from trunks.models import Kind, MasterAccount, MasterTrunk, SubAccount, TrunkRequest, User
+from trunks.models import Kind, MasterAccount, SubAccount, TrunkRequest, User
 from trunks.workflow import filing
 from trunks.workflow.errors import Problems
 from trunks.workflow.rules import Draft
@@ -187,7 +187,8 @@ class RequestForm(forms.Form):
         for line in self.asked:
             for field in line:
                 found += [
-                    Problem(f"Line {line.number}, {field.label}: {text}", field.auto_id) for text in field.errors
+                    Problem(f"Line {line.number}, {field.label}: {text}", field.auto_id)
+                    for text in field.errors
                 ]
         return found
 

@@ -68,9 +68,7 @@ def check(request: HtmxHttpRequest, reference: int) -> HttpResponse:
     return _carry_out(request, reference, "check", verb, "is being compared with Zoom's list now.")
 
 
-def _carry_out(
-    request: HtmxHttpRequest, reference: int, name: str, verb: Verb, done: str
-) -> HttpResponse:
+def _carry_out(request: HtmxHttpRequest, reference: int, name: str, verb: Verb, done: str) -> HttpResponse:
     """Do `verb` and go back to the page; or say, with the right status, why it was not done."""
     trunk_request = access.trunk_request_for(request.user, reference)
     form = DecisionForm(request.POST, auto_id=f"id_{name}_%s")

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from trunks import audit
 from trunks.actions import Action
-from trunks.forms.requests import DecisionForm
+from trunks.forms.requests import DecisionForm, Problem
 from trunks.models import Role, State, TrunkRequest, User
 from trunks.views.http import HtmxHttpRequest
 from trunks.workflow import policy
@@ -55,7 +55,7 @@ def request_page(
     context = moving_parts(request.user, trunk_request) | {
         "panels": panels(request.user, trunk_request, failed, verb),
         "failed": failed,
-        "failed_verb": verb,
+        "failed_problems": _summary(failed) if failed else [],
     }
     return render(request, "trunks/request_detail.html", context, status=status)
 
@@ -70,7 +70,7 @@ def moving_parts(user: User, trunk_request: TrunkRequest) -> dict[str, Any]:
         "trunk_request": trunk_request,
         "lines": list(trunk_request.lines.all()),
         "events": [(event, _sentence(event.action)) for event in events],
-        "may_open_events": user.holds(Role.MANAGER, trunk_request.master_id)
+        "event_links": user.holds(Role.MANAGER, trunk_request.master_id)
         or user.holds(Role.ADMINISTRATOR, trunk_request.master_id),
         "attempts": attempts,
         "seen": f"{trunk_request.version}.{trunk_request.step}.{len(events)}.{len(calls)}.{ended}",
@@ -98,5 +98,11 @@ def _blank(trunk_request: TrunkRequest, verb: str) -> DecisionForm:
     return DecisionForm(initial={"version": trunk_request.version}, auto_id=f"id_{verb}_%s")
 
 
+def _summary(failed: DecisionForm) -> list[Problem]:
+    found = [Problem(text) for text in failed.non_field_errors()]
+    return found + [Problem(text, field.auto_id) for field in failed for text in field.errors]
+
+
 def _sentence(action: str) -> str:
-    return Action(action).sentence if action in Action else action
+    known = {one.value: one.sentence for one in Action}
+    return known.get(action, action)

@@ -23,7 +23,12 @@ from trunks.workflow.errors import AlreadyFiled, Invalid, Refused, Stale
 @require_GET
 def requests(request: HtmxHttpRequest) -> HttpResponse:
     found = _filtered(request).prefetch_related("lines")
-    context = {"page": page(found, request), "states": State.choices, "filtered": any(request.GET.values())}
+    context = {
+        "page": page(found, request),
+        "states": State.choices,
+        "filtered": any(request.GET.get(name) for name in ("state", "mine", "q")),
+        "may_file": request.user.holds(Role.STAFF),
+    }
     return render(request, "trunks/requests.html", context)
 
 
@@ -41,7 +46,9 @@ def _filtered(request: HtmxHttpRequest) -> TrunkRequestQuerySet:
 def _matching(q: str) -> Q:
     """Return what `q` finds: a reference, a sub account, a DNIS from its beginning, a ticket."""
     lines = Line.objects.filter(trunk_request=OuterRef("pk"), dnis__startswith=q)
-    found = Q(sub_account__name__icontains=q) | Q(sub_account__zoom_id=q) | Q(ticket__icontains=q) | Exists(lines)
+    found = (
+        Q(sub_account__name__icontains=q) | Q(sub_account__zoom_id=q) | Q(ticket__icontains=q) | Exists(lines)
+    )
     number = q.upper().removeprefix("TR-")
     if number.isascii() and number.isdigit() and len(number) <= 18:
         found |= Q(pk=int(number))
