@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.db.models import QuerySet
 
 from trunks import access
 from trunks.forms.lines import NOT_A_CHOICE, LineForm, posted_lines
-from trunks.models import Kind, MasterAccount, SubAccount, TrunkRequest, User
+from trunks.models import MAX_LINES, Kind, MasterAccount, SubAccount, TrunkRequest, User
 from trunks.workflow import filing
 from trunks.workflow.errors import Problems
 from trunks.workflow.rules import Draft
@@ -33,10 +34,12 @@ class Problem:
 class RequestForm(forms.Form):
     """What is asked for. `problems` of the workflow are shown beside the fields they belong to."""
 
-    master = forms.ModelChoiceField(label="Master account", queryset=None, required=False, empty_label=None)
-    sub_account = forms.ModelChoiceField(
+    master: forms.ModelChoiceField[MasterAccount] = forms.ModelChoiceField(
+        label="Master account", queryset=MasterAccount.objects.none(), required=False, empty_label=None
+    )
+    sub_account: forms.ModelChoiceField[SubAccount] = forms.ModelChoiceField(
         label="Sub account",
-        queryset=None,
+        queryset=SubAccount.objects.none(),
         error_messages={"required": "Choose a sub account.", "invalid_choice": NOT_A_CHOICE},
     )
     kind = forms.ChoiceField(choices=[(Kind.ASSIGN, "Assign")], initial=Kind.ASSIGN, widget=forms.HiddenInput)
@@ -50,6 +53,9 @@ class RequestForm(forms.Form):
     ticket = forms.CharField(label="Ticket", max_length=60, required=False, help_text="Such as CASE-1234.")
     version = forms.IntegerField(widget=forms.HiddenInput)
 
+    use_required_attribute = False
+    most_lines = MAX_LINES
+
     def __init__(
         self,
         data: Mapping[str, Any] | None = None,
@@ -58,7 +64,8 @@ class RequestForm(forms.Form):
         amending: TrunkRequest | None = None,
         initial: Mapping[str, Any] | None = None,
     ) -> None:
-        super().__init__(data, initial=dict(initial or {}), use_required_attribute=False)
+        super().__init__(data, initial=dict(initial or {}))
+        self.shortest, self.longest = settings.DNIS_PREFIX_LENGTH, settings.DNIS_MAX_LENGTH
         self.user = user
         self.amending = amending
         self.masters = list(access.fileable_masters(user))
@@ -72,23 +79,23 @@ class RequestForm(forms.Form):
 
     def _choose_master(self) -> None:
         several = len(self.masters) > 1 and self.amending is None
-        self.master = self.amending.master if self.amending else self._asked_master()
-        field = self.fields["master"]
+        self.chosen_master = self.amending.master if self.amending else self._asked_master()
+        field: Any = self.fields["master"]
         field.queryset = access.fileable_masters(self.user)
         if not several:
             del self.fields["master"]
-        elif self.master:
-            self.initial.setdefault("master", self.master.pk)
+        elif self.chosen_master:
+            self.initial.setdefault("master", self.chosen_master.pk)
 
     def _asked_master(self) -> MasterAccount | None:
         """Return the master account asked for, else that of the sub account asked for, else the first."""
         asked = str(self["master"].value() or "")
-        if not asked and (sub_account := self._asked_sub_account()):
+        if not asked and (sub_account := self.chosen_sub_account()):
             asked = str(sub_account.master_id)
         chosen = [master for master in self.masters if str(master.pk) == asked]
-        return (chosen or self.masters or [None])[0]
+        return next(iter(chosen or self.masters), None)
 
-    def _asked_sub_account(self) -> SubAccount | None:
+    def chosen_sub_account(self) -> SubAccount | None:
         asked = str(self["sub_account"].value() or "")
         return self.sub_accounts().filter(pk=asked).first() if re.fullmatch("[0-9]{1,18}", asked) else None
 
@@ -97,11 +104,11 @@ class RequestForm(forms.Form):
         return access.sub_accounts_for(self.user).filter(master__in=self.masters)
 
     def _offer_sub_accounts(self) -> None:
-        field = self.fields["sub_account"]
+        field: Any = self.fields["sub_account"]
         field.queryset = self.sub_accounts()
-        offered = list(offered_sub_accounts(self.user, self.master, ""))
+        offered = list(offered_sub_accounts(self.user, self.chosen_master, ""))
         self.more_sub_accounts = len(offered) > MAX_OPTIONS
-        asked = self._asked_sub_account()
+        asked = self.chosen_sub_account()
         if asked and asked not in offered[:MAX_OPTIONS]:
             offered.insert(0, asked)
         choices = [("", "Choose a sub account")] if offered else [("", "No sub account is known yet")]
@@ -111,7 +118,7 @@ class RequestForm(forms.Form):
     def _build_lines(self) -> None:
         trunks = list(access.master_trunks_for(self.user).filter(master__in=self.masters))
         self.trunks = {str(trunk.pk): trunk for trunk in trunks}
-        self.offered = [row for row in trunks if row.master == self.master and not row.gone_at]
+        self.offered = [row for row in trunks if row.master == self.chosen_master and not row.gone_at]
         typed = posted_lines(self.data if self.is_bound else self.initial)
         if not self.is_bound or not typed:
             typed |= {n: {} for n in range(max(typed, default=-1) + 1, max(SPARE_LINES, len(typed)))}
@@ -161,9 +168,9 @@ class RequestForm(forms.Form):
     def _checkable(self) -> Draft:
         """Return the draft; without a sub account with a stand-in, so that the lines are checked all the same."""
         draft = self.draft()
-        if draft.sub_account or self.master is None:
+        if draft.sub_account or self.chosen_master is None:
             return draft
-        return replace(draft, sub_account=SubAccount(master=self.master, name="the sub account"))
+        return replace(draft, sub_account=SubAccount(master=self.chosen_master, name="the sub account"))
 
     def show(self, problems: Problems) -> None:
         """Put the workflow's sentences beside their fields; a field that has a problem of its own keeps that."""
@@ -181,7 +188,7 @@ class RequestForm(forms.Form):
         """Return every problem in the order of the page, each with the id of its field."""
         if not self.is_bound:
             return []
-        found = [Problem(text, "lines") for text in self.non_field_errors()]
+        found = [Problem(str(text), "lines") for text in self.non_field_errors()]
         for field in self:
             found += [Problem(f"{field.label}: {text}", field.auto_id) for text in field.errors]
         for line in self.asked:

@@ -99,8 +99,8 @@ def _blank(trunk_request: TrunkRequest, verb: str) -> DecisionForm:
 
 
 def _summary(failed: DecisionForm) -> list[Problem]:
-    found = [Problem(text) for text in failed.non_field_errors()]
-    return found + [Problem(text, field.auto_id) for field in failed for text in field.errors]
+    found = [Problem(str(text)) for text in failed.non_field_errors()]
+    return found + [Problem(str(text), field.auto_id) for field in failed for text in field.errors]
 
 
 def _sentence(action: str) -> str:
