@@ -33,7 +33,7 @@ def masters_where(user: User, *roles: Role) -> QuerySet[MasterAccount]:
     """Return the master accounts for which `user` holds one of `roles`."""
     if for_all_masters(user, *roles):
         return MasterAccount.objects.all()
-    ids = {grant.master_id for grant in user.grants if grant.role in roles}
+    ids = {grant.master_id for grant in user.grants if grant.role in roles and grant.master_id}
     return MasterAccount.objects.filter(pk__in=ids)
 
 

@@ -1,18 +1,10 @@
 """The closed list of what the audit trail can say, each with its sentence for people."""
 
-from enum import StrEnum
+from django.db.models import TextChoices
 
 
-class Action(StrEnum):
+class Action(TextChoices):
     """A kind of audit event. The value is stored; `sentence` is shown, after the actor's name."""
-
-    sentence: str
-
-    def __new__(cls, value: str, sentence: str) -> "Action":
-        member = str.__new__(cls, value)
-        member._value_ = value
-        member.sentence = sentence
-        return member
 
     REQUEST_FILED = "request.filed", "filed the request"
     REQUEST_AMENDED = "request.amended", "amended the request"
@@ -41,3 +33,7 @@ class Action(StrEnum):
     SYNC_FAILED = "sync.failed", "could not read the estate from Zoom"
     ROLE_GRANTED = "role.granted", "granted a role"
     KEYS_ROTATED = "keys.rotated", "encrypted the stored secrets with the newest key"
+
+    @property
+    def sentence(self) -> str:
+        return str(self.label)

@@ -55,7 +55,7 @@ def record(
         actor=actor,
         actor_email=actor.email if actor else "",
         actor_name=str(actor) if actor else f"System ({why})"[:120],
-        object_type=on._meta.model_name,
+        object_type=_type_of(on),
         object_id=str(on.pk),
         object_label=str(on)[:255],
         master=master or getattr(on, "master", None),
@@ -67,6 +67,10 @@ def record(
         ip=here.ip,
         user_agent=here.user_agent,
     )
+
+
+def _type_of(on: models.Model) -> str:
+    return str(on._meta.model_name)
 
 
 def _without_secrets(values: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -121,7 +125,7 @@ def event_for(user: User, pk: int) -> AuditEvent:
 
 def history(on: models.Model) -> QuerySet[AuditEvent]:
     """Return the events about one object, oldest first. Who may see the object may see its history."""
-    return AuditEvent.objects.filter(object_type=on._meta.model_name, object_id=str(on.pk)).order_by("id")
+    return AuditEvent.objects.filter(object_type=_type_of(on), object_id=str(on.pk)).order_by("id")
 
 
 def last_mover(on: models.Model) -> AuditEvent | None:

@@ -39,7 +39,7 @@ def broker_reachable(timeout: float = 1.0) -> bool:
     """Say whether the broker answers within about `timeout` seconds."""
     try:
         with current_app.connection_for_read(connect_timeout=timeout) as link:
-            link.ensure_connection(max_retries=1, interval_start=0, interval_step=0, timeout=timeout)
+            link.ensure_connection(max_retries=1, interval_start=0, interval_step=0, timeout=int(timeout))
     except (OperationalError, OSError):
         return False
     return True

@@ -1,4 +1,4 @@
-"""What holds for every web request: where it comes from, whose clock it is shown by, and that nobody comes in unnamed."""
+"""What holds for every web request: where it comes from, whose clock it is told by, that nobody comes in unnamed."""
 
 import ipaddress
 import re

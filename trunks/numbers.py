@@ -1,7 +1,8 @@
 """The rules for DNIS and caller IDs: pure functions, used by forms, workflow and constraints alike.
 
-Source: Zoom's text of `POST /accounts/{accountId}/sip_trunk/trunks` (5 to 8 characters, the first five equal to those of
-the master trunk's DNIS; caller ID at most 32 characters). "Digits only" is the text's word, not a pattern of Zoom's file.
+Source: Zoom's text of `POST /accounts/{accountId}/sip_trunk/trunks` (5 to 8 characters, the first five equal to those
+of the master trunk's DNIS; caller ID at most 32 characters). "Digits only" is the text's word, not a pattern of
+Zoom's file.
 """
 
 import re
@@ -33,9 +34,13 @@ def dnis_problems(
         return ["Enter a DNIS."]
     problems = []
     if not _DIGITS.match(dnis):
-        problems.append("A DNIS is written with the digits 0 to 9 only: no spaces, signs or other characters.")
+        problems.append(
+            "A DNIS is written with the digits 0 to 9 only: no spaces, signs or other characters."
+        )
     if not prefix_length <= len(dnis) <= max_length:
-        problems.append(f"A DNIS has {prefix_length} to {max_length} digits; this has {len(dnis)} characters.")
+        problems.append(
+            f"A DNIS has {prefix_length} to {max_length} digits; this has {len(dnis)} characters."
+        )
     if not prefix:
         problems.append("This trunk has no usable DNIS prefix at Zoom, so nothing can be assigned under it.")
     elif not dnis.startswith(prefix):

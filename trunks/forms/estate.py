@@ -57,7 +57,9 @@ class ConnectForm(forms.Form):
         max_length=120, help_text="What the portal calls this account, such as the country or the contract."
     )
     account_id = forms.CharField(
-        label="Account ID", max_length=64, help_text="From the app's page in Zoom's marketplace: App credentials."
+        label="Account ID",
+        max_length=64,
+        help_text="From the app's page in Zoom's marketplace: App credentials.",
     )
     client_id = forms.CharField(label="Client ID", max_length=200)
     client_secret = forms.CharField(

@@ -17,7 +17,11 @@ class AuditEvent(models.Model):
     at = models.DateTimeField()
     action = models.CharField(max_length=60)
     actor = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.DO_NOTHING, db_constraint=False, null=True, related_name="+"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        null=True,
+        related_name="+",
     )
     actor_email = models.CharField(max_length=254, blank=True)
     actor_name = models.CharField(max_length=120)

@@ -13,7 +13,7 @@ def now() -> Combinable:
     return Now()
 
 
-def after(seconds: float) -> ExpressionWrapper:
+def after(seconds: float) -> Combinable:
     """Return the moment `seconds` from the database's present time as an expression."""
     span = Value(timedelta(seconds=seconds), output_field=DurationField())
     return ExpressionWrapper(now() + span, output_field=DateTimeField())

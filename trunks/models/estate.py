@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Self
-
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -42,23 +40,14 @@ class MasterAccount(models.Model):
         return self.name
 
 
-class EstateQuerySet(models.QuerySet[models.Model]):
-    """Rows mirrored from Zoom. What vanished there is marked gone, never deleted."""
-
-    def present(self) -> Self:
-        return self.filter(gone_at=None)
-
-
 class Mirrored(models.Model):
-    """A row that mirrors something at Zoom."""
+    """A row that mirrors something at Zoom. What vanished there is marked gone, never deleted."""
 
     zoom_id = models.CharField("Zoom id", max_length=200)
     name = models.CharField(max_length=255, blank=True)
     first_seen_at = models.DateTimeField()
     last_seen_at = models.DateTimeField()
     gone_at = models.DateTimeField(null=True, blank=True)
-
-    objects = EstateQuerySet.as_manager()
 
     class Meta:
         abstract = True

@@ -93,8 +93,10 @@ class RoleGrant(models.Model):
 
     class Meta:
         constraints = [
+            models.UniqueConstraint(fields=["user", "role", "master"], name="one_grant_per_role_and_master"),
+            # Null masters are all distinct to the constraint above.
             models.UniqueConstraint(
-                fields=["user", "role", "master"], nulls_distinct=False, name="one_grant_per_role_and_master"
+                fields=["user", "role"], condition=Q(master=None), name="one_grant_per_role_for_all_masters"
             ),
             models.CheckConstraint(condition=Q(role__in=Role.values), name="role_is_known"),
         ]

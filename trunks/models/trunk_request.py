@@ -136,7 +136,8 @@ class TrunkRequest(models.Model):
             ),
             # The last wall behind the rule of four eyes: it holds for scripts and shells as well.
             models.CheckConstraint(
-                condition=Q(approved_by=None) | ~Q(approved_by=F("filed_by")), name="nobody_approves_their_own"
+                condition=Q(approved_by=None) | ~Q(approved_by=F("filed_by")),
+                name="nobody_approves_their_own",
             ),
         ]
 

@@ -8,7 +8,7 @@ from trunks.models import TrunkRequest
 
 
 def content_of(trunk_request: TrunkRequest) -> dict[str, Any]:
-    """Return everything that would be carried out, read from the database: the account, the kind, the lines in order."""
+    """Return everything that would be carried out, as the database has it: account, kind, lines in order."""
     lines = trunk_request.lines.select_related("trunk").order_by("position")
     return {
         "master": trunk_request.master.zoom_id,

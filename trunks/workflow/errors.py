@@ -1,10 +1,10 @@
 """Why a verb was not carried out.
 
-    WorkflowError
-    ├── Refused       a rule forbids it, whatever one waits for     → 403
-    ├── Stale         somebody, or the portal, was first            → 409
-    ├── Invalid       the content breaks a rule                     → 422
-    └── AlreadyFiled  the same person has just filed the same       → go to that request
+WorkflowError
+├── Refused       a rule forbids it, whatever one waits for     → 403
+├── Stale         somebody, or the portal, was first            → 409
+├── Invalid       the content breaks a rule                     → 422
+└── AlreadyFiled  the same person has just filed the same       → go to that request
 """
 
 from trunks.models import TrunkRequest

@@ -81,7 +81,10 @@ def connect(
             why=why,
             on=master,
             master=master,
-            after={"account_id": account_id, **{key: values[key] for key in ("name", "client_id", "rate_plan")}},
+            after={
+                "account_id": account_id,
+                **{key: values[key] for key in ("name", "client_id", "rate_plan")},
+            },
         )
     sweeping.wake(master)
     return master
@@ -179,9 +182,7 @@ def _end(
     done = {} if problem else {"synced_at": clock.now()}
     with transaction.atomic():
         MasterAccount.objects.filter(pk=master.pk).update(sync_until=None, sync_problem=problem, **done)
-        audit.record(
-            action, actor=None, why=why, on=master, master=master, after=counts, comment=problem
-        )
+        audit.record(action, actor=None, why=why, on=master, master=master, after=counts, comment=problem)
 
 
 def _read_all(master: MasterAccount, client: ZoomClient, progress: Progress) -> dict[str, Any]:

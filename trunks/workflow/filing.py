@@ -64,7 +64,9 @@ def amend(trunk_request: TrunkRequest, draft: Draft, *, actor: User, version: in
     demand(actor, "amend", trunk_request, version=version)
     account = _account_of(draft, actor)
     if account.master_id != trunk_request.master_id:
-        raise Invalid({"sub_account": ["A request stays with its master account; file a new one for another."]})
+        raise Invalid(
+            {"sub_account": ["A request stays with its master account; file a new one for another."]}
+        )
     _demand_valid(draft, actor, trunk_request)
     try:
         with transaction.atomic():

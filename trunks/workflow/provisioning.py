@@ -26,6 +26,7 @@ from trunks.zoom import errors
 from trunks.zoom.client import ZoomClient
 from trunks.zoom.errors import ZoomError
 
+
 def provision(pk: int) -> None:
     """Carry out the approved request `pk` as far as it goes; quietly nothing when there is nothing to do."""
     claim = claim_approved(pk)

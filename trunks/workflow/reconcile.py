@@ -83,7 +83,10 @@ def _believable(claim: Claim) -> bool:
     apart = timedelta(seconds=second_look_seconds())
     if trunk_request.absent_at is None:
         _look_again(
-            claim, "Zoom's list does not show it; one more look.", apart.total_seconds(), absent_at=clock.now()
+            claim,
+            "Zoom's list does not show it; one more look.",
+            apart.total_seconds(),
+            absent_at=clock.now(),
         )
         return False
     still = (trunk_request.absent_at + apart - clock.read()).total_seconds()
@@ -124,5 +127,8 @@ def _verdict(line: Line, *, landed: bool) -> tuple[LineState, str]:
         words = line.detail or "Zoom did not say why."
         return LineState.REFUSED, f"Zoom carried out other lines of the same call, but not this one. {words}"
     if line.sends >= MOST_SENDS:
-        return LineState.REFUSED, f"Sent {line.sends} times; Zoom's list never showed it. {line.detail}".strip()
+        return (
+            LineState.REFUSED,
+            f"Sent {line.sends} times; Zoom's list never showed it. {line.detail}".strip(),
+        )
     return LineState.NOT_SENT, ""

@@ -68,9 +68,7 @@ def draft_of(trunk_request: TrunkRequest) -> Draft:
     )
 
 
-def problems(
-    draft: Draft, *, amending: TrunkRequest | None = None, executing: bool = False
-) -> Problems:
+def problems(draft: Draft, *, amending: TrunkRequest | None = None, executing: bool = False) -> Problems:
     """Return every problem of `draft`, by form field. Holds of the request `amending` itself do not count.
 
     `executing` leaves out what Zoom last listed for the sub account itself: that is about to be read afresh, and what
@@ -94,6 +92,11 @@ def _head_problems(draft: Draft) -> Iterable[tuple[str, str]]:
         yield "sub_account", f"{draft.sub_account} is no longer among the sub accounts at Zoom."
     if draft.kind not in KINDS:
         yield "kind", "Choose what is to be done."
+    yield from _text_problems(draft)
+    yield from _count_problems(draft)
+
+
+def _text_problems(draft: Draft) -> Iterable[tuple[str, str]]:
     if not draft.reason.strip():
         yield "reason", "Say why: the supervisor decides by it, and the audit trail keeps it."
     for name, value, most in (
@@ -104,6 +107,9 @@ def _head_problems(draft: Draft) -> Iterable[tuple[str, str]]:
             yield name, f"At most {most} characters; this has {len(value)}."
         if "\x00" in value:
             yield name, "The text holds a null character."
+
+
+def _count_problems(draft: Draft) -> Iterable[tuple[str, str]]:
     if not draft.lines:
         yield "__all__", "Add at least one line."
     if len(draft.lines) > MAX_LINES:
@@ -137,9 +143,7 @@ def _taken(
     return taken
 
 
-def _line_problems(
-    line: LineDraft, account: SubAccount, taken: dict[str, str]
-) -> Iterable[tuple[str, str]]:
+def _line_problems(line: LineDraft, account: SubAccount, taken: dict[str, str]) -> Iterable[tuple[str, str]]:
     if line.trunk is None:
         yield "trunk", "Choose the trunk."
     elif line.trunk.master_id != account.master_id:

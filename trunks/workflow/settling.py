@@ -137,7 +137,7 @@ def _refuse_rest(claim: Claim, outcome: str) -> None:
 
 def backoff(tries: int) -> float:
     """Return how many seconds to wait after `tries` failures in a row: doubling from 2 s to 5 min, with jitter."""
-    return min(2.0 * 2 ** min(tries, 10), 300.0) * random.uniform(0.75, 1.25)  # noqa: S311  # no secret
+    return min(2.0 * float(2 ** min(tries, 10)), 300.0) * random.uniform(0.75, 1.25)  # noqa: S311  # no secret
 
 
 def wait_until(moment: datetime | None, *, daily: bool) -> float:
@@ -148,7 +148,7 @@ def wait_until(moment: datetime | None, *, daily: bool) -> float:
     if moment is None:
         return LONGEST_WAIT / 4 if daily else random.uniform(1.0, 2.0)  # noqa: S311  # no secret
     longest = timedelta(days=1) if daily else timedelta(seconds=LONGEST_WAIT)
-    wait = min(moment - timezone.now(), longest)
+    wait: timedelta = min(moment - timezone.now(), longest)
     return max(wait.total_seconds(), 0.0) + random.uniform(0.05, 0.5)  # noqa: S311  # no secret
 
 
@@ -172,4 +172,5 @@ def quiet_left(sent_at: datetime | None) -> float:
     """Return the seconds until Zoom can no longer apply a write that was sent at `sent_at` (database time)."""
     if sent_at is None:
         return 0.0
-    return max(0.0, settings.QUIET_SECONDS - (clock.read() - sent_at).total_seconds())
+    passed: float = (clock.read() - sent_at).total_seconds()
+    return max(0.0, float(settings.QUIET_SECONDS) - passed)

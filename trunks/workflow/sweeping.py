@@ -1,4 +1,7 @@
-"""The sweep: finds claims whose lease ran out and work that nobody took, and rings. It runs in beat and in each worker."""
+"""The sweep: finds claims whose lease ran out and work that nobody took, and rings.
+
+It runs in beat and in each worker, so that the loss of either stops nothing.
+"""
 
 from __future__ import annotations
 
@@ -36,16 +39,18 @@ def take_back(trunk_request: TrunkRequest) -> None:
     shut_out = {"fence": F("fence") + 1, "lease_until": None, "step": Step.NONE, "absent_at": None}
     if sending:
         words = "The worker was lost after it may have sent something."
-        to, action, wait = State.UNCONFIRMED, Action.PROVISIONING_UNCONFIRMED, quiet_left(trunk_request.sent_at)
+        to, action, wait = (
+            State.UNCONFIRMED,
+            Action.PROVISIONING_UNCONFIRMED,
+            quiet_left(trunk_request.sent_at),
+        )
     else:
         words = "The worker was lost before it sent anything."
         to, action, wait = State.APPROVED, Action.PROVISIONING_RELEASED, 0.0
     changes = shut_out | {"next_attempt_at": clock.after(wait), "waiting_for": words}
     try:
         with transaction.atomic():
-            move(
-                trunk_request, to, action, actor=None, why="lease ran out", comment=words, changes=changes
-            )
+            move(trunk_request, to, action, actor=None, why="lease ran out", comment=words, changes=changes)
     except Stale:
         return
 
@@ -61,4 +66,3 @@ def wake(master: MasterAccount) -> None:
     waiting = TrunkRequest.objects.filter(master=master, state=State.APPROVED)
     waiting.filter(tries__gt=0).update(next_attempt_at=clock.now())
     sweep()
-

@@ -62,9 +62,9 @@ def move(
         raise NoSuchMove(f"{trunk_request.reference}: a move is made in a transaction, with its audit event")
     held = {} if fence is None else {"fence": fence}
     expected = trunk_request.version if version is None else version
-    moved = TrunkRequest.objects.filter(
-        pk=trunk_request.pk, state=leaving, version=expected, **held
-    ).update(state=to, version=F("version") + 1, changed_at=clock.now(), **(changes or {}))
+    moved = TrunkRequest.objects.filter(pk=trunk_request.pk, state=leaving, version=expected, **held).update(
+        state=to, version=F("version") + 1, changed_at=clock.now(), **(changes or {})
+    )
     if not moved:
         raise Stale(who_was_first(trunk_request))
     trunk_request.refresh_from_db(from_queryset=TrunkRequest.objects.with_names())

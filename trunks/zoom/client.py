@@ -100,6 +100,10 @@ class ZoomClient:
         """Close the idle connections."""
         self._wire.close()
 
+    def scopes(self) -> frozenset[str]:
+        """Return the scopes that Zoom's token answer named; empty when it named none."""
+        return frozenset(self._auth.token().scope.split())
+
     def list_sub_accounts(self) -> Iterator[SubAccount]:
         """Return all sub accounts, page by page as they are read; after an error the list is incomplete.
 

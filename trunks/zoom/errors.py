@@ -21,8 +21,6 @@ Every error answers: may I send the same again (`retryable`), might the write ha
 (`might_have_happened`, always False for reads), and what does Zoom's support need (`tracking_id`).
 """
 
-# ruff: noqa: N818 - the names say what happened; "Error" would add nothing to `except NotSent`
-
 from collections.abc import Mapping
 from datetime import datetime
 from typing import ClassVar, TypedDict, Unpack

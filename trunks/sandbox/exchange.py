@@ -1,0 +1,81 @@
+"""A call and its answer, as the operations see them: no sockets here."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl
+
+from trunks.sandbox import errors
+from trunks.sandbox.records import Account, App
+
+
+@dataclass
+class Call:
+    """One HTTP request, read completely; the names of its headers are in lower case."""
+
+    method: str
+    path: str
+    query_text: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+    @property
+    def query(self) -> dict[str, str]:
+        """Return the query parameters; of a repeated one the last counts."""
+        return dict(parse_qsl(self.query_text, keep_blank_values=True))
+
+    @property
+    def content_type(self) -> str:
+        """Return the media type without its parameters."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    def form(self) -> dict[str, str]:
+        """Return the fields of a form body; empty for any other content type."""
+        if self.content_type != "application/x-www-form-urlencoded":
+            return {}
+        return dict(parse_qsl(self.body.decode("utf-8", "replace"), keep_blank_values=True))
+
+    def json(self) -> dict[str, Any]:
+        """Return the JSON object in the body; raises the 300 refusal for anything else."""
+        try:
+            value = json.loads(self.body) if self.content_type == "application/json" else None
+        except (ValueError, RecursionError):
+            value = None
+        if not isinstance(value, dict):
+            raise errors.bad_request(errors.BAD_JSON)
+        return value
+
+
+@dataclass
+class Answer:
+    """A complete answer; `body` None means no body at all."""
+
+    status: int
+    body: bytes | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    content_type: str = "application/json;charset=UTF-8"
+
+
+def json_answer(status: int, value: Any, headers: Mapping[str, str] | None = None) -> Answer:
+    """Return an answer with a JSON body."""
+    body = json.dumps(value, ensure_ascii=False).encode()
+    return Answer(status, body, dict(headers or {}))
+
+
+@dataclass
+class Context:
+    """A call that passed the gates: who calls, and the variables of its path."""
+
+    call: Call
+    caller: Account
+    app: App
+    variables: Mapping[str, str]
+    # How many assignments this call really made; the journal shows it.
+    applied: int = 0
+
+
+def pattern(template: str) -> re.Pattern[str]:
+    """Return the expression for a path template such as /accounts/{account_id}."""
+    return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", template))

@@ -1,0 +1,176 @@
+"""Faults to inject: which call each one hits, and how often."""
+
+import dataclasses
+import random
+import re
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from trunks.sandbox.exchange import Call
+
+# Per kind: the values of `apply` it knows, its default first. Empty: the call never takes effect.
+APPLY: dict[str, tuple[str, ...]] = {
+    "429": (),
+    "500": ("never", "before"),
+    "502": ("never", "before"),
+    "503": ("never", "before"),
+    "504": ("never", "before"),
+    "html": ("before", "never"),
+    "broken_json": ("before", "never"),
+    "empty_object": ("before", "never"),
+    "drop": ("never", "before"),
+    "half_body": ("before", "never"),
+    "hang": ("never", "before", "after"),
+    "slow": ("before",),
+    "unauthorized": (),
+    "latency": ("before",),
+}
+SECONDS = {"hang": 5.0, "slow": 2.0, "latency": 0.1, "429": 1.0}
+RETRY_AFTER = ("", "seconds", "http-date", "iso", "absent", "absurd")
+LIMITS = ("qps", "daily")
+MAX_SECONDS = 600.0
+
+
+@dataclass
+class Fault:
+    """A rule: hit `times` calls (0: for ever) that match, after letting `skip` of them pass.
+
+    `apply` says whether the call takes effect `before` the fault, `after` it (hang only: late, although the
+    client has gone), or `never`. `seconds` is the length of hang and slow, the latency, or
+    the wait a 429 asks for.
+    """
+
+    kind: str
+    method: str = ""
+    path: str = ""
+    times: int = 1
+    skip: int = 0
+    apply: str = ""
+    seconds: float = -1.0
+    jitter: float = 0.0
+    probability: float = 1.0
+    retry_after: str = ""
+    limit: str = "qps"
+    status: int = 0
+    id: int = 0
+    seen: int = 0
+    fired: int = 0
+    _path: re.Pattern[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Fill in what the kind implies; raises ValueError that names what is wrong."""
+        self.kind = str(self.kind)
+        if self.kind not in APPLY:
+            raise ValueError(f"no fault {self.kind!r}; there are {', '.join(APPLY)}")
+        known = APPLY[self.kind] or ("never",)
+        self.apply = self.apply or known[0]
+        self.seconds = SECONDS.get(self.kind, 0.0) if self.seconds == -1 else float(self.seconds)
+        self.method = self.method.upper()
+        self._path = _expression(self.path)
+        _require(self.apply in known, f"{self.kind}: apply is one of {', '.join(known)}")
+        _require(0 <= self.seconds <= MAX_SECONDS, f"seconds is 0 to {MAX_SECONDS:g}")
+        _require(0 <= self.jitter <= MAX_SECONDS, f"jitter is 0 to {MAX_SECONDS:g}")
+        _require(0 < self.probability <= 1, "probability is above 0 and at most 1")
+        _require(self.times >= 0 and self.skip >= 0, "times and skip are 0 or more")
+        _require(self.retry_after in RETRY_AFTER, f"retry_after is one of {', '.join(RETRY_AFTER[1:])}")
+        _require(self.limit in LIMITS, f"limit is one of {', '.join(LIMITS)}")
+        _require(self.status == 0 or 200 <= self.status <= 599, "status is 200 to 599")
+
+    def matches(self, call: Call) -> bool:
+        """Return whether the rule is about this call at all."""
+        return (not self.method or self.method == call.method) and bool(self._path.search(call.path))
+
+    @property
+    def spent(self) -> bool:
+        """Return whether the rule has hit as often as it may."""
+        return self.times > 0 and self.fired >= self.times
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the rule and its counters as JSON-ready data."""
+        return {
+            item.name: getattr(self, item.name) for item in dataclasses.fields(self) if item.name != "_path"
+        }
+
+
+def _require(holds: bool, message: str) -> None:
+    if not holds:
+        raise ValueError(message)
+
+
+def _expression(text: str) -> re.Pattern[str]:
+    try:
+        return re.compile(text)
+    except re.error as error:
+        raise ValueError(f"path is not a regular expression: {error}") from error
+
+
+def build(options: Mapping[str, Any]) -> Fault:
+    """Return a fault from JSON; `nth` (from 1) is short for `skip`, `count` for `times`."""
+    given = dict(options)
+    if "nth" in given:
+        given["skip"] = int(given.pop("nth")) - 1
+    if "count" in given:
+        given["times"] = int(given.pop("count"))
+    if given.get("kind") == "latency":
+        given.setdefault("times", 0)
+    counters = {"id", "seen", "fired"} & set(given)
+    try:
+        return Fault(**{name: value for name, value in given.items() if name not in counters})
+    except (TypeError, AttributeError) as error:
+        raise ValueError(f"not a fault: {error}") from error
+
+
+class FaultBook:
+    """The faults in force, in the order they were added; the first that hits wins, latencies add up."""
+
+    def __init__(self, seed: int) -> None:
+        """Draw chances from `seed`, so that a run can be repeated."""
+        self._random = random.Random(seed)  # noqa: S311 - repeatable on purpose
+        self._lock = threading.Lock()
+        self._faults: list[Fault] = []
+        self._last_id = 0
+
+    def add(self, fault: Fault) -> Fault:
+        """Put a fault in force and give it an id."""
+        with self._lock:
+            self._last_id += 1
+            fault.id = self._last_id
+            self._faults.append(fault)
+            return fault
+
+    def remove(self, fault_id: int | None = None) -> int:
+        """Take one fault out of force, or all; return how many were taken."""
+        with self._lock:
+            kept = [fault for fault in self._faults if fault_id is not None and fault.id != fault_id]
+            removed = len(self._faults) - len(kept)
+            self._faults = kept
+            return removed
+
+    def list(self) -> list[Fault]:
+        """Return the faults in force, those that are spent included."""
+        with self._lock:
+            return list(self._faults)
+
+    def pick(self, call: Call) -> tuple[Fault | None, float]:
+        """Return the fault that hits this call, if any, and its latency in seconds."""
+        with self._lock:
+            latency, chosen = 0.0, None
+            for fault in self._faults:
+                if fault.kind == "latency" and self._hits(fault, call):
+                    latency += fault.seconds + self._random.uniform(0, fault.jitter)
+                elif fault.kind != "latency" and chosen is None and self._hits(fault, call):
+                    chosen = fault
+            return chosen, latency
+
+    def _hits(self, fault: Fault, call: Call) -> bool:
+        if not fault.matches(call):
+            return False
+        fault.seen += 1
+        if fault.seen <= fault.skip or fault.spent:
+            return False
+        if fault.probability < 1 and self._random.random() >= fault.probability:
+            return False
+        fault.fired += 1
+        return True

@@ -1,0 +1,1 @@
+"""The sixteen operations, one module per thing they handle."""
