@@ -1,0 +1,110 @@
+"""Fixtures for all tests: the cast, the estate, and clients that are signed in."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from celery import current_app
+from django.core.cache import cache
+from django.test import Client
+
+from tests import cast
+from trunks.models import Role, TrunkRequest, User
+from trunks.workflow import filing
+
+SignedIn = Callable[[User], Client]
+
+
+@pytest.fixture(autouse=True)
+def _clean_slate() -> Iterator[None]:
+    """Forget what rate limits have counted, and let rings reach nobody unless a test wants them to."""
+    cache.clear()
+    yield
+    cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def rung(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
+    """Return the rings for a worker, as (task name, id), that would have been sent; none reaches a broker."""
+    rings: list[tuple[str, int]] = []
+
+    class Bell:
+        def __init__(self, name: str, pk: int) -> None:
+            self.ring = (name, pk)
+
+        def delay(self) -> None:
+            rings.append(self.ring)
+
+    monkeypatch.setattr(current_app, "signature", lambda name, args: Bell(name, args[0]))
+    return rings
+
+
+@pytest.fixture
+def staff(db: None) -> User:
+    return cast.person("Stella Staff", Role.STAFF)
+
+
+@pytest.fixture
+def second_staff(db: None) -> User:
+    return cast.person("Stan Staff", Role.STAFF)
+
+
+@pytest.fixture
+def supervisor(db: None) -> User:
+    return cast.person("Sam Supervisor", Role.SUPERVISOR)
+
+
+@pytest.fixture
+def second_supervisor(db: None) -> User:
+    return cast.person("Sue Supervisor", Role.SUPERVISOR)
+
+
+@pytest.fixture
+def manager(db: None) -> User:
+    return cast.person("Mia Manager", Role.MANAGER)
+
+
+@pytest.fixture
+def administrator(db: None) -> User:
+    return cast.person("Ada Administrator", Role.ADMINISTRATOR)
+
+
+@pytest.fixture
+def stranger(db: None) -> User:
+    """Return a person who can sign in and holds no role."""
+    return cast.person("Sid Stranger")
+
+
+@pytest.fixture
+def superuser(db: None) -> User:
+    """Return a superuser who is staff and supervisor, and is exempt from nothing."""
+    return cast.person("Sol Superuser", Role.STAFF, Role.SUPERVISOR, superuser=True)
+
+
+@pytest.fixture
+def estate(db: None) -> cast.Estate:
+    return cast.make_estate()
+
+
+@pytest.fixture
+def other_staff(estate: cast.Estate) -> User:
+    """Return staff of the other master account only."""
+    return cast.person("Otto Other", Role.STAFF, master=estate.foreign_master)
+
+
+@pytest.fixture
+def trunk_request(estate: cast.Estate, staff: User) -> TrunkRequest:
+    """Return a pending request with one line, filed by staff."""
+    draft = cast.draft(estate.sub, estate.trunk, "18888123", caller_id="+14155550100")
+    return filing.file(draft, actor=staff)
+
+
+@pytest.fixture
+def signed_in() -> SignedIn:
+    """Return a function that gives a client on which the person is signed in."""
+
+    def sign_in(user: User) -> Client:
+        client = Client()
+        client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+        return client
+
+    return sign_in
