@@ -40,7 +40,7 @@ if settings.REDIS_URL:
         "socket_connect_timeout": 1,
     }
 else:
-    broker_url = "localfs://"
+    broker_url = "localfs://localhost"  # Kombu warns of an address without a host
     broker_transport_options = broker.transport_options(settings.BROKER_DIR)
 broker_connection_retry_on_startup = True
 broker_connection_max_retries = None

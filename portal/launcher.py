@@ -34,7 +34,7 @@ _DEFAULTS = {
     "SWEEP_SECONDS": "3",
 }
 _START_SECONDS = 60.0
-_QUIET_ROOT = "ignore:You're running the worker with superuser privileges:RuntimeWarning"
+_QUIET_ROOT = "ignore:You're running the worker with superuser privileges:UserWarning"
 
 
 def main(arguments: list[str] | None = None) -> int:

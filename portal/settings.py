@@ -240,5 +240,8 @@ LOGGING = {
     "loggers": {
         "django.server": {"handlers": ["stderr"], "propagate": False},
         "urllib3": {"level": "INFO"},
+        # The sweep comes every few seconds; what tasks did is said by the workflow.
+        "celery.app.trace": {"level": "WARNING"},
+        "celery.worker.strategy": {"level": "WARNING"},
     },
 }
