@@ -140,6 +140,7 @@ LEASE_SECONDS = env.number("LEASE_SECONDS", 90, least=0.2)
 QUIET_SECONDS = env.number("QUIET_SECONDS", 60)
 SWEEP_SECONDS = env.number("SWEEP_SECONDS", 15, least=0.1)
 GRACE_SECONDS = env.number("GRACE_SECONDS", 30)
+EXPIRY_DAYS = env.number("EXPIRY_DAYS", 30)
 SYNC_SECONDS = env.number("SYNC_SECONDS", 3600, least=1)
 if LEASE_SECONDS < HTTP_DEADLINE_SECONDS * 1.5:
     # A worker sends only while its lease outlives the call; a shorter lease would never let it send.
@@ -244,7 +245,7 @@ LOGGING = {
     "loggers": {
         "django.server": {"handlers": ["stderr"], "propagate": False},
         "urllib3": {"level": "INFO"},
-        # The sweep comes every few seconds; what tasks did is said by the workflow.
+        # Sweeps ring every few seconds; what is worth a line is logged where it happens.
         "celery.app.trace": {"level": "WARNING"},
         "celery.worker.strategy": {"level": "WARNING"},
     },

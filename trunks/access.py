@@ -74,7 +74,7 @@ def sub_account_for(user: User, pk: int) -> SubAccount:
 
 
 def search_sub_accounts(user: User, q: str) -> QuerySet[SubAccount]:
-    """Return the sub accounts whose name, Zoom id or account number holds `q`, or that have a DNIS beginning with it."""
+    """Return the sub accounts whose name, Zoom id or number holds `q`, or that have a DNIS beginning with it."""
     found = sub_accounts_for(user)
     if not q:
         return found

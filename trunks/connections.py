@@ -8,39 +8,53 @@ from collections.abc import Callable
 from django.conf import settings
 from django.db.models import F, Q
 
-from trunks.models import MasterAccount, ZoomToken, clock
+from trunks.models import MasterAccount, RateBudget, ZoomToken, clock
 from trunks.zoom.auth import MemoryTokenStore, ServerToServerAuth, TokenStore
 from trunks.zoom.client import ZoomClient, no_record
-from trunks.zoom.types import Call, Token
+from trunks.zoom.types import Call, Label, Token
 
 POLL_SECONDS = 0.05
 
 
 def client_for(master: MasterAccount, *, observe: Callable[[Call], None] = no_record) -> ZoomClient:
     """Return a client that speaks for `master`; `observe` is told of each call. Close it after use."""
-    return _client(
-        master.zoom_id, master.client_id, master.client_secret, DatabaseTokenStore(master), observe
+    auth = _auth(master.zoom_id, master.client_id, master.client_secret, DatabaseTokenStore(master))
+    return ZoomClient(
+        api_url=settings.ZOOM_API_URL,
+        auth=auth,
+        deadline=settings.HTTP_DEADLINE_SECONDS,
+        turn=lambda label: _wait_for_turn(master, label),
+        observe=observe,
     )
 
 
 def client_of(account_id: str, client_id: str, client_secret: str) -> ZoomClient:
     """Return a client for credentials that are not stored yet, to be tried out."""
-    return _client(account_id, client_id, client_secret, MemoryTokenStore(), no_record)
+    auth = _auth(account_id, client_id, client_secret, MemoryTokenStore())
+    return ZoomClient(api_url=settings.ZOOM_API_URL, auth=auth, deadline=settings.HTTP_DEADLINE_SECONDS)
 
 
-def _client(
-    account_id: str, client_id: str, client_secret: str, tokens: TokenStore, observe: Callable[[Call], None]
-) -> ZoomClient:
-    deadline = settings.HTTP_DEADLINE_SECONDS
-    auth = ServerToServerAuth(
+def slow_down(master: MasterAccount, seconds: float) -> None:
+    """Let no call for `master` leave from any process for `seconds`: Zoom has answered 429."""
+    for label in Label:
+        RateBudget.pause(master, label.value, seconds)
+
+
+def _wait_for_turn(master: MasterAccount, label: Label) -> None:
+    wait = RateBudget.take(master, label.value)
+    if wait > 0:
+        time.sleep(wait)
+
+
+def _auth(account_id: str, client_id: str, client_secret: str, tokens: TokenStore) -> ServerToServerAuth:
+    return ServerToServerAuth(
         token_url=settings.ZOOM_OAUTH_URL,
         account_id=account_id,
         client_id=client_id,
         client_secret=client_secret,
         tokens=tokens,
-        deadline=deadline,
+        deadline=settings.HTTP_DEADLINE_SECONDS,
     )
-    return ZoomClient(api_url=settings.ZOOM_API_URL, auth=auth, deadline=deadline, observe=observe)
 
 
 class DatabaseTokenStore:

@@ -14,7 +14,8 @@ from kombu.exceptions import OperationalError
 PROVISION = "trunks.tasks.provision"
 SETTLE = "trunks.tasks.settle"
 SYNC = "trunks.tasks.sync_master"
-TASK_NAMES = (PROVISION, SETTLE, SYNC)
+ALIVE = "trunks.tasks.alive"
+TASK_NAMES = (PROVISION, SETTLE, SYNC, ALIVE)
 
 logger = logging.getLogger(__name__)
 

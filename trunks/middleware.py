@@ -5,6 +5,7 @@ import re
 import uuid
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
 from allauth.mfa.utils import is_mfa_enabled
@@ -100,6 +101,7 @@ def _user_agent(request: HttpRequest) -> str:
 
 def _zone(name: str) -> ZoneInfo | None:
     """Return the zone of that name; None, which is UTC here, for anything else a cookie may hold."""
+    name = unquote(name)  # the page's script writes Europe%2FMadrid
     if not _ZONE.match(name):
         return None
     try:

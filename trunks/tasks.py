@@ -49,4 +49,11 @@ def sync_all() -> None:
 def sweep() -> None:
     with _as_task():
         sweeping.beat("worker")
+        sweeping.expire_stale()
         sweeping.sweep()
+
+
+@shared_task(expires=settings.SWEEP_SECONDS * 4)
+def alive(_: int) -> None:
+    """Show that a worker takes messages."""
+    sweeping.beat("worker")

@@ -2,7 +2,7 @@
 
 from django.urls import path, register_converter
 
-from trunks.views import home
+from trunks.views import approvals, audit, decisions, estate, health, home, masters, requests
 
 
 class ReferenceConverter:
@@ -19,6 +19,36 @@ class ReferenceConverter:
 
 register_converter(ReferenceConverter, "reference")
 
+ONE = "requests/<reference:reference>/"
+
 urlpatterns = [
     path("", home.home, name="home"),
+    path("requests/", requests.requests, name="requests"),
+    path("requests/new/", requests.new, name="request_new"),
+    path("requests/new/form/", requests.refresh_form, name="request_form"),
+    path("requests/new/sub-accounts/", requests.sub_account_options, name="request_sub_accounts"),
+    path("requests/new/next-dnis/", requests.next_dnis, name="request_next_dnis"),
+    path(ONE, requests.detail, name="request_detail"),
+    path(f"{ONE}live/", requests.live, name="request_live"),
+    path(f"{ONE}zoom-now/", requests.zoom_now, name="request_zoom_now"),
+    path(f"{ONE}amend/", requests.amend, name="request_amend"),
+    path(f"{ONE}approve/", decisions.approve, name="request_approve"),
+    path(f"{ONE}deny/", decisions.deny, name="request_deny"),
+    path(f"{ONE}send-back/", decisions.send_back, name="request_send_back"),
+    path(f"{ONE}withdraw/", decisions.withdraw, name="request_withdraw"),
+    path(f"{ONE}retry/", decisions.retry, name="request_retry"),
+    path(f"{ONE}check/", decisions.check, name="request_check"),
+    path("approvals/", approvals.approvals, name="approvals"),
+    path("trunks/", estate.trunks, name="trunks"),
+    path("trunks/<int:pk>/", estate.trunk_detail, name="trunk_detail"),
+    path("sub-accounts/", estate.sub_accounts, name="sub_accounts"),
+    path("sub-accounts/<int:pk>/", estate.sub_account_detail, name="sub_account_detail"),
+    path("masters/", masters.masters, name="masters"),
+    path("masters/connect/", masters.connect, name="master_connect"),
+    path("masters/<int:pk>/sync/", masters.sync, name="master_sync"),
+    path("audit/", audit.trail, name="audit"),
+    path("audit/<int:pk>/", audit.event, name="audit_event"),
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("metrics", health.metrics, name="metrics"),
 ]

@@ -1,0 +1,1 @@
+"""What people type, bound and bounded. The rules themselves are the workflow's."""

@@ -42,6 +42,7 @@ class AuditFilter(forms.Form):
         self.fields["actor"] = forms.ChoiceField(label="Person", required=False, choices=people)
         self.fields["action"] = forms.ChoiceField(label="Action", required=False, choices=deeds)
         self.fields["master"] = master_choice(masters)
+        self.order_fields(["q", "actor", "action", "since", "until", "object_type", "master"])
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}

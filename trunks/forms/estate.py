@@ -27,6 +27,7 @@ class EstateFilter(forms.Form):
         super().__init__(*args, **kwargs)
         self.fields["q"].widget.attrs |= {"type": "search", "placeholder": "Name, Zoom id or DNIS"}
         self.fields["master"] = master_choice(masters)
+        self.several_masters = masters.count() > 1
         self.is_valid()
 
     @property
@@ -36,16 +37,16 @@ class EstateFilter(forms.Form):
     @property
     def narrowed(self) -> bool:
         """Say whether the list may be empty only because of the filters."""
-        return bool(self.wanted or self.cleaned_data.get("master") or self.show != PRESENT)
+        return bool(self.wanted or self.cleaned_data.get("master") or self.shown != PRESENT)
 
     @property
-    def show(self) -> str:
+    def shown(self) -> str:
         return self.cleaned_data.get("show") or PRESENT
 
     def apply(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         """Return the rows (of a model that mirrors Zoom) that the filters besides `q` let through."""
-        if self.show != ALL:
-            rows = rows.filter(gone_at__isnull=self.show == PRESENT)
+        if self.shown != ALL:
+            rows = rows.filter(gone_at__isnull=self.shown == PRESENT)
         master = self.cleaned_data.get("master")
         return rows.filter(master=master) if master else rows
 
@@ -79,8 +80,7 @@ class ConnectForm(forms.Form):
         for name in ("name", "account_id", "client_id"):
             self.fields[name].widget.attrs |= {"autocomplete": "off", "spellcheck": "false"}
 
-    def clean_name(self) -> str:
-        name = str(self.cleaned_data["name"])
-        if MasterAccount.objects.filter(name__iexact=name).exists():
-            raise forms.ValidationError("There is a master account of that name already. Choose another.")
-        return name
+    @property
+    def credentials(self) -> dict[str, Any]:
+        """Return what `workflow.estate.connect` takes."""
+        return dict(self.cleaned_data)

@@ -10,6 +10,7 @@ from trunks.models.estate import (
     ZoomToken,
 )
 from trunks.models.people import Role, RoleGrant, User
+from trunks.models.rate_budget import RateBudget
 from trunks.models.trunk_request import (
     BAD_LINE_STATES,
     GOOD_LINE_STATES,
@@ -46,6 +47,7 @@ __all__ = [
     "ListedTrunk",
     "MasterAccount",
     "MasterTrunk",
+    "RateBudget",
     "RatePlan",
     "Revision",
     "Role",

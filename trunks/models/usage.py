@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
 from django.conf import settings
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce, Left, Length
 
-from trunks.models.estate import ListedTrunk, MasterTrunk, SubAccount
+from trunks.models.estate import ListedTrunk, MasterAccount, MasterTrunk, SubAccount
 from trunks.models.trunk_request import OPEN_STATES, Line, TrunkRequest
 
 
@@ -56,8 +57,17 @@ def with_counts(sub_accounts: QuerySet[SubAccount]) -> QuerySet[SubAccount]:
     return sub_accounts.annotate(listed_count=_counted(listed), open_count=_counted(waiting))
 
 
-def _counted(rows: QuerySet[ListedTrunk] | QuerySet[TrunkRequest]) -> Coalesce:
-    counts = rows.order_by().values("sub_account").annotate(n=Count("pk")).values("n")
+def with_estate_counts(masters: QuerySet[MasterAccount]) -> QuerySet[MasterAccount]:
+    """Give each master account `trunk_count` and `sub_account_count`, of what is at Zoom now."""
+    trunks = MasterTrunk.objects.filter(master=OuterRef("pk"), gone_at=None)
+    customers = SubAccount.objects.filter(master=OuterRef("pk"), gone_at=None)
+    return masters.annotate(
+        trunk_count=_counted(trunks, "master"), sub_account_count=_counted(customers, "master")
+    )
+
+
+def _counted(rows: QuerySet[Any], owner: str = "sub_account") -> Coalesce:
+    counts = rows.order_by().values(owner).annotate(n=Count("pk")).values("n")
     return Coalesce(Subquery(counts), 0)
 
 

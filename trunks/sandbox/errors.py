@@ -35,7 +35,7 @@ DAILY = (
 )
 
 
-class Refusal(Exception):  # noqa: N818 - not an error of the sandbox, but an answer
+class Refusal(Exception):
     """An answer that is not a success: HTTP status, JSON body, further headers."""
 
     def __init__(self, status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> None:

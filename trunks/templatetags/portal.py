@@ -16,7 +16,7 @@ from trunks.models import LineState, State, TrunkRequest
 
 register = Library()
 
-ICONS = {
+ICONS: dict[str, str] = {
     State.PENDING: "hourglass",
     State.SENT_BACK: "corner-up-left",
     State.APPROVED: "check",
@@ -36,7 +36,7 @@ ICONS = {
     LineState.DIFFERENT: "triangle-alert",
     LineState.REFUSED: "circle-x",
 }
-NEXT = {
+NEXT: dict[str, str] = {
     State.PENDING: "A supervisor who did not write it decides next. Nothing has been sent to Zoom.",
     State.SENT_BACK: "It needs a change: amend it, and it goes to the supervisors again.",
     State.APPROVED: "A worker takes it up next. Nothing is assigned at Zoom yet.",
@@ -69,7 +69,7 @@ def icon(name: str, size: int = 16) -> SafeString:
 @register.filter
 def what_next(trunk_request: TrunkRequest) -> str:
     """Say what the state means and what comes next."""
-    return NEXT.get(State(trunk_request.state), "")
+    return NEXT.get(trunk_request.state, "")
 
 
 @register.simple_tag

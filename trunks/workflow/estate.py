@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -15,11 +16,13 @@ from trunks.models import MasterAccount, MasterTrunk, RatePlan, Role, SubAccount
 from trunks.workflow import sweeping
 from trunks.workflow.errors import Refused
 from trunks.workflow.listing import take_in
+from trunks.workflow.settling import wait_until
 from trunks.workflow.words import sentence
 from trunks.zoom import errors, types
 from trunks.zoom.client import ZoomClient
 from trunks.zoom.errors import ZoomError
 
+PATIENCE = 5
 Progress = Callable[[str], None]
 WRITE_SCOPES = ("sip_trunk:master", "sip_connected_audio:write:trunks:master")
 
@@ -206,11 +209,23 @@ def _read_all(master: MasterAccount, client: ZoomClient, progress: Progress) -> 
 
 def _read_account(account: SubAccount, client: ZoomClient) -> None:
     """Read one sub account's trunks. What is wrong with that account alone does not stop the others."""
-    read_at = clock.read()
     try:
-        take_in(account, client.list_trunks(account.zoom_id), read_at)
+        read_at, rows = _patiently(account, client)
+        take_in(account, rows, read_at)
     except (errors.NotEnrolled, errors.AccountNotFound, errors.Refused, errors.InvalidParameter) as error:
         SubAccount.objects.filter(pk=account.pk).update(trunks_problem=sentence(error))
+
+
+def _patiently(account: SubAccount, client: ZoomClient) -> tuple[datetime, list[types.Trunk]]:
+    """Read the account's list; another app that eats the shared rate limit makes this slower, not fail."""
+    for _ in range(PATIENCE):
+        try:
+            return clock.read(), client.list_trunks(account.zoom_id)
+        except errors.RateLimited as error:
+            connections.slow_down(
+                account.master, min(wait_until(error.retry_at, daily=error.daily), _lease() / 2)
+            )
+    return clock.read(), client.list_trunks(account.zoom_id)
 
 
 def _mirror_trunks(master: MasterAccount, rows: Sequence[types.Trunk]) -> int:

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from trunks import dispatch
+from trunks import connections, dispatch
 from trunks.actions import Action
 from trunks.models import GOOD_LINE_STATES, Hold, Line, LineState, State, Step, TrunkRequest, clock
 from trunks.workflow.claims import Claim, Fenced
@@ -92,6 +92,7 @@ def release(
 def wait_for_rate(claim: Claim, error: RateLimited) -> None:
     """Put the request back until Zoom's limit allows another call. That is no failure, so it is not counted."""
     wait = wait_until(error.retry_at, daily=error.daily)
+    connections.slow_down(claim.trunk_request.master, wait)
     release(claim, sentence(error), wait=wait, counted=False)
 
 

@@ -5,6 +5,7 @@ It runs in beat and in each worker, so that the loss of either stops nothing.
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 
@@ -12,6 +13,7 @@ from trunks import dispatch
 from trunks.actions import Action
 from trunks.models import Heartbeat, MasterAccount, State, Step, TrunkRequest, clock
 from trunks.workflow.errors import Stale
+from trunks.workflow.filing import release_holds
 from trunks.workflow.settling import quiet_left
 from trunks.workflow.transitions import move
 
@@ -51,6 +53,32 @@ def take_back(trunk_request: TrunkRequest) -> None:
     try:
         with transaction.atomic():
             move(trunk_request, to, action, actor=None, why="lease ran out", comment=words, changes=changes)
+    except Stale:
+        return
+
+
+def expire_stale() -> None:
+    """End what nobody has decided on or amended for EXPIRY_DAYS, so that its DNIS are free again."""
+    waiting = (State.PENDING, State.SENT_BACK)
+    since = clock.after(-settings.EXPIRY_DAYS * 86400)
+    stale = TrunkRequest.objects.filter(state__in=waiting, changed_at__lt=since)
+    for trunk_request in stale.with_names().order_by("changed_at")[:BATCH]:
+        _expire(trunk_request)
+
+
+def _expire(trunk_request: TrunkRequest) -> None:
+    words = f"Nobody acted on it for {settings.EXPIRY_DAYS:g} days."
+    try:
+        with transaction.atomic():
+            move(
+                trunk_request,
+                State.EXPIRED,
+                Action.REQUEST_EXPIRED,
+                actor=None,
+                why="expiry",
+                comment=words,
+            )
+            release_holds(trunk_request)
     except Stale:
         return
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,8 @@ from trunks import audit
 from trunks.actions import Action
 from trunks.models import State, TrunkRequest, User, clock
 from trunks.workflow.errors import Stale
+
+logger = logging.getLogger(__name__)
 
 S = State
 
@@ -78,6 +81,8 @@ def move(
         tracking_id=tracking_id,
         why=why,
     )
+    who = actor.email if actor else why
+    logger.info("%s: %s to %s by %s. %s", trunk_request.reference, leaving, to, who, comment)
 
 
 def who_was_first(trunk_request: TrunkRequest) -> str:

@@ -1,0 +1,43 @@
+"""The sweep inside each worker: beat is a single process, and its loss must stop nothing."""
+
+import logging
+import threading
+from typing import Any
+
+from celery.signals import worker_ready, worker_shutting_down
+from django.conf import settings
+from django.db import DatabaseError, connections
+
+logger = logging.getLogger(__name__)
+_stop = threading.Event()
+
+
+@worker_ready.connect
+def begin(**_: Any) -> None:
+    """Start sweeping beside the worker's own work, in its main process."""
+    _stop.clear()
+    threading.Thread(target=_run, name="sweep", daemon=True).start()
+
+
+@worker_shutting_down.connect
+def end(**_: Any) -> None:
+    _stop.set()
+
+
+def _run() -> None:
+    # Imported late: this module is loaded before Django's apps are ready.
+    from trunks import dispatch  # noqa: PLC0415
+    from trunks.workflow import sweeping  # noqa: PLC0415
+
+    while not _stop.is_set():
+        try:
+            # Ringing for the task as well: that it is run shows that this worker still takes messages, which the
+            # process being alive does not.
+            dispatch.ring_now(dispatch.ALIVE, 0)
+            sweeping.sweep()
+        except DatabaseError as error:
+            logger.warning("The sweep could not look: %s.", type(error).__name__)
+        finally:
+            # The pool's children are forked from this process and must not inherit an open connection.
+            connections.close_all()
+        _stop.wait(settings.SWEEP_SECONDS)

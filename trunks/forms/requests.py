@@ -1,0 +1,236 @@
+"""The request form and the decision form."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from django import forms
+from django.db.models import QuerySet
+
+from trunks import access
+from trunks.forms.lines import NOT_A_CHOICE, LineForm, posted_lines
+from trunks.models import Kind, MasterAccount, SubAccount, TrunkRequest, User
+from trunks.workflow import filing
+from trunks.workflow.errors import Problems
+from trunks.workflow.rules import Draft
+
+MAX_OPTIONS = 200  # what a person can scroll through; the search field finds the others
+SPARE_LINES = 3
+_LINE_KEY = re.compile(r"lines-([0-9]+)-([a-z_]+)\Z")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One line of the summary: what is wrong, and the field to go to."""
+
+    text: str
+    anchor: str = ""
+
+
+class RequestForm(forms.Form):
+    """What is asked for. `problems` of the workflow are shown beside the fields they belong to."""
+
+    master = forms.ModelChoiceField(label="Master account", queryset=None, required=False, empty_label=None)
+    sub_account = forms.ModelChoiceField(
+        label="Sub account",
+        queryset=None,
+        error_messages={"required": "Choose a sub account.", "invalid_choice": NOT_A_CHOICE},
+    )
+    kind = forms.ChoiceField(choices=[(Kind.ASSIGN, "Assign")], initial=Kind.ASSIGN, widget=forms.HiddenInput)
+    reason = forms.CharField(
+        label="Reason",
+        max_length=2000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="Why the customer needs this. Supervisors decide on it, and the audit trail keeps it.",
+        error_messages={"required": "Say why this is needed."},
+    )
+    ticket = forms.CharField(label="Ticket", max_length=60, required=False, help_text="Such as CASE-1234.")
+    version = forms.IntegerField(widget=forms.HiddenInput)
+
+    def __init__(
+        self,
+        data: Mapping[str, Any] | None = None,
+        *,
+        user: User,
+        amending: TrunkRequest | None = None,
+        initial: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(data, initial=dict(initial or {}), use_required_attribute=False)
+        self.user = user
+        self.amending = amending
+        self.masters = list(access.fileable_masters(user))
+        self._choose_master()
+        self._offer_sub_accounts()
+        self._build_lines()
+        if amending is None:
+            del self.fields["version"]
+
+    # --- what is offered -----------------------------------------------------------------------------------------
+
+    def _choose_master(self) -> None:
+        several = len(self.masters) > 1 and self.amending is None
+        self.master = self.amending.master if self.amending else self._asked_master()
+        field = self.fields["master"]
+        field.queryset = access.fileable_masters(self.user)
+        if not several:
+            del self.fields["master"]
+        elif self.master:
+            self.initial.setdefault("master", self.master.pk)
+
+    def _asked_master(self) -> MasterAccount | None:
+        """Return the master account asked for, else that of the sub account asked for, else the first."""
+        asked = str(self["master"].value() or "")
+        if not asked and (sub_account := self._asked_sub_account()):
+            asked = str(sub_account.master_id)
+        chosen = [master for master in self.masters if str(master.pk) == asked]
+        return (chosen or self.masters or [None])[0]
+
+    def _asked_sub_account(self) -> SubAccount | None:
+        asked = str(self["sub_account"].value() or "")
+        return self.sub_accounts().filter(pk=asked).first() if re.fullmatch("[0-9]{1,18}", asked) else None
+
+    def sub_accounts(self) -> QuerySet[SubAccount]:
+        """Return every sub account the person may file for, gone ones included: the workflow says so then."""
+        return access.sub_accounts_for(self.user).filter(master__in=self.masters)
+
+    def _offer_sub_accounts(self) -> None:
+        field = self.fields["sub_account"]
+        field.queryset = self.sub_accounts()
+        offered = list(offered_sub_accounts(self.user, self.master, ""))
+        self.more_sub_accounts = len(offered) > MAX_OPTIONS
+        asked = self._asked_sub_account()
+        if asked and asked not in offered[:MAX_OPTIONS]:
+            offered.insert(0, asked)
+        choices = [("", "Choose a sub account")] if offered else [("", "No sub account is known yet")]
+        choices += [(str(row.pk), sub_account_label(row)) for row in offered[:MAX_OPTIONS]]
+        field.widget.choices = choices
+
+    def _build_lines(self) -> None:
+        trunks = list(access.master_trunks_for(self.user).filter(master__in=self.masters))
+        self.trunks = {str(trunk.pk): trunk for trunk in trunks}
+        self.offered = [row for row in trunks if row.master == self.master and not row.gone_at]
+        typed = posted_lines(self.data if self.is_bound else self.initial)
+        if not self.is_bound or not typed:
+            typed |= {n: {} for n in range(max(typed, default=-1) + 1, max(SPARE_LINES, len(typed)))}
+        numbered = enumerate(typed.items(), start=1)
+        self.lines = [self._line(index, number, values) for number, (index, values) in numbered]
+        self.blank_line = self._line("NEW", 0, {}, bound=False)
+
+    def _line(
+        self, index: int | str, number: int, values: Mapping[str, Any], *, bound: bool = True
+    ) -> LineForm:
+        return LineForm(
+            self.data if self.is_bound and bound else None,
+            initial=values,
+            prefix=f"lines-{index}",
+            trunks=self.trunks,
+            offered=self.offered,
+            number=number,
+        )
+
+    # --- what was typed ------------------------------------------------------------------------------------------
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        self.asked = [line for line in self.lines if not line.is_blank]
+        for line in self.asked:
+            line.full_clean()
+        sub_account = cleaned.get("sub_account")
+        if sub_account and cleaned.get("master") not in (None, sub_account.master):
+            self.add_error("sub_account", NOT_A_CHOICE)
+        self.show(filing.problems(self._checkable(), actor=self.user, amending=self.amending))
+        return cleaned
+
+    def is_valid(self) -> bool:
+        return super().is_valid() and not any(line.errors for line in self.asked)
+
+    def draft(self) -> Draft:
+        """Return what was typed, for the workflow."""
+        typed = self.cleaned_data
+        return Draft(
+            sub_account=typed.get("sub_account"),
+            kind=typed.get("kind", ""),
+            reason=typed.get("reason", ""),
+            ticket=typed.get("ticket", ""),
+            lines=[line.draft() for line in self.asked],
+        )
+
+    def _checkable(self) -> Draft:
+        """Return the draft; without a sub account with a stand-in, so that the lines are checked all the same."""
+        draft = self.draft()
+        if draft.sub_account or self.master is None:
+            return draft
+        return replace(draft, sub_account=SubAccount(master=self.master, name="the sub account"))
+
+    def show(self, problems: Problems) -> None:
+        """Put the workflow's sentences beside their fields; a field that has a problem of its own keeps that."""
+        for name, sentences in problems.items():
+            if match := _LINE_KEY.match(name):
+                line = self.asked[int(match[1])]
+                if match[2] not in line.errors:
+                    line.add_error(match[2], sentences)
+            elif name not in self.fields:
+                self.add_error(None, sentences)
+            elif name not in self.errors:
+                self.add_error(name, sentences)
+
+    def summary(self) -> list[Problem]:
+        """Return every problem in the order of the page, each with the id of its field."""
+        if not self.is_bound:
+            return []
+        found = [Problem(text, "lines") for text in self.non_field_errors()]
+        for field in self:
+            found += [Problem(f"{field.label}: {text}", field.auto_id) for text in field.errors]
+        for line in self.asked:
+            for field in line:
+                found += [
+                    Problem(f"Line {line.number}, {field.label}: {text}", field.auto_id)
+                    for text in field.errors
+                ]
+        return found
+
+
+def offered_sub_accounts(user: User, master: MasterAccount | None, q: str) -> QuerySet[SubAccount]:
+    """Return the first sub accounts to choose from, one more than a page offers so that it can say so."""
+    found = access.search_sub_accounts(user, q).filter(master=master, gone_at=None)
+    return found.order_by("name", "pk")[: MAX_OPTIONS + 1]
+
+
+def sub_account_label(row: SubAccount) -> str:
+    return f"{row} ({row.zoom_id})" if row.name else row.zoom_id
+
+
+def initial_of(trunk_request: TrunkRequest) -> dict[str, Any]:
+    """Return a request's content as the form's initial values."""
+    values: dict[str, Any] = {
+        "sub_account": trunk_request.sub_account_id,
+        "kind": trunk_request.kind,
+        "reason": trunk_request.reason,
+        "ticket": trunk_request.ticket,
+        "version": trunk_request.version,
+    }
+    for number, line in enumerate(trunk_request.lines.all()):
+        values[f"lines-{number}-trunk"] = line.trunk_id
+        values[f"lines-{number}-dnis"] = line.dnis
+        values[f"lines-{number}-outbound_caller_id"] = line.outbound_caller_id
+    return values
+
+
+class DecisionForm(forms.Form):
+    """A verdict or another action on a request: which version the page showed, and a comment."""
+
+    version = forms.IntegerField(
+        min_value=0,
+        max_value=2**31 - 1,
+        widget=forms.HiddenInput,
+        error_messages=dict.fromkeys(
+            ("required", "invalid", "min_value", "max_value"),
+            "The page did not say which version of the request it showed. Load it again.",
+        ),
+    )
+    comment = forms.CharField(
+        label="Comment", max_length=2000, required=False, widget=forms.Textarea(attrs={"rows": 3})
+    )

@@ -1,0 +1,67 @@
+"""Connect a master account from the command line."""
+
+import argparse
+import getpass
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from trunks.models import MasterAccount, RatePlan
+from trunks.workflow import estate
+
+
+class Command(BaseCommand):
+    help = (
+        "Test the credentials of a master account's server-to-server app, store them (the secret encrypted), and read"
+        " its trunks and sub accounts from Zoom. With an account id that is known already, its credentials are changed."
+    )
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--name", required=True, help="what people call the account")
+        parser.add_argument("--account-id", required=True, help="Zoom's account id, from the app's page")
+        parser.add_argument("--client-id", required=True)
+        # A file, not an argument: arguments stand in the process list and in the shell's history.
+        parser.add_argument(
+            "--client-secret-file", required=True, help="file with the secret; - for standard input"
+        )
+        parser.add_argument("--rate-plan", choices=RatePlan.values, default=RatePlan.PRO)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        logging.getLogger("trunks").setLevel(logging.WARNING)
+        master = self._connect(options)
+        self.stdout.write(f"Connected {master}.")
+        if not estate.sync(master.pk, progress=self.stdout.write, why=_who()):
+            raise CommandError("The account is connected, but its estate could not be read.")
+        self.stdout.write(self.style.SUCCESS(f"{master} is ready."))
+
+    def _connect(self, options: dict[str, Any]) -> MasterAccount:
+        try:
+            return estate.connect(
+                name=options["name"],
+                account_id=options["account_id"],
+                client_id=options["client_id"],
+                client_secret=_secret(options["client_secret_file"]),
+                rate_plan=options["rate_plan"],
+                actor=None,
+                why=_who(),
+                progress=self.stdout.write,
+            )
+        except estate.CannotConnect as error:
+            raise CommandError("\n".join(["Not connected; nothing was stored.", *error.findings])) from error
+
+
+def _who() -> str:
+    return f"command line, {getpass.getuser()}"
+
+
+def _secret(path: str) -> str:
+    try:
+        text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandError(f"The file with the client secret cannot be read: {error}") from error
+    if not text.strip():
+        raise CommandError("The file with the client secret is empty.")
+    return text.strip()

@@ -1,0 +1,100 @@
+"""What people do to a request from its page: each address carries out one verb, by POST alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.http import require_POST
+
+from trunks import access
+from trunks.forms.requests import DecisionForm
+from trunks.models import TrunkRequest
+from trunks.views.http import HtmxHttpRequest, problem_page
+from trunks.views.request_page import request_page
+from trunks.workflow import filing, provisioning, reconcile, review
+from trunks.workflow.errors import Invalid, Refused, Stale
+
+Verb = Callable[[TrunkRequest, int, str], object]
+
+
+@require_POST
+def approve(request: HtmxHttpRequest, reference: int) -> HttpResponse:
+    def verb(trunk_request: TrunkRequest, version: int, comment: str) -> object:
+        return review.approve(trunk_request, actor=request.user, version=version, comment=comment)
+
+    return _carry_out(request, reference, "approve", verb, "approved. A worker takes it up next.")
+
+
+@require_POST
+def deny(request: HtmxHttpRequest, reference: int) -> HttpResponse:
+    def verb(trunk_request: TrunkRequest, version: int, comment: str) -> object:
+        return review.deny(trunk_request, actor=request.user, version=version, comment=comment)
+
+    return _carry_out(request, reference, "deny", verb, "denied. Its DNIS are free for others again.")
+
+
+@require_POST
+def send_back(request: HtmxHttpRequest, reference: int) -> HttpResponse:
+    def verb(trunk_request: TrunkRequest, version: int, comment: str) -> object:
+        return review.send_back(trunk_request, actor=request.user, version=version, comment=comment)
+
+    return _carry_out(request, reference, "send_back", verb, "sent back to the person who filed it.")
+
+
+@require_POST
+def withdraw(request: HtmxHttpRequest, reference: int) -> HttpResponse:
+    def verb(trunk_request: TrunkRequest, version: int, comment: str) -> object:
+        return filing.withdraw(trunk_request, actor=request.user, version=version, comment=comment)
+
+    return _carry_out(request, reference, "withdraw", verb, "withdrawn. Its DNIS are free for others again.")
+
+
+@require_POST
+def retry(request: HtmxHttpRequest, reference: int) -> HttpResponse:
+    def verb(trunk_request: TrunkRequest, version: int, comment: str) -> object:
+        return provisioning.retry(trunk_request, actor=request.user, version=version)
+
+    return _carry_out(request, reference, "retry", verb, "queued again, for the lines that did not succeed.")
+
+
+@require_POST
+def check(request: HtmxHttpRequest, reference: int) -> HttpResponse:
+    def verb(trunk_request: TrunkRequest, version: int, comment: str) -> object:
+        return reconcile.check_now(trunk_request, actor=request.user)
+
+    return _carry_out(request, reference, "check", verb, "is being compared with Zoom's list now.")
+
+
+def _carry_out(request: HtmxHttpRequest, reference: int, name: str, verb: Verb, done: str) -> HttpResponse:
+    """Do `verb` and go back to the page; or say, with the right status, why it was not done."""
+    trunk_request = access.trunk_request_for(request.user, reference)
+    form = DecisionForm(request.POST, auto_id=f"id_{name}_%s")
+    if not form.is_valid():
+        return request_page(request, trunk_request, failed=form, verb=name, status=422)
+    try:
+        verb(trunk_request, form.cleaned_data["version"], form.cleaned_data["comment"])
+    except Invalid as error:
+        return _with_problems(request, reference, name, form, error)
+    except (Refused, Stale) as error:
+        return not_done(request, reference, error)
+    messages.success(request, f"{trunk_request.reference} {done}")
+    return redirect("request_detail", reference)
+
+
+def _with_problems(
+    request: HtmxHttpRequest, reference: int, name: str, form: DecisionForm, error: Invalid
+) -> HttpResponse:
+    for field, sentences in error.problems.items():
+        form.add_error(field if field in form.fields else None, sentences)
+    trunk_request = access.trunk_request_for(request.user, reference)
+    return request_page(request, trunk_request, failed=form, verb=name, status=422)
+
+
+def not_done(request: HtmxHttpRequest, reference: int, error: Refused | Stale) -> HttpResponse:
+    """Answer 403 with the rule and who could, or 409 with who was first; both show how the request stands now."""
+    trunk_request = access.trunk_request_for(request.user, reference)
+    status, who = (403, error.who) if isinstance(error, Refused) else (409, "")
+    return problem_page(request, status, reason=error.reason, who=who, trunk_request=trunk_request)

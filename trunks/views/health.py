@@ -1,0 +1,128 @@
+"""What machines ask: is the process up, is the portal ready, and how is the work going."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from datetime import datetime
+from secrets import compare_digest
+
+from django.conf import settings
+from django.db import DatabaseError
+from django.db.models import Count, Min
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from trunks import dispatch
+from trunks.models import Heartbeat, State, TrunkRequest, clock
+
+WORKER = "worker"
+BROKER_TIMEOUT = 1.0
+
+
+@require_safe
+@never_cache
+def healthz(request: HttpRequest) -> HttpResponse:
+    """Answer while the process is up; asks nothing else, so that a database that is down restarts no web server."""
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+@require_safe
+@never_cache
+def readyz(request: HttpRequest) -> JsonResponse:
+    """Say whether database, broker and a worker are there; 503 when one is missing. Names no host and no error."""
+    database = _database_answers()
+    checks = {
+        "database": database,
+        "broker": dispatch.broker_reachable(BROKER_TIMEOUT),
+        "worker": database and _worker_seen(),
+    }
+    ready = all(checks.values())
+    return JsonResponse({"ready": ready, **checks}, status=200 if ready else 503)
+
+
+@require_safe
+@never_cache
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Show the state of the work to Prometheus: on the machine itself, or to who knows METRICS_TOKEN."""
+    if not _may_measure(request):
+        raise Http404
+    registry = CollectorRegistry()
+    registry.register(Work())
+    return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+
+class Work(Collector):
+    """Reads the database when asked: one truth, however many processes there are."""
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the metrics, ages in seconds; an age is 0 when nothing waits."""
+        now = timezone.now()
+        counted = TrunkRequest.objects.order_by().values("state")
+        waiting = {
+            row["state"]: row for row in counted.annotate(number=Count("pk"), oldest=Min("changed_at"))
+        }
+        requests = GaugeMetricFamily("portal_requests", "Trunk requests by state.", labels=["state"])
+        for state in State:
+            requests.add_metric([state.value], waiting[state]["number"] if state in waiting else 0)
+        yield requests
+        oldest = GaugeMetricFamily(
+            "portal_oldest_request_seconds",
+            "Time since the oldest request of a state last changed.",
+            labels=["state"],
+        )
+        for state in (State.PENDING, State.APPROVED, State.UNCONFIRMED):
+            oldest.add_metric(
+                [state.value], _age(waiting[state]["oldest"] if state in waiting else None, now)
+            )
+        yield oldest
+        yield from _heartbeats(now)
+
+
+def _heartbeats(now: datetime) -> Iterator[Metric]:
+    """Yield how long ago each kind of process was seen; one that never was has no value, which alerts as absent."""
+    seen = GaugeMetricFamily(
+        "portal_heartbeat_age_seconds", "Time since a process was last seen.", labels=["name"]
+    )
+    for beat in Heartbeat.objects.order_by("name"):
+        seen.add_metric([beat.name], _age(beat.at, now))
+    yield seen
+
+
+def _age(since: datetime | None, now: datetime) -> float:
+    return max((now - since).total_seconds(), 0.0) if since else 0.0
+
+
+def _database_answers() -> bool:
+    try:
+        Heartbeat.objects.exists()
+    except DatabaseError:
+        return False
+    return True
+
+
+def _worker_seen() -> bool:
+    """Say whether a worker was seen within three sweeps and ten seconds, by the database's own clock."""
+    limit = clock.after(-(3 * settings.SWEEP_SECONDS + 10))
+    return Heartbeat.objects.filter(name=WORKER, at__gt=limit).exists()
+
+
+def _may_measure(request: HttpRequest) -> bool:
+    token: str = getattr(settings, "METRICS_TOKEN", "")
+    given = request.headers.get("Authorization", "")
+    if token and compare_digest(given.encode(), f"Bearer {token}".encode()):
+        return True
+    # Behind a proxy on the same machine everybody comes from the loopback address; the header tells them apart.
+    return "X-Forwarded-For" not in request.headers and _is_loopback(request.META.get("REMOTE_ADDR", ""))
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False

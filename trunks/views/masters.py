@@ -1,0 +1,77 @@
+"""Master accounts: how they stand, reading them again, and connecting one."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from trunks import access
+from trunks.forms.estate import ConnectForm
+from trunks.models import MasterAccount, Role, User, usage
+from trunks.views.http import HtmxHttpRequest
+from trunks.workflow import estate
+
+
+@require_GET
+def masters(request: HtmxHttpRequest) -> HttpResponse:
+    """List the master accounts; the list asks for itself again while one of them is being read."""
+    return _list(request)
+
+
+@require_POST
+def sync(request: HtmxHttpRequest, pk: int) -> HttpResponse:
+    """Have a worker read the estate of one master account again."""
+    master = access.master_for(request.user, pk)
+    access.require(request.user, Role.ADMINISTRATOR, master_id=pk)
+    estate.request_sync(master, actor=request.user)
+    if request.htmx:
+        return _list(request, asked=pk)
+    messages.success(request, f"Asked for {master} to be read again. This page shows how far it is.")
+    return redirect("masters")
+
+
+@sensitive_post_parameters("client_secret")
+@require_http_methods(["GET", "POST"])
+def connect(request: HtmxHttpRequest) -> HttpResponse:
+    """Connect a master account: its credentials are tried at Zoom before anything is stored."""
+    _require_administrator_of_all(request.user)
+    form = ConnectForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        try:
+            master = estate.connect(**form.credentials, actor=request.user)
+        except estate.CannotConnect as error:
+            form.add_error(None, error.findings)
+        else:
+            return _connected(request, master)
+    return render(request, "trunks/connect.html", {"form": form}, status=422 if form.errors else 200)
+
+
+def _connected(request: HtmxHttpRequest, master: MasterAccount) -> HttpResponse:
+    estate.request_sync(master, actor=request.user)
+    messages.success(request, f"{master} is connected. Its trunks and sub accounts are being read now.")
+    return redirect("masters")
+
+
+def _list(request: HtmxHttpRequest, *, asked: int | None = None) -> HttpResponse:
+    rows = list(usage.with_estate_counts(access.masters_for(request.user)))
+    now = timezone.now()
+    running = {master.pk for master in rows if master.sync_until and master.sync_until > now}
+    context = {
+        "masters": rows,
+        "running": running,
+        "asked": asked,
+        "administered": set(access.administered_masters(request.user).values_list("pk", flat=True)),
+        "may_connect": access.for_all_masters(request.user, Role.ADMINISTRATOR),
+    }
+    part = "trunks/partials/master_list.html"
+    return render(request, part if request.htmx else "trunks/masters.html", context)
+
+
+def _require_administrator_of_all(user: User) -> None:
+    if not access.for_all_masters(user, Role.ADMINISTRATOR):
+        raise PermissionDenied("Connecting a master account is for administrators of all master accounts.")

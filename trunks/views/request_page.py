@@ -1,0 +1,108 @@
+"""The request page and its moving part: one look at the database, whoever asks for which piece."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+
+from trunks import audit
+from trunks.actions import Action
+from trunks.forms.requests import DecisionForm, Problem
+from trunks.models import Role, State, TrunkRequest, User
+from trunks.views.http import HtmxHttpRequest
+from trunks.workflow import policy
+
+DECISIONS = ("approve", "deny", "send_back")
+# Which actions are of any use in a state; the others would be noise, allowed or not.
+OFFERED: dict[str, tuple[str, ...]] = {
+    State.PENDING: (*DECISIONS, "amend", "withdraw"),
+    State.SENT_BACK: ("amend", "withdraw"),
+    State.APPROVED: ("withdraw",),
+    State.UNCONFIRMED: ("check",),
+    State.PARTIAL: ("retry",),
+    State.FAILED: ("retry",),
+}
+QUICK_PICKS = {
+    "deny": ("Not agreed with the customer", "Duplicate of another request", "No longer needed"),
+    "send_back": ("Wrong trunk chosen", "Caller ID is missing", "Please add the ticket"),
+}
+
+
+@dataclass(frozen=True)
+class ActionPanel:
+    """One action as the page shows it: a form, or a disabled control that says why and who could."""
+
+    verb: str
+    url: str
+    answer: policy.Answer
+    form: DecisionForm
+    quick_picks: tuple[str, ...] = ()
+
+
+def request_page(
+    request: HtmxHttpRequest,
+    trunk_request: TrunkRequest,
+    *,
+    failed: DecisionForm | None = None,
+    verb: str = "",
+    status: int = 200,
+) -> HttpResponse:
+    """Answer the whole page; `failed` is the decision form of `verb` that came back with a problem."""
+    context = moving_parts(request.user, trunk_request) | {
+        "panels": panels(request.user, trunk_request, failed, verb),
+        "failed": failed,
+        "failed_problems": _summary(failed) if failed else [],
+    }
+    return render(request, "trunks/request_detail.html", context, status=status)
+
+
+def moving_parts(user: User, trunk_request: TrunkRequest) -> dict[str, Any]:
+    """Return what the page shows of a request and what changes while it is worked on."""
+    events = list(audit.history(trunk_request))
+    attempts = list(trunk_request.attempts.prefetch_related("calls"))
+    calls = [call for attempt in attempts for call in attempt.calls.all()]
+    ended = sum(attempt.ended_at is not None for attempt in attempts)
+    return {
+        "trunk_request": trunk_request,
+        "lines": list(trunk_request.lines.all()),
+        "events": [(event, _sentence(event.action)) for event in events],
+        "event_links": user.holds(Role.MANAGER, trunk_request.master_id)
+        or user.holds(Role.ADMINISTRATOR, trunk_request.master_id),
+        "attempts": attempts,
+        "seen": f"{trunk_request.version}.{trunk_request.step}.{len(events)}.{len(calls)}.{ended}",
+    }
+
+
+def panels(
+    user: User, trunk_request: TrunkRequest, failed: DecisionForm | None = None, verb: str = ""
+) -> dict[str, ActionPanel]:
+    """Return the actions that the request's state has a use for, by verb."""
+    answers = policy.actions(user, trunk_request)
+    return {
+        name: ActionPanel(
+            verb=name,
+            url=reverse(f"request_{name}", args=[trunk_request.pk]),
+            answer=answers[name],
+            form=failed if failed and name == verb else _blank(trunk_request, name),
+            quick_picks=QUICK_PICKS.get(name, ()),
+        )
+        for name in OFFERED.get(trunk_request.state, ())
+    }
+
+
+def _blank(trunk_request: TrunkRequest, verb: str) -> DecisionForm:
+    return DecisionForm(initial={"version": trunk_request.version}, auto_id=f"id_{verb}_%s")
+
+
+def _summary(failed: DecisionForm) -> list[Problem]:
+    found = [Problem(text) for text in failed.non_field_errors()]
+    return found + [Problem(text, field.auto_id) for field in failed for text in field.errors]
+
+
+def _sentence(action: str) -> str:
+    known = {one.value: one.sentence for one in Action}
+    return known.get(action, action)

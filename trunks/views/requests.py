@@ -1,0 +1,170 @@
+"""The list of requests, the request form, and the request page with its polled parts."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.db.models import Exists, OuterRef, Q
+from django.http import HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from trunks import access
+from trunks.forms.requests import MAX_OPTIONS, RequestForm, initial_of, offered_sub_accounts
+from trunks.models import Line, Role, State, TrunkRequest
+from trunks.models.trunk_request import TrunkRequestQuerySet
+from trunks.views.decisions import not_done
+from trunks.views.http import HtmxHttpRequest
+from trunks.views.paging import page
+from trunks.views.request_page import moving_parts, panels, request_page
+from trunks.workflow import filing, policy, preview
+from trunks.workflow.errors import AlreadyFiled, Invalid, Refused, Stale
+
+
+@require_GET
+def requests(request: HtmxHttpRequest) -> HttpResponse:
+    found = _filtered(request).prefetch_related("lines")
+    context = {
+        "page": page(found, request),
+        "states": State.choices,
+        "filtered": any(request.GET.get(name) for name in ("state", "mine", "q")),
+        "may_file": request.user.holds(Role.STAFF),
+    }
+    return render(request, "trunks/requests.html", context)
+
+
+def _filtered(request: HtmxHttpRequest) -> TrunkRequestQuerySet:
+    found = access.trunk_requests_for(request.user)
+    if request.GET.get("state") in State.values:
+        found = found.filter(state=request.GET["state"])
+    if request.GET.get("mine"):
+        found = found.filter(filed_by=request.user)
+    if q := request.GET.get("q", "").strip().replace("\x00", ""):
+        found = found.filter(_matching(q))
+    return found
+
+
+def _matching(q: str) -> Q:
+    """Return what `q` finds: a reference, a sub account, a DNIS from its beginning, a ticket."""
+    lines = Line.objects.filter(trunk_request=OuterRef("pk"), dnis__startswith=q)
+    found = (
+        Q(sub_account__name__icontains=q) | Q(sub_account__zoom_id=q) | Q(ticket__icontains=q) | Exists(lines)
+    )
+    number = q.upper().removeprefix("TR-")
+    if number.isascii() and number.isdigit() and len(number) <= 18:
+        found |= Q(pk=int(number))
+    return found
+
+
+@require_http_methods(["GET", "POST"])
+def new(request: HtmxHttpRequest) -> HttpResponse:
+    access.require(request.user, Role.STAFF)
+    if request.method == "GET":
+        return _form_page(request, RequestForm(user=request.user, initial=request.GET.dict()))
+    form = RequestForm(request.POST, user=request.user)
+    if not form.is_valid():
+        return _form_page(request, form, status=422)
+    try:
+        trunk_request = filing.file(form.draft(), actor=request.user)
+    except AlreadyFiled as error:
+        messages.info(request, error.reason)
+        return redirect("request_detail", error.trunk_request.pk)
+    except Invalid as error:
+        form.show(error.problems)
+        return _form_page(request, form, status=422)
+    messages.success(request, f"{trunk_request.reference} is filed. A supervisor decides next.")
+    return redirect("request_detail", trunk_request.pk)
+
+
+@require_http_methods(["GET", "POST"])
+def amend(request: HtmxHttpRequest, reference: int) -> HttpResponse:
+    trunk_request = access.trunk_request_for(request.user, reference)
+    answer = policy.may(request.user, "amend", trunk_request)
+    if not answer:
+        wrong = Stale(answer.reason) if answer.by_state else Refused(answer.reason, who=answer.who)
+        return not_done(request, reference, wrong)
+    if request.method == "GET":
+        form = RequestForm(user=request.user, amending=trunk_request, initial=initial_of(trunk_request))
+        return _form_page(request, form)
+    form = RequestForm(request.POST, user=request.user, amending=trunk_request)
+    if not form.is_valid():
+        return _form_page(request, form, status=422)
+    return _amend(request, trunk_request, form)
+
+
+def _amend(request: HtmxHttpRequest, trunk_request: TrunkRequest, form: RequestForm) -> HttpResponse:
+    version = form.cleaned_data["version"]
+    try:
+        filing.amend(trunk_request, form.draft(), actor=request.user, version=version)
+    except Invalid as error:
+        form.show(error.problems)
+        return _form_page(request, form, status=422)
+    except (Refused, Stale) as error:
+        return not_done(request, trunk_request.pk, error)
+    messages.success(request, f"{trunk_request.reference} is amended and waits for a supervisor again.")
+    return redirect("request_detail", trunk_request.pk)
+
+
+def _form_page(request: HtmxHttpRequest, form: RequestForm, status: int = 200) -> HttpResponse:
+    context = {"form": form, "trunk_request": form.amending, "max_options": MAX_OPTIONS}
+    return render(request, "trunks/request_form.html", context, status=status)
+
+
+@require_POST
+def refresh_form(request: HtmxHttpRequest) -> HttpResponse:
+    """Draw the form again for another master account, with what was typed and without a verdict on it."""
+    access.require(request.user, Role.STAFF)
+    typed = {name: value for name, value in request.POST.dict().items() if not name.endswith("-trunk")}
+    form = RequestForm(user=request.user, initial=typed | {"sub_account": ""})
+    return render(request, "trunks/partials/request_form.html", {"form": form, "max_options": MAX_OPTIONS})
+
+
+@require_GET
+def sub_account_options(request: HtmxHttpRequest) -> HttpResponse:
+    """Return the options that a search leaves, the chosen one always among them."""
+    access.require(request.user, Role.STAFF)
+    form = RequestForm(user=request.user, initial=request.GET.dict())
+    q = request.GET.get("sub_account_q", "").strip().replace("\x00", "")
+    found = list(offered_sub_accounts(request.user, form.master, q))
+    context = {"options": found[:MAX_OPTIONS], "more": len(found) > MAX_OPTIONS, "q": q}
+    return render(request, "trunks/partials/sub_account_options.html", context | {"max_options": MAX_OPTIONS})
+
+
+@require_GET
+def next_dnis(request: HtmxHttpRequest) -> HttpResponse:
+    """Propose the next free DNIS under a trunk, besides those that stand in the form already."""
+    access.require(request.user, Role.STAFF)
+    asked = request.GET.get("trunk", "")
+    pk = int(asked) if asked.isascii() and asked.isdigit() and len(asked) <= 18 else 0
+    trunk = access.master_trunk_for(request.user, pk)
+    access.require(request.user, Role.STAFF, master_id=trunk.master_id)
+    besides = set(request.GET.get("besides", "").split(","))
+    dnis = filing.next_free_dnis(trunk, besides=besides)
+    return JsonResponse({"dnis": dnis or "", "reason": "" if dnis else f"No DNIS is free under {trunk}."})
+
+
+@require_GET
+def detail(request: HtmxHttpRequest, reference: int) -> HttpResponse:
+    return request_page(request, access.trunk_request_for(request.user, reference))
+
+
+@require_GET
+def live(request: HtmxHttpRequest, reference: int) -> HttpResponse:
+    """Answer what changed since the page last looked; nothing (204) lets focus and typed text alone."""
+    trunk_request = access.trunk_request_for(request.user, reference)
+    context = moving_parts(request.user, trunk_request)
+    if request.GET.get("seen") == context["seen"]:
+        return HttpResponse(status=204)
+    if request.GET.get("version") != str(trunk_request.version):
+        context["panels"] = panels(request.user, trunk_request)
+    context["state_changed"] = request.GET.get("state") != trunk_request.state
+    return render(request, "trunks/partials/request_live_answer.html", context)
+
+
+@require_GET
+def zoom_now(request: HtmxHttpRequest, reference: int) -> HttpResponse:
+    """Show what Zoom says now beside what is asked."""
+    trunk_request = access.trunk_request_for(request.user, reference)
+    now = preview.zoom_now(trunk_request)
+    lines = [(line, now.lines.get(line.pk, "")) for line in trunk_request.lines.all()]
+    context = {"trunk_request": trunk_request, "now": now, "compared": lines}
+    return render(request, "trunks/partials/request_zoom_now.html", context)

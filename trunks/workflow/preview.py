@@ -1,0 +1,64 @@
+"""What Zoom says now, beside what is asked: read fresh for whoever looks at a request, and kept for half a minute."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.core.cache import cache
+
+from trunks import connections
+from trunks.models import SubAccount, TrunkRequest, clock
+from trunks.workflow.comparing import Finding, Likeness
+from trunks.workflow.listing import take_in
+from trunks.workflow.reading import look_up
+from trunks.workflow.words import sentence
+from trunks.zoom.errors import ZoomError
+from trunks.zoom.types import Trunk
+
+KEPT_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class ZoomNow:
+    """Zoom's list of the sub account's trunks, or the `problem` that kept it from being read.
+
+    `lines` says for each line of the request, by primary key, how it stands at Zoom.
+    """
+
+    read_at: datetime | None = None
+    rows: list[Trunk] = field(default_factory=list)
+    problem: str = ""
+    lines: dict[int, str] = field(default_factory=dict)
+
+
+def zoom_now(trunk_request: TrunkRequest) -> ZoomNow:
+    """Return what Zoom lists for the request's sub account, at most 30 seconds old. Never raises ZoomError."""
+    try:
+        read_at, rows = _rows(trunk_request.sub_account)
+    except ZoomError as error:
+        return ZoomNow(problem=sentence(error))
+    findings = look_up(trunk_request.lines.select_related("trunk"), rows)
+    return ZoomNow(read_at, rows, lines={line.pk: _words(finding) for line, finding in findings.items()})
+
+
+def _rows(account: SubAccount) -> tuple[datetime, list[Trunk]]:
+    key = f"zoom-now-{account.pk}"
+    kept: tuple[datetime, list[Trunk]] | None = cache.get(key)
+    if kept is not None and (account.trunks_read_at is None or kept[0] >= account.trunks_read_at):
+        return kept
+    read_at = clock.read()
+    with connections.client_for(account.master) as client:
+        rows = client.list_trunks(account.zoom_id)
+    take_in(account, rows, read_at)
+    cache.set(key, (read_at, rows), KEPT_SECONDS)
+    return read_at, rows
+
+
+def _words(finding: Finding) -> str:
+    return {
+        Likeness.ABSENT: "Not at Zoom.",
+        Likeness.SAME: "At Zoom with these values.",
+        Likeness.CALLER_ID_NOT_REPORTED: "At Zoom; its list shows no caller ID.",
+        Likeness.DIFFERENT: finding.detail,
+    }[finding.likeness]
