@@ -16,7 +16,7 @@ from trunks.forms.lines import NOT_A_CHOICE, LineForm, posted_lines
 from trunks.models import MAX_LINES, Kind, MasterAccount, SubAccount, TrunkRequest, User
 from trunks.workflow import filing
 from trunks.workflow.errors import Problems
-from trunks.workflow.rules import Draft
+from trunks.workflow.drafts import Draft
 
 MAX_OPTIONS = 200  # what a person can scroll through; the search field finds the others
 SPARE_LINES = 3

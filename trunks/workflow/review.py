@@ -12,6 +12,7 @@ from trunks.actions import Action
 from trunks.models import Decision, State, TrunkRequest, User, Verdict, clock
 from trunks.workflow import rules
 from trunks.workflow.content import content_of, digest_of
+from trunks.workflow.drafts import draft_of
 from trunks.workflow.errors import Invalid, Refused
 from trunks.workflow.filing import release_holds
 from trunks.workflow.guard import demand
@@ -24,7 +25,7 @@ def approve(trunk_request: TrunkRequest, *, actor: User, version: int, comment: 
     Raises Refused, Stale, or Invalid when the world has moved so that the content no longer fits.
     """
     demand(actor, "approve", trunk_request, version=version)
-    found = rules.problems(rules.draft_of(trunk_request), amending=trunk_request)
+    found = rules.problems(draft_of(trunk_request), amending=trunk_request)
     if found:
         raise Invalid(found)
     grace = settings.GRACE_SECONDS
