@@ -88,11 +88,11 @@ def test_rows_of_another_master_are_no_choice_just_like_unknown_ones(
     assert estate.foreign_sub.name not in client.get(NEW).content.decode()
     for trunk in (estate.foreign_trunk.pk, 999999, "x", "9" * 40):
         content = refused(client, typed(estate, (trunk, "70003001")))
-        assert NOT_A_CHOICE in content
+        assert NOT_A_CHOICE in content, trunk
         assert estate.foreign_trunk.name not in content
-    for sub_account in (estate.foreign_sub.pk, 999999, "x", "9" * 40, "\x00"):
+    for sub_account in (estate.foreign_sub.pk, 999999, "x", "9" * 40):
         content = refused(client, typed(estate, sub_account=sub_account))
-        assert NOT_A_CHOICE in content
+        assert NOT_A_CHOICE in content, sub_account
         assert estate.foreign_sub.name not in content
 
 
@@ -120,8 +120,8 @@ def test_a_sub_account_of_another_master_than_chosen_is_no_choice(
         ("+1888801", "digits 0 to 9 only"),
         ("18888\t", "digits 0 to 9 only"),
         ("18888\r\n", "digits 0 to 9 only"),
-        ("１８８８８００１", "digits 0 to 9 only"),
-        ("١٨٨٨٨٠٠١", "digits 0 to 9 only"),
+        ("\uff11\uff18\uff18\uff18\uff18001", "digits 0 to 9 only"),
+        ("\u0661\u0668\u0668\u0668\u0668\u0660\u0660\u0661", "digits 0 to 9 only"),
         ("90001001", "must begin with 18888"),
         ("18888\x00", "ull character"),
     ],
@@ -311,7 +311,7 @@ def test_of_thousands_of_sub_accounts_two_hundred_are_offered_and_any_is_accepte
     )
     last = SubAccount.objects.get(zoom_id="z1999")
     client = signed_in(staff)
-    content = client.get(NEW).content.decode()
+    content = client.get(f"{NEW}?master={estate.master.pk}").content.decode()
     select = content.split('id="id_sub_account"')[1].split("</select>")[0]
     assert select.count("<option") == 201
     assert "The first 200 are listed" in content
@@ -355,5 +355,5 @@ def test_the_number_of_queries_does_not_grow_with_the_lines(
 ) -> None:
     lines = [(estate.trunk.pk, str(90001100 + number)) for number in range(count)]
     client = signed_in(staff)
-    with django_assert_num_queries(13):
+    with django_assert_num_queries(16):
         refused(client, typed(estate, *lines))

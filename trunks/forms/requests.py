@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 
 from trunks import access
 from trunks.forms.lines import NOT_A_CHOICE, LineForm, posted_lines
-from trunks.models import MAX_LINES, Kind, MasterAccount, SubAccount, TrunkRequest, User
+from trunks.models import MAX_LINES, Kind, MasterAccount, MasterTrunk, SubAccount, TrunkRequest, User
 from trunks.workflow import filing
 from trunks.workflow.errors import Problems
 from trunks.workflow.rules import Draft
@@ -29,6 +29,16 @@ class Problem:
 
     text: str
     anchor: str = ""
+
+
+class VersionField(forms.IntegerField):
+    """The version of a request that a page showed, so that nobody decides on what they have not seen."""
+
+    UNREADABLE = "The page did not say which version of the request it showed. Load it again."
+
+    def __init__(self) -> None:
+        messages = dict.fromkeys(("required", "invalid", "min_value", "max_value"), self.UNREADABLE)
+        super().__init__(min_value=0, max_value=2**31 - 1, widget=forms.HiddenInput, error_messages=messages)
 
 
 class RequestForm(forms.Form):
@@ -51,7 +61,7 @@ class RequestForm(forms.Form):
         error_messages={"required": "Say why this is needed."},
     )
     ticket = forms.CharField(label="Ticket", max_length=60, required=False, help_text="Such as CASE-1234.")
-    version = forms.IntegerField(widget=forms.HiddenInput)
+    version = VersionField()
 
     use_required_attribute = False
     most_lines = MAX_LINES
@@ -69,6 +79,9 @@ class RequestForm(forms.Form):
         self.user = user
         self.amending = amending
         self.masters = list(access.fileable_masters(user))
+        trunks = access.master_trunks_for(user).filter(master__in=self.masters)
+        self.trunks = {str(trunk.pk): trunk for trunk in trunks}
+        self.typed = posted_lines(self.data if self.is_bound else self.initial)
         self._choose_master()
         self._offer_sub_accounts()
         self._build_lines()
@@ -88,10 +101,11 @@ class RequestForm(forms.Form):
             self.initial.setdefault("master", self.chosen_master.pk)
 
     def _asked_master(self) -> MasterAccount | None:
-        """Return the master account asked for, else that of the sub account asked for, else the first."""
+        """Return the master account asked for, else that of the sub account or the trunk, else the first."""
         asked = str(self["master"].value() or "")
-        if not asked and (sub_account := self.chosen_sub_account()):
-            asked = str(sub_account.master_id)
+        if not asked:
+            chosen_rows = (self.chosen_sub_account(), self._first_trunk())
+            asked = next((str(row.master_id) for row in chosen_rows if row), "")
         chosen = [master for master in self.masters if str(master.pk) == asked]
         return next(iter(chosen or self.masters), None)
 
@@ -115,11 +129,14 @@ class RequestForm(forms.Form):
         choices += [(str(row.pk), sub_account_label(row)) for row in offered[:MAX_OPTIONS]]
         field.widget.choices = choices
 
+    def _first_trunk(self) -> MasterTrunk | None:
+        asked = (self.trunks.get(str(line.get("trunk"))) for line in self.typed.values())
+        return next(filter(None, asked), None)
+
     def _build_lines(self) -> None:
-        trunks = list(access.master_trunks_for(self.user).filter(master__in=self.masters))
-        self.trunks = {str(trunk.pk): trunk for trunk in trunks}
+        trunks = self.trunks.values()
         self.offered = [row for row in trunks if row.master == self.chosen_master and not row.gone_at]
-        typed = posted_lines(self.data if self.is_bound else self.initial)
+        typed = dict(self.typed)
         if not self.is_bound or not typed:
             typed |= {n: {} for n in range(max(typed, default=-1) + 1, max(SPARE_LINES, len(typed)))}
         numbered = enumerate(typed.items(), start=1)
@@ -148,11 +165,14 @@ class RequestForm(forms.Form):
         sub_account = cleaned.get("sub_account")
         if sub_account and cleaned.get("master") not in (None, sub_account.master):
             self.add_error("sub_account", NOT_A_CHOICE)
-        self.show(filing.problems(self._checkable(), actor=self.user, amending=self.amending))
         return cleaned
 
     def is_valid(self) -> bool:
-        return super().is_valid() and not any(line.errors for line in self.asked)
+        """Say whether a draft can be made of it. Whether its content may be asked for is the verb's to say."""
+        if super().is_valid() and not any(line.errors for line in self.asked):
+            return True
+        self.show(filing.problems(self._checkable(), actor=self.user, amending=self.amending))
+        return False
 
     def draft(self) -> Draft:
         """Return what was typed, for the workflow."""
@@ -229,15 +249,7 @@ def initial_of(trunk_request: TrunkRequest) -> dict[str, Any]:
 class DecisionForm(forms.Form):
     """A verdict or another action on a request: which version the page showed, and a comment."""
 
-    version = forms.IntegerField(
-        min_value=0,
-        max_value=2**31 - 1,
-        widget=forms.HiddenInput,
-        error_messages=dict.fromkeys(
-            ("required", "invalid", "min_value", "max_value"),
-            "The page did not say which version of the request it showed. Load it again.",
-        ),
-    )
+    version = VersionField()
     comment = forms.CharField(
         label="Comment", max_length=2000, required=False, widget=forms.Textarea(attrs={"rows": 3})
     )
