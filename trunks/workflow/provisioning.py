@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from django.db import IntegrityError, transaction
 
-from trunks import connections, dispatch
+from trunks import dispatch
 from trunks.actions import Action
 from trunks.models import GOOD_LINE_STATES, Hold, LineState, State, TrunkRequest, User
 from trunks.workflow import rules, settling
@@ -20,7 +20,7 @@ from trunks.workflow.errors import Refused
 from trunks.workflow.guard import demand
 from trunks.workflow.reading import look_up, read_list, refuse, write_findings
 from trunks.workflow.sending import send
-from trunks.workflow.transitions import move
+from trunks.workflow.transitions import mark, move
 from trunks.workflow.words import sentence
 from trunks.zoom import errors
 from trunks.zoom.client import ZoomClient
@@ -32,8 +32,7 @@ def provision(pk: int) -> None:
     claim = claim_approved(pk)
     if claim is None:
         return
-    client = connections.client_for(claim.trunk_request.master, observe=claim.observe)
-    with client:
+    with claim.client() as client:
         try:
             _carry_out(claim, client)
         except Fenced:
@@ -56,7 +55,7 @@ def retry(trunk_request: TrunkRequest, *, actor: User, version: int) -> TrunkReq
                 changes=again,
                 after={"lines": [line.dnis for line in lines]},
             )
-            lines.update(state=LineState.NOT_SENT, hold=Hold.HELD, detail="", answered=False)
+            mark(lines, LineState.NOT_SENT, hold=Hold.HELD, detail="", answered=False)
             dispatch.ring(dispatch.PROVISION, trunk_request.pk)
     except IntegrityError as error:
         raise Refused("Another request has taken one of the DNIS meanwhile; file a new one.") from error

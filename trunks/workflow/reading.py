@@ -11,6 +11,7 @@ from trunks.models import Line, LineState, MasterTrunk, clock
 from trunks.workflow.claims import Claim
 from trunks.workflow.comparing import Finding, Likeness, compare
 from trunks.workflow.listing import take_in
+from trunks.workflow.transitions import mark
 from trunks.zoom.client import ZoomClient
 from trunks.zoom.types import Trunk
 
@@ -51,7 +52,7 @@ def refuse(claim: Claim, lines: QuerySet[Line], detail: str) -> None:
     """Write down that `lines` were not applied, and why. May raise Fenced."""
     with transaction.atomic():
         claim.hold()
-        lines.update(state=LineState.REFUSED, detail=detail)
+        mark(lines, LineState.REFUSED, detail=detail)
 
 
 def _write_outcome(line: Line, finding: Finding) -> None:
@@ -61,6 +62,5 @@ def _write_outcome(line: Line, finding: Finding) -> None:
         Likeness.DIFFERENT: LineState.DIFFERENT,
     }
     zoom_id = finding.row.id if finding.row else ""
-    Line.objects.filter(pk=line.pk).update(
-        state=states[finding.likeness], detail=finding.detail, zoom_id=zoom_id
-    )
+    row = Line.objects.filter(pk=line.pk)
+    mark(row, states[finding.likeness], detail=finding.detail, zoom_id=zoom_id)

@@ -12,13 +12,14 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 
-from trunks import audit, connections, dispatch
+from trunks import audit, dispatch
 from trunks.actions import Action
 from trunks.models import Line, LineState, State, TrunkRequest, User, clock
 from trunks.workflow import settling
 from trunks.workflow.claims import Claim, Fenced, claim_unconfirmed
 from trunks.workflow.guard import demand
 from trunks.workflow.reading import absent, look_up, read_list, write_findings
+from trunks.workflow.transitions import mark
 from trunks.workflow.words import sentence
 from trunks.zoom.errors import ZoomError
 
@@ -52,7 +53,7 @@ def second_look_seconds() -> float:
 
 
 def _look(claim: Claim) -> None:
-    with connections.client_for(claim.trunk_request.master, observe=claim.observe) as client:
+    with claim.client() as client:
         try:
             rows = read_list(claim, client)
         except ZoomError as error:
@@ -109,7 +110,7 @@ def _conclude(claim: Claim, missing: list[Line]) -> None:
         claim.hold()
         for line in missing:
             state, detail = _verdict(line, landed=claim.trunk_request.landed)
-            Line.objects.filter(pk=line.pk).update(state=state, detail=detail)
+            mark(Line.objects.filter(pk=line.pk), state, detail=detail)
     if claim.trunk_request.lines.filter(state=LineState.NOT_SENT).exists():
         outcome = "Zoom's list shows that it did not happen." if missing else "Going on with the other lines."
         action = Action.PROVISIONING_NOT_APPLIED if missing else Action.PROVISIONING_RELEASED

@@ -12,8 +12,9 @@ from trunks import audit
 from trunks.actions import Action
 from trunks.models import Line, LineState, Step, clock
 from trunks.workflow import settling
-from trunks.workflow.claims import Claim, Fenced
+from trunks.workflow.claims import Claim
 from trunks.workflow.reading import absent, look_up, read_list, refuse, write_findings
+from trunks.workflow.transitions import mark
 from trunks.workflow.words import sentence
 from trunks.zoom import errors
 from trunks.zoom.client import ZoomClient
@@ -39,14 +40,10 @@ def send(claim: Claim, client: ZoomClient, group: list[Line]) -> bool:
 
     False means that the claim was given up: the request waits, or is unconfirmed. Raises Fenced.
     """
-    if not claim.outlives_a_call():
-        claim.renew()
     lines = claim.trunk_request.lines.filter(pk__in=[line.pk for line in group])
     _intend(claim, lines, group)
-    if not claim.outlives_a_call():
-        # Stopped and continued between the commit and here. Nothing left, but that is the sweep's to find out.
-        raise Fenced(claim.trunk_request.reference)
     try:
+        # Right before the call leaves, the client asks the claim once more whether its lease outlives the call.
         client.assign_trunks(claim.trunk_request.sub_account.zoom_id, [_assignment(line) for line in group])
     except ZoomError as error:
         return _not_accepted(claim, client, lines, error)
@@ -63,7 +60,7 @@ def _intend(claim: Claim, lines: QuerySet[Line], group: list[Line]) -> None:
         claim.write(
             step=Step.SENDING, sent_at=clock.now(), sends=F("sends") + 1, landed=False, absent_at=None
         )
-        lines.update(state=LineState.UNKNOWN, sends=F("sends") + 1, answered=False, detail="")
+        mark(lines, LineState.UNKNOWN, sends=F("sends") + 1, answered=False, detail="")
         account = claim.trunk_request.sub_account
         audit.record(
             Action.PROVISIONING_INTENDED,
@@ -111,7 +108,7 @@ def _unsend(claim: Claim, lines: QuerySet[Line]) -> None:
     """Take the lines back to where they were: the call surely did nothing."""
     with transaction.atomic():
         claim.write(step=Step.CLAIMED, sends=F("sends") - 1)
-        lines.update(state=LineState.NOT_SENT, sends=F("sends") - 1)
+        mark(lines, LineState.NOT_SENT, sends=F("sends") - 1)
 
 
 def _refused(claim: Claim, client: ZoomClient, lines: QuerySet[Line], error: ZoomError) -> bool:

@@ -17,7 +17,7 @@ from trunks.models import GOOD_LINE_STATES, Hold, Line, LineState, State, Step, 
 from trunks.workflow.claims import Claim, Fenced
 from trunks.workflow.errors import Stale
 from trunks.workflow.filing import release_holds
-from trunks.workflow.transitions import move
+from trunks.workflow.transitions import mark, move
 from trunks.workflow.words import sentence
 from trunks.zoom.errors import RateLimited, ZoomError
 
@@ -131,9 +131,8 @@ def give_back(claim: Claim, outcome: str) -> None:
 
 
 def _refuse_rest(claim: Claim, outcome: str) -> None:
-    claim.trunk_request.lines.exclude(state__in=GOOD_LINE_STATES).update(
-        state=LineState.NOT_SENT, detail=outcome
-    )
+    rest = claim.trunk_request.lines.exclude(state__in=GOOD_LINE_STATES)
+    mark(rest, LineState.NOT_SENT, detail=outcome)
 
 
 def backoff(tries: int) -> float:
