@@ -9,7 +9,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from tests import cast
 from tests.conftest import SignedIn
-from trunks.models import Line, MasterTrunk, SubAccount, TrunkRequest, User
+from trunks.models import Line, MasterTrunk, Role, SubAccount, TrunkRequest, User
 
 NEW = "/requests/new/"
 NOT_A_CHOICE = "Select a valid choice. That choice is not one of the available choices."
@@ -84,7 +84,7 @@ def test_other_methods_are_refused(signed_in: SignedIn, staff: User) -> None:
 def test_rows_of_another_master_are_no_choice_just_like_unknown_ones(
     signed_in: SignedIn, estate: cast.Estate, db: None
 ) -> None:
-    client = signed_in(cast.person("Nora Northwind", cast.Role.STAFF, master=estate.master))
+    client = signed_in(cast.person("Nora Northwind", Role.STAFF, master=estate.master))
     assert estate.foreign_sub.name not in client.get(NEW).content.decode()
     for trunk in (estate.foreign_trunk.pk, 999999, "x", "9" * 40):
         content = refused(client, typed(estate, (trunk, "70003001")))
@@ -282,7 +282,7 @@ def test_the_master_is_asked_for_only_when_there_are_several(
 
 
 def test_the_search_narrows_the_sub_accounts(signed_in: SignedIn, staff: User, estate: cast.Estate) -> None:
-    query = {"sub_account_q": "fourth", "master": estate.master.pk}
+    query: dict[str, Any] = {"sub_account_q": "fourth", "master": estate.master.pk}
     content = signed_in(staff).get(f"{NEW}sub-accounts/", query).content.decode()
     assert estate.other_sub.name in content
     assert estate.sub.name not in content
@@ -291,7 +291,11 @@ def test_the_search_narrows_the_sub_accounts(signed_in: SignedIn, staff: User, e
 def test_the_search_keeps_the_chosen_sub_account(
     signed_in: SignedIn, staff: User, estate: cast.Estate
 ) -> None:
-    query = {"sub_account_q": "fourth", "master": estate.master.pk, "sub_account": estate.sub.pk}
+    query: dict[str, Any] = {
+        "sub_account_q": "fourth",
+        "master": estate.master.pk,
+        "sub_account": estate.sub.pk,
+    }
     content = signed_in(staff).get(f"{NEW}sub-accounts/", query).content.decode()
     assert f'<option value="{estate.sub.pk}" selected>' in content
 
@@ -321,7 +325,7 @@ def test_of_thousands_of_sub_accounts_two_hundred_are_offered_and_any_is_accepte
 def test_next_free_dnis_leaves_out_what_the_form_holds(
     signed_in: SignedIn, staff: User, estate: cast.Estate
 ) -> None:
-    query = {"trunk": estate.trunk.pk, "besides": "18888000,18888001"}
+    query: dict[str, Any] = {"trunk": estate.trunk.pk, "besides": "18888000,18888001"}
     assert signed_in(staff).get(f"{NEW}next-dnis/", query).json() == {"dnis": "18888002", "reason": ""}
 
 

@@ -10,8 +10,7 @@ from pytest_django import DjangoAssertNumQueries
 from tests import cast
 from tests.conftest import SignedIn
 from trunks.models import Attempt, Line, LineState, State, SubAccount, TrunkRequest, User, ZoomCall
-from trunks.views import requests as views
-from trunks.workflow import filing, review
+from trunks.workflow import filing, preview, review
 from trunks.workflow.preview import ZoomNow
 
 
@@ -204,7 +203,7 @@ def test_zoom_is_shown_beside_what_is_asked(
 ) -> None:
     line = trunk_request.lines.get()
     now = ZoomNow(timezone.now(), [], "", {line.pk: "Taken by <b>Fourth Coffee</b>."})
-    monkeypatch.setattr(views.preview, "zoom_now", lambda trunk_request: now)
+    monkeypatch.setattr(preview, "zoom_now", lambda trunk_request: now)
     content = signed_in(supervisor).get(address(trunk_request, "zoom-now/")).content.decode()
     assert "Taken by &lt;b&gt;Fourth Coffee&lt;/b&gt;." in content
     assert "18888</span>123" in content

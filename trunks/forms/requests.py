@@ -1,10 +1,10 @@
-"""The request form and the decision form."""
+"""The request form: whom for, why, and the lines."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from django import forms
@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from trunks import access
+from trunks.forms.decisions import Problem, VersionField
 from trunks.forms.lines import NOT_A_CHOICE, LineForm, posted_lines
 from trunks.models import MAX_LINES, Kind, MasterAccount, MasterTrunk, SubAccount, TrunkRequest, User
 from trunks.workflow import filing
@@ -21,24 +22,6 @@ from trunks.workflow.rules import Draft
 MAX_OPTIONS = 200  # what a person can scroll through; the search field finds the others
 SPARE_LINES = 3
 _LINE_KEY = re.compile(r"lines-([0-9]+)-([a-z_]+)\Z")
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One line of the summary: what is wrong, and the field to go to."""
-
-    text: str
-    anchor: str = ""
-
-
-class VersionField(forms.IntegerField):
-    """The version of a request that a page showed, so that nobody decides on what they have not seen."""
-
-    UNREADABLE = "The page did not say which version of the request it showed. Load it again."
-
-    def __init__(self) -> None:
-        messages = dict.fromkeys(("required", "invalid", "min_value", "max_value"), self.UNREADABLE)
-        super().__init__(min_value=0, max_value=2**31 - 1, widget=forms.HiddenInput, error_messages=messages)
 
 
 class RequestForm(forms.Form):
@@ -244,12 +227,3 @@ def initial_of(trunk_request: TrunkRequest) -> dict[str, Any]:
         values[f"lines-{number}-dnis"] = line.dnis
         values[f"lines-{number}-outbound_caller_id"] = line.outbound_caller_id
     return values
-
-
-class DecisionForm(forms.Form):
-    """A verdict or another action on a request: which version the page showed, and a comment."""
-
-    version = VersionField()
-    comment = forms.CharField(
-        label="Comment", max_length=2000, required=False, widget=forms.Textarea(attrs={"rows": 3})
-    )

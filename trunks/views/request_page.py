@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from trunks import audit
 from trunks.actions import Action
-from trunks.forms.requests import DecisionForm, Problem
+from trunks.forms.decisions import DecisionForm, Problem
 from trunks.models import Role, State, TrunkRequest, User
 from trunks.views.http import HtmxHttpRequest
 from trunks.workflow import policy
