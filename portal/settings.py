@@ -116,7 +116,11 @@ DATABASES = {"default": _database()}
 REDIS_URL = env.secret("REDIS_URL", "")
 CACHES = {
     "default": (
-        {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+        {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": REDIS_URL,
+            "OPTIONS": {"socket_timeout": 3},  # a Redis that hangs must not hang every sign-in
+        }
         if REDIS_URL
         # One web process with threads is the embedded default, so memory is shared by all who count.
         else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from typing import Any
 
 import pytest
 from django.db import OperationalError
@@ -57,7 +58,7 @@ DOUBTFUL = [
 
 @pytest.mark.parametrize(("kind", "more"), DOUBTFUL)
 def test_a_write_without_a_clear_answer_that_did_happen_is_found_in_the_list(
-    zoom: Zoom, filed: TrunkRequest, kind: str, more: dict[str, float]
+    zoom: Zoom, filed: TrunkRequest, kind: str, more: dict[str, Any]
 ) -> None:
     zoom.sandbox.fault(kind, method="POST", path=TRUNKS, apply="before", **more)
     provision(filed.pk)
@@ -70,7 +71,7 @@ def test_a_write_without_a_clear_answer_that_did_happen_is_found_in_the_list(
 
 @pytest.mark.parametrize(("kind", "more"), DOUBTFUL)
 def test_a_write_without_a_clear_answer_that_did_not_happen_is_sent_again_after_two_looks(
-    zoom: Zoom, filed: TrunkRequest, kind: str, more: dict[str, float]
+    zoom: Zoom, filed: TrunkRequest, kind: str, more: dict[str, Any]
 ) -> None:
     zoom.sandbox.fault(kind, method="POST", path=TRUNKS, apply="never", **more)
     provision(filed.pk)
