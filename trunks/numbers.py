@@ -59,10 +59,10 @@ def caller_id_problems(caller_id: str) -> list[str]:
         return problems
     if not caller_id.isprintable():
         problems.append("The caller ID holds a line break or another control character.")
-    elif re.fullmatch(r"\+?[0-9]+", _PUNCTUATION.sub("", caller_id), re.ASCII):
-        problems.append("Write the caller ID without spaces or punctuation, such as +14155550100.")
     elif re.match(r"\+[0-9]*\Z", caller_id):
         problems.append("An E.164 number has 7 to 15 digits after the + and does not begin with 0.")
+    elif re.fullmatch(r"\+?[0-9]+", _PUNCTUATION.sub("", caller_id), re.ASCII):
+        problems.append("Write the caller ID without spaces or punctuation, such as +14155550100.")
     else:
         problems.append("A caller ID is an E.164 number such as +14155550100, or digits only.")
     return problems
