@@ -44,13 +44,12 @@ def problems(draft: Draft, *, actor: User, amending: TrunkRequest | None = None)
 def file(draft: Draft, *, actor: User) -> TrunkRequest:
     """File `draft` and hold its DNIS. Raises Invalid with every problem, or AlreadyFiled for a page sent twice."""
     account = _account_of(draft, actor)
-    _refuse_twin(draft, account, actor)
-    _demand_valid(draft, actor, None)
     try:
+        _demand_valid(draft, actor, None)
         with transaction.atomic():
             return _create(draft, account, actor)
-    except IntegrityError:
-        # Somebody took one of the DNIS between our look and our insert; perhaps this very person, clicking twice.
+    except (Invalid, IntegrityError):
+        # Who has the DNIS, before our look or between it and our insert, may be this very person, clicking twice.
         _refuse_twin(draft, account, actor)
         _demand_valid(draft, actor, None)
         raise
@@ -191,7 +190,7 @@ def _replace(
 
 
 def _write_content(trunk_request: TrunkRequest, draft: Draft, actor: User, number: int) -> None:
-    Line.objects.bulk_create(
+    lines = [
         Line(
             trunk_request=trunk_request,
             master_id=trunk_request.master_id,
@@ -202,7 +201,9 @@ def _write_content(trunk_request: TrunkRequest, draft: Draft, actor: User, numbe
             outbound_caller_id=line.outbound_caller_id,
         )
         for position, line in enumerate(draft.lines, start=1)
-    )
+    ]
+    # In one order for everybody: two requests that want the same DNIS in opposite orders would deadlock.
+    Line.objects.bulk_create(sorted(lines, key=lambda line: line.dnis))
     Revision.objects.create(
         trunk_request=trunk_request,
         content_version=number,
