@@ -123,9 +123,10 @@ def _taken(
     draft: Draft, account: SubAccount, amending: TrunkRequest | None, executing: bool
 ) -> dict[str, str]:
     """Return, for each DNIS of the draft that is not free, the sentence that says who has it."""
-    wanted = {line.dnis for line in draft.lines if len(line.dnis) <= numbers.CALLER_ID_MAX_LENGTH}
     counts = Counter(line.dnis for line in draft.lines)
-    taken = {dnis: f"{dnis} stands in more than one line." for dnis in wanted if dnis and counts[dnis] > 1}
+    taken = {dnis: f"{dnis} stands in more than one line." for dnis in counts if dnis and counts[dnis] > 1}
+    # What is no DNIS is nobody's; a null character in a query would be PostgreSQL's error, not the person's.
+    wanted = [dnis for dnis in counts if numbers.is_digits(dnis)]
     listed = ListedTrunk.objects.filter(master=account.master_id, dnis__in=wanted, gone_at=None)
     if executing:
         listed = listed.exclude(sub_account=account)
