@@ -54,7 +54,7 @@ def record(
         action=action.value,
         actor=actor,
         actor_email=actor.email if actor else "",
-        actor_name=str(actor) if actor else f"System ({why})"[:120],
+        actor_name=(str(actor) if actor else f"System ({why})")[:120],
         object_type=_type_of(on),
         object_id=str(on.pk),
         object_label=str(on)[:255],
@@ -63,7 +63,7 @@ def record(
         after=_without_secrets(after),
         comment=comment,
         request_id=here.request_id,
-        tracking_id=tracking_id,
+        tracking_id=tracking_id[:200],
         ip=here.ip,
         user_agent=here.user_agent,
     )
