@@ -24,7 +24,7 @@ from trunks.models import (
 )
 from trunks.workflow.content import digest_of
 from trunks.workflow.errors import AlreadyFiled, Invalid, Problems, Refused
-from trunks.workflow.guard import demand
+from trunks.workflow.guard import demand, demand_comment
 from trunks.workflow.rules import Draft, LineDraft, draft_of
 from trunks.workflow.rules import problems as content_problems
 from trunks.workflow.transitions import move
@@ -77,8 +77,9 @@ def amend(trunk_request: TrunkRequest, draft: Draft, *, actor: User, version: in
 
 
 def withdraw(trunk_request: TrunkRequest, *, actor: User, version: int, comment: str = "") -> TrunkRequest:
-    """Take the request back before it reached Zoom, and let go of its DNIS. Raises Refused or Stale."""
+    """Take the request back before it reached Zoom, and let go of its DNIS. Raises Refused, Stale or Invalid."""
     demand(actor, "withdraw", trunk_request, version=version)
+    demand_comment(comment)
     with transaction.atomic():
         move(
             trunk_request,

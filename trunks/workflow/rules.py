@@ -103,10 +103,15 @@ def _text_problems(draft: Draft) -> Iterable[tuple[str, str]]:
         ("reason", draft.reason, REASON_MAX_LENGTH),
         ("ticket", draft.ticket, TICKET_MAX_LENGTH),
     ):
-        if len(value) > most:
-            yield name, f"At most {most} characters; this has {len(value)}."
-        if "\x00" in value:
-            yield name, "The text holds a null character."
+        yield from ((name, sentence) for sentence in text_problems(value, most))
+
+
+def text_problems(value: str, most: int) -> Iterable[str]:
+    """Yield why a text that somebody typed cannot be kept."""
+    if len(value) > most:
+        yield f"At most {most} characters; this has {len(value)}."
+    if "\x00" in value:
+        yield "The text holds a null character."
 
 
 def _count_problems(draft: Draft) -> Iterable[tuple[str, str]]:
