@@ -58,7 +58,7 @@ def record(
         object_type=_type_of(on),
         object_id=str(on.pk),
         object_label=str(on)[:255],
-        master=master or getattr(on, "master", None),
+        master=master or _master_of(on),
         before=_without_secrets(before),
         after=_without_secrets(after),
         comment=comment,
@@ -67,6 +67,10 @@ def record(
         ip=here.ip,
         user_agent=here.user_agent,
     )
+
+
+def _master_of(on: models.Model) -> MasterAccount | None:
+    return on if isinstance(on, MasterAccount) else getattr(on, "master", None)
 
 
 def _type_of(on: models.Model) -> str:
