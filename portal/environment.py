@@ -105,7 +105,7 @@ def web_address(name: str, default: str | None = None) -> str:
         raise ImproperlyConfigured(f"{name} must be a whole web address, such as https://portal.example.org.")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ImproperlyConfigured(f"{name} must hold no credentials, query or fragment.")
-    if parts.scheme == "http" and not is_loopback(parts.hostname):
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         raise ImproperlyConfigured(f"{name} must be https (http is for loopback addresses only).")
     return value
 
