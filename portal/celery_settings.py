@@ -26,6 +26,7 @@ def redis_broker_url(url: str) -> str:
 
 # --- the broker -------------------------------------------------------------------------------------------------
 
+REDIS_SECONDS = 3
 task_time_limit = 15 * 60
 if settings.REDIS_URL:
     broker_url = redis_broker_url(settings.REDIS_URL)
@@ -36,11 +37,11 @@ if settings.REDIS_URL:
         "unacked_restore_interval": 5,
         "unacked_restore_throttle": 1,
         # A Redis that hangs must not hang the web request that rings it.
-        "socket_timeout": 5,
+        "socket_timeout": REDIS_SECONDS,
         "socket_connect_timeout": 1,
     }
 else:
-    broker_url = "localfs://"
+    broker_url = "localfs://localhost"  # Kombu warns of an address without a host
     broker_transport_options = broker.transport_options(settings.BROKER_DIR)
 broker_connection_retry_on_startup = True
 broker_connection_max_retries = None
@@ -49,6 +50,7 @@ task_publish_retry_policy = {"max_retries": 1, "interval_start": 0, "interval_st
 
 # --- messages ---------------------------------------------------------------------------------------------------
 
+imports = ["portal.housekeeping"]
 accept_content = ["json"]
 task_serializer = "json"
 task_ignore_result = True
@@ -81,4 +83,15 @@ beat_schedule = {
         "schedule": settings.SYNC_SECONDS,
         "options": {"expires": settings.SYNC_SECONDS},
     },
+    "clear-sessions": {
+        "task": "portal.housekeeping.clear_sessions",
+        "schedule": 86400.0,
+        "options": {"expires": 86400},
+    },
 }
+if not settings.REDIS_URL:
+    beat_schedule["empty-broker"] = {
+        "task": "portal.housekeeping.empty_broker",
+        "schedule": 300.0,
+        "options": {"expires": 300},
+    }

@@ -4,6 +4,7 @@ One thread does everything, because the kernel's "tell me when my parent dies" m
 """
 
 import ctypes
+import math
 import os
 import selectors
 import signal
@@ -99,12 +100,18 @@ class Children:
             if child.process.returncode:
                 raise FailedError(f"{child.name} failed with status {child.process.returncode}.")
 
-    def watch(self, until: Callable[[], bool] = lambda: False) -> None:
-        """Pass on the children's lines and restart the dead until `until()` holds."""
+    def watch(self, until: Callable[[], bool] = lambda: False, seconds: float = math.inf) -> None:
+        """Pass on the children's lines and restart the dead until `until()` holds.
+
+        Raises StoppedError when a signal came, FailedError when it does not hold within `seconds`.
+        """
+        end = time.monotonic() + seconds
         while not until():
             if self.stopping:
                 raise StoppedError
-            self._pump(0.1)
+            if time.monotonic() > end:
+                raise FailedError(f"The start was not over within {seconds:g} seconds.")
+            self._pump(0.05)
             for child in self._children:
                 self._look_after(child)
 
@@ -180,11 +187,13 @@ class Children:
         self._children.remove(child)
 
     def _pump(self, seconds: float) -> None:
-        """Pass on what the children write within `seconds`."""
-        if not self._selector.get_map():
-            time.sleep(seconds)
-        for key, _ in self._selector.select(seconds):
-            self._read(key.data)
+        """Pass on what the children write within `seconds`; take that long even when they write a lot."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            if not self._selector.get_map():
+                time.sleep(left)
+            for key, _ in self._selector.select(left):
+                self._read(key.data)
 
     def _read(self, child: Child) -> bool:
         """Pass on what is there, and say whether there was anything."""

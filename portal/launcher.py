@@ -33,7 +33,8 @@ _DEFAULTS = {
     "QUIET_SECONDS": "10",
     "SWEEP_SECONDS": "3",
 }
-_QUIET_ROOT = "ignore:You're running the worker with superuser privileges:RuntimeWarning"
+_START_SECONDS = 60.0
+_QUIET_ROOT = "ignore:You're running the worker with superuser privileges:UserWarning"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -82,11 +83,11 @@ def _start(children: Children, environment: Mapping[str, str], port: int) -> Non
             "static": [*manage, "collectstatic", "--no-input", "--verbosity=0"],
         }
     )
-    children.watch(lambda: _answers(int(sandbox_port)))
+    children.watch(lambda: _answers(int(sandbox_port)), _START_SECONDS)
     children.run({"seed": [*manage, "seed_demo"]})
     for name, command in _processes(port).items():
         children.start(name, command)
-    children.watch(lambda: _answers(port, "/healthz", 200))
+    children.watch(lambda: _answers(port, "/healthz", 200), _START_SECONDS)
     _say(_welcome(environment))
 
 

@@ -116,7 +116,11 @@ DATABASES = {"default": _database()}
 REDIS_URL = env.secret("REDIS_URL", "")
 CACHES = {
     "default": (
-        {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+        {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": REDIS_URL,
+            "OPTIONS": {"socket_timeout": 3},  # a Redis that hangs must not hang every sign-in
+        }
         if REDIS_URL
         # One web process with threads is the embedded default, so memory is shared by all who count.
         else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
@@ -130,6 +134,8 @@ ZOOM_API_URL = env.web_address("ZOOM_API_URL", "https://api.zoom.us/v2")
 ZOOM_OAUTH_URL = env.web_address("ZOOM_OAUTH_URL", "https://zoom.us/oauth/token")
 DNIS_PREFIX_LENGTH = env.whole("DNIS_PREFIX_LENGTH", 5, least=1)
 DNIS_MAX_LENGTH = env.whole("DNIS_MAX_LENGTH", 8, least=DNIS_PREFIX_LENGTH)
+
+METRICS_TOKEN = env.secret("METRICS_TOKEN", "")
 
 HTTP_DEADLINE_SECONDS = env.number("HTTP_DEADLINE_SECONDS", 30, least=0.1)
 LEASE_SECONDS = env.number("LEASE_SECONDS", 90, least=0.2)
@@ -173,6 +179,7 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = _site.scheme
 ALLAUTH_TRUSTED_PROXY_COUNT = env.whole("TRUSTED_PROXY_COUNT", 0)
+MFA_ADAPTER = "portal.adapters.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "SIP trunk portal"
 
@@ -190,6 +197,7 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 SECURE_REFERRER_POLICY = "same-origin"
 if HTTPS and ALLAUTH_TRUSTED_PROXY_COUNT:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+CSRF_FAILURE_VIEW = "trunks.views.http.csrf_failed"
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -207,6 +215,7 @@ CONTENT_SECURITY_POLICY = {
 }
 STATIC_URL = "static/"
 STATIC_ROOT = DATA_DIR / "static"
+STATIC_ROOT.mkdir(exist_ok=True)  # where nothing was collected yet, whitenoise would warn of it
 STATICFILES_DIRS = [("portal", BASE_DIR / "static" / "portal"), ("vendor", BASE_DIR / "static" / "vendor")]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

@@ -153,7 +153,7 @@ def start_manage(*arguments: str, log: Path, environment: Mapping[str, str] | No
 def start_worker(*, log: Path, environment: Mapping[str, str], concurrency: int = 1) -> Process:
     """Start a real Celery worker and return when it takes tasks (about 2 s)."""
     options = ["--loglevel=INFO", f"--concurrency={concurrency}", "--without-gossip", "--without-mingle"]
-    command = [PYTHON, "-m", "celery", "-A", "portal", "worker", *options]
+    command = [PYTHON, "-m", "celery", "--quiet", "-A", "portal", "worker", *options]
     return start(command, log=log, environment=environment).wait_for_line(" ready.")
 
 

@@ -60,11 +60,11 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
         if worker := os.environ.get("PYTEST_XDIST_WORKER"):
             _take_own_share(int(worker.removeprefix("gw")))
         else:
-            _prepare()
+            prepare()
     yield
 
 
-def _prepare() -> None:
+def prepare() -> None:
     """Set the environment; what the person at the keyboard has exported for their own portal must not leak in."""
     folder = _temporary_folder()
     for name in (*_OF_THE_USER, *_SECRETS, *(f"{name}_FILE" for name in _SECRETS)):
@@ -75,7 +75,7 @@ def _prepare() -> None:
     os.environ["DATA_DIR"] = str(folder / "data")
     if os.environ.get("PORTAL_TEST_DATABASE") != "sqlite":
         os.environ["DATABASE_URL"] = _start_postgres(folder)
-        os.environ["REDIS_URL"] = _start_redis(folder)
+        os.environ["REDIS_URL"] = start_redis(folder)
 
 
 def _take_own_share(number: int) -> None:
@@ -173,7 +173,7 @@ def _stop(server: subprocess.Popen[bytes], number: signal.Signals, owner: int) -
         server.wait()
 
 
-def _start_redis(folder: Path) -> str:
+def start_redis(folder: Path) -> str:
     """Start Redis without persistence; return its REDIS_URL."""
     program = shutil.which("redis-server")
     if program is None:

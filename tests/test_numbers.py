@@ -40,7 +40,7 @@ def test_leading_zeros_count() -> None:
         ("18888.12", [DIGITS_ONLY]),
         ("18888123\n", [DIGITS_ONLY, FIVE_TO_EIGHT]),
         ("18888\x00", [DIGITS_ONLY]),
-        ("18888１２３", [DIGITS_ONLY]),  # noqa: RUF001  # full-width digits
+        ("18888１２３", [DIGITS_ONLY]),  # full-width digits
         ("١٨٨٨٨١٢٣", [DIGITS_ONLY, PREFIX]),
         ("18888²", [DIGITS_ONLY]),
         ("<b>18888", [DIGITS_ONLY, PREFIX]),
@@ -121,7 +121,7 @@ def test_a_caller_id_is_e164_or_digits_or_nothing(caller_id: str) -> None:
         ("anonymous@invalid", ["E.164"]),
         ("---", ["E.164"]),
         ("<b>1</b>", ["E.164"]),
-        ("１２３４", ["E.164"]),  # noqa: RUF001  # full-width digits
+        ("１２３４", ["E.164"]),  # full-width digits
         ("++14155550100", ["E.164"]),
     ],
 )

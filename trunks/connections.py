@@ -16,14 +16,32 @@ from trunks.zoom.types import Call, Label, Token
 POLL_SECONDS = 0.05
 
 
-def client_for(master: MasterAccount, *, observe: Callable[[Call], None] = no_record) -> ZoomClient:
-    """Return a client that speaks for `master`; `observe` is told of each call. Close it after use."""
+def always() -> None:
+    """Let every call leave."""
+
+
+def client_for(
+    master: MasterAccount,
+    *,
+    observe: Callable[[Call], None] = no_record,
+    before_sending: Callable[[], None] = always,
+) -> ZoomClient:
+    """Return a client that speaks for `master`; `observe` is told of each call. Close it after use.
+
+    `before_sending` is called right before each call leaves, when it has waited for its turn; it may raise to keep the
+    call from being sent.
+    """
+
+    def turn(label: Label) -> None:
+        _wait_for_turn(master, label)
+        before_sending()
+
     auth = _auth(master.zoom_id, master.client_id, master.client_secret, DatabaseTokenStore(master))
     return ZoomClient(
         api_url=settings.ZOOM_API_URL,
         auth=auth,
         deadline=settings.HTTP_DEADLINE_SECONDS,
-        turn=lambda label: _wait_for_turn(master, label),
+        turn=turn,
         observe=observe,
     )
 

@@ -7,13 +7,13 @@
   function showTheme() {
     each("[data-theme-switch]", (group) => {
       group.hidden = false;
-      each("button", (button) => button.setAttribute("aria-pressed", String(button.dataset.theme === portalTheme.chosen())), group);
+      each("button", (button) => button.setAttribute("aria-pressed", String(button.dataset.appearance === portalTheme.chosen())), group);
     });
   }
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-theme-switch] button");
     if (!button) return;
-    portalTheme.choose(button.dataset.theme);
+    portalTheme.choose(button.dataset.appearance);
     showTheme();
   });
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
@@ -89,10 +89,11 @@
     const hint = line.querySelector("[data-preview]");
     const dnis = part(line, "dnis").value.replace(/^ +| +$/g, "");
     const prefix = prefixOf(line);
+    const { shortest, longest } = line.closest("[data-lines]").dataset;
     hint.replaceChildren();
     hint.className = "form-hint";
     if (!prefix) return;
-    if (!dnis || dnis === prefix) { hint.textContent = `Begins with ${prefix}, up to 8 digits.`; return; }
+    if (!dnis || dnis === prefix) { hint.textContent = `Begins with ${prefix}, up to ${longest} digits.`; return; }
     const fits = dnis.startsWith(prefix);
     const whole = document.createElement("span");
     whole.className = "line-whole";
@@ -101,9 +102,9 @@
       strong.textContent = prefix;
       whole.append(strong, dnis.slice(prefix.length));
     } else whole.textContent = dnis;
-    const good = fits && /^[0-9]{5,8}$/.test(dnis);
+    const good = fits && /^[0-9]+$/.test(dnis) && dnis.length >= shortest && dnis.length <= longest;
     hint.classList.add(good ? "preview-good" : "preview-bad");
-    hint.append(whole, fits ? ` · ${dnis.length} of 5 to 8 digits` : ` · does not begin with ${prefix}`);
+    hint.append(whole, fits ? ` · ${dnis.length} of ${shortest} to ${longest} digits` : ` · does not begin with ${prefix}`);
   }
 
   async function proposeDnis(button) {

@@ -80,7 +80,7 @@ def test_two_requests_of_one_sub_account_cannot_be_applied_at_once(
     ("changes", "constraint"),
     [
         ({"dnis": "18888 12"}, "dnis_is_digits"),
-        ({"dnis": "18888１２３"}, "dnis_is_digits"),  # noqa: RUF001  # full-width digits
+        ({"dnis": "18888１２３"}, "dnis_is_digits"),  # full-width digits
         ({"dnis": "18888123\n"}, "dnis_is_digits"),
         ({"dnis": "18888a"}, "dnis_is_digits"),
         ({"dnis": "", "prefix": ""}, "dnis_is_digits"),

@@ -99,6 +99,11 @@ def test_a_child_that_keeps_dying_is_given_up(children: Children, lines: list[st
     assert sum("starting it again" in line for line in lines) == 2
 
 
+def test_a_start_that_takes_too_long_is_given_up(children: Children) -> None:
+    with pytest.raises(FailedError, match=r"not over within 0\.01 seconds"):
+        children.watch(lambda: False, seconds=0.01)
+
+
 def test_a_child_that_will_not_end_is_killed(children: Children, lines: list[str]) -> None:
     code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True); time.sleep(60)"
     child = children.start("deaf", python(code))

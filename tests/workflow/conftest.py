@@ -1,14 +1,19 @@
 """A master account that is connected to a sandbox, so that workers' code speaks real HTTP."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pkgutil import resolve_name
+from typing import Any
 
 import pytest
 from pytest_django import Settings
 
 from tests import cast
-from trunks.models import MasterAccount, MasterTrunk, SubAccount, TrunkRequest, User
-from trunks.sandbox.estate import NORTHWIND
+from tests.workflow.timing import let_pass
+from trunks.models import MasterAccount, MasterTrunk, SubAccount, TrunkRequest, User, ZoomCall
+from trunks.sandbox import console
+from trunks.sandbox.estate import NORTHWIND, demo_estate
+from trunks.sandbox.records import Estate
 from trunks.sandbox.server import Sandbox
 from trunks.workflow import estate as estates
 from trunks.workflow import filing
@@ -24,10 +29,75 @@ class Zoom:
     sub: SubAccount
     other_sub: SubAccount
 
+    def draft(self, *dnis: str, caller_id: str = "", sub: SubAccount | None = None) -> filing.Draft:
+        return cast.draft(sub or self.sub, self.trunk, *dnis, caller_id=caller_id)
+
+    def in_console(self, dnis: str, caller_id: str | None, account: SubAccount | None = None) -> None:
+        """Have somebody assign `dnis` in Zoom's own console (to `sub`), or with None take it away there."""
+        order = {"account_id": (account or self.sub).zoom_id, "dnis": dnis}
+        if caller_id is None:
+            order |= {"action": "remove_trunk"}
+        else:
+            order |= {"action": "put_trunk", "trunk_id": self.trunk.zoom_id, "outbound_caller_id": caller_id}
+        console.act(self.sandbox.world, order)
+
+    def remove_account(self) -> None:
+        """Close the sub account at Zoom."""
+        console.act(self.sandbox.world, {"action": "remove_account", "account_id": self.sub.zoom_id})
+
+    def remove_trunk(self) -> None:
+        """Take the master trunk away at Zoom."""
+        order = {"action": "remove_master_trunk", "account_id": self.master.zoom_id, "id": self.trunk.zoom_id}
+        console.act(self.sandbox.world, order)
+
+    def put_trunk_back(self) -> None:
+        """Have the master trunk again at Zoom."""
+        trunk = {"id": self.trunk.zoom_id, "name": self.trunk.name, "dnis": self.trunk.dnis}
+        trunk |= {"sip_server_address": self.trunk.sip_server_address, "number_prefix": "0"}
+        order = {"action": "put_master_trunk", "account_id": self.master.zoom_id, **trunk}
+        console.act(self.sandbox.world, order)
+
+    class Killed(BaseException):
+        """The worker died here."""
+
+    def die_at(self, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+        """Kill the worker when it comes to the function `where`."""
+
+        def die() -> None:
+            raise self.Killed
+
+        self.before(monkeypatch, where, die)
+
+    def before(self, monkeypatch: pytest.MonkeyPatch, where: str, happening: Callable[[], object]) -> None:
+        """Have `happening` happen right before the function `where` is run, once."""
+        real = resolve_name(where.rpartition(".")[0].replace(".ZoomClient", ":ZoomClient"))
+        name = where.rpartition(".")[2]
+        wrapped = getattr(real, name)
+        left = [happening]
+
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            if left:
+                left.pop()()
+            return wrapped(*args, **kwargs)
+
+        monkeypatch.setattr(real, name, wrapper)
+
+    def before_post(self, monkeypatch: pytest.MonkeyPatch, happening: Callable[[], object]) -> None:
+        self.before(monkeypatch, "trunks.zoom.client.ZoomClient.assign_trunks", happening)
+
+    def lose_lease(self, monkeypatch: pytest.MonkeyPatch, trunk_request: TrunkRequest) -> None:
+        """Make the lease run out, by the database's clock and by the worker's own."""
+        let_pass(trunk_request)
+        monkeypatch.setattr("trunks.workflow.claims.Claim.outlives_a_call", lambda _: False)
+
+    def calls_kept(self) -> list[tuple[Any, ...]]:
+        """Return everything that is kept of calls to Zoom."""
+        return list(ZoomCall.objects.values_list())
+
     def approved(self, staff: User, supervisor: User, *dnis: str, caller_id: str = "") -> TrunkRequest:
         """Return an approved request for `sub` with one line for each DNIS."""
-        draft = cast.draft(self.sub, self.trunk, *dnis, caller_id=caller_id)
-        return cast.approved(filing.file(draft, actor=staff), supervisor)
+        filed = filing.file(self.draft(*dnis, caller_id=caller_id), actor=staff)
+        return cast.approved(filed, supervisor)
 
     def assigned(self) -> dict[str, int]:
         """Return, for each DNIS that the sub account has at Zoom, how often it was applied."""
@@ -38,9 +108,19 @@ class Zoom:
         }
 
 
+def small_estate() -> Estate:
+    """Return the demo's estate with few sub accounts, so that reading it costs next to nothing."""
+    estate = demo_estate()
+    kept = {"Adatum Logistics", "Fourth Coffee", "Trey Research", "Unenrolled Media"}
+    for account in list(estate.sub_accounts(NORTHWIND.account_id)):
+        if account.name not in kept:
+            del estate.accounts[account.id]
+    return estate
+
+
 @pytest.fixture
 def sandbox(settings: Settings) -> Iterator[Sandbox]:
-    with Sandbox(rate_limits=False) as server:
+    with Sandbox(small_estate(), rate_limits=False) as server:
         settings.ZOOM_API_URL = server.api_url
         settings.ZOOM_OAUTH_URL = server.oauth_url
         yield server

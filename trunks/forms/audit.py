@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from django import forms
@@ -52,7 +52,7 @@ class AuditFilter(forms.Form):
         return values
 
     def filters(self) -> audit.Filters:
-        """Return what was asked; a field that holds an error filters nothing, and the page shows the error."""
+        """Return what was asked; a field that holds an error is left out (see `errors`)."""
         self.is_valid()
         values = self.cleaned_data
         master = values.get("master")
@@ -73,6 +73,6 @@ def _midnight(day: date | None, *, days: int = 0) -> datetime | None:
     if day is None:
         return None
     try:
-        return timezone.make_aware(datetime.combine(day + timedelta(days=days), time.min))
+        return timezone.make_aware(datetime.combine(day + timedelta(days=days), time.min)).astimezone(UTC)
     except OverflowError:  # the year 9999, or the year 1 east of Greenwich
         return None

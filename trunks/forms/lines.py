@@ -33,6 +33,8 @@ class TrunkSelect(forms.Select):
 class LineForm(forms.Form):
     """One line. An empty trunk or DNIS is let through: the workflow says what is missing, in its own words."""
 
+    use_required_attribute = False
+
     trunk = forms.CharField(label="Master trunk", required=False, strip=False, widget=TrunkSelect)
     dnis = forms.CharField(label="DNIS", required=False, strip=False)
     outbound_caller_id = forms.CharField(label="Caller ID", required=False, strip=False)
@@ -45,7 +47,7 @@ class LineForm(forms.Form):
         number: int = 1,
         **kwargs: Any,
     ) -> None:
-        super().__init__(*args, use_required_attribute=False, **kwargs)
+        super().__init__(*args, **kwargs)
         self.trunks = trunks
         self.number = number
         widget = self.fields["trunk"].widget
@@ -53,7 +55,7 @@ class LineForm(forms.Form):
         widget.choices = [("", "Choose a trunk"), *((str(trunk.pk), label(trunk)) for trunk in offered)]
         chosen = trunks.get(str(self["trunk"].value() or ""))
         if chosen and chosen not in offered:
-            widget.choices.append((str(chosen.pk), f"{label(chosen)} – not offered here"))
+            widget.choices.append((str(chosen.pk), f"{label(chosen)} (not offered here)"))
         typing = {"autocomplete": "off", "spellcheck": "false"}
         self.fields["dnis"].widget.attrs = typing | {"inputmode": "numeric", "class": "mono"}
         self.fields["outbound_caller_id"].widget.attrs = typing | {"inputmode": "tel", "class": "mono"}
@@ -88,7 +90,7 @@ def without_spaces(value: str) -> str:
 
 
 def label(trunk: MasterTrunk) -> str:
-    return f"{trunk} – prefix {trunk.prefix or 'unusable'}"
+    return f"{trunk} (prefix {trunk.prefix or 'unusable'})"
 
 
 def posted_lines(data: Mapping[str, Any]) -> dict[int, dict[str, str]]:

@@ -12,7 +12,9 @@ from trunks.models.estate import (
 from trunks.models.people import Role, RoleGrant, User
 from trunks.models.rate_budget import RateBudget
 from trunks.models.trunk_request import (
+    ASSIGNED_LINE_STATES,
     BAD_LINE_STATES,
+    FIRST_PHASE,
     GOOD_LINE_STATES,
     MAX_LINES,
     OPEN_STATES,
@@ -23,6 +25,7 @@ from trunks.models.trunk_request import (
     Kind,
     Line,
     LineState,
+    Phase,
     Revision,
     State,
     Step,
@@ -32,7 +35,9 @@ from trunks.models.trunk_request import (
 )
 
 __all__ = [
+    "ASSIGNED_LINE_STATES",
     "BAD_LINE_STATES",
+    "FIRST_PHASE",
     "GOOD_LINE_STATES",
     "MAX_LINES",
     "OPEN_STATES",
@@ -47,6 +52,7 @@ __all__ = [
     "ListedTrunk",
     "MasterAccount",
     "MasterTrunk",
+    "Phase",
     "RateBudget",
     "RatePlan",
     "Revision",

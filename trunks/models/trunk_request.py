@@ -46,17 +46,30 @@ class Step(models.TextChoices):
     SENDING = "sending", "Something may have been sent"
 
 
+class Phase(models.TextChoices):
+    """What a line is about to do at Zoom. A change removes, then assigns; when that fails for good, it restores."""
+
+    REMOVE = "remove", "Unassign"
+    ASSIGN = "assign", "Assign"
+    RESTORE = "restore", "Assign the old values again"
+
+
+FIRST_PHASE = {Kind.ASSIGN: Phase.ASSIGN, Kind.UNASSIGN: Phase.REMOVE, Kind.CHANGE: Phase.REMOVE}
+
+
 class LineState(models.TextChoices):
     NOT_SENT = "not_sent", "Not sent"
     UNKNOWN = "unknown", "Sent, not confirmed"
     ASSIGNED = "assigned", "Assigned"
+    UNASSIGNED = "unassigned", "Unassigned"
     ALREADY_THERE = "already_there", "Was already there"
     CALLER_ID_NOT_REPORTED = "caller_id_not_reported", "Assigned, caller ID not shown by Zoom"
     DIFFERENT = "different", "Zoom shows other values"
     REFUSED = "refused", "Refused by Zoom"
 
 
-GOOD_LINE_STATES = (LineState.ASSIGNED, LineState.ALREADY_THERE, LineState.CALLER_ID_NOT_REPORTED)
+ASSIGNED_LINE_STATES = (LineState.ASSIGNED, LineState.ALREADY_THERE, LineState.CALLER_ID_NOT_REPORTED)
+GOOD_LINE_STATES = (*ASSIGNED_LINE_STATES, LineState.UNASSIGNED)
 BAD_LINE_STATES = (LineState.DIFFERENT, LineState.REFUSED)
 
 
@@ -164,6 +177,17 @@ class TrunkRequest(models.Model):
         return sum(line.state not in GOOD_LINE_STATES for line in self.lines.all())
 
 
+def line_content(trunk: str, dnis: str, caller_id: str, current_dnis: str) -> dict[str, str]:
+    """Return a line's content in the form that digests are made of."""
+    content = {"trunk": trunk, "dnis": dnis, "outbound_caller_id": caller_id}
+    return content | {"current_dnis": current_dnis} if current_dnis else content
+
+
+def first_hold(kind: str, dnis: str, current_dnis: str) -> Hold:
+    """Return whether an open line holds its DNIS: not when it is the sub account's own already."""
+    return Hold.NONE if kind != Kind.ASSIGN and dnis == current_dnis else Hold.HELD
+
+
 class Line(models.Model):
     """One trunk of a trunk request, with its own outcome."""
 
@@ -174,9 +198,15 @@ class Line(models.Model):
     prefix = models.CharField("the trunk's prefix at filing", max_length=32)
     dnis = models.CharField("DNIS", max_length=32)
     outbound_caller_id = models.CharField("caller ID", max_length=32, blank=True)
+    # Unassign and change only: what is at Zoom before. The caller ID is noted when it is about to be removed.
+    current_dnis = models.CharField("present DNIS", max_length=32, blank=True)
+    current_caller_id = models.CharField("present caller ID", max_length=32, blank=True)
+    removing = models.BooleanField("an open request is to remove the present DNIS", default=False)
     hold = models.CharField(max_length=8, choices=Hold.choices, default=Hold.HELD, blank=True)
 
+    phase = models.CharField(max_length=8, choices=Phase.choices, default=Phase.ASSIGN)
     state = models.CharField(max_length=24, choices=LineState.choices, default=LineState.NOT_SENT)
+    without_trunk = models.BooleanField("removed, and nothing could be assigned in its place", default=False)
     sends = models.PositiveSmallIntegerField("calls that carried this line", default=0)
     answered = models.BooleanField("Zoom answered the last call with success", default=False)
     detail = models.TextField(blank=True)
@@ -191,6 +221,9 @@ class Line(models.Model):
             models.UniqueConstraint(
                 fields=["master", "dnis"], condition=~Q(hold=""), name="one_holder_per_dnis"
             ),
+            models.UniqueConstraint(
+                fields=["master", "current_dnis"], condition=Q(removing=True), name="one_removal_per_dnis"
+            ),
             models.CheckConstraint(condition=Q(dnis__regex=r"^[0-9]{1,32}\Z"), name="dnis_is_digits"),
             models.CheckConstraint(condition=Q(dnis__startswith=F("prefix")), name="dnis_has_the_prefix"),
             models.CheckConstraint(condition=Q(state__in=LineState.values), name="line_state_is_known"),
@@ -201,12 +234,19 @@ class Line(models.Model):
         return f"line {self.position} ({self.dnis})"
 
     def content(self) -> dict[str, Any]:
-        """Return what an approval binds: which trunk (by Zoom's id), which DNIS, which caller ID."""
-        return {
-            "trunk": self.trunk.zoom_id,
-            "dnis": self.dnis,
-            "outbound_caller_id": self.outbound_caller_id,
-        }
+        """Return what an approval binds: which trunk (by Zoom's id), which DNIS, which caller ID, in place of what."""
+        return line_content(self.trunk.zoom_id, self.dnis, self.outbound_caller_id, self.current_dnis)
+
+    @property
+    def has_begun(self) -> bool:
+        """Say whether the line is past its first phase: something of it has been done at Zoom."""
+        return self.phase != FIRST_PHASE[Kind(self.trunk_request.kind)]
+
+    def target(self) -> tuple[str, str]:
+        """Return the DNIS and the caller ID that the line's phase wants Zoom to have (or, removing, not to have)."""
+        if self.phase == Phase.ASSIGN:
+            return self.dnis, self.outbound_caller_id
+        return self.current_dnis, self.current_caller_id
 
 
 class Revision(models.Model):

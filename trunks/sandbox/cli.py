@@ -17,6 +17,8 @@ from trunks.sandbox.server import Sandbox
 
 DESCRIPTION = "Run a stand-in for Zoom's SIP trunk API on 127.0.0.1, for the demo, tests and training."
 DEFAULT_PORT = 8090
+# The last line of the greeting; whoever starts the sandbox may wait for it.
+READY = "Ready. Ctrl-C stops it."
 MOST_SUB_ACCOUNTS = 100_000
 
 
@@ -119,7 +121,7 @@ def greeting(sandbox: Sandbox) -> str:
             f"  {known.name}: {known.note}",
             f"    account id {known.account_id}  client id {known.client_id}  secret {known.client_secret}",
         ]
-    return "\n".join(lines)
+    return "\n".join([*lines, READY])
 
 
 def _say(text: str) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from trunks.sandbox.records import Account, AssignedTrunk, Estate, MasterTrunk
+from trunks.sandbox.records import Account, AssignedTrunk, Estate, MasterTrunk, check_rate_plan
 from trunks.sandbox.world import World
 
 FIELDS = {
@@ -100,6 +100,7 @@ def change_account(world: World, account: Account, rest: dict[str, Any]) -> dict
     for name, value in rest.items():
         if type(value) is not type(getattr(account, name)):
             raise ValueError(f"{name} has another type: {value!r}")
+    check_rate_plan(rest.get("rate_plan", account.rate_plan))
     with world.changing(account):
         for name, value in rest.items():
             setattr(account, name, value)

@@ -9,6 +9,7 @@ import threading
 from collections import deque
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from trunks.sandbox.clock import Clock, iso
 from trunks.sandbox.exchange import Call
@@ -16,6 +17,7 @@ from trunks.sandbox.exchange import Call
 logger = logging.getLogger("trunks.sandbox")
 MAX_ENTRIES = 20_000
 _SHOWN_BODY = 4096
+_SHOWN_QUERY = {"page_size", "page_number", "next_page_token", "sub_reseller_id", "phone_number", "email"}
 
 
 @dataclass
@@ -63,7 +65,7 @@ class Journal:
                 time=iso(self._clock.now()),
                 method=call.method,
                 path=call.path,
-                query=call.query_text,
+                query=_query(call),
                 tracking_id=tracking_id(),
                 body=_body(call),
                 switches=switches,
@@ -115,6 +117,11 @@ def tracking_id() -> str:
 def as_dict(entry: Entry) -> dict[str, Any]:
     """Return an entry as JSON-ready data."""
     return dataclasses.asdict(entry)
+
+
+def _query(call: Call) -> str:
+    # Values of parameters no operation has are left out: somebody may have put a credential there.
+    return urlencode({name: value if name in _SHOWN_QUERY else "…" for name, value in call.query.items()})
 
 
 def _body(call: Call) -> Any:

@@ -53,9 +53,9 @@ class Pauses:
         waiting.set()
 
     def stop(self) -> None:
-        """End every wait for good."""
+        """End every wait for good; the event stays set, so that a wait about to begin ends, too."""
         self.stopping = True
-        self.release()
+        self._release.set()
 
 
 def play(

@@ -7,6 +7,13 @@ from typing import Any
 
 # Only the first five digits of a master trunk's dnis are its prefix; there is no field for it.
 PREFIX_LENGTH = 5
+RATE_PLANS = ("free", "pro", "business")
+
+
+def check_rate_plan(name: str) -> None:
+    """Raise ValueError for a rate plan that does not exist."""
+    if name not in RATE_PLANS:
+        raise ValueError(f"rate_plan is one of {', '.join(RATE_PLANS)}, not {name!r}")
 
 
 @dataclass
@@ -91,6 +98,10 @@ class Account:
     countries: list[str] = field(default_factory=list)
     internal_numbers: list[InternalNumber] = field(default_factory=list)
     settings: TrunkSettings = field(default_factory=TrunkSettings)
+
+    def __post_init__(self) -> None:
+        """Refuse a rate plan without limits."""
+        check_rate_plan(self.rate_plan)
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> "Account":

@@ -56,8 +56,7 @@ class Sandbox:
         """Listen and serve in a daemon thread; raises OSError when the port is taken."""
         self._server = Server(self._port, self)
         self._engine.url = self.url
-        # A short poll, so that stopping a sandbox after each test costs nothing.
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), daemon=True)
         self._thread.start()
         return self
 
@@ -65,8 +64,7 @@ class Sandbox:
         """Stop serving; calls that hang are dropped and never take effect."""
         self.pauses.stop()
         if self._server is not None and self._thread is not None:
-            self._server.shutdown()
-            self._server.server_close()
+            self._server.finish()
             self._thread.join()
 
     def __enter__(self) -> "Sandbox":
@@ -170,13 +168,7 @@ class Sandbox:
             return
         entry = self.journal.open(call, self.world.switches.changed())
         identify(entry.tracking_id)
-        begun = time.monotonic()
-        recorder = _Recorder(wire, entry)
-        try:
-            self._play(call, entry, recorder)
-        finally:
-            entry.milliseconds = round((time.monotonic() - begun) * 1000, 1)
-            self.journal.log(entry)
+        self._play(call, entry, _Recorder(wire, entry, self.journal))
 
     def _play(self, call: Call, entry: Entry, wire: Wire) -> None:
         fault, latency = self.faults.pick(call)
@@ -196,26 +188,33 @@ class Sandbox:
 
 
 class _Recorder:
-    """Notes in the journal what is being sent, before it is: a client that has the answer finds it there."""
+    """Notes what is being sent before it is, so that a client that has the answer finds it in the journal."""
 
-    def __init__(self, wire: Wire, entry: Entry) -> None:
+    def __init__(self, wire: Wire, entry: Entry, journal: Journal) -> None:
         self._wire = wire
         self._entry = entry
+        self._journal = journal
+        self._begun = time.monotonic()
+
+    def _note(self, status: int) -> None:
+        self._entry.status = status
+        self._entry.milliseconds = round((time.monotonic() - self._begun) * 1000, 1)
+        self._journal.log(self._entry)
 
     def send(self, answer: Answer) -> None:
-        self._entry.status = answer.status
+        self._note(answer.status)
         self._wire.send(answer)
 
     def send_half(self, answer: Answer) -> None:
-        self._entry.status = answer.status
+        self._note(answer.status)
         self._wire.send_half(answer)
 
     def send_slowly(self, answer: Answer, seconds: float) -> None:
-        self._entry.status = answer.status
+        self._note(answer.status)
         self._wire.send_slowly(answer, seconds)
 
     def hang_up(self) -> None:
-        self._entry.status = 0
+        self._note(0)
         self._wire.hang_up()
 
 

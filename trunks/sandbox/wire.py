@@ -2,7 +2,9 @@
 
 import socket
 import sys
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Protocol
 
@@ -36,7 +38,36 @@ class Server(ThreadingHTTPServer):
     def __init__(self, port: int, app: App) -> None:
         """Listen on the loopback interface only: this is no server for a network."""
         self.app = app
+        self._open: set[socket.socket] = set()
         super().__init__(("127.0.0.1", port), Handler)
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """Accept a connection and remember it."""
+        connection, address = super().get_request()
+        self._open.add(connection)
+        return connection, address
+
+    def shutdown_request(self, request: Any) -> None:
+        """Close a connection and forget it."""
+        self._open.discard(request)
+        super().shutdown_request(request)
+
+    def finish(self) -> None:
+        """End `serve_forever`, stop listening and hang up on everybody."""
+        ending = threading.Thread(target=self.shutdown)
+        ending.start()
+        # The loop looks up only when somebody connects, or when its poll ends.
+        with suppress(OSError):
+            socket.create_connection(("127.0.0.1", self.server_port), timeout=1).close()
+        ending.join()
+        self.server_close()
+        self._close_connections()
+
+    def _close_connections(self) -> None:
+        # A sandbox that has stopped must not answer on connections kept alive.
+        for connection in list(self._open):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Stay quiet about clients that went away; everything else is a defect and is shown."""
@@ -157,7 +188,5 @@ class Handler(BaseHTTPRequestHandler):
     def hang_up(self) -> None:
         """Close the connection without a further byte."""
         self.close_connection = True
-        try:
+        with suppress(OSError):
             self.connection.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            return

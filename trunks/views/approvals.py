@@ -16,8 +16,4 @@ def approvals(request: HtmxHttpRequest) -> HttpResponse:
     access.require(request.user, Role.SUPERVISOR)
     own = Revision.objects.filter(trunk_request=OuterRef("pk"), author=request.user)
     waiting = access.waiting_for(request.user).prefetch_related("lines__trunk").annotate(own=Exists(own))
-    context = {
-        "page": page(waiting, request, key=("id",), size=25),
-        "filed_by_me": access.trunk_requests_for(request.user).filter(filed_by=request.user, state="pending"),
-    }
-    return render(request, "trunks/approvals.html", context)
+    return render(request, "trunks/approvals.html", {"page": page(waiting, request, key=("id",), size=25)})

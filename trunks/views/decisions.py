@@ -10,19 +10,19 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
 from trunks import access
-from trunks.forms.requests import DecisionForm
+from trunks.forms.decisions import DecisionForm
 from trunks.models import TrunkRequest
 from trunks.views.http import HtmxHttpRequest, problem_page
 from trunks.views.request_page import request_page
 from trunks.workflow import filing, provisioning, reconcile, review
 from trunks.workflow.errors import Invalid, Refused, Stale
 
-Verb = Callable[[TrunkRequest, int, str], object]
+Verb = Callable[[TrunkRequest, int, str], TrunkRequest | None]
 
 
 @require_POST
 def approve(request: HtmxHttpRequest, reference: int) -> HttpResponse:
-    def verb(trunk_request: TrunkRequest, version: int, comment: str) -> object:
+    def verb(trunk_request: TrunkRequest, version: int, comment: str) -> TrunkRequest | None:
         return review.approve(trunk_request, actor=request.user, version=version, comment=comment)
 
     return _carry_out(request, reference, "approve", verb, "approved. A worker takes it up next.")
@@ -30,7 +30,7 @@ def approve(request: HtmxHttpRequest, reference: int) -> HttpResponse:
 
 @require_POST
 def deny(request: HtmxHttpRequest, reference: int) -> HttpResponse:
-    def verb(trunk_request: TrunkRequest, version: int, comment: str) -> object:
+    def verb(trunk_request: TrunkRequest, version: int, comment: str) -> TrunkRequest | None:
         return review.deny(trunk_request, actor=request.user, version=version, comment=comment)
 
     return _carry_out(request, reference, "deny", verb, "denied. Its DNIS are free for others again.")
@@ -38,7 +38,7 @@ def deny(request: HtmxHttpRequest, reference: int) -> HttpResponse:
 
 @require_POST
 def send_back(request: HtmxHttpRequest, reference: int) -> HttpResponse:
-    def verb(trunk_request: TrunkRequest, version: int, comment: str) -> object:
+    def verb(trunk_request: TrunkRequest, version: int, comment: str) -> TrunkRequest | None:
         return review.send_back(trunk_request, actor=request.user, version=version, comment=comment)
 
     return _carry_out(request, reference, "send_back", verb, "sent back to the person who filed it.")
@@ -46,7 +46,7 @@ def send_back(request: HtmxHttpRequest, reference: int) -> HttpResponse:
 
 @require_POST
 def withdraw(request: HtmxHttpRequest, reference: int) -> HttpResponse:
-    def verb(trunk_request: TrunkRequest, version: int, comment: str) -> object:
+    def verb(trunk_request: TrunkRequest, version: int, comment: str) -> TrunkRequest | None:
         return filing.withdraw(trunk_request, actor=request.user, version=version, comment=comment)
 
     return _carry_out(request, reference, "withdraw", verb, "withdrawn. Its DNIS are free for others again.")
@@ -54,7 +54,7 @@ def withdraw(request: HtmxHttpRequest, reference: int) -> HttpResponse:
 
 @require_POST
 def retry(request: HtmxHttpRequest, reference: int) -> HttpResponse:
-    def verb(trunk_request: TrunkRequest, version: int, comment: str) -> object:
+    def verb(trunk_request: TrunkRequest, version: int, comment: str) -> TrunkRequest | None:
         return provisioning.retry(trunk_request, actor=request.user, version=version)
 
     return _carry_out(request, reference, "retry", verb, "queued again, for the lines that did not succeed.")
@@ -62,8 +62,8 @@ def retry(request: HtmxHttpRequest, reference: int) -> HttpResponse:
 
 @require_POST
 def check(request: HtmxHttpRequest, reference: int) -> HttpResponse:
-    def verb(trunk_request: TrunkRequest, version: int, comment: str) -> object:
-        return reconcile.check_now(trunk_request, actor=request.user)
+    def verb(trunk_request: TrunkRequest, version: int, comment: str) -> None:
+        reconcile.check_now(trunk_request, actor=request.user)
 
     return _carry_out(request, reference, "check", verb, "is being compared with Zoom's list now.")
 

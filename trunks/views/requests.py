@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import or_
+
 from django.contrib import messages
 from django.db.models import Exists, OuterRef, Q
 from django.http import HttpResponse, JsonResponse
@@ -46,13 +49,16 @@ def _filtered(request: HtmxHttpRequest) -> TrunkRequestQuerySet:
 def _matching(q: str) -> Q:
     """Return what `q` finds: a reference, a sub account, a DNIS from its beginning, a ticket."""
     lines = Line.objects.filter(trunk_request=OuterRef("pk"), dnis__startswith=q)
-    found = (
-        Q(sub_account__name__icontains=q) | Q(sub_account__zoom_id=q) | Q(ticket__icontains=q) | Exists(lines)
-    )
+    found = [
+        Q(sub_account__name__icontains=q),
+        Q(sub_account__zoom_id=q),
+        Q(ticket__icontains=q),
+        Q(Exists(lines)),
+    ]
     number = q.upper().removeprefix("TR-")
     if number.isascii() and number.isdigit() and len(number) <= 18:
-        found |= Q(pk=int(number))
-    return found
+        found.append(Q(pk=int(number)))
+    return reduce(or_, found)
 
 
 @require_http_methods(["GET", "POST"])
@@ -124,9 +130,12 @@ def sub_account_options(request: HtmxHttpRequest) -> HttpResponse:
     access.require(request.user, Role.STAFF)
     form = RequestForm(user=request.user, initial=request.GET.dict())
     q = request.GET.get("sub_account_q", "").strip().replace("\x00", "")
-    found = list(offered_sub_accounts(request.user, form.master, q))
-    context = {"options": found[:MAX_OPTIONS], "more": len(found) > MAX_OPTIONS, "q": q}
-    return render(request, "trunks/partials/sub_account_options.html", context | {"max_options": MAX_OPTIONS})
+    found = list(offered_sub_accounts(request.user, form.chosen_master, q))
+    chosen = form.chosen_sub_account()
+    if chosen and chosen not in found[:MAX_OPTIONS]:
+        found.insert(0, chosen)
+    context = {"options": found[:MAX_OPTIONS], "chosen": chosen}
+    return render(request, "trunks/partials/sub_account_options.html", context)
 
 
 @require_GET

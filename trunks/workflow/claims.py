@@ -14,10 +14,12 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, F, OuterRef
 
+from trunks import connections
 from trunks.actions import Action
 from trunks.models import Attempt, State, Step, TrunkRequest, ZoomCall, clock
 from trunks.workflow.errors import Stale
 from trunks.workflow.transitions import move
+from trunks.zoom.client import ZoomClient
 from trunks.zoom.types import Call
 
 
@@ -42,6 +44,11 @@ class Claim:
         """
         margin = (settings.LEASE_SECONDS - settings.HTTP_DEADLINE_SECONDS) / 10
         return time.monotonic() + settings.HTTP_DEADLINE_SECONDS + margin < self.lease_ends
+
+    def be_sure(self) -> None:
+        """Make sure that the lease outlives a call that leaves now, or raise Fenced."""
+        if not self.outlives_a_call():
+            self.renew()
 
     def renew(self) -> None:
         """Extend the lease by its full length, or raise Fenced when it has run out or passed on."""
@@ -76,6 +83,11 @@ class Claim:
             answer=call.answer.replace("\x00", "\\x00"),
             problem=call.error,
         )
+
+    def client(self) -> ZoomClient:
+        """Return a client whose calls are recorded with the attempt and leave only while the lease lasts."""
+        master = self.trunk_request.master
+        return connections.client_for(master, observe=self.observe, before_sending=self.be_sure)
 
     def close(self, outcome: str) -> None:
         Attempt.objects.filter(pk=self.attempt.pk).update(ended_at=clock.now(), outcome=outcome)

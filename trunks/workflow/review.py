@@ -12,6 +12,7 @@ from trunks.actions import Action
 from trunks.models import Decision, State, TrunkRequest, User, Verdict, clock
 from trunks.workflow import rules
 from trunks.workflow.content import content_of, digest_of
+from trunks.workflow.drafts import draft_of
 from trunks.workflow.errors import Invalid
 from trunks.workflow.filing import release_holds
 from trunks.workflow.guard import demand, demand_comment, refuse
@@ -25,7 +26,7 @@ def approve(trunk_request: TrunkRequest, *, actor: User, version: int, comment: 
     """
     demand(actor, "approve", trunk_request, version=version)
     demand_comment(comment)
-    found = rules.problems(rules.draft_of(trunk_request), amending=trunk_request)
+    found = rules.problems(draft_of(trunk_request), amending=trunk_request)
     if found:
         raise Invalid(found)
     grace = settings.GRACE_SECONDS

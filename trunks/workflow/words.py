@@ -108,7 +108,9 @@ def explain(error: ZoomError) -> Explanation:
 
 def sentence(error: ZoomError) -> str:
     """Return the explanation with Zoom's own words and tracking id behind it."""
-    details = [f"Zoom's words: {error.message}" if error.message else ""]
+    # Without a status nobody at Zoom has said anything; the words are the network's.
+    whose = "Zoom's words" if error.status else "what happened"
+    details = [f"{whose}: {error.message}" if error.message else ""]
     details += [f"HTTP {error.status}" if error.status else "", f"code {error.code}" if error.code else ""]
     details += [f"tracking id {error.tracking_id}" if error.tracking_id else ""]
     known = ", ".join(detail for detail in details if detail)

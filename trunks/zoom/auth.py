@@ -70,7 +70,6 @@ class ServerToServerAuth(AuthBase):
 
     def __init__(
         self,
-        *,
         token_url: str,
         account_id: str,
         client_id: str,

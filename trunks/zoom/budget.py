@@ -12,7 +12,7 @@ def reserve(tat: float, now: float, *, rate: float, share: float = 1.0) -> tuple
     `tat` (0 at first) and `now` are seconds on one clock. `rate` is calls per second, `share` the part of it
     to use, above 0 and at most 1.
     """
-    if rate <= 0 or not 0 < share <= 1:
+    if not (rate > 0 and 0 < share <= 1):
         raise ValueError(f"rate {rate} must be above 0, and share {share} above 0 and at most 1")
     slot = max(tat, now)
     return slot + 1 / (rate * share), slot - now

@@ -192,30 +192,29 @@ class ZoomClient:
     def _exchange(self, ask: _Ask[Result], request: requests.PreparedRequest, limit: Limit) -> Result:
         with limit.stopped():
             self._turn(ask.label)
-        started_at, began = datetime.now(UTC), time.monotonic()
-        answer: Answer | None = None
-        failure = ""
+        began = time.monotonic()
+        call = Call(
+            method=ask.method,
+            path=urlsplit(str(request.url)).path.removeprefix(urlsplit(self._api_url).path),
+            label=ask.label,
+            status=None,
+            tracking_id="",
+            started_at=datetime.now(UTC),
+            duration_ms=0,
+            request_body=ask.body,
+            answer="",
+            error="",
+        )
         try:
             answer = self._wire.send(request, ask.errand, seconds=self._deadline, most=ask.most)
+            text = answer.text[:_ANSWER_CHARACTERS]
+            call = replace(call, status=answer.status, tracking_id=answer.tracking_id, answer=text)
             return _understood(ask, answer)
         except BaseException as error:
-            failure = str(error) or type(error).__name__
+            call = replace(call, error=str(error) or type(error).__name__)
             raise
         finally:
-            self._observe(
-                Call(
-                    method=ask.method,
-                    path=urlsplit(str(request.url)).path.removeprefix(urlsplit(self._api_url).path),
-                    label=ask.label,
-                    status=answer.status if answer else None,
-                    tracking_id=answer.tracking_id if answer else "",
-                    started_at=started_at,
-                    duration_ms=round((time.monotonic() - began) * 1000),
-                    request_body=ask.body,
-                    answer=answer.text[:_ANSWER_CHARACTERS] if answer else "",
-                    error=failure,
-                )
-            )
+            self._observe(replace(call, duration_ms=round((time.monotonic() - began) * 1000)))
 
 
 def _understood(ask: _Ask[Result], answer: Answer) -> Result:

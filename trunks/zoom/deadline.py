@@ -20,7 +20,7 @@ from typing import Any
 
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 
 @dataclass
@@ -28,10 +28,12 @@ class Limit:
     """When the conversation ends (monotonic seconds), and whether its present request has begun to leave.
 
     `sent` is None until a connection is dealt with, so that only what is known counts as not sent.
+    `in_headers` holds while the headers of the answer are being read.
     """
 
     ends: float
     sent: bool | None = None
+    in_headers: bool = False
 
     @property
     def over(self) -> bool:
@@ -75,8 +77,14 @@ class _PunctualSocket(socket.socket):
     """Receives only until the deadline of the conversation that is going on in this thread."""
 
     def recv_into(self, *args: Any, **kwargs: Any) -> int:
-        self.settimeout(_limit.get().remaining())
-        return super().recv_into(*args, **kwargs)
+        limit = _limit.get()
+        self.settimeout(limit.remaining())
+        got = super().recv_into(*args, **kwargs)
+        if not got and limit.in_headers:
+            # http.client takes headers that end in the middle for complete ones: a 201 that was cut off
+            # would look like a success with an empty body.
+            raise ConnectionResetError("the connection ended before the end of the headers")
+        return got
 
 
 class PunctualTlsSocket(_PunctualSocket, ssl.SSLSocket):
@@ -99,8 +107,8 @@ class _PunctualConnection(HTTPConnection):
                     )
                 except OSError as error:
                     failure = error
-        except socket.gaierror as error:
-            raise NameResolutionError(self.host, self, error) from error
+        except (socket.gaierror, UnicodeError) as error:
+            raise NewConnectionError(self, f"no address: {error}") from error
         if isinstance(failure, TimeoutError):
             raise ConnectTimeoutError(self, "connecting took too long") from failure
         raise NewConnectionError(self, f"no connection: {failure}") from failure
@@ -112,6 +120,13 @@ class _PunctualConnection(HTTPConnection):
         self.sock.settimeout(limit.remaining())
         limit.sent = True
         super().send(data)
+
+    def getresponse(self) -> Any:
+        limit = _limit.get()
+        limit.in_headers = True
+        response = super().getresponse()
+        limit.in_headers = False
+        return response
 
 
 def _connect(family: int, kind: int, protocol: int, address: Any, timeout: float) -> socket.socket:

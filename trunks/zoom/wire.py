@@ -1,6 +1,7 @@
 """One HTTP exchange: the request out, the whole answer in, or an error that knows if anything was sent."""
 
 import re
+import sys
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -86,6 +87,7 @@ class Wire:
         """
         if errand.write:
             self._adapter.poolmanager.clear()
+        outside = sys.exception()
         secrets = [*hide, *request.headers.get("Authorization", "").split(" ")[1:]]
         with time_limit(seconds) as limit:
             if limit.over:
@@ -93,7 +95,7 @@ class Wire:
             try:
                 return self._exchange(request, limit.remaining(), most, secrets)
             except _NETWORK_ERRORS as error:
-                words = _blot(clean(str(_root(error))), secrets)
+                words = _blot(clean(str(_root(error, outside))), secrets)
                 if limit.sent is False:
                     raise NotSent(words, doing=errand.doing) from error
                 raise NoAnswer(words, doing=errand.doing, might_have_happened=errand.write) from error
@@ -112,22 +114,24 @@ class Wire:
 
 def _body(response: requests.Response, most: int) -> tuple[bytes, str]:
     """Return the body and why it is incomplete; the status has arrived by now and must not be lost."""
-    body = bytearray()
+    body, outside = bytearray(), sys.exception()
     try:
         for piece in response.iter_content(65_536):
             body += piece
             if len(body) > most:
                 return bytes(body[:most]), f"the answer is larger than {most:,} bytes"
     except _NETWORK_ERRORS as error:
-        return bytes(body), f"the answer was cut: {clean(str(_root(error)))}"
+        return bytes(body), f"the answer was cut: {clean(str(_root(error, outside)))}"
     return bytes(body), ""
 
 
-def _root(error: BaseException) -> BaseException:
-    """Return the innermost cause, whose words say the most and name no URL."""
-    while (inner := error.__cause__ or error.__context__) is not None:
-        error = inner
-    return error
+def _root(error: BaseException, outside: BaseException | None) -> BaseException:
+    """Return the innermost cause, whose words say the most and name no URL.
+
+    `outside` is what the caller was handling already, which Python appends to the chain of causes.
+    """
+    inner = error.__cause__ or error.__context__
+    return error if inner is None or inner is outside else _root(inner, outside)
 
 
 def clean(text: str) -> str:
@@ -136,8 +140,11 @@ def clean(text: str) -> str:
 
 
 def _blot(text: str, secrets: Iterable[str]) -> str:
-    """Blot out secrets, also as JSON writes them when it escapes the slash of base64."""
+    """Blot out secrets, also as JSON writes them when it escapes the slash of base64.
+
+    What is shorter than eight characters stays: it is no secret, and the rest would become unreadable.
+    """
     for secret in secrets:
         for form in (secret, secret.replace("/", "\\/")):
-            text = text.replace(form, "[secret]") if form else text
+            text = text.replace(form, "[secret]") if len(form) >= 8 else text
     return text

@@ -9,6 +9,13 @@ from trunks.sandbox.records import Account
 from trunks.sandbox.world import World
 
 _MOST_PAGES = 999_999_999
+_SHARES = ("share_mc", "share_rc", "resource_share_mc", "resource_share_mh")
+_CONNECTORS = (
+    "meeting_connector_list",
+    "room_connector_list",
+    "resource_meeting_hybrid_list",
+    "resource_meeting_connector_list",
+)
 
 
 def list_sub_accounts(world: World, context: Context) -> Answer:
@@ -17,19 +24,21 @@ def list_sub_accounts(world: World, context: Context) -> Answer:
         # A guess: the text lists no error for this.
         raise errors.bad_request(errors.NM)
     query = context.call.query
-    rows = [_row(world.seen(account)) for account in _selected(world, context, query)]
+    selected = _selected(world, context, query)
     size = paging.page_size(query)
     number = paging.whole_number(query, "page_number", 1, _MOST_PAGES)
-    shown, token = paging.page(rows, query, f"accounts/{context.caller.id}", world.clock, (number - 1) * size)
+    shown, token = paging.page(
+        selected, query, f"accounts/{context.caller.id}", world.clock, (number - 1) * size
+    )
     return json_answer(
         200,
         {
-            "page_count": -(-len(rows) // size),
+            "page_count": -(-len(selected) // size),
             "page_number": number,
             "page_size": size,
-            "total_records": len(rows),
+            "total_records": len(selected),
             "next_page_token": token,
-            "accounts": shown,
+            "accounts": [_row(world.seen(account)) for account in shown],
         },
     )
 
@@ -69,9 +78,14 @@ def get_account(world: World, context: Context) -> Answer:
     """Answer one sub account, or with `me` the caller; the two need different granular scopes."""
     level = "admin" if context.variables["account_id"] == "me" else "master"
     auth.require_scope(context.app, ("account:master",), (f"account:read:sub_account:{level}",))
-    account = world.seen(access.own_or_sub(world, context))
+    try:
+        account = world.seen(access.own_or_sub(world, context))
+    except errors.Refusal as refused:
+        # This one text ends without a full stop.
+        raise errors.refusal(404, 2001, refused.body["message"].rstrip(".")) from None
     row = _row(account)
     del row["bulk_license"]
-    options = {"billing_auto_renew": True, "pay_mode": "master" if account.master_id else "sub"}
+    options: dict[str, Any] = dict.fromkeys(_SHARES, False) | {name: [] for name in _CONNECTORS}
+    options |= {"billing_auto_renew": True, "pay_mode": "master" if account.master_id else "sub"}
     owner = f"{account.id[:10]}_owner"
     return json_answer(200, row | {"options": options, "owner_id": owner, "vanity_url": ""})

@@ -1,0 +1,127 @@
+"""The whole portal as real processes: sandbox, web, worker and beat, on either pair of database and broker."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from cryptography.fernet import Fernet
+
+from tests.processes import PYTHON, Process, free_port, start, start_manage, start_web, start_worker
+
+EMBEDDED = "SQLite and the file broker"
+SERVERS = "PostgreSQL and Redis"
+BOTH = (EMBEDDED, SERVERS)
+
+
+@dataclass
+class Stack:
+    """Running processes by name, the environment they share, and where the portal answers."""
+
+    folder: Path
+    environment: dict[str, str]
+    port: int
+    processes: dict[str, Process] = field(default_factory=dict)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def sandbox_url(self) -> str:
+        return self.environment["ZOOM_API_URL"].removesuffix("/v2")
+
+    def manage(self, *arguments: str) -> str:
+        """Run a management command to its end and return what it printed."""
+        log = self.folder / f"{arguments[0]}.log"
+        process = start_manage(*arguments, log=log, environment=self.environment)
+        status = process.popen.wait(60)
+        assert status == 0, process.output()
+        return process.output()
+
+    def start_sandbox(self) -> None:
+        port = self.sandbox_url.rpartition(":")[2]
+        log = self.folder / "sandbox.log"
+        process = start_manage("zoom_sandbox", "--port", port, log=log, environment=self.environment)
+        self.processes["sandbox"] = process.wait_for_http(self.sandbox_url)
+
+    def start_web(self) -> None:
+        self.processes["web"] = start_web(
+            log=self.folder / "web.log", environment=self.environment, port=self.port
+        )
+
+    def start_worker(self, name: str = "worker") -> None:
+        self.processes[name] = start_worker(
+            log=self.folder / f"{name}.log", environment=self.environment, concurrency=2
+        )
+
+    def start_beat(self) -> None:
+        command = [PYTHON, "-m", "celery", "--quiet", "-A", "portal", "beat", "--pidfile="]
+        self.processes["beat"] = start(command, log=self.folder / "beat.log", environment=self.environment)
+
+    def sandbox(self, what: str) -> Any:
+        """Return the sandbox's own record: `state` or `calls`."""
+        with urllib.request.urlopen(f"{self.sandbox_url}/_sandbox/{what}", timeout=5) as answer:  # noqa: S310
+            return json.load(answer)
+
+    def logs(self) -> str:
+        """Return what all processes of the portal have written; the sandbox prints its credentials openly."""
+        files = [path for path in sorted(self.folder.glob("*.log")) if path.stem != "sandbox"]
+        return "\n".join(path.read_text(errors="replace") for path in files)
+
+    def stop(self) -> None:
+        for process in reversed(self.processes.values()):
+            process.stop()
+
+
+@contextmanager
+def running(kind: str, folder: Path, **environment: str) -> Iterator[Stack]:
+    """Give the whole portal on `kind`, with people and no master account, and stop it afterwards."""
+    with ExitStack() as cleaning:
+        port, zoom = free_port(), f"http://127.0.0.1:{free_port()}"
+        own = {
+            "DATA_DIR": str(folder / "data"),
+            "SITE_URL": f"http://127.0.0.1:{port}",
+            "ALLOWED_HOSTS": "127.0.0.1",
+            "ZOOM_API_URL": f"{zoom}/v2",
+            "ZOOM_OAUTH_URL": f"{zoom}/oauth/token",
+            "FIELD_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
+            "SECRET_KEY": secrets.token_urlsafe(50),
+            "LOG_LEVEL": "INFO",
+            "STATIC_MANIFEST": "1",
+            "DATABASE_URL": "",
+            "REDIS_URL": "",
+        }
+        if kind == SERVERS:
+            own["DATABASE_URL"] = cleaning.enter_context(_database())
+            own["REDIS_URL"] = re.sub(r"\?db=\d+", "", os.environ["REDIS_URL"]) + "?db=15"
+        stack = Stack(folder, own | environment, port)
+        cleaning.callback(stack.stop)
+        stack.start_sandbox()
+        stack.manage("migrate", "--verbosity=0")
+        stack.manage("collectstatic", "--no-input", "--verbosity=0")
+        stack.manage("seed_demo", "--people")
+        stack.start_worker()
+        stack.start_beat()
+        stack.start_web()
+        yield stack
+
+
+@contextmanager
+def _database() -> Iterator[str]:
+    """Give the address of an empty database on the run's private PostgreSQL."""
+    host = os.environ["DATABASE_URL"].rpartition("host=")[2]
+    name = f"stack_{secrets.token_hex(4)}"
+    with psycopg.connect(host=host, user="portal", dbname="postgres", autocommit=True) as server:
+        server.execute(f"CREATE DATABASE {name}")
+        yield f"postgres://portal@/{name}?host={host}"
+        server.execute(f"DROP DATABASE {name} WITH (FORCE)")

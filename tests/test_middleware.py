@@ -1,0 +1,252 @@
+"""What holds for every web request: context, clock, sign-in, second factor, headers."""
+
+from collections.abc import Callable
+from datetime import date
+
+import pytest
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal.auth import TOTP
+from django.http import HttpRequest, HttpResponse
+from django.test import Client, RequestFactory
+from django.utils import timezone
+from pytest_django import Settings
+
+from tests import cast
+from tests.conftest import SignedIn
+from trunks import context, middleware
+from trunks.models import Role, RoleGrant, User
+
+AT_HOME = "203.0.113.9"
+
+
+def seen_context(**headers: str) -> context.Context:
+    """Return the context that a view sees when it is called with `headers` from AT_HOME."""
+    seen: list[context.Context] = []
+
+    def view(_: HttpRequest) -> HttpResponse:
+        seen.append(context.current())
+        return HttpResponse()
+
+    request = RequestFactory(headers=headers).get("/", REMOTE_ADDR=AT_HOME)
+    middleware.request_context(view)(request)
+    return seen[0]
+
+
+def zone_seen(cookie: str) -> str:
+    seen: list[str] = []
+
+    def view(_: HttpRequest) -> HttpResponse:
+        seen.append(timezone.get_current_timezone_name())
+        return HttpResponse()
+
+    request = RequestFactory().get("/")
+    request.COOKIES["tz"] = cookie
+    middleware.time_zone(view)(request)
+    return seen[0]
+
+
+def test_a_view_knows_where_the_request_comes_from() -> None:
+    here = seen_context(**{"User-Agent": "Browser 1"})
+    assert (here.ip, here.user_agent, len(here.request_id)) == (AT_HOME, "Browser 1", 32)
+    assert context.current().request_id == ""
+
+
+def test_the_answer_carries_the_request_id_and_the_permissions_policy() -> None:
+    answer = middleware.request_context(lambda _: HttpResponse())(RequestFactory().get("/"))
+    assert len(answer["X-Request-ID"]) == 32
+    assert "camera=()" in answer["Permissions-Policy"]
+
+
+@pytest.mark.parametrize("given", ["abc-DEF-12345678", "a" * 8, "a" * 36])
+def test_a_proper_request_id_is_taken_over(given: str) -> None:
+    assert seen_context(**{"X-Request-ID": given}).request_id == given
+
+
+@pytest.mark.parametrize("given", ["short", "a" * 37, "abcdefgh\n", "<script>alert", "12345678é", ""])
+def test_any_other_request_id_is_replaced(given: str) -> None:
+    assert seen_context(**{"X-Request-ID": given}).request_id != given
+
+
+def test_a_forwarded_address_counts_for_nothing_without_a_trusted_proxy(settings: Settings) -> None:
+    settings.ALLAUTH_TRUSTED_PROXY_COUNT = 0
+    assert seen_context(**{"X-Forwarded-For": "198.51.100.1"}).ip == AT_HOME
+
+
+@pytest.mark.parametrize(
+    ("proxies", "forwarded", "expected"),
+    [
+        (1, "6.6.6.6, 198.51.100.1", "198.51.100.1"),
+        (2, "6.6.6.6, 198.51.100.1, 10.0.0.1", "198.51.100.1"),
+        (2, "198.51.100.1", AT_HOME),
+        (1, "", AT_HOME),
+        (1, "not an address", ""),
+        (1, "2001:DB8::1", "2001:db8::1"),
+    ],
+)
+def test_behind_proxies_the_address_is_the_one_the_outermost_of_them_saw(
+    settings: Settings, proxies: int, forwarded: str, expected: str
+) -> None:
+    settings.ALLAUTH_TRUSTED_PROXY_COUNT = proxies
+    assert seen_context(**{"X-Forwarded-For": forwarded}).ip == expected
+
+
+def test_the_user_agent_is_cut_and_has_no_control_characters() -> None:
+    assert seen_context(**{"User-Agent": "a\x00b\r\nc" + "x" * 900}).user_agent == "abc" + "x" * 297
+
+
+@pytest.mark.parametrize("cookie", ["Europe/Madrid", "Europe%2FMadrid"])
+def test_times_are_shown_in_the_zone_of_the_browser(cookie: str) -> None:
+    assert zone_seen(cookie) == "Europe/Madrid"
+
+
+@pytest.mark.parametrize(
+    "cookie", ["", "Europe", "No/Where", "../../secret", "/etc/passwd", "x" * 500, "a\x00b"]
+)
+def test_a_zone_that_nobody_knows_means_utc(cookie: str) -> None:
+    assert zone_seen(cookie) == "UTC"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/", "/requests/new/?sub_account=1", "/audit/", "/no-such-page/"])
+def test_who_is_not_signed_in_is_sent_to_sign_in_and_comes_back(client: Client, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 302
+    assert answer["Location"].startswith("/accounts/login/?next=/")
+
+
+@pytest.mark.django_db
+def test_signing_in_leads_to_the_page_that_was_asked_for(client: Client, staff: User) -> None:
+    page = client.get("/sub-accounts/?q=a")["Location"]
+    answer = client.post(page, {"login": staff.email, "password": cast.PASSWORD})
+    assert (answer.status_code, answer["Location"]) == (302, "/sub-accounts/?q=a")
+
+
+@pytest.mark.django_db
+def test_signing_in_does_not_lead_to_another_site(client: Client, staff: User) -> None:
+    answer = client.post(
+        "/accounts/login/?next=https://evil.example/", {"login": staff.email, "password": cast.PASSWORD}
+    )
+    assert (answer.status_code, answer["Location"]) == (302, "/")
+
+
+@pytest.mark.django_db
+def test_a_form_posted_after_signing_out_does_not_lead_back_to_its_own_address(client: Client) -> None:
+    assert client.post("/masters/1/sync/")["Location"] == "/accounts/login/?next=/"
+
+
+@pytest.mark.django_db
+def test_htmx_is_told_to_leave_the_page_instead_of_swapping_the_sign_in_page_into_it(client: Client) -> None:
+    headers = {"HX-Request": "true", "HX-Current-URL": "http://testserver/masters/?a=1"}
+    answer = client.get("/masters/", headers=headers)
+    assert answer.status_code == 204
+    assert answer["HX-Redirect"] == "/accounts/login/?next=/masters/%3Fa%3D1"
+
+
+@pytest.mark.django_db
+def test_htmx_from_another_site_comes_back_to_the_home_page(client: Client) -> None:
+    headers = {"HX-Request": "true", "HX-Current-URL": "https://evil.example/"}
+    assert client.get("/masters/", headers=headers)["HX-Redirect"] == "/accounts/login/?next=/"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/accounts/login/", "/accounts/password/reset/", "/healthz"])
+def test_pages_that_need_no_person_are_open(client: Client, path: str) -> None:
+    assert client.get(path).status_code == 200
+
+
+def test_a_deactivated_person_is_out_at_once(staff: User, signed_in: SignedIn) -> None:
+    client = signed_in(staff)
+    assert client.get("/trunks/").status_code == 200
+    User.objects.filter(pk=staff.pk).update(is_active=False)
+    assert client.get("/trunks/").status_code == 302
+
+
+def test_signed_in_pages_are_not_stored_by_caches(staff: User, signed_in: SignedIn) -> None:
+    assert "no-store" in signed_in(staff).get("/trunks/")["Cache-Control"]
+    assert "no-store" in signed_in(staff).get("/accounts/password/change/")["Cache-Control"]
+
+
+@pytest.fixture
+def with_factor(settings: Settings) -> Callable[[User], None]:
+    settings.REQUIRE_MFA = frozenset({"supervisor", "administrator"})
+
+    def give(user: User) -> None:
+        TOTP.activate(user, "JBSWY3DPEHPK3PXP")
+
+    return give
+
+
+@pytest.mark.parametrize("path", ["/", "/approvals/", "/audit/", "/no-such-page/"])
+def test_who_owes_a_second_factor_reaches_nothing_but_its_set_up(
+    supervisor: User, signed_in: SignedIn, with_factor: Callable[[User], None], path: str
+) -> None:
+    answer = signed_in(supervisor).get(path)
+    assert (answer.status_code, answer["Location"]) == (302, "/accounts/2fa/totp/activate/")
+
+
+def test_who_owes_a_second_factor_changes_nothing_by_post(
+    administrator: User, signed_in: SignedIn, with_factor: Callable[[User], None], estate: cast.Estate
+) -> None:
+    answer = signed_in(administrator).post(
+        f"/masters/{estate.master.pk}/sync/", headers={"HX-Request": "true"}
+    )
+    assert (answer.status_code, answer["HX-Redirect"]) == (204, "/accounts/2fa/totp/activate/")
+
+
+def test_a_second_factor_opens_the_portal(
+    supervisor: User, signed_in: SignedIn, with_factor: Callable[[User], None]
+) -> None:
+    with_factor(supervisor)
+    assert signed_in(supervisor).get("/trunks/").status_code == 200
+
+
+def test_other_roles_need_no_second_factor(
+    staff: User, signed_in: SignedIn, with_factor: Callable[[User], None]
+) -> None:
+    assert signed_in(staff).get("/trunks/").status_code == 200
+
+
+def test_a_role_that_has_ended_asks_for_no_second_factor(
+    staff: User, signed_in: SignedIn, with_factor: Callable[[User], None]
+) -> None:
+    RoleGrant.objects.create(user=staff, role=Role.SUPERVISOR, ends_on=date(2020, 1, 1))
+    assert signed_in(staff).get("/trunks/").status_code == 200
+
+
+def test_the_set_up_of_the_second_factor_can_be_reached_by_who_owes_it(
+    supervisor: User, client: Client, with_factor: Callable[[User], None]
+) -> None:
+    client.post("/accounts/login/", {"login": supervisor.email, "password": cast.PASSWORD})
+    confirm = client.get("/approvals/", follow=True)
+    assert "Your role needs a second factor" in confirm.content.decode()
+    answer = client.post(confirm.redirect_chain[-1][0], {"password": cast.PASSWORD}, follow=True)
+    assert "Activate Authenticator App" in answer.content.decode()
+
+
+def test_the_secret_of_a_second_factor_is_encrypted_in_the_database(
+    supervisor: User, with_factor: Callable[[User], None], settings: Settings
+) -> None:
+    settings.MFA_ADAPTER = "portal.adapters.MFAAdapter"
+    with_factor(supervisor)
+    assert "JBSWY3DPEHPK3PXP" not in str(Authenticator.objects.get(user=supervisor).data)
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_nobody_changes_the_address_they_sign_in_with(staff: User, signed_in: SignedIn, method: str) -> None:
+    form = {"email": "manager@example.com", "action_add": ""}
+    answer = getattr(signed_in(staff), method)("/accounts/email/", form)
+    assert (answer.status_code, answer["Location"]) == (302, "/accounts/password/change/")
+    assert not EmailAddress.objects.filter(email="manager@example.com").exists()
+
+
+@pytest.mark.django_db
+def test_nobody_can_sign_up(client: Client) -> None:
+    form = {
+        "email": "mallory@example.com",
+        "password1": "a-long-passphrase",
+        "password2": "a-long-passphrase",
+    }
+    answer = client.post("/accounts/signup/", form)
+    assert "Sign Up Closed" in answer.content.decode()
+    assert not User.objects.filter(email="mallory@example.com").exists()

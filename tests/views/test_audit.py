@@ -1,0 +1,274 @@
+"""The audit trail's pages."""
+
+from datetime import UTC, datetime
+
+import pytest
+import time_machine
+from django.db import connection, models, transaction
+from django.test import Client
+from pytest_django import DjangoAssertNumQueries
+
+from tests import cast
+from tests.conftest import SignedIn
+from trunks import audit, context
+from trunks.actions import Action
+from trunks.models import MasterAccount, Role, RoleGrant, TrunkRequest, User
+
+HOSTILE = "<script>alert('x')</script>"
+
+
+def happened(
+    on: models.Model,
+    actor: User | None,
+    action: Action = Action.REQUEST_CHECKED,
+    at: datetime | None = None,
+    **values: object,
+) -> None:
+    """Put one event on record."""
+    with transaction.atomic(), time_machine.travel(at or datetime.now(UTC), tick=False):
+        audit.record(action, actor=actor, on=on, why="" if actor else "test", **values)  # type: ignore[arg-type]
+
+
+def sentences(client: Client, path: str) -> list[str]:
+    """Return the actions of the events that the page lists, in its order."""
+    answer = client.get(path)
+    assert answer.status_code == 200
+    return [event.action for event in answer.context["page"].rows]
+
+
+def newest(user: User) -> int:
+    event = audit.search(user).first()
+    assert event is not None
+    return event.pk
+
+
+@pytest.fixture
+def client(manager: User, signed_in: SignedIn) -> Client:
+    return signed_in(manager)
+
+
+def test_an_event_reads_as_a_sentence_with_a_link_to_its_object(
+    client: Client, trunk_request: TrunkRequest
+) -> None:
+    page = client.get("/audit/").content.decode()
+    assert "<strong>Stella Staff</strong> filed the request" in page
+    assert f'<a href="/requests/{trunk_request.reference}/">{trunk_request.reference}</a>' in page
+
+
+def test_an_empty_trail_says_what_will_be_in_it(client: Client) -> None:
+    page = client.get("/audit/").content.decode()
+    assert "No event yet" in page
+
+
+@pytest.mark.parametrize("role", [Role.STAFF, Role.SUPERVISOR])
+@pytest.mark.parametrize("path", ["/audit/", "/audit/1/"])
+def test_others_are_refused_with_the_reason(db: None, signed_in: SignedIn, role: Role, path: str) -> None:
+    answer = signed_in(cast.person("Olga Other", role)).get(path)
+    assert answer.status_code == 403
+    assert "manager or administrator" in answer.content.decode()
+
+
+@pytest.mark.parametrize("role", [Role.MANAGER, Role.ADMINISTRATOR])
+def test_managers_and_administrators_read_the_trail(
+    trunk_request: TrunkRequest, signed_in: SignedIn, role: Role
+) -> None:
+    reader = cast.person("Rita Reader", role)
+    assert sentences(signed_in(reader), "/audit/") == [Action.REQUEST_FILED]
+
+
+def test_a_manager_of_one_master_reads_nothing_of_another(
+    estate: cast.Estate, trunk_request: TrunkRequest, staff: User, manager: User, signed_in: SignedIn
+) -> None:
+    pk = newest(manager)
+    happened(estate.foreign_sub, staff)
+    foreign = cast.person("Fred Foreign", Role.MANAGER, master=estate.foreign_master)
+    client = signed_in(foreign)
+    assert sentences(client, "/audit/") == [Action.REQUEST_CHECKED]
+    assert client.get(f"/audit/{pk}/").status_code == 404
+    assert "Northwind" not in client.get("/audit/").content.decode()
+
+
+@pytest.mark.parametrize("path", ["/audit/", "/audit/1/"])
+def test_nothing_can_be_posted_to_the_trail(client: Client, path: str) -> None:
+    assert client.post(path).status_code == 405
+
+
+def test_filters_live_in_the_address(
+    client: Client, estate: cast.Estate, staff: User, supervisor: User, trunk_request: TrunkRequest
+) -> None:
+    happened(estate.foreign_sub, supervisor, Action.REQUEST_CHECKED, comment="because of the audit")
+    happened(estate.sub, None, Action.SYNC_FINISHED)
+    for query, expected in {
+        f"actor={staff.pk}": [Action.REQUEST_FILED],
+        "action=sync.finished": [Action.SYNC_FINISHED],
+        "object_type=trunkrequest": [Action.REQUEST_FILED],
+        f"object_type=subaccount&object_id={estate.sub.pk}": [Action.SYNC_FINISHED],
+        f"master={estate.foreign_master.pk}": [Action.REQUEST_CHECKED],
+        "q=because": [Action.REQUEST_CHECKED],
+        f"q={trunk_request.reference}": [Action.REQUEST_FILED],
+        f"actor={staff.pk}&action=sync.finished": [],
+    }.items():
+        assert sentences(client, f"/audit/?{query}") == expected, query
+
+
+def test_days_are_those_of_the_readers_zone_and_inclusive(
+    client: Client, estate: cast.Estate, staff: User
+) -> None:
+    happened(estate.sub, staff, Action.REQUEST_FILED, datetime(2026, 3, 9, 22, 59, tzinfo=UTC))
+    happened(estate.sub, staff, Action.REQUEST_AMENDED, datetime(2026, 3, 9, 23, 1, tzinfo=UTC))
+    happened(estate.sub, staff, Action.REQUEST_DENIED, datetime(2026, 3, 10, 22, 59, tzinfo=UTC))
+    happened(estate.sub, staff, Action.REQUEST_RETRIED, datetime(2026, 3, 10, 23, 1, tzinfo=UTC))
+    client.cookies["tz"] = "Europe/Madrid"
+    day = "/audit/?since=2026-03-10&until=2026-03-10"
+    assert sentences(client, day) == [Action.REQUEST_DENIED, Action.REQUEST_AMENDED]
+
+
+def test_quick_choices_keep_the_other_filters(client: Client, staff: User) -> None:
+    with time_machine.travel(datetime(2026, 3, 10, 12, tzinfo=UTC)):
+        answer = client.get(f"/audit/?actor={staff.pk}&until=2026-01-01&since=2026-03-04&after=%5B5%5D")
+    urls = {preset["title"]: preset["url"] for preset in answer.context["presets"]}
+    assert urls == {
+        "Today": f"?actor={staff.pk}&since=2026-03-10",
+        "7 days": f"?actor={staff.pk}&since=2026-03-04",
+        "30 days": f"?actor={staff.pk}&since=2026-02-09",
+    }
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("since=yesterday", "Enter a valid date"),
+        ("since=2026-02-01&until=2026-01-01", "The last day lies before the first"),
+        ("actor=4711", "Select a valid choice"),
+        ("action=made.up", "Select a valid choice"),
+        ("master=99999999999999999999", "Select a valid choice"),
+    ],
+)
+def test_a_filter_that_makes_no_sense_is_named_and_shows_nothing(
+    client: Client, trunk_request: TrunkRequest, query: str, said: str
+) -> None:
+    answer = client.get(f"/audit/?{query}")
+    assert answer.status_code == 422
+    assert said in answer.content.decode()
+    assert answer.context["page"].rows == []
+
+
+@pytest.mark.parametrize(
+    "query", ["until=9999-12-31", "since=0001-01-01", "q=%00", "after=%5B%22x%22%5D", "before=[]"]
+)
+def test_extreme_addresses_are_answered(client: Client, trunk_request: TrunkRequest, query: str) -> None:
+    client.cookies["tz"] = "Asia/Tokyo"
+    assert client.get(f"/audit/?{query}").status_code in (200, 422)
+
+
+def test_paging_goes_back_in_time_and_forth_again(client: Client, estate: cast.Estate, staff: User) -> None:
+    for number in range(120):
+        happened(estate.sub, staff, comment=f"event {number}")
+    pages = [client.get("/audit/")]
+    while pages[-1].context["page"].next_url:
+        pages.append(client.get(f"/audit/{pages[-1].context['page'].next_url}"))
+    comments = [event.comment for page in pages for event in page.context["page"].rows]
+    assert comments == [f"event {number}" for number in reversed(range(120))]
+    back = client.get(f"/audit/{pages[-1].context['page'].previous_url}")
+    assert [event.pk for event in back.context["page"].rows] == [
+        event.pk for event in pages[1].context["page"].rows
+    ]
+
+
+def test_the_trail_takes_as_many_queries_for_60_events_as_for_10(
+    client: Client,
+    estate: cast.Estate,
+    staff: User,
+    django_assert_num_queries: DjangoAssertNumQueries,
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+) -> None:
+    for number in range(10):
+        happened(cast.sub_account(estate.master, f"a{number}", f"A {number}"), staff)
+    with django_assert_max_num_queries(9) as counted:
+        client.get("/audit/")
+    for number in range(60):
+        person = User.objects.create(email=f"p{number}@example.com")
+        happened(cast.sub_account(estate.foreign_master, f"b{number}", f"B {number}"), person)
+    with django_assert_num_queries(len(counted)):
+        client.get("/audit/")
+
+
+def test_an_events_page_says_who_when_and_from_where(
+    client: Client, manager: User, estate: cast.Estate, staff: User
+) -> None:
+    here = context.Context("abcdef0123456789", "198.51.100.7", "Browser 1.0")
+    with context.bound(here):
+        happened(
+            estate.sub,
+            staff,
+            at=datetime(2026, 3, 10, 23, 30, 5, tzinfo=UTC),
+            before={"state": "pending", "gone": None},
+            after={"state": "approved", "lines": [{"dnis": "18888123"}]},
+            comment="Looks right",
+            tracking_id="v=2.0;rid=WEB_1",
+        )
+    client.cookies["tz"] = "Europe/Madrid"
+    page = client.get(f"/audit/{newest(manager)}/").content.decode()
+    for said in (
+        "Stella Staff",
+        staff.email,
+        "11 Mar 2026, 00:30:05 CET",
+        "10 Mar 2026, 23:30:05 UTC",
+        *("198.51.100.7", "Browser 1.0", "abcdef0123456789", "v=2.0;rid=WEB_1", "Looks right"),
+        "<del>pending</del>",
+        "<ins>approved</ins>",
+        "lines 1 · dnis",
+    ):
+        assert said in page, said
+
+
+def test_what_the_system_did_names_its_ground(client: Client, manager: User, estate: cast.Estate) -> None:
+    happened(estate.sub, None, Action.SYNC_FINISHED)
+    page = client.get(f"/audit/{newest(manager)}/").content.decode()
+    assert "System (test)" in page
+    assert "not from a browser" in page
+
+
+def test_whatever_people_typed_is_shown_as_text(client: Client, manager: User, estate: cast.Estate) -> None:
+    person = cast.person("Max")
+    User.objects.filter(pk=person.pk).update(name=HOSTILE)
+    person.refresh_from_db()
+    MasterAccount.objects.filter(pk=estate.master.pk).update(name=HOSTILE)
+    estate.sub.name = HOSTILE
+    with context.bound(context.Context("abcdef0123", "", HOSTILE)):
+        happened(
+            estate.sub,
+            person,
+            comment=HOSTILE,
+            before={HOSTILE: HOSTILE},
+            after={"a": [HOSTILE]},
+            tracking_id=HOSTILE,
+        )
+    for path in ("/audit/", f"/audit/{newest(manager)}/", f"/sub-accounts/{estate.sub.pk}/"):
+        page = client.get(path).content.decode()
+        assert "&lt;script&gt;alert" in page
+        assert "<script>alert" not in page
+
+
+def test_an_event_of_an_older_portal_is_still_shown(
+    client: Client, manager: User, estate: cast.Estate
+) -> None:
+    happened(estate.sub, manager)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE trunks_auditevent SET action = 'old.habit', object_type = 'relic', object_id = 'a/b'"
+        )
+    page = client.get("/audit/").content.decode()
+    assert "old.habit" in page
+    assert client.get(f"/audit/{newest(manager)}/").status_code == 200
+
+
+def test_an_event_that_does_not_exist_is_404(client: Client) -> None:
+    assert client.get("/audit/99999999999999999999/").status_code == 404
+
+
+def test_a_manager_whose_role_has_ended_reads_nothing(
+    manager: User, signed_in: SignedIn, trunk_request: TrunkRequest
+) -> None:
+    RoleGrant.objects.filter(user=manager).update(ends_on=datetime(2020, 1, 1, tzinfo=UTC).date())
+    assert signed_in(manager).get("/audit/").status_code == 403

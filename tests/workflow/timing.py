@@ -1,0 +1,21 @@
+"""Letting time pass for one request, by moving everything that is written of it into the past."""
+
+from datetime import timedelta
+
+from trunks.models import TrunkRequest
+
+TIMES = ("sent_at", "absent_at", "next_attempt_at", "lease_until")
+
+
+def let_pass(trunk_request: TrunkRequest, seconds: float = 3600) -> None:
+    """Make the request look as if `seconds` had gone by since it was last touched."""
+    trunk_request.refresh_from_db()
+    moments = {name: getattr(trunk_request, name) for name in TIMES}
+    earlier = {name: at - timedelta(seconds=seconds) for name, at in moments.items() if at}
+    TrunkRequest.objects.filter(pk=trunk_request.pk).update(**earlier)
+
+
+def states(trunk_request: TrunkRequest) -> tuple[str, list[str]]:
+    """Return the request's state and those of its lines, as the database has them now."""
+    trunk_request.refresh_from_db()
+    return trunk_request.state, list(trunk_request.lines.values_list("state", flat=True))

@@ -1,0 +1,150 @@
+"""Around each call: the token and its renewal, the turn, the record."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import responses
+from requests import PreparedRequest
+from responses.matchers import header_matcher
+
+from tests.zoom.conftest import API, TOKEN, TOKEN_URL, Open, Opened, make_auth
+from trunks.zoom.auth import ServerToServerAuth
+from trunks.zoom.client import ZoomClient
+from trunks.zoom.errors import (
+    AccountNotFound,
+    CredentialsRefused,
+    NotEnrolled,
+    NotSent,
+    ServerError,
+)
+from trunks.zoom.types import Assignment, Label
+
+TRUNKS = f"{API}/accounts/sub/sip_trunk/trunks"
+EXPIRED = {"code": 124, "message": "Access token is expired."}
+
+
+class TestRenewing:
+    def test_an_expired_token_is_renewed_and_a_write_repeated_once(
+        self, open_client: Open, zoom: responses.RequestsMock
+    ) -> None:
+        client = open_client()
+        zoom.post(
+            TRUNKS, json=EXPIRED, status=401, match=[header_matcher({"Authorization": f"Bearer {TOKEN}"})]
+        )
+        zoom.post(TOKEN_URL, json={"access_token": "new"})
+        zoom.post(TRUNKS, status=201, match=[header_matcher({"Authorization": "Bearer new"})])
+        assert client.assign_trunks("sub", [Assignment("1", "12345")]) == []
+        assert client.turns == [Label.LIGHT] * 2
+        assert [call.status for call in client.calls] == [401, 201]
+
+    def test_a_second_401_means_the_credentials_are_refused(
+        self, open_client: Open, zoom: responses.RequestsMock
+    ) -> None:
+        client = open_client()
+        refusal = zoom.get(TRUNKS, json={"code": 124, "message": "Invalid access token."}, status=401)
+        renewal = zoom.post(TOKEN_URL, json={"access_token": "new"})
+        with pytest.raises(CredentialsRefused):
+            client.list_trunks("sub")
+        assert (refusal.call_count, renewal.call_count) == (2, 1)
+
+    @pytest.mark.parametrize(
+        ("body", "error"),
+        [
+            ({"code": 124, "message": "Account does not exist: sub."}, AccountNotFound),
+            ({"code": 4741, "message": "The token has been revoked."}, CredentialsRefused),
+            ({}, CredentialsRefused),
+        ],
+    )
+    def test_other_401s_are_not_cured_by_a_token(
+        self, client: Opened, zoom: responses.RequestsMock, body: dict[str, object], error: type[Exception]
+    ) -> None:
+        refusal = zoom.get(TRUNKS, json=body, status=401)
+        with pytest.raises(error):
+            client.list_trunks("sub")
+        assert refusal.call_count == 1
+
+    def test_a_token_that_cannot_be_renewed_leaves_a_write_undone(
+        self, open_client: Open, zoom: responses.RequestsMock
+    ) -> None:
+        client = open_client()
+        zoom.post(TRUNKS, json=EXPIRED, status=401)
+        zoom.post(TOKEN_URL, status=503)
+        with pytest.raises(ServerError, match="access token") as caught:
+            client.assign_trunks("sub", [Assignment("1", "12345")])
+        assert not caught.value.might_have_happened
+
+
+class TestRecord:
+    def test_a_call_is_recorded_with_what_support_needs(
+        self, client: Opened, zoom: responses.RequestsMock
+    ) -> None:
+        zoom.get(
+            TRUNKS, body=' {"sip_trunks": []}' + " " * 5000, headers={"X-ZM-TrackingId": "v=2.0;rid=WEB_1"}
+        )
+        client.list_trunks("sub")
+        (call,) = client.calls
+        assert (call.method, call.path, call.label) == ("GET", "/accounts/sub/sip_trunk/trunks", Label.LIGHT)
+        assert (call.status, call.tracking_id, call.error) == (200, "v=2.0;rid=WEB_1", "")
+        assert len(call.answer) == 4000
+        assert datetime.now(UTC) - call.started_at < timedelta(seconds=30)
+        assert 0 <= call.duration_ms < 30_000
+
+    def test_a_refused_call_is_recorded(self, client: Opened, zoom: responses.RequestsMock) -> None:
+        message = "Request failed because this account is not enrolled in SIP Connected Audio plan."
+        zoom.get(TRUNKS, json={"code": 300, "message": message}, status=400)
+        with pytest.raises(NotEnrolled) as caught:
+            client.list_trunks("sub")
+        assert client.calls[0].error == str(caught.value)
+        assert message in client.calls[0].answer
+
+    def test_an_interrupted_call_is_recorded(self, client: Opened, zoom: responses.RequestsMock) -> None:
+        def interrupt(request: PreparedRequest) -> tuple[int, dict[str, str], str]:
+            raise KeyboardInterrupt
+
+        zoom.add_callback("GET", TRUNKS, interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            client.list_trunks("sub")
+        assert (client.calls[0].status, client.calls[0].error) == (None, "KeyboardInterrupt")
+
+    def test_what_observe_raises_reaches_the_caller(self, zoom: responses.RequestsMock) -> None:
+        def disk_full(call: object) -> None:
+            raise OSError("disk full")
+
+        zoom.get(TRUNKS, json={"sip_trunks": []})
+        with (
+            ZoomClient(api_url=API, auth=make_auth(), observe=disk_full) as client,
+            pytest.raises(OSError, match="disk full"),
+        ):
+            client.list_trunks("sub")
+
+    def test_a_turn_that_raises_keeps_the_request_from_being_sent(self) -> None:
+        def lease_over(label: Label) -> None:
+            raise RuntimeError("lease")
+
+        with (
+            responses.RequestsMock(),
+            ZoomClient(api_url=API, auth=make_auth(), turn=lease_over) as client,
+            pytest.raises(RuntimeError, match="lease"),
+        ):
+            client.list_trunks("sub")
+
+    def test_without_callbacks_nothing_waits_and_nothing_is_recorded(
+        self, zoom: responses.RequestsMock
+    ) -> None:
+        zoom.get(TRUNKS, json={"sip_trunks": []})
+        with ZoomClient(api_url=API + "/", auth=make_auth()) as client:
+            assert client.list_trunks("sub") == []
+
+
+def test_a_deadline_that_is_over_before_sending_sends_nothing(
+    open_client: Open, zoom: responses.RequestsMock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    auth = make_auth()
+
+    def slow(self: ServerToServerAuth, request: PreparedRequest) -> PreparedRequest:
+        return request
+
+    monkeypatch.setattr(ServerToServerAuth, "__call__", slow)
+    with pytest.raises(NotSent) as caught:
+        open_client(auth=auth, deadline=0.0).assign_trunks("sub", [Assignment("1", "12345")])
+    assert not caught.value.might_have_happened

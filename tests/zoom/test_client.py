@@ -1,0 +1,172 @@
+"""Reading trunks and sub accounts."""
+
+import json
+from itertools import count
+
+import pytest
+import responses
+from requests import PreparedRequest
+from responses.matchers import header_matcher, query_param_matcher
+
+from tests.zoom.conftest import API, TOKEN, Opened
+from trunks.zoom.errors import (
+    AccountNotFound,
+    Refused,
+    Unreadable,
+)
+from trunks.zoom.types import Label, SubAccount, Trunk
+
+TRUNKS = f"{API}/accounts/sub/sip_trunk/trunks"
+HTML = "<!doctype html><p>Sign in to the network"
+
+
+def accounts_page(token: str | None, *ids: str) -> dict[str, object]:
+    page: dict[str, object] = {"accounts": [{"id": id_} for id_ in ids]}
+    return page if token is None else page | {"next_page_token": token}
+
+
+class TestListingTrunks:
+    def test_zooms_own_example_is_read_though_its_total_is_wrong(
+        self, client: Opened, zoom: responses.RequestsMock
+    ) -> None:
+        row = {"name": "HQ", "sip_server_address": "1.11.1.1", "dnis": "90001258", "number_prefix": "0"}
+        zoom.get(
+            f"{API}/accounts/me/sip_trunk/trunks",
+            json={
+                "total_records": 1,
+                "sip_trunks": [{"id": "268", **row}, {"id": 281, "outbound_caller_id": "", "dnis": None}],
+            },
+            match=[header_matcher({"Authorization": f"Bearer {TOKEN}", "Accept": "application/json"})],
+        )
+        assert client.list_trunks() == [
+            Trunk("268", "HQ", "1.11.1.1", "90001258", "0", None),
+            Trunk("281", "", "", "", "", ""),
+        ]
+
+    def test_a_reported_caller_id_is_kept(self, client: Opened, zoom: responses.RequestsMock) -> None:
+        zoom.get(TRUNKS, json={"sip_trunks": [{"id": "1", "outbound_caller_id": "+15550100"}]})
+        assert client.list_trunks("sub")[0].outbound_caller_id == "+15550100"
+
+    def test_text_no_database_can_store_is_replaced(
+        self, client: Opened, zoom: responses.RequestsMock
+    ) -> None:
+        zoom.get(TRUNKS, body=rb'{"sip_trunks": [{"id": "1", "name": "a\u0000b\ud800"}]}')
+        assert client.list_trunks("sub")[0].name == "a\N{REPLACEMENT CHARACTER}b\N{REPLACEMENT CHARACTER}"
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            "",
+            "{}",
+            "[]",
+            "null",
+            HTML,
+            '{"sip_trunks": null}',
+            '{"sip_trunks": {"id": "1"}}',
+            '{"sip_trunks": ["1"]}',
+            '{"sip_trunks": [{"name": "no id"}]}',
+            '{"sip_trunks": [{"id": ""}]}',
+            '{"sip_trunks": [{"id": true}]}',
+            '{"sip_trunks": [{"id": 1.5}]}',
+            '{"sip_trunks": [{"id": 1e999}]}',
+            '{"sip_trunks": [{"id": "1", "dnis": {"a": 1}}]}',
+            '{"sip_trunks": [{"id": "1", "outbound_caller_id": []}]}',
+            '{"sip_trunks": ' + "[" * 100_000,
+            '{"code": 0, "message": ""}',
+        ],
+    )
+    def test_anything_but_a_list_is_an_error_and_not_an_empty_list(
+        self, client: Opened, zoom: responses.RequestsMock, body: str
+    ) -> None:
+        zoom.get(TRUNKS, body=body)
+        with pytest.raises(Unreadable) as caught:
+            client.list_trunks("sub")
+        assert caught.value.retryable
+        assert not caught.value.might_have_happened
+        assert client.calls[0].error == str(caught.value)
+
+    def test_an_error_inside_http_200_is_found(self, client: Opened, zoom: responses.RequestsMock) -> None:
+        zoom.get(TRUNKS, json={"code": "2001", "error_message": "Account does not exist: sub."})
+        with pytest.raises(AccountNotFound) as caught:
+            client.list_trunks("sub")
+        assert (caught.value.status, caught.value.code) == (200, 2001)
+
+    def test_a_list_with_a_code_beside_it_is_a_list(
+        self, client: Opened, zoom: responses.RequestsMock
+    ) -> None:
+        zoom.get(TRUNKS, json={"code": 300, "message": "odd", "sip_trunks": []})
+        assert client.list_trunks("sub") == []
+
+
+class TestSubAccounts:
+    def test_all_pages_are_read_with_the_same_query(
+        self, client: Opened, zoom: responses.RequestsMock
+    ) -> None:
+        url = f"{API}/accounts"
+        zoom.get(url, json=accounts_page("two", "a"), match=[query_param_matcher({"page_size": "300"})])
+        for token, page in [
+            (
+                "two",
+                accounts_page(
+                    "3&=",
+                ),
+            ),
+            ("3&=", accounts_page("", "b", "c")),
+        ]:
+            query = {"page_size": "300", "next_page_token": token}
+            zoom.get(url, json=page, match=[query_param_matcher(query)])
+        assert [account.id for account in client.list_sub_accounts()] == ["a", "b", "c"]
+        assert client.turns == [Label.MEDIUM] * 3
+        assert [call.path for call in client.calls] == ["/accounts"] * 3
+
+    def test_an_absent_page_token_ends_the_list(self, client: Opened, zoom: responses.RequestsMock) -> None:
+        zoom.get(f"{API}/accounts", json=accounts_page(None, "a"))
+        assert len(list(client.list_sub_accounts())) == 1
+
+    def test_a_page_token_that_comes_twice_is_an_error(
+        self, client: Opened, zoom: responses.RequestsMock
+    ) -> None:
+        zoom.get(f"{API}/accounts", json=accounts_page("again", "a"))
+        with pytest.raises(Unreadable, match="twice"):
+            list(client.list_sub_accounts())
+        assert len(client.calls) == 2
+
+    def test_a_list_without_end_is_an_error(
+        self, client: Opened, zoom: responses.RequestsMock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("trunks.zoom.client.PAGES_AT_MOST", 5)
+        numbers = count()
+
+        def page(request: PreparedRequest) -> tuple[int, dict[str, str], str]:
+            return 200, {}, json.dumps(accounts_page(str(next(numbers))))
+
+        zoom.add_callback("GET", f"{API}/accounts", page)
+        with pytest.raises(Unreadable, match="more than 5 pages"):
+            list(client.list_sub_accounts())
+
+    def test_a_page_token_that_is_no_text_is_an_error(
+        self, client: Opened, zoom: responses.RequestsMock
+    ) -> None:
+        zoom.get(f"{API}/accounts", json={"accounts": [], "next_page_token": 7})
+        with pytest.raises(Unreadable, match="next_page_token"):
+            list(client.list_sub_accounts())
+
+    def test_an_expired_page_token_is_a_refusal(self, client: Opened, zoom: responses.RequestsMock) -> None:
+        body = {"code": 300, "message": "The next page token is invalid or expired."}
+        zoom.get(f"{API}/accounts", json=body, status=400)
+        with pytest.raises(Refused):
+            list(client.list_sub_accounts())
+
+    def test_one_account_is_read_with_its_numbers_as_text(
+        self, client: Opened, zoom: responses.RequestsMock
+    ) -> None:
+        zoom.get(
+            f"{API}/accounts/q6gB_J-rpg",
+            body='{"id": "q6gB_J-rpg", "account_name": "Acme", "account_number": 1.0010370036E10,'
+            '"account_type": "API Partner", "owner_email": "o@example.com",'
+            '"created_at": "2020-01-01T00:00:00Z"}',
+        )
+        assert client.sub_account("q6gB_J-rpg") == SubAccount(
+            "q6gB_J-rpg", "Acme", "10010370036", "API Partner", "o@example.com", "2020-01-01T00:00:00Z"
+        )
+        assert client.turns == [Label.LIGHT]
