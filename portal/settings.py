@@ -240,13 +240,16 @@ except Exception as error:  # as for DATABASE_URL
 globals().update(_email)
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", f"SIP trunk portal <portal@{_site.hostname}>")
 
+_log_level = env.choice(
+    "LOG_LEVEL", "INFO", among=frozenset({"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"})
+)
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "filters": {"context": {"()": "trunks.context.LogFilter"}},
     "formatters": {"line": {"()": "portal.logs.OneLine"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "filters": ["context"], "formatter": "line"}},
-    "root": {"handlers": ["stderr"], "level": env.text("LOG_LEVEL", "INFO")},
+    "root": {"handlers": ["stderr"], "level": _log_level},
     "loggers": {
         "django.server": {"handlers": ["stderr"], "propagate": False},
         "urllib3": {"level": "INFO"},

@@ -29,7 +29,7 @@ from trunks.workflow import rules
 from trunks.workflow.content import digest_of
 from trunks.workflow.drafts import Draft, LineDraft, completed, draft_of, present_caller_ids
 from trunks.workflow.errors import AlreadyFiled, Invalid, Problems, Refused
-from trunks.workflow.guard import demand
+from trunks.workflow.guard import demand, demand_comment
 from trunks.workflow.transitions import move
 
 __all__ = ["Draft", "LineDraft", "amend", "draft_of", "file", "next_free_dnis", "problems", "withdraw"]
@@ -48,13 +48,12 @@ def file(draft: Draft, *, actor: User) -> TrunkRequest:
     """File `draft` and hold its DNIS. Raises Invalid with every problem, or AlreadyFiled for a page sent twice."""
     account = _account_of(draft, actor)
     draft = completed(draft)
-    _refuse_twin(draft, account, actor)
-    _demand_valid(draft, actor, None)
     try:
+        _demand_valid(draft, actor, None)
         with transaction.atomic():
             return _create(draft, account, actor)
-    except IntegrityError:
-        # Somebody took one of the DNIS between our look and our insert; perhaps this very person, clicking twice.
+    except (Invalid, IntegrityError):
+        # Who has the DNIS, before our look or between it and our insert, may be this very person, clicking twice.
         _refuse_twin(draft, account, actor)
         _demand_valid(draft, actor, None)
         raise
@@ -83,8 +82,9 @@ def amend(trunk_request: TrunkRequest, draft: Draft, *, actor: User, version: in
 
 
 def withdraw(trunk_request: TrunkRequest, *, actor: User, version: int, comment: str = "") -> TrunkRequest:
-    """Take the request back before it reached Zoom, and let go of its DNIS. Raises Refused or Stale."""
+    """Take the request back before it reached Zoom, and let go of its DNIS. Raises Refused, Stale or Invalid."""
     demand(actor, "withdraw", trunk_request, version=version)
+    demand_comment(comment)
     with transaction.atomic():
         move(
             trunk_request,
@@ -198,7 +198,7 @@ def _replace(
 
 def _write_content(trunk_request: TrunkRequest, draft: Draft, actor: User, number: int) -> None:
     present = present_caller_ids(draft)
-    Line.objects.bulk_create(
+    lines = [
         Line(
             trunk_request=trunk_request,
             master_id=trunk_request.master_id,
@@ -215,7 +215,9 @@ def _write_content(trunk_request: TrunkRequest, draft: Draft, actor: User, numbe
             phase=FIRST_PHASE[Kind(draft.kind)],
         )
         for position, line in enumerate(draft.lines, start=1)
-    )
+    ]
+    # In one order for everybody: two requests that want the same DNIS in opposite orders would deadlock.
+    Line.objects.bulk_create(sorted(lines, key=lambda line: line.dnis))
     Revision.objects.create(
         trunk_request=trunk_request,
         content_version=number,

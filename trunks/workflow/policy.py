@@ -47,7 +47,8 @@ def deciders(trunk_request: TrunkRequest) -> list[User]:
     """Return the supervisors who could decide on the request, by name."""
     grants = RoleGrant.objects.in_force().filter(role=Role.SUPERVISOR).select_related("user")
     users = {grant.user for grant in grants if grant.master_id in (None, trunk_request.master_id)}
-    allowed = [user for user in users if user.pk not in authors(trunk_request)]
+    barred = authors(trunk_request)
+    allowed = [user for user in users if user.pk not in barred]
     return sorted(allowed, key=lambda user: (str(user), user.pk))
 
 

@@ -56,10 +56,15 @@ def _text_problems(draft: Draft) -> Iterable[tuple[str, str]]:
         ("reason", draft.reason, REASON_MAX_LENGTH),
         ("ticket", draft.ticket, TICKET_MAX_LENGTH),
     ):
-        if len(value) > most:
-            yield name, f"At most {most} characters; this has {len(value)}."
-        if "\x00" in value:
-            yield name, "The text holds a null character."
+        yield from ((name, sentence) for sentence in text_problems(value, most))
+
+
+def text_problems(value: str, most: int) -> Iterable[str]:
+    """Yield why a text that somebody typed cannot be kept."""
+    if len(value) > most:
+        yield f"At most {most} characters; this has {len(value)}."
+    if "\x00" in value:
+        yield "The text holds a null character."
 
 
 def _count_problems(draft: Draft) -> Iterable[tuple[str, str]]:
@@ -107,7 +112,9 @@ class _Look:
 
 
 def _wanted(dnis: Iterable[str]) -> set[str]:
-    return {number for number in dnis if number and len(number) <= numbers.CALLER_ID_MAX_LENGTH}
+    # A null character in a query would be PostgreSQL's error and not the person's.
+    longest = numbers.CALLER_ID_MAX_LENGTH
+    return {number for number in dnis if number and len(number) <= longest and "\x00" not in number}
 
 
 def _twice(dnis: Iterable[str]) -> dict[str, str]:
