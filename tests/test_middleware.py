@@ -227,7 +227,6 @@ def test_the_set_up_of_the_second_factor_can_be_reached_by_who_owes_it(
 def test_the_secret_of_a_second_factor_is_encrypted_in_the_database(
     supervisor: User, with_factor: Callable[[User], None], settings: Settings
 ) -> None:
-    settings.MFA_ADAPTER = "portal.adapters.MFAAdapter"
     with_factor(supervisor)
     assert "JBSWY3DPEHPK3PXP" not in str(Authenticator.objects.get(user=supervisor).data)
 

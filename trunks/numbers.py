@@ -32,9 +32,12 @@ def is_digits(text: str) -> bool:
 
 
 def dnis_problems(
-    dnis: str, prefix: str, *, prefix_length: int = PREFIX_LENGTH, max_length: int = MAX_LENGTH
+    dnis: str, prefix: str | None, *, prefix_length: int = PREFIX_LENGTH, max_length: int = MAX_LENGTH
 ) -> list[str]:
-    """Return every rule that `dnis` breaks, each as a sentence for the person who typed it; empty when it is good."""
+    """Return every rule that `dnis` breaks, each as a sentence for the person who typed it; empty when it is good.
+
+    `prefix` None means that no trunk is chosen, so that there is no prefix yet to hold it against.
+    """
     if not dnis:
         return ["Enter a DNIS."]
     problems = []
@@ -46,6 +49,8 @@ def dnis_problems(
         problems.append(
             f"A DNIS has {prefix_length} to {max_length} digits; this has {len(dnis)} characters."
         )
+    if prefix is None:
+        return problems
     if not prefix:
         problems.append("This trunk has no usable DNIS prefix at Zoom, so nothing can be assigned under it.")
     elif not dnis.startswith(prefix):

@@ -41,6 +41,7 @@ def test_everything_that_is_wrong_is_said_at_once(estate: cast.Estate) -> None:
         "reason",
         "ticket",
         "lines-0-trunk",
+        "lines-0-dnis",
         "lines-0-outbound_caller_id",
         "lines-1-dnis",
         "lines-2-trunk",

@@ -16,8 +16,8 @@ from trunks.forms.decisions import Problem, VersionField
 from trunks.forms.lines import NOT_A_CHOICE, LineForm, posted_lines
 from trunks.models import MAX_LINES, Kind, MasterAccount, MasterTrunk, SubAccount, TrunkRequest, User
 from trunks.workflow import filing
-from trunks.workflow.errors import Problems
 from trunks.workflow.drafts import Draft
+from trunks.workflow.errors import Problems
 
 MAX_OPTIONS = 200  # what a person can scroll through; the search field finds the others
 SPARE_LINES = 3

@@ -64,13 +64,15 @@ def draft_of(trunk_request: TrunkRequest) -> Draft:
 
 def completed(draft: Draft) -> Draft:
     """Return `draft` with what its kind implies: which DNIS at Zoom each line is about."""
-    present = present_rows(draft.sub_account)
+    present = present_rows(draft.sub_account) if draft.kind == Kind.CHANGE else []
     return replace(draft, lines=[_completed(line, draft.kind, present) for line in draft.lines])
 
 
 def present_rows(account: SubAccount | None) -> list[ListedTrunk]:
-    """Return what Zoom last listed for the sub account."""
-    return list(ListedTrunk.objects.filter(sub_account=account, gone_at=None)) if account else []
+    """Return what Zoom last listed for the sub account: nothing for one that was not chosen, or only stands in."""
+    if account is None or account.pk is None:
+        return []
+    return list(ListedTrunk.objects.filter(sub_account=account, gone_at=None))
 
 
 def present_caller_ids(draft: Draft) -> dict[str, str]:

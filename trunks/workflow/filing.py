@@ -197,7 +197,7 @@ def _replace(
 
 
 def _write_content(trunk_request: TrunkRequest, draft: Draft, actor: User, number: int) -> None:
-    present = present_caller_ids(draft)
+    present = {} if draft.kind == Kind.ASSIGN else present_caller_ids(draft)
     lines = [
         Line(
             trunk_request=trunk_request,

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.conf import settings
+from django.db.models import Q, QuerySet
 
 from trunks import numbers
 from trunks.models import MAX_LINES, Kind, Line, ListedTrunk, SubAccount, TrunkRequest
@@ -95,20 +96,27 @@ class _Look:
     def at(
         cls, draft: Draft, account: SubAccount, amending: TrunkRequest | None, *, executing: bool
     ) -> _Look:
-        others = Line.objects.filter(master=account.master_id).exclude(trunk_request=amending)
-        others = others.select_related("trunk_request__sub_account")
-        taken = _twice(line.dnis for line in draft.lines) | _listed(draft, account, executing=executing)
-        removing = others.filter(removing=True)
         wanted = _wanted(line.dnis for line in draft.lines)
-        for line in (
-            *others.filter(dnis__in=wanted).exclude(hold=""),
-            *removing.filter(current_dnis__in=wanted),
-        ):
-            taken[line.dnis if line.hold else line.current_dnis] = _who_has(line)
         current = _wanted(line.current_dnis for line in draft.lines)
+        taken = _twice(line.dnis for line in draft.lines) | _listed(wanted, account, executing=executing)
         removed = _twice(line.current_dnis for line in draft.lines)
-        removed |= {line.current_dnis: _who_has(line) for line in removing.filter(current_dnis__in=current)}
-        return cls(account, draft.kind, taken, removed, None if executing else present_caller_ids(draft))
+        for line in _rivals(account, amending, wanted, current):
+            if line.hold:
+                taken[line.dnis] = _who_has(line.dnis, line)
+            if line.removing:
+                taken[line.current_dnis] = removed[line.current_dnis] = _who_has(line.current_dnis, line)
+        fresh = executing or draft.kind == Kind.ASSIGN
+        return cls(account, draft.kind, taken, removed, None if fresh else present_caller_ids(draft))
+
+
+def _rivals(
+    account: SubAccount, amending: TrunkRequest | None, wanted: set[str], current: set[str]
+) -> QuerySet[Line]:
+    """Return the lines of other requests that have, hold or are about to remove one of the DNIS."""
+    holding = Q(dnis__in=wanted) & ~Q(hold="")
+    removing = Q(removing=True, current_dnis__in=wanted | current)
+    lines = Line.objects.filter(holding | removing, master=account.master_id).exclude(trunk_request=amending)
+    return lines.select_related("trunk_request__sub_account")
 
 
 def _wanted(dnis: Iterable[str]) -> set[str]:
@@ -126,8 +134,7 @@ def _twice(dnis: Iterable[str]) -> dict[str, str]:
     }
 
 
-def _listed(draft: Draft, account: SubAccount, *, executing: bool) -> dict[str, str]:
-    wanted = _wanted(line.dnis for line in draft.lines)
+def _listed(wanted: set[str], account: SubAccount, *, executing: bool) -> dict[str, str]:
     rows = ListedTrunk.objects.filter(master=account.master_id, dnis__in=wanted, gone_at=None)
     if executing:
         rows = rows.exclude(sub_account=account)
@@ -137,10 +144,9 @@ def _listed(draft: Draft, account: SubAccount, *, executing: bool) -> dict[str, 
     }
 
 
-def _who_has(line: Line) -> str:
+def _who_has(dnis: str, line: Line) -> str:
     other = line.trunk_request
     state = other.get_state_display().lower()
-    dnis = line.dnis if line.hold else line.current_dnis
     return f"{dnis} is taken by {other.reference} for {other.sub_account} ({state})."
 
 
@@ -161,6 +167,7 @@ def _line_problems(line: LineDraft, look: _Look) -> Iterable[tuple[str, str]]:
 def _trunk_problems(line: LineDraft, look: _Look) -> Iterable[tuple[str, str]]:
     if line.trunk is None:
         yield "trunk", "Choose the trunk."
+        yield from (("dnis", sentence) for sentence in _dnis_problems(line.dnis, None))
     elif line.trunk.master_id != look.account.master_id:
         yield "trunk", f"{line.trunk} belongs to another master account than {look.account}."
     elif look.kind == Kind.UNASSIGN:
@@ -188,7 +195,7 @@ def _change_problems(line: LineDraft, look: _Look) -> Iterable[tuple[str, str]]:
         yield "dnis", f"Nothing would change: {line.dnis} has this caller ID already."
 
 
-def _dnis_problems(dnis: str, prefix: str) -> list[str]:
+def _dnis_problems(dnis: str, prefix: str | None) -> list[str]:
     return numbers.dnis_problems(
         dnis, prefix, prefix_length=settings.DNIS_PREFIX_LENGTH, max_length=settings.DNIS_MAX_LENGTH
     )
