@@ -1,5 +1,21 @@
 """The tables. Questions about one row are methods, questions about many rows are QuerySet methods."""
 
+from trunks.models.choices import (
+    ASSIGNED_LINE_STATES,
+    BAD_LINE_STATES,
+    FIRST_PHASE,
+    GOOD_LINE_STATES,
+    MAX_LINES,
+    OPEN_STATES,
+    WORKING_STATES,
+    Hold,
+    Kind,
+    LineState,
+    Phase,
+    State,
+    Step,
+    Verdict,
+)
 from trunks.models.estate import (
     Heartbeat,
     ListedTrunk,
@@ -11,28 +27,12 @@ from trunks.models.estate import (
 )
 from trunks.models.people import Role, RoleGrant, User
 from trunks.models.rate_budget import RateBudget
-from trunks.models.trunk_request import (
-    BAD_LINE_STATES,
-    GOOD_LINE_STATES,
-    MAX_LINES,
-    OPEN_STATES,
-    WORKING_STATES,
-    Attempt,
-    Decision,
-    Hold,
-    Kind,
-    Line,
-    LineState,
-    Revision,
-    State,
-    Step,
-    TrunkRequest,
-    Verdict,
-    ZoomCall,
-)
+from trunks.models.trunk_request import Attempt, Decision, Line, Revision, TrunkRequest, ZoomCall
 
 __all__ = [
+    "ASSIGNED_LINE_STATES",
     "BAD_LINE_STATES",
+    "FIRST_PHASE",
     "GOOD_LINE_STATES",
     "MAX_LINES",
     "OPEN_STATES",
@@ -47,6 +47,7 @@ __all__ = [
     "ListedTrunk",
     "MasterAccount",
     "MasterTrunk",
+    "Phase",
     "RateBudget",
     "RatePlan",
     "Revision",

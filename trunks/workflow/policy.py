@@ -47,7 +47,8 @@ def deciders(trunk_request: TrunkRequest) -> list[User]:
     """Return the supervisors who could decide on the request, by name."""
     grants = RoleGrant.objects.in_force().filter(role=Role.SUPERVISOR).select_related("user")
     users = {grant.user for grant in grants if grant.master_id in (None, trunk_request.master_id)}
-    allowed = [user for user in users if user.pk not in authors(trunk_request)]
+    barred = authors(trunk_request)
+    allowed = [user for user in users if user.pk not in barred]
     return sorted(allowed, key=lambda user: (str(user), user.pk))
 
 
@@ -92,7 +93,7 @@ def _withdraw(user: User, trunk_request: TrunkRequest) -> Answer:
         )
     if trunk_request.state not in (State.PENDING, State.SENT_BACK, State.APPROVED):
         return _not_now(trunk_request)
-    if any(line.state != LineState.NOT_SENT for line in trunk_request.lines.all()):
+    if any(line.state != LineState.NOT_SENT or line.has_begun for line in trunk_request.lines.all()):
         return Answer(
             False, "It has been sent to Zoom already, so it can no longer be withdrawn.", by_state=True
         )

@@ -13,7 +13,17 @@ from django.utils import timezone
 
 from trunks import connections, dispatch
 from trunks.actions import Action
-from trunks.models import GOOD_LINE_STATES, Hold, Line, LineState, State, Step, TrunkRequest, clock
+from trunks.models import (
+    ASSIGNED_LINE_STATES,
+    GOOD_LINE_STATES,
+    Hold,
+    Line,
+    LineState,
+    State,
+    Step,
+    TrunkRequest,
+    clock,
+)
 from trunks.workflow.claims import Claim, Fenced
 from trunks.workflow.errors import Stale
 from trunks.workflow.filing import release_holds
@@ -63,7 +73,7 @@ def settle(claim: Claim) -> None:
             changes=changes,
             tracking_id=claim.last_tracking_id,
         )
-        claim.trunk_request.lines.filter(state__in=GOOD_LINE_STATES).update(hold=Hold.ASSIGNED)
+        claim.trunk_request.lines.filter(state__in=ASSIGNED_LINE_STATES).update(hold=Hold.ASSIGNED)
         release_holds(claim.trunk_request)
         _ring_next(claim.trunk_request)
 
