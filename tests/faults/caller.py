@@ -52,11 +52,12 @@ class Caller(ZoomClient):
             return self._attempt(ask)
 
     def _attempt(self, ask: Any) -> Any:
+        what = "write" if ask.errand.write else "read"
         if connection.in_atomic_block:
             self._portal.violations.append("gaps: a transaction is open while Zoom is called")
-        self._portal.reach(f"{ask.method} turn")
+        self._portal.reach(f"{what} turn")
         self._before_sending()
-        self._portal.reach(f"{ask.method} leave")
+        self._portal.reach(f"{what} leave")
         call = Call(
             ask.method, ask.path, Label.LIGHT, None, "", self._portal.moments.now(), 200, ask.body, "", ""
         )
@@ -72,7 +73,7 @@ class Caller(ZoomClient):
                 self._observe(call)
 
     def _exchange_with_zoom(self, ask: Any) -> Answer:
-        portal = self._portal
+        portal, what = self._portal, "write" if ask.errand.write else "read"
         if portal.zoom.refuses_connections(ask.method):
             raise NotSent("connection refused", doing=ask.errand.doing)
         origin = portal.runs[-1].origin if portal.runs else 0
@@ -80,9 +81,9 @@ class Caller(ZoomClient):
             with portal.watching(on=False):
                 self._judge(ask, origin)
         answer = portal.zoom.answer(ask.method, ask.path, ask.body, origin)
-        portal.reach(f"{ask.method} sent")
+        portal.reach(f"{what} sent")
         portal.advance(0.2 if answer else DEADLINE)
-        portal.reach(f"{ask.method} answer")
+        portal.reach(f"{what} answer")
         if answer is None:
             raise NoAnswer("timed out", doing=ask.errand.doing, might_have_happened=ask.errand.write)
         text = (answer.body or b"").decode()
@@ -96,16 +97,18 @@ class Caller(ZoomClient):
         fits = run.claim is not None and row.state == State.APPLYING and row.fence == run.claim.fence
         if not fits or row.lease_until is None or row.lease_until < portal.moments.now():
             portal.violations.append(f"lease: {row.reference} is written to Zoom without a claim that holds")
-        intents = audit.history(row).filter(action=Action.PROVISIONING_INTENDED)
-        last = intents.last()
-        named = {line["dnis"] for line in (last.after.get("sip_trunks") or ())} if last else set()
-        if last is None or (
-            ask.method == "POST" and named != {line["dnis"] for line in ask.body["sip_trunks"]}
-        ):
+        last = audit.history(row).filter(action=Action.PROVISIONING_INTENDED).last()
+        told = (last.after["call"], _named(last.after)) if last else None
+        if told != (f"{ask.method} {ask.path}", _named(ask.body or {})):
             portal.violations.append(f"gaps: {row.reference} is written to Zoom without its intent")
         busy = [flight for flight in portal.zoom.flights if flight.account_id == row.sub_account.zoom_id]
         if busy:
             portal.violations.append(f"overlap: {row.reference} writes while an earlier write can still land")
+
+
+def _named(body: dict[str, Any]) -> set[str]:
+    """Return the DNIS that an intent or a call is about to assign."""
+    return {line["dnis"] for line in body.get("sip_trunks", ())}
 
 
 def _is_half(text: str) -> bool:

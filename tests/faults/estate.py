@@ -7,9 +7,10 @@ from itertools import count
 
 from tests import cast
 from tests.faults.zoom import TRUNKS
-from trunks.models import MasterAccount, MasterTrunk, Role, RoleGrant, SubAccount, User
+from trunks.models import Kind, ListedTrunk, MasterAccount, MasterTrunk, Role, RoleGrant, SubAccount, User
 from trunks.workflow import filing
 
+PRESENT = (6, 7)  # numbers that the first sub account has from the beginning
 CALLER_IDS = ("", "+14155550100", "+14155550199")
 _numbers = count(1)
 
@@ -32,15 +33,23 @@ class Place:
         """Return one of the few DNIS that everybody wants, under the prefix of the trunk with the same parity."""
         return f"{self.trunks[number % 2].prefix}{700 + number}"
 
-    def draft(self, sub: int, numbers: list[int], caller_id: int = 0) -> filing.Draft:
-        """Return a draft with a line for each number; those of one parity go through the same trunk."""
+    def draft(
+        self, sub: int, numbers: list[int], caller_id: int = 0, kind: str = Kind.ASSIGN
+    ) -> filing.Draft:
+        """Return a draft with a line for each number; those of one parity go through the same trunk.
+
+        A change takes what the sub account had from the beginning, and gives it the number's DNIS.
+        """
         lines = [
             filing.LineDraft(
-                self.trunks[number % 2], self.dnis(number), CALLER_IDS[(caller_id + number) % len(CALLER_IDS)]
+                self.trunks[number % 2],
+                self.dnis(number),
+                CALLER_IDS[(caller_id + number) % len(CALLER_IDS)],
+                self.dnis(PRESENT[number % 2]) if kind == Kind.CHANGE else "",
             )
             for number in dict.fromkeys(numbers)
         ]
-        return filing.Draft(self.subs[sub % 2], "assign", "New customer", "", lines)
+        return filing.Draft(self.subs[sub % 2], kind, "New customer", "", lines)
 
 
 def place() -> Place:
@@ -50,7 +59,22 @@ def place() -> Place:
         cast.master_trunk(master, id_, f"Trunk {id_}", prefix, address) for id_, prefix, address in TRUNKS
     ]
     subs = [cast.sub_account(master, f"sub-{number}-{letter}", f"Sub {letter}") for letter in "ab"]
-    return Place(master, trunks, subs)
+    place = Place(master, trunks, subs)
+    ListedTrunk.objects.bulk_create(_listed(place, number) for number in PRESENT)
+    return place
+
+
+def _listed(place: Place, number: int) -> ListedTrunk:
+    """Return what the portal read, long ago, of a trunk that the first sub account has from the beginning."""
+    return ListedTrunk(
+        master=place.master,
+        sub_account=place.subs[0],
+        zoom_id=f"{50_001 + PRESENT.index(number)}",
+        dnis=place.dnis(number),
+        sip_server_address=place.trunks[number % 2].sip_server_address,
+        first_seen_at=cast.LONG_AGO,
+        last_seen_at=cast.LONG_AGO,
+    )
 
 
 def people() -> People:

@@ -8,16 +8,19 @@ from tests.faults.portal import Portal
 from trunks import audit
 from trunks.actions import Action
 from trunks.models import (
+    ASSIGNED_LINE_STATES,
     GOOD_LINE_STATES,
     OPEN_STATES,
     WORKING_STATES,
     Hold,
+    Kind,
     Line,
     LineState,
     ListedTrunk,
     State,
     TrunkRequest,
 )
+from trunks.sandbox.records import AssignedTrunk
 
 COUNTERS = ("lost", "double", "false", "stuck", "gaps", "lease", "overlap", "holds")
 ENDED = (State.DONE, State.PARTIAL, State.FAILED)
@@ -58,20 +61,49 @@ def _of_truth(portal: Portal, trunk_request: TrunkRequest, lines: list[Line]) ->
 
 
 def _of_line(portal: Portal, trunk_request: TrunkRequest, line: Line) -> Iterator[str]:
-    key = (trunk_request.pk, line.dnis)
-    ever, stands = key in portal.zoom.standing, portal.zoom.standing.get(key, False)
-    by_hand = line.dnis in portal.zoom.touched
-    rows = [row for row in portal.zoom.rows(trunk_request.sub_account.zoom_id) if row.dnis == line.dnis]
     if line.state == LineState.UNKNOWN:
         yield f"false: {line.dnis} is still unknown"
-    if line.state in GOOD_LINE_STATES and not (ever or by_hand):
+    if {line.dnis, line.current_dnis} & portal.zoom.touched:
+        return
+    if trunk_request.kind != Kind.UNASSIGN:
+        yield from _of_assigning(portal, trunk_request, line)
+    if trunk_request.kind != Kind.ASSIGN:
+        yield from _of_removing(portal, trunk_request, line)
+
+
+def _of_assigning(portal: Portal, trunk_request: TrunkRequest, line: Line) -> Iterator[str]:
+    key = (trunk_request.pk, line.dnis)
+    ever, stands = key in portal.zoom.standing, portal.zoom.standing.get(key, False)
+    good = line.state in GOOD_LINE_STATES
+    wanted = (line.trunk.zoom_id, line.outbound_caller_id)
+    rows = [(row.trunk_id, row.outbound_caller_id) for row in _rows(portal, trunk_request, line.dnis)]
+    if good and not ever:
         yield f"false: {line.dnis} is {line.state}, and was never assigned"
-    if line.state not in GOOD_LINE_STATES and stands and not by_hand:
+    if good and stands and wanted not in rows:
+        yield f"false: {line.dnis} has other values at Zoom"
+    if not good and stands and line.dnis != line.current_dnis:
         yield f"false: {line.dnis} is {line.state}, and stands at Zoom"
-    if line.state in GOOD_LINE_STATES and stands and not by_hand:
-        wanted = (line.trunk.zoom_id, line.outbound_caller_id)
-        if wanted not in [(row.trunk_id, row.outbound_caller_id) for row in rows]:
-            yield f"false: {line.dnis} has other values at Zoom"
+
+
+def _of_removing(portal: Portal, trunk_request: TrunkRequest, line: Line) -> Iterator[str]:
+    """Judge what became of the present DNIS; what a later request did with it is that one's."""
+    good, dnis = line.state in GOOD_LINE_STATES, line.current_dnis
+    removed = (trunk_request.pk, dnis) in portal.zoom.removed
+    later = any(key[1] == dnis and key[0] != trunk_request.pk for key in portal.zoom.standing)
+    later |= any(key[1] == dnis and key[0] != trunk_request.pk for key in portal.zoom.removed)
+    rows = _rows(portal, trunk_request, dnis)
+    if later:
+        return
+    if good and rows and dnis != line.dnis:
+        yield f"false: {dnis} is {line.state}, and still stands at Zoom"
+    if not good and removed and not rows and not line.without_trunk:
+        yield f"false: {dnis} is {line.state}, and the customer is without it"
+    if line.without_trunk and rows:
+        yield f"false: {dnis} stands at Zoom, and the page says without a trunk"
+
+
+def _rows(portal: Portal, trunk_request: TrunkRequest, dnis: str) -> list[AssignedTrunk]:
+    return [row for row in portal.zoom.rows(trunk_request.sub_account.zoom_id) if row.dnis == dnis]
 
 
 def _of_trail(trunk_request: TrunkRequest) -> Iterator[str]:
@@ -92,19 +124,21 @@ def _of_trail(trunk_request: TrunkRequest) -> Iterator[str]:
 
 def _of_holds(portal: Portal, trunk_request: TrunkRequest, lines: list[Line]) -> Iterator[str]:
     if trunk_request.state in OPEN_STATES:
-        if any(line.hold != Hold.HELD for line in lines):
+        if trunk_request.kind == Kind.ASSIGN and any(line.hold != Hold.HELD for line in lines):
             yield "holds: an open request does not hold its DNIS"
         return
     for line in lines:
-        listed = ListedTrunk.objects.filter(
-            sub_account=trunk_request.sub_account, dnis=line.dnis, gone_at=None
-        )
-        if line.state not in GOOD_LINE_STATES and line.hold:
+        if line.removing or (line.state not in ASSIGNED_LINE_STATES and line.hold):
             yield f"holds: {line.dnis} is held for nobody"
-        elif (
-            line.state in GOOD_LINE_STATES
-            and not line.hold
-            and portal.zoom.standing.get((trunk_request.pk, line.dnis))
-            and not listed.exists()
-        ):
-            yield f"holds: {line.dnis} is assigned and given away"
+        elif line.state in ASSIGNED_LINE_STATES and line.dnis not in portal.zoom.touched:
+            yield from _of_assigned(portal, trunk_request, line)
+
+
+def _of_assigned(portal: Portal, trunk_request: TrunkRequest, line: Line) -> Iterator[str]:
+    listed = ListedTrunk.objects.filter(sub_account=trunk_request.sub_account, dnis=line.dnis, gone_at=None)
+    stands = portal.zoom.standing.get((trunk_request.pk, line.dnis))
+    if stands and not line.hold and not listed.exists():
+        yield f"holds: {line.dnis} is assigned and given away"
+    taken_away = any(dnis == line.dnis for _, dnis in portal.zoom.removed)
+    if line.hold and taken_away and not _rows(portal, trunk_request, line.dnis):
+        yield f"holds: {line.dnis} was removed and is still held"

@@ -14,7 +14,7 @@ from kombu.exceptions import OperationalError as BrokerDown
 
 from tests.faults import points
 from tests.faults.caller import Caller
-from tests.faults.estate import People, Place, people, place
+from tests.faults.estate import PRESENT, People, Place, people, place
 from tests.faults.moments import SWEEP, VirtualTime
 from tests.faults.points import Blow, Killed, Plan, Run
 from tests.faults.zoom import Zoom
@@ -50,6 +50,9 @@ class Portal:
         self.place: Place = place()
         self.people: People = people()
         self.zoom = Zoom(self.moments, self.place.master.zoom_id, [sub.zoom_id for sub in self.place.subs])
+        for number in PRESENT:
+            trunk = self.place.trunks[number % 2]
+            self.zoom.begin_with(self.place.subs[0].zoom_id, trunk.zoom_id, self.place.dnis(number))
         self._patches.enter_context(self.moments.in_force(self._sleep))
         self._patches.enter_context(points.watched(self.reach, lambda: self.runs[-1] if self.runs else None))
         self._patches.enter_context(patch.object(connections, "client_for", self._client))

@@ -8,19 +8,28 @@ from contextlib import AbstractContextManager, nullcontext
 
 from django.db.models import Min
 
+from tests.faults.estate import PRESENT
 from tests.faults.judging import judge
 from tests.faults.moments import QUIET, SWEEP
 from tests.faults.points import DATABASE_PLACES, PLACES, Blow, Plan
 from tests.faults.portal import Portal
-from tests.faults.zoom import DOUBTFUL, EFFECTS, KINDS, Fault
-from trunks.models import WORKING_STATES, TrunkRequest
+from tests.faults.zoom import DOUBTFUL, EFFECTS, KINDS, READ, WRITE, Fault
+from trunks.models import WORKING_STATES, Kind, TrunkRequest
 from trunks.sandbox.switches import DEFAULTS
 
 LONGEST = 4 * 86400.0
 MOST_ROUNDS = 400
 TROUBLED_ROUNDS = 12
-POST_PLACES = ("POST turn", "POST turn", "POST leave", "POST sent", "POST answer")
-MOST = {"sql": 150, "begin": 12, "commit": 12, "committed": 12, "GET turn": 6, "GET sent": 6, "GET answer": 6}
+WRITE_PLACES = ("write turn", "write turn", "write leave", "write sent", "write answer")
+MOST = {
+    "sql": 150,
+    "begin": 12,
+    "commit": 12,
+    "committed": 12,
+    "read turn": 6,
+    "read sent": 6,
+    "read answer": 6,
+}
 
 
 def play(seed: int, without: Callable[[], AbstractContextManager[None]] = nullcontext) -> list[str]:
@@ -84,7 +93,7 @@ class Schedule:
         self.portal.plan.add(self._blow())
 
     def _blow(self) -> Blow:
-        place = self.chance.choice(POST_PLACES if self.chance.random() < 0.4 else PLACES)
+        place = self.chance.choice(WRITE_PLACES if self.chance.random() < 0.4 else PLACES)
         nth = self.chance.randint(1, MOST.get(place, 2))
         what = self.chance.choices(("kill", "database", "stall", "storm"), (4, 2, 3, 3))[0]
         if what == "database" and place not in DATABASE_PLACES:
@@ -98,7 +107,12 @@ class Schedule:
 
     def _file(self) -> None:
         numbers = [self.chance.randrange(6) for _ in range(self.chance.choice((1, 1, 2, 3, 4)))]
-        draft = self.portal.place.draft(self.chance.randrange(2), numbers, self.chance.randrange(3))
+        kind, sub = self.chance.choices(tuple(Kind), (7, 1, 2))[0], self.chance.randrange(2)
+        if kind == Kind.UNASSIGN:
+            numbers = [self.chance.choice((*PRESENT, number)) for number in numbers]
+        elif kind == Kind.CHANGE:
+            sub, numbers = 0, [self.chance.choice((*PRESENT, number)) for number in numbers[:2]]
+        draft = self.portal.place.draft(sub, numbers, self.chance.randrange(3), kind)
         self.portal.file(draft, self.chance.randrange(2))
 
     def _file_and_approve(self) -> None:
@@ -134,9 +148,9 @@ class Schedule:
 
     def _arm(self) -> None:
         kind = self.chance.choice(DOUBTFUL if self.chance.random() < 0.5 else KINDS)
-        method = self.chance.choices(("POST", "GET"), (7, 3))[0]
+        hits = self.chance.choices((WRITE, READ), (7, 3))[0]
         effect = self.chance.choice(EFFECTS)
-        self.portal.zoom.faults.append(Fault(kind, method, effect, self.chance.choice((1, 15, 35, 54))))
+        self.portal.zoom.faults.append(Fault(kind, hits, effect, self.chance.choice((1, 15, 35, 54))))
 
     def _console(self) -> None:
         self.portal.in_console(self.chance.randrange(3), self.chance.randrange(2), self.chance.randrange(6))

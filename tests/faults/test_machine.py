@@ -11,12 +11,13 @@ from tests.faults.judging import judge
 from tests.faults.points import BLOWS, DATABASE_PLACES, PLACES, Blow
 from tests.faults.portal import Portal
 from tests.faults.schedule import rest
-from tests.faults.zoom import EFFECTS, KINDS, Fault
+from tests.faults.zoom import EFFECTS, KINDS, READ, WRITE, Fault
+from trunks.models import Kind
 from trunks.sandbox.switches import DEFAULTS
 
 pytestmark = [pytest.mark.sqlite, pytest.mark.usefixtures("transactional_db")]
 SMALL = st.integers(0, 3)
-NUMBERS = st.lists(st.integers(0, 5), min_size=1, max_size=4, unique=True)
+NUMBERS = st.lists(st.integers(0, 7), min_size=1, max_size=4, unique=True)
 VERBS = ("approve", "retry", "check", "withdraw", "send_back", "deny")
 
 
@@ -28,9 +29,11 @@ class Machine(RuleBasedStateMachine):
         logging.disable(logging.CRITICAL)
         self.portal = Portal(0).__enter__()
 
-    @rule(numbers=NUMBERS, sub=st.integers(0, 1), caller_id=st.integers(0, 2))
-    def file_and_approve(self, numbers: list[int], sub: int, caller_id: int) -> None:
-        self.portal.file(self.portal.place.draft(sub, numbers, caller_id), 0)
+    @rule(
+        numbers=NUMBERS, sub=st.integers(0, 1), caller_id=st.integers(0, 2), kind=st.sampled_from(tuple(Kind))
+    )
+    def file_and_approve(self, numbers: list[int], sub: int, caller_id: int, kind: Kind) -> None:
+        self.portal.file(self.portal.place.draft(sub, numbers, caller_id, kind), 0)
         self.portal.decide("approve", -1)
 
     @rule(index=SMALL, numbers=NUMBERS, sub=st.integers(0, 1))
@@ -57,11 +60,9 @@ class Machine(RuleBasedStateMachine):
     def advance(self, seconds: int) -> None:
         self.portal.advance(seconds)
 
-    @rule(
-        kind=st.sampled_from(KINDS), method=st.sampled_from(("POST", "GET")), effect=st.sampled_from(EFFECTS)
-    )
-    def spoil_a_call(self, kind: str, method: str, effect: str) -> None:
-        self.portal.zoom.faults.append(Fault(kind, method, effect, 50.0))
+    @rule(kind=st.sampled_from(KINDS), hits=st.sampled_from((WRITE, READ)), effect=st.sampled_from(EFFECTS))
+    def spoil_a_call(self, kind: str, hits: str, effect: str) -> None:
+        self.portal.zoom.faults.append(Fault(kind, hits, effect, 50.0))
 
     @rule(
         place=st.sampled_from(PLACES),

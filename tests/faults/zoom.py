@@ -19,6 +19,7 @@ from trunks.sandbox.switches import CHOICES, Switches
 from trunks.sandbox.world import Token, World
 
 TRUNKS = (("268", "18888", "192.0.2.1"), ("281", "90001", "192.0.2.34"))
+WRITE, READ = "write", "read"
 EFFECTS = ("before", "late", "never")
 # How the sandbox's faults look from inside; every one of them leaves a write in doubt, but the last.
 DOUBTFUL = ("500", "502", "503", "504", "html", "broken_json", "half_body", "drop", "hang", "408", "302")
@@ -32,10 +33,10 @@ Key = tuple[int, str]
 
 @dataclass
 class Fault:
-    """What happens to the next call of this method: how it looks, whether it takes effect, and how late."""
+    """What happens to the next call that writes, or reads: how it looks, whether it takes effect, and how late."""
 
     kind: str
-    method: str = "POST"
+    hits: str = WRITE
     effect: str = "never"
     seconds: float = 0.0
 
@@ -73,6 +74,7 @@ class Zoom:
     standing: dict[Key, bool] = field(default_factory=dict)
     doubled: list[Key] = field(default_factory=list)
     touched: set[str] = field(default_factory=set)
+    removed: set[Key] = field(default_factory=set)
     _origin: int = 0
 
     def __post_init__(self) -> None:
@@ -104,9 +106,14 @@ class Zoom:
             return self._stale.pop(path, None) or self._honest(call, origin)
         return self._faulty(fault, call, origin)
 
+    def begin_with(self, account_id: str, trunk_id: str, dnis: str) -> None:
+        """Let a sub account have a trunk from the beginning."""
+        order = {"action": "put_trunk", "account_id": account_id, "trunk_id": trunk_id, "dnis": dnis}
+        console.act(self.world, order)
+
     def refuses_connections(self, method: str) -> bool:
         """Say whether the next call of `method` finds nobody listening."""
-        waiting = next((fault for fault in self.faults if fault.method == method), None)
+        waiting = self._waiting(method)
         if waiting is None or waiting.kind != "not_sent":
             return False
         self.faults.remove(waiting)
@@ -132,10 +139,14 @@ class Zoom:
         return account.assigned if account else []
 
     def _pick(self, method: str) -> Fault | None:
-        waiting = next((fault for fault in self.faults if fault.method == method), None)
+        waiting = self._waiting(method)
         if waiting:
             self.faults.remove(waiting)
         return waiting
+
+    def _waiting(self, method: str) -> Fault | None:
+        hits = READ if method == "GET" else WRITE
+        return next((fault for fault in self.faults if fault.hits == hits), None)
 
     def _faulty(self, fault: Fault, call: Call, origin: int) -> Answer | None:
         honest = None
@@ -154,9 +165,15 @@ class Zoom:
             return self._engine.answer(call, entry)
         reading = call.path.removeprefix("/v2")
         self._stale[reading] = self._engine.answer(_call("GET", reading, None), entry)
+        before = self._all_dnis()
         answer = self._engine.answer(call, entry)
+        if call.method == "DELETE":
+            self.removed |= {(origin, dnis) for dnis in before - self._all_dnis()}
         self._look_around()
         return answer
+
+    def _all_dnis(self) -> set[str]:
+        return {row.dnis for account in self.world.estate.accounts.values() for row in account.assigned}
 
     def _applied(self, account_id: str, trunk_id: str, dnis: str) -> None:
         key = (self._origin, dnis)
@@ -166,7 +183,7 @@ class Zoom:
 
     def _look_around(self) -> None:
         """Note which of the portal's assignments were taken away or displaced."""
-        there = {row.dnis for account in self.world.estate.accounts.values() for row in account.assigned}
+        there = self._all_dnis()
         for key, stands in self.standing.items():
             self.standing[key] = stands and key[1] in there
 
