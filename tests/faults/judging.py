@@ -36,7 +36,7 @@ def judge(portal: Portal) -> list[str]:
         for complaint in (
             *_of_ending(trunk_request),
             *_of_truth(portal, trunk_request, lines),
-            *_of_trail(trunk_request),
+            *of_trail(trunk_request),
             *_of_holds(portal, trunk_request, lines),
         ):
             found.append(f"{complaint} ({name}, {trunk_request.state})")
@@ -106,7 +106,7 @@ def _rows(portal: Portal, trunk_request: TrunkRequest, dnis: str) -> list[Assign
     return [row for row in portal.zoom.rows(trunk_request.sub_account.zoom_id) if row.dnis == dnis]
 
 
-def _of_trail(trunk_request: TrunkRequest) -> Iterator[str]:
+def of_trail(trunk_request: TrunkRequest) -> Iterator[str]:
     """Follow the request's moves through its events: each begins where the one before it ended."""
     events = list(audit.history(trunk_request))
     state, moves = State.PENDING.value, 0
@@ -139,6 +139,6 @@ def _of_assigned(portal: Portal, trunk_request: TrunkRequest, line: Line) -> Ite
     stands = portal.zoom.standing.get((trunk_request.pk, line.dnis))
     if stands and not line.hold and not listed.exists():
         yield f"holds: {line.dnis} is assigned and given away"
-    taken_away = any(dnis == line.dnis for _, dnis in portal.zoom.removed)
+    taken_away = any(dnis == line.dnis and pk != trunk_request.pk for pk, dnis in portal.zoom.removed)
     if line.hold and taken_away and not _rows(portal, trunk_request, line.dnis):
         yield f"holds: {line.dnis} was removed and is still held"
