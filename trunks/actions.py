@@ -26,6 +26,9 @@ class Action(TextChoices):
     PROVISIONING_SETTLED = "provisioning.settled", "settled the request by Zoom's list"
     PROVISIONING_STOPPED = "provisioning.stopped", "stopped before sending: the world had moved"
 
+    NOTICE_SENT = "notice.sent", "sends the supervisors an e-mail: a customer is without a trunk"
+    NOTICE_FAILED = "notice.failed", "could not tell the supervisors by e-mail"
+
     MASTER_CONNECTED = "master.connected", "connected the master account"
     MASTER_CREDENTIALS_CHANGED = "master.credentials_changed", "changed the master account's credentials"
     SYNC_REQUESTED = "sync.requested", "asked for the estate to be read again"

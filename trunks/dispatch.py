@@ -15,7 +15,8 @@ PROVISION = "trunks.tasks.provision"
 SETTLE = "trunks.tasks.settle"
 SYNC = "trunks.tasks.sync_master"
 ALIVE = "trunks.tasks.alive"
-TASK_NAMES = (PROVISION, SETTLE, SYNC, ALIVE)
+ALARM = "trunks.tasks.alarm"
+TASK_NAMES = (PROVISION, SETTLE, SYNC, ALIVE, ALARM)
 
 logger = logging.getLogger(__name__)
 

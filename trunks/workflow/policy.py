@@ -43,13 +43,17 @@ def authors(trunk_request: TrunkRequest) -> set[int]:
     return made | {trunk_request.filed_by_id}
 
 
+def supervisors(master_id: int) -> list[User]:
+    """Return everybody who is supervisor for the master account, by name."""
+    grants = RoleGrant.objects.in_force().filter(role=Role.SUPERVISOR).select_related("user")
+    users = {grant.user for grant in grants if grant.master_id in (None, master_id)}
+    return sorted(users, key=lambda user: (str(user), user.pk))
+
+
 def deciders(trunk_request: TrunkRequest) -> list[User]:
     """Return the supervisors who could decide on the request, by name."""
-    grants = RoleGrant.objects.in_force().filter(role=Role.SUPERVISOR).select_related("user")
-    users = {grant.user for grant in grants if grant.master_id in (None, trunk_request.master_id)}
     barred = authors(trunk_request)
-    allowed = [user for user in users if user.pk not in barred]
-    return sorted(allowed, key=lambda user: (str(user), user.pk))
+    return [user for user in supervisors(trunk_request.master_id) if user.pk not in barred]
 
 
 def _names(users: list[User]) -> str:

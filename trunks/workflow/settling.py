@@ -75,6 +75,8 @@ def settle(claim: Claim) -> None:
         )
         claim.trunk_request.lines.filter(state__in=ASSIGNED_LINE_STATES).update(hold=Hold.ASSIGNED)
         release_holds(claim.trunk_request)
+        if any(line.without_trunk for line in lines):
+            dispatch.ring(dispatch.ALARM, claim.trunk_request.pk)
         _ring_next(claim.trunk_request)
 
 
