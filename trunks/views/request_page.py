@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from trunks import audit
 from trunks.forms.decisions import DecisionForm, Problem
-from trunks.models import Role, State, TrunkRequest, User
+from trunks.models import Line, Role, State, TrunkRequest, User
 from trunks.views.http import HtmxHttpRequest
 from trunks.workflow import policy
 
@@ -68,12 +68,19 @@ def moving_parts(user: User, trunk_request: TrunkRequest) -> dict[str, Any]:
     return {
         "trunk_request": trunk_request,
         "lines": list(trunk_request.lines.all()),
+        "lost": lost_lines(trunk_request),
         "events": events,
         "event_links": user.holds(Role.MANAGER, trunk_request.master_id)
         or user.holds(Role.ADMINISTRATOR, trunk_request.master_id),
         "attempts": attempts,
         "seen": f"{trunk_request.version}.{trunk_request.step}.{len(events)}.{len(calls)}.{ended}",
     }
+
+
+def lost_lines(trunk_request: TrunkRequest) -> list[Line]:
+    """Return the lines that left the customer without a trunk; asks the database only where there may be some."""
+    marked = any(line.without_trunk for line in trunk_request.lines.all())
+    return list(trunk_request.lines.lost()) if marked else []
 
 
 def panels(
