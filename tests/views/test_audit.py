@@ -226,6 +226,7 @@ def test_what_the_system_did_names_its_ground(client: Client, manager: User, est
     happened(estate.sub, None, Action.SYNC_FINISHED)
     page = client.get(f"/audit/{newest(manager)}/").content.decode()
     assert "<strong>The portal</strong>" in page
+    assert '<strong title="On the ground: test">The portal</strong>' in client.get("/audit/").content.decode()
     assert "On the ground: test" in page
     assert "System (" not in page
     assert "not from a browser" in page

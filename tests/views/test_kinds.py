@@ -3,12 +3,15 @@
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from tests import cast
 from tests.conftest import SignedIn
+from trunks import audit
+from trunks.actions import Action
 from trunks.models import (
     Line,
     LineState,
@@ -481,3 +484,47 @@ def test_it_goes_when_zoom_lists_a_trunk_again(signed_in: SignedIn, staff: User,
 def test_a_name_in_the_alarm_is_text(signed_in: SignedIn, staff: User, lost: TrunkRequest) -> None:
     SubAccount.objects.update(name="<script>alert(1)</script>")
     assert "<script>alert" not in signed_in(staff).get("/").content.decode()
+
+
+# --- the timeline ---------------------------------------------------------------------------------------------------
+
+
+def intended(trunk_request: TrunkRequest, after: dict[str, Any]) -> None:
+    with transaction.atomic():
+        action = Action.PROVISIONING_INTENDED
+        audit.record(action, actor=None, why="provisioning", on=trunk_request, after=after)
+
+
+def test_the_timeline_tells_what_is_about_to_be_sent(
+    signed_in: SignedIn, staff: User, estate: cast.Estate, present: ListedTrunk
+) -> None:
+    trunk_request = to_change(estate, staff)
+    path = "/accounts/adatum-account-id/sip_trunk/trunks"
+    intended(trunk_request, {"call": f"DELETE {path}/50007", "dnis": "18888123"})
+    trunks = [
+        {"trunk": "268", "dnis": "18888124", "outbound_caller_id": NEW_ID},
+        {"trunk": "268", "dnis": "18888125", "outbound_caller_id": ""},
+    ]
+    intended(trunk_request, {"call": f"POST {path}", "sip_trunks": trunks})
+    content = shown(signed_in(staff), page_of(trunk_request)).split('id="timeline-title"')[1]
+    for text in (
+        "The portal is about to send this to Zoom:",
+        "<li>Remove 18888123.</li>",
+        f"DELETE {path}/50007",
+        "From here until the next assignment is confirmed, the customer is without this trunk.",
+        f"<li>Assign 18888124 of trunk 268, caller ID {NEW_ID}.</li>",
+        "<li>Assign 18888125 of trunk 268, no caller ID.</li>",
+        f"POST {path}",
+    ):
+        assert text in content.replace('<strong title="On the ground: provisioning">', ""), text
+    assert content.count("From here until") == 1
+
+
+def test_a_removal_for_good_has_no_gap_in_its_timeline(
+    signed_in: SignedIn, staff: User, estate: cast.Estate, present: ListedTrunk
+) -> None:
+    trunk_request = to_unassign(estate, staff, "18888123")
+    intended(trunk_request, {"call": "DELETE /x", "dnis": "18888123"})
+    content = shown(signed_in(staff), page_of(trunk_request))
+    assert "Remove 18888123." in content
+    assert "From here until" not in content

@@ -165,7 +165,8 @@ def wait_until(moment: datetime | None, *, daily: bool) -> float:
 
 
 def _summary(lines: list[Line]) -> str:
-    names = [LineState(line.state).label.lower() for line in lines]
+    labels = [LineState(line.state).label for line in lines]
+    names = [label[0].lower() + label[1:] for label in labels]
     counts = {name: names.count(name) for name in dict.fromkeys(names)}
     return ", ".join(f"{count} {name}" for name, count in counts.items())
 
