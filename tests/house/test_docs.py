@@ -142,6 +142,15 @@ def test_nothing_outside_the_repository_is_named(doc: Path) -> None:
     assert ELSEWHERE.findall(text(doc)) == []
 
 
+@pytest.mark.parametrize("lock", ["base", "dev"])
+def test_every_dependency_is_accounted_for(lock: str) -> None:
+    listed = (ROOT / "requirements" / f"{lock}.in").read_text(encoding="utf-8")
+    told = text(ROOT / "docs" / "decisions.md").partition("## Dependencies")[2]
+    names = re.findall(r"^([a-z][\w-]*)", listed, re.MULTILINE)
+    assert names
+    assert [name for name in names if not re.search(rf"(?:^\| |, ){name}\b", told, re.MULTILINE)] == []
+
+
 def test_the_reader_finds_what_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not exists("trunks.workflow.nothing")
     assert exists("trunks.tasks.provision")
