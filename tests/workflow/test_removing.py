@@ -5,7 +5,6 @@ import threading
 from collections.abc import Callable, Sequence
 
 import pytest
-from pytest_django import Settings
 
 from tests import cast
 from tests.together import together
@@ -21,11 +20,6 @@ pytestmark = pytest.mark.sqlite
 OLD, NEW = "+14155550100", "+14155550199"
 TRUNKS = "/sip_trunk/trunks"
 ONE = "/sip_trunk/trunks/[^/]+$"
-
-
-@pytest.fixture(autouse=True)
-def _short_deadline(settings: Settings) -> None:
-    settings.HTTP_DEADLINE_SECONDS = 0.3
 
 
 @pytest.fixture

@@ -45,10 +45,9 @@ def _note_present(line: Line, finding: Finding) -> None:
     """Note what is about to be removed: by which id, and with which caller ID it could be assigned again."""
     if finding.row is None:
         return
-    noted = {"zoom_id": finding.row.id}
-    if finding.row.outbound_caller_id:
-        noted["current_caller_id"] = finding.row.outbound_caller_id[:32]
-    Line.objects.filter(pk=line.pk).update(**noted)
+    caller_id = finding.row.outbound_caller_id or line.current_caller_id
+    row = Line.objects.filter(pk=line.pk)
+    row.update(zoom_id=finding.row.id, current_caller_id=caller_id[:32])
 
 
 def _assigned(line: Line, finding: Finding) -> None:
