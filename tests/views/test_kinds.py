@@ -315,7 +315,7 @@ def test_only_staff_are_offered_them(
     signed_in: SignedIn, request: pytest.FixtureRequest, estate: cast.Estate, role: str
 ) -> None:
     client = signed_in(request.getfixturevalue(role))
-    assert client.get(PRESENT, {"kind": "change", "sub_account": estate.sub.pk}).status_code == 403
+    assert client.get(PRESENT, {"kind": "change", "sub_account": str(estate.sub.pk)}).status_code == 403
 
 
 def test_it_is_read_only(signed_in: SignedIn, staff: User) -> None:

@@ -49,7 +49,7 @@ NEXT: dict[str, str] = {
     ),
     State.DONE: "Zoom's own list shows every line as it was asked for.",
     State.PARTIAL: "Some lines are done at Zoom and some are not. The lines below say which and why.",
-    State.FAILED: "Nothing of it was done at Zoom. The lines below say why.",
+    State.FAILED: "What was asked for is not in place at Zoom. The lines below say why.",
     State.DENIED: "A supervisor denied it. Its DNIS are free for others again.",
     State.WITHDRAWN: "It was withdrawn. Its DNIS are free for others again.",
     State.EXPIRED: "Nobody decided in time. Its DNIS are free again; file it anew if it is still needed.",
