@@ -1,5 +1,6 @@
 """The tables. Questions about one row are methods, questions about many rows are QuerySet methods."""
 
+from trunks.models.attempt import Attempt, ZoomCall
 from trunks.models.estate import (
     Heartbeat,
     ListedTrunk,
@@ -11,13 +12,14 @@ from trunks.models.estate import (
 )
 from trunks.models.people import Role, RoleGrant, User
 from trunks.models.rate_budget import RateBudget
+from trunks.models.stops import Circuit, WriteStop
 from trunks.models.trunk_request import (
     BAD_LINE_STATES,
+    ENDED_LINE_STATES,
     GOOD_LINE_STATES,
     MAX_LINES,
     OPEN_STATES,
     WORKING_STATES,
-    Attempt,
     Decision,
     Hold,
     Kind,
@@ -28,16 +30,18 @@ from trunks.models.trunk_request import (
     Step,
     TrunkRequest,
     Verdict,
-    ZoomCall,
 )
+from trunks.models.unknown_error import UnknownError
 
 __all__ = [
     "BAD_LINE_STATES",
+    "ENDED_LINE_STATES",
     "GOOD_LINE_STATES",
     "MAX_LINES",
     "OPEN_STATES",
     "WORKING_STATES",
     "Attempt",
+    "Circuit",
     "Decision",
     "Heartbeat",
     "Hold",
@@ -56,8 +60,10 @@ __all__ = [
     "Step",
     "SubAccount",
     "TrunkRequest",
+    "UnknownError",
     "User",
     "Verdict",
+    "WriteStop",
     "ZoomCall",
     "ZoomToken",
 ]

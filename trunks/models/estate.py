@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Q
 
 from trunks import numbers
+from trunks.models import clock
 from trunks.models.fields import EncryptedTextField
 
 
@@ -134,11 +135,19 @@ class ZoomToken(models.Model):
         return f"token {self.serial} of {self.master_id}"
 
 
+class HeartbeatQuerySet(models.QuerySet["Heartbeat"]):
+    def lately(self) -> HeartbeatQuerySet:
+        """Return those seen within three sweeps and ten seconds."""
+        return self.filter(at__gt=clock.after(-(3 * settings.SWEEP_SECONDS + 10)))
+
+
 class Heartbeat(models.Model):
     """When a kind of process was last seen alive, by the database's clock."""
 
     name = models.CharField(max_length=40, unique=True)
     at = models.DateTimeField()
+
+    objects = HeartbeatQuerySet.as_manager()
 
     def __str__(self) -> str:
         return self.name

@@ -54,18 +54,25 @@ class LineState(models.TextChoices):
     CALLER_ID_NOT_REPORTED = "caller_id_not_reported", "Assigned, caller ID not shown by Zoom"
     DIFFERENT = "different", "Zoom shows other values"
     REFUSED = "refused", "Refused by Zoom"
+    GIVEN_UP = "given_up", "Given up, outcome unknown"
 
 
 GOOD_LINE_STATES = (LineState.ASSIGNED, LineState.ALREADY_THERE, LineState.CALLER_ID_NOT_REPORTED)
 BAD_LINE_STATES = (LineState.DIFFERENT, LineState.REFUSED)
+# What a retry leaves alone: it succeeded, or nobody knows that it did not.
+ENDED_LINE_STATES = (*GOOD_LINE_STATES, LineState.GIVEN_UP)
 
 
 class Hold(models.TextChoices):
-    """Whether a line keeps its DNIS from others: while its request is open, and while Zoom has it assigned."""
+    """Whether a line keeps its DNIS from others: while its request is open, and while Zoom has it assigned.
+
+    `unknown` is for a line that was given up: Zoom may have it, until its list has been read and does not show it.
+    """
 
     NONE = "", "None"
     HELD = "held", "Held"
     ASSIGNED = "assigned", "Assigned"
+    UNKNOWN = "unknown", "Perhaps in use at Zoom"
 
 
 class TrunkRequestQuerySet(models.QuerySet["TrunkRequest"]):
@@ -116,6 +123,7 @@ class TrunkRequest(models.Model):
     sent_at = models.DateTimeField(null=True, blank=True)
     absent_at = models.DateTimeField(null=True, blank=True)
     landed = models.BooleanField("some line of the last call is in Zoom's list", default=False)
+    needs_attention = models.BooleanField("people are asked to look at Zoom", default=False)
     one_by_one = models.BooleanField("send each line in a call of its own", default=False)
 
     objects = TrunkRequestQuerySet.as_manager()
@@ -160,8 +168,8 @@ class TrunkRequest(models.Model):
 
     @property
     def retryable_lines(self) -> int:
-        """Return how many lines a retry would send again: those that did not succeed."""
-        return sum(line.state not in GOOD_LINE_STATES for line in self.lines.all())
+        """Return how many lines a retry would send again: those that surely did not succeed."""
+        return sum(line.state not in ENDED_LINE_STATES for line in self.lines.all())
 
 
 class Line(models.Model):
@@ -180,6 +188,7 @@ class Line(models.Model):
     sends = models.PositiveSmallIntegerField("calls that carried this line", default=0)
     answered = models.BooleanField("Zoom answered the last call with success", default=False)
     detail = models.TextField(blank=True)
+    absent_at = models.DateTimeField("first list without it after it was given up", null=True, blank=True)
     zoom_id = models.CharField("id in the sub account's list", max_length=200, blank=True)
     tracking_id = models.CharField(max_length=200, blank=True)
 
@@ -253,40 +262,3 @@ class Decision(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_verdict_display()} by {self.decided_by}"
-
-
-class Attempt(models.Model):
-    """One conversation with Zoom about a trunk request."""
-
-    trunk_request = models.ForeignKey(TrunkRequest, on_delete=models.CASCADE, related_name="attempts")
-    fence = models.PositiveIntegerField()
-    started_at = models.DateTimeField()
-    ended_at = models.DateTimeField(null=True, blank=True)
-    outcome = models.TextField(blank=True)
-
-    class Meta:
-        ordering = ["id"]
-
-    def __str__(self) -> str:
-        return f"attempt {self.fence} of {self.trunk_request_id}"
-
-
-class ZoomCall(models.Model):
-    """One call of an attempt: what was sent and what came back. Never holds a token or a secret."""
-
-    attempt = models.ForeignKey(Attempt, on_delete=models.CASCADE, related_name="calls")
-    method = models.CharField(max_length=8)
-    path = models.CharField(max_length=300)
-    started_at = models.DateTimeField()
-    duration_ms = models.PositiveIntegerField()
-    status = models.PositiveSmallIntegerField(null=True, blank=True)
-    tracking_id = models.CharField(max_length=200, blank=True)
-    sent = models.JSONField(null=True, blank=True)
-    answer = models.TextField(blank=True)
-    problem = models.TextField(blank=True)
-
-    class Meta:
-        ordering = ["id"]
-
-    def __str__(self) -> str:
-        return f"{self.method} {self.path}"

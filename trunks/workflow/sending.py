@@ -14,6 +14,7 @@ from trunks.models import Line, LineState, Step, clock
 from trunks.workflow import settling
 from trunks.workflow.claims import Claim
 from trunks.workflow.reading import absent, look_up, read_list, refuse, write_findings
+from trunks.workflow.stopping import Halted
 from trunks.workflow.transitions import mark
 from trunks.workflow.words import sentence
 from trunks.zoom import errors
@@ -45,6 +46,8 @@ def send(claim: Claim, client: ZoomClient, group: list[Line]) -> bool:
     try:
         # Right before the call leaves, the client asks the claim once more whether its lease outlives the call.
         client.assign_trunks(claim.trunk_request.sub_account.zoom_id, [_assignment(line) for line in group])
+    except Halted as halt:
+        return _halted(claim, lines, halt)
     except ZoomError as error:
         return _not_accepted(claim, client, lines, error)
     _note(claim, lines, "Zoom accepted the call.", answered=True)
@@ -102,6 +105,14 @@ def _not_accepted(claim: Claim, client: ZoomClient, lines: QuerySet[Line], error
             settling.wait_for_zoom(claim, error)
         return False
     return _refused(claim, client, lines, error)
+
+
+def _halted(claim: Claim, lines: QuerySet[Line], halt: Halted) -> bool:
+    """The call was kept from leaving. That is no failure: the request is taken up when writing starts again."""
+    _unsend(claim, lines)
+    action = Action.PROVISIONING_HALTED
+    settling.release(claim, str(halt), wait=halt.wait, counted=False, action=action)
+    return False
 
 
 def _unsend(claim: Claim, lines: QuerySet[Line]) -> None:
