@@ -167,6 +167,14 @@ class TrunkRequest(models.Model):
         return self.state in WORKING_STATES
 
     @property
+    def could_still_land(self) -> bool:
+        """Say whether the last write was sent so lately that Zoom may yet carry it out."""
+        if self.sent_at is None:
+            return False
+        passed: float = (clock.read() - self.sent_at).total_seconds()
+        return passed < settings.QUIET_SECONDS
+
+    @property
     def retryable_lines(self) -> int:
         """Return how many lines a retry would send again: those that surely did not succeed."""
         return sum(line.state not in ENDED_LINE_STATES for line in self.lines.all())

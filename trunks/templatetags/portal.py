@@ -35,6 +35,7 @@ ICONS: dict[str, str] = {
     LineState.CALLER_ID_NOT_REPORTED: "circle-check",
     LineState.DIFFERENT: "triangle-alert",
     LineState.REFUSED: "circle-x",
+    LineState.GIVEN_UP: "circle-question-mark",
 }
 NEXT: dict[str, str] = {
     State.PENDING: "A supervisor who did not write it decides next. Nothing has been sent to Zoom.",

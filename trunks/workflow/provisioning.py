@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 
 from trunks import dispatch
 from trunks.actions import Action
-from trunks.models import GOOD_LINE_STATES, Hold, LineState, State, TrunkRequest, User
+from trunks.models import ENDED_LINE_STATES, Hold, LineState, State, TrunkRequest, User
 from trunks.workflow import rules, settling
 from trunks.workflow.claims import Claim, Fenced, claim_approved
 from trunks.workflow.comparing import Likeness
@@ -40,9 +40,9 @@ def provision(pk: int) -> None:
 
 
 def retry(trunk_request: TrunkRequest, *, actor: User, version: int) -> TrunkRequest:
-    """Make a new attempt of the lines that did not succeed, and of no others. Raises Refused or Stale."""
+    """Make a new attempt of the lines that surely did not succeed, and of no others. Raises Refused or Stale."""
     demand(actor, "retry", trunk_request, version=version)
-    lines = trunk_request.lines.exclude(state__in=GOOD_LINE_STATES)
+    lines = trunk_request.lines.exclude(state__in=ENDED_LINE_STATES)
     again = {"next_attempt_at": None, "waiting_for": "", "tries": 0, "sends": 0, "absent_at": None}
     try:
         with transaction.atomic():

@@ -63,9 +63,14 @@ def settle(claim: Claim) -> None:
             changes=changes,
             tracking_id=claim.last_tracking_id,
         )
-        claim.trunk_request.lines.filter(state__in=GOOD_LINE_STATES).update(hold=Hold.ASSIGNED)
-        release_holds(claim.trunk_request)
-        _ring_next(claim.trunk_request)
+        end(claim.trunk_request)
+
+
+def end(trunk_request: TrunkRequest) -> None:
+    """Turn the DNIS holds of a request that has ended into assignments, or let go of them; ring for who waited."""
+    trunk_request.lines.filter(state__in=GOOD_LINE_STATES).update(hold=Hold.ASSIGNED)
+    release_holds(trunk_request)
+    _ring_next(trunk_request)
 
 
 def release(
