@@ -102,9 +102,9 @@ class DatabaseTokenStore:
 
         Who renews holds a lease, so that a process that dies while asking does not keep the others waiting.
         """
-        ZoomToken.objects.get_or_create(master=self._master)
         while True:
-            row = ZoomToken.objects.get(master=self._master)
+            # Each time anew: changed credentials or keys delete the row, under those who wait for it too.
+            row, _ = ZoomToken.objects.get_or_create(master=self._master)
             token = _living(row)
             if token and (stale is None or token.value != stale.value):
                 return token

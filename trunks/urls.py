@@ -1,6 +1,7 @@
 """The portal's addresses. `/requests/TR-000042/` names a request as people do."""
 
 from django.urls import path, register_converter
+from django.views.generic import RedirectView
 
 from trunks.views import approvals, audit, decisions, estate, health, home, masters, requests
 
@@ -48,6 +49,8 @@ urlpatterns = [
     path("masters/<int:pk>/sync/", masters.sync, name="master_sync"),
     path("audit/", audit.trail, name="audit"),
     path("audit/<int:pk>/", audit.event, name="audit_event"),
+    # Before allauth's page of that address: who could change their own e-mail could sign events as somebody else.
+    path("accounts/email/", RedirectView.as_view(pattern_name="account_change_password")),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("metrics", health.metrics, name="metrics"),

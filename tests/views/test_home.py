@@ -59,6 +59,15 @@ def test_without_a_master_account_it_says_who_can_connect_one(
     assert "/masters/connect/" in page(signed_in(administrator))
 
 
+def test_who_may_read_the_trail_sees_its_latest_events(
+    signed_in: SignedIn, manager: User, staff: User, trunk_request: TrunkRequest
+) -> None:
+    content = page(signed_in(manager))
+    assert "filed the request" in content
+    assert trunk_request.reference in content
+    assert "Latest in the audit trail" not in page(signed_in(staff))
+
+
 def test_a_failed_sync_is_shown_with_its_reason(
     signed_in: SignedIn, staff: User, estate: cast.Estate
 ) -> None:

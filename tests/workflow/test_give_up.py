@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from pytest_django import Settings
 
+from tests import cast
 from tests.workflow.conftest import Zoom
 from tests.workflow.timing import let_pass, states
 from trunks import audit
@@ -193,3 +194,23 @@ def test_what_waited_for_it_is_rung_for(
     give_up(unconfirmed, supervisor)
     assert [pk for _, pk in rung] == [waiting.pk]
     assert sweeping.sweep() == 1
+
+
+def test_a_removal_that_is_given_up_leaves_the_dnis_to_the_estate(
+    zoom: Zoom, staff: User, supervisor: User
+) -> None:
+    dnis = zoom.trunk.prefix + "777"
+    zoom.in_console(dnis, "")
+    assert estate.sync(zoom.master.pk)
+    lines = [filing.LineDraft(zoom.trunk, dnis)]
+    draft = filing.Draft(zoom.sub, "unassign", "Customer asked", "", lines)
+    trunk_request = cast.approved(filing.file(draft, actor=staff), supervisor)
+    zoom.sandbox.fault("drop", method="DELETE", apply="never")
+    provision(trunk_request.pk)
+    let_pass(trunk_request)
+    give_up(trunk_request, supervisor)
+    assert states(trunk_request) == ("failed", ["given_up"])
+    line = trunk_request.lines.get()
+    assert (line.hold, line.removing) == (Hold.NONE, False)
+    with pytest.raises(errors.Invalid, match="already assigned"):
+        filing.file(zoom.draft(dnis, sub=zoom.other_sub), actor=staff)

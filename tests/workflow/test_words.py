@@ -152,6 +152,22 @@ def test_every_explanation_says_what_happened_what_to_do_who_and_whether_to_try_
         assert said.next_step.endswith(".")
 
 
+def kinds(base: type[ZoomError]) -> list[type[ZoomError]]:
+    return [kind for child in base.__subclasses__() for kind in (child, *kinds(child))]
+
+
+@pytest.mark.parametrize(
+    "kind", [kind for kind in kinds(ZoomError) if kind not in (errors.Doubtful, errors.Refused)]
+)
+def test_every_kind_but_the_last_resort_is_explained_whatever_its_words(kind: type[ZoomError]) -> None:
+    assert words.explain(kind("message")).key != words.UNKNOWN
+
+
+def test_zooms_own_words_and_the_tracking_id_stand_behind() -> None:
+    error = errors.NotEnrolled("No plan.", status=400, code=300, tracking_id="WEB_1")
+    assert words.sentence(error).endswith("(Zoom's words: No plan., HTTP 400, code 300, tracking id WEB_1)")
+
+
 def test_a_missing_scope_is_named() -> None:
     error = api_error(400, 4711, "does not contain scopes:[sip_connected_audio:write:trunks:master].")
     assert words.explain(error).cause == (

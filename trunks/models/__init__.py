@@ -1,6 +1,22 @@
 """The tables. Questions about one row are methods, questions about many rows are QuerySet methods."""
 
-from trunks.models.attempt import Attempt, ZoomCall
+from trunks.models.choices import (
+    ASSIGNED_LINE_STATES,
+    BAD_LINE_STATES,
+    ENDED_LINE_STATES,
+    FIRST_PHASE,
+    GOOD_LINE_STATES,
+    MAX_LINES,
+    OPEN_STATES,
+    WORKING_STATES,
+    Hold,
+    Kind,
+    LineState,
+    Phase,
+    State,
+    Step,
+    Verdict,
+)
 from trunks.models.estate import (
     Heartbeat,
     ListedTrunk,
@@ -13,29 +29,14 @@ from trunks.models.estate import (
 from trunks.models.people import Role, RoleGrant, User
 from trunks.models.rate_budget import RateBudget
 from trunks.models.stops import Circuit, WriteStop
-from trunks.models.trunk_request import (
-    BAD_LINE_STATES,
-    ENDED_LINE_STATES,
-    GOOD_LINE_STATES,
-    MAX_LINES,
-    OPEN_STATES,
-    WORKING_STATES,
-    Decision,
-    Hold,
-    Kind,
-    Line,
-    LineState,
-    Revision,
-    State,
-    Step,
-    TrunkRequest,
-    Verdict,
-)
+from trunks.models.trunk_request import Attempt, Decision, Line, Revision, TrunkRequest, ZoomCall
 from trunks.models.unknown_error import UnknownError
 
 __all__ = [
+    "ASSIGNED_LINE_STATES",
     "BAD_LINE_STATES",
     "ENDED_LINE_STATES",
+    "FIRST_PHASE",
     "GOOD_LINE_STATES",
     "MAX_LINES",
     "OPEN_STATES",
@@ -51,6 +52,7 @@ __all__ = [
     "ListedTrunk",
     "MasterAccount",
     "MasterTrunk",
+    "Phase",
     "RateBudget",
     "RatePlan",
     "Revision",

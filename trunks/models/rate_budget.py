@@ -67,6 +67,8 @@ class RateBudget(models.Model):
     @classmethod
     def pause(cls, master: MasterAccount, label: str, seconds: float) -> None:
         """Let no call of `label` leave for the next `seconds`; a longer pause in force stays."""
+        # The row may be missing: the label's first call is still to come, and must wait as well.
+        cls.objects.get_or_create(master=master, label=label)
         now, latest = _NOW[connection.vendor], _LATEST[connection.vendor]
         with connection.cursor() as cursor:
             cursor.execute(

@@ -10,7 +10,7 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
 from trunks import access
-from trunks.forms.requests import DecisionForm
+from trunks.forms.decisions import DecisionForm
 from trunks.models import TrunkRequest
 from trunks.views.http import HtmxHttpRequest, problem_page
 from trunks.views.request_page import request_page

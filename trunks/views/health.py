@@ -113,7 +113,7 @@ def _worker_seen() -> bool:
 
 
 def _may_measure(request: HttpRequest) -> bool:
-    token: str = getattr(settings, "METRICS_TOKEN", "")
+    token: str = settings.METRICS_TOKEN
     given = request.headers.get("Authorization", "")
     if token and compare_digest(given.encode(), f"Bearer {token}".encode()):
         return True

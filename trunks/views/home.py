@@ -10,7 +10,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
-from trunks import access
+from trunks import access, audit
 from trunks.models import OPEN_STATES, MasterAccount, MasterTrunk, Role, State, SubAccount, User
 from trunks.views.http import HtmxHttpRequest
 
@@ -28,6 +28,8 @@ def home(request: HtmxHttpRequest) -> HttpResponse:
     if user.holds(Role.SUPERVISOR):
         waiting = access.waiting_for(user).exclude(filed_by=user)
         context["waiting"] = list(waiting.prefetch_related("lines")[:SHOWN])
+    if user.holds(Role.MANAGER) or user.holds(Role.ADMINISTRATOR):
+        context["events"] = list(audit.search(user)[:SHOWN])
     return render(request, "trunks/home.html", context)
 
 

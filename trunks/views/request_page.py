@@ -10,8 +10,7 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from trunks import audit
-from trunks.actions import Action
-from trunks.forms.requests import DecisionForm, Problem
+from trunks.forms.decisions import DecisionForm, Problem
 from trunks.models import Role, State, TrunkRequest, User
 from trunks.views.http import HtmxHttpRequest
 from trunks.workflow import policy
@@ -69,7 +68,7 @@ def moving_parts(user: User, trunk_request: TrunkRequest) -> dict[str, Any]:
     return {
         "trunk_request": trunk_request,
         "lines": list(trunk_request.lines.all()),
-        "events": [(event, _sentence(event.action)) for event in events],
+        "events": events,
         "event_links": user.holds(Role.MANAGER, trunk_request.master_id)
         or user.holds(Role.ADMINISTRATOR, trunk_request.master_id),
         "attempts": attempts,
@@ -101,8 +100,3 @@ def _blank(trunk_request: TrunkRequest, verb: str) -> DecisionForm:
 def _summary(failed: DecisionForm) -> list[Problem]:
     found = [Problem(str(text)) for text in failed.non_field_errors()]
     return found + [Problem(str(text), field.auto_id) for field in failed for text in field.errors]
-
-
-def _sentence(action: str) -> str:
-    known = {one.value: one.sentence for one in Action}
-    return known.get(action, action)

@@ -23,6 +23,7 @@ from trunks.zoom.client import ZoomClient
 from trunks.zoom.errors import ZoomError
 
 PATIENCE = 5
+NAME_MAX_LENGTH = 120
 Progress = Callable[[str], None]
 WRITE_SCOPES = ("sip_trunk:master", "sip_connected_audio:write:trunks:master")
 
@@ -61,6 +62,8 @@ def connect(
     """
     if actor is not None and not _may_connect(actor):
         raise Refused("Only an administrator for all master accounts can connect one.")
+    if not 0 < len(name.strip()) <= NAME_MAX_LENGTH:
+        raise CannotConnect([f"The name has 1 to {NAME_MAX_LENGTH} characters."])
     progress("Trying the credentials at Zoom …")
     _try_out(account_id, client_id, client_secret)
     other = MasterAccount.objects.filter(name=name).exclude(zoom_id=account_id).first()
@@ -115,7 +118,8 @@ def _try_out(account_id: str, client_id: str, client_secret: str) -> None:
             except ZoomError as error:
                 findings.append(sentence(error))
             except ValueError as error:
-                findings.append(f"The account id cannot be used: {error}.")
+                # Text that cannot be encoded, such as a byte of another encoding on the command line.
+                findings.append(f"The credentials cannot be sent: {error}.")
     found = list(dict.fromkeys(finding for finding in findings if finding))
     if found:
         raise CannotConnect(found)

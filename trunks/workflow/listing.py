@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import transaction
 
-from trunks.models import Hold, Line, ListedTrunk, SubAccount
+from trunks.models import Hold, Line, ListedTrunk, SubAccount, clock
 from trunks.zoom.types import Trunk
 
 GIVEN_UP_SHOWN = "Zoom's list has shown it since: it is assigned."
@@ -29,6 +29,13 @@ def take_in(account: SubAccount, rows: Sequence[Trunk], read_at: datetime) -> li
         settle_given_up(account, [row.dnis for row in rows], read_at)
         SubAccount.objects.filter(pk=account.pk).update(trunks_read_at=read_at, trunks_problem="")
     return vanished
+
+
+def forget(account: SubAccount, dnis: str) -> None:
+    """Mark `dnis` gone at once: the portal itself removed it, and Zoom's list no longer shows it."""
+    rows = ListedTrunk.objects.filter(sub_account=account, dnis=dnis, gone_at=None)
+    rows.update(gone_at=clock.now())
+    release_assigned(account, [dnis])
 
 
 def release_assigned(account: SubAccount, dnis: Sequence[str]) -> None:

@@ -52,8 +52,8 @@ def supervisors(trunk_request: TrunkRequest) -> list[User]:
 
 def deciders(trunk_request: TrunkRequest) -> list[User]:
     """Return the supervisors who could decide on the request, by name."""
-    wrote = authors(trunk_request)
-    return [user for user in supervisors(trunk_request) if user.pk not in wrote]
+    barred = authors(trunk_request)
+    return [user for user in supervisors(trunk_request) if user.pk not in barred]
 
 
 def _names(users: list[User]) -> str:
@@ -97,7 +97,7 @@ def _withdraw(user: User, trunk_request: TrunkRequest) -> Answer:
         )
     if trunk_request.state not in (State.PENDING, State.SENT_BACK, State.APPROVED):
         return _not_now(trunk_request)
-    if any(line.state != LineState.NOT_SENT for line in trunk_request.lines.all()):
+    if any(line.state != LineState.NOT_SENT or line.has_begun for line in trunk_request.lines.all()):
         return Answer(
             False, "It has been sent to Zoom already, so it can no longer be withdrawn.", by_state=True
         )
