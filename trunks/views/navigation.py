@@ -66,14 +66,27 @@ class Navigation:
         return ", ".join(str(role.label) for role in Role if role in self.user.roles) or "No role yet"
 
     @cached_property
+    def _worker(self) -> Heartbeat | None:
+        return Heartbeat.objects.filter(name=Heartbeat.WORKER).first()
+
+    @property
     def worker_seen_at(self) -> datetime | None:
-        return Heartbeat.objects.filter(name=WORKER).values_list("at", flat=True).first()
+        return self._worker.at if self._worker else None
 
     @property
     def worker_missing(self) -> bool:
-        """Say whether no worker was seen for three sweeps (at least a minute)."""
-        patience = timedelta(seconds=max(60, settings.SWEEP_SECONDS * 3))
-        return self.worker_seen_at is None or self.worker_seen_at < timezone.now() - patience
+        return self._worker is None or not self._worker.is_recent
+
+    @cached_property
+    def write_stop(self) -> WriteStop | None:
+        """Return the stop that keeps the portal from writing to Zoom, or None."""
+        return WriteStop.current()
+
+    @cached_property
+    def open_circuits(self) -> list[Circuit]:
+        """Return the person's master accounts for which Zoom does not answer, each with what it last said."""
+        masters = access.masters_for(self.user)
+        return list(Circuit.objects.open().filter(master__in=masters).select_related("master"))
 
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
