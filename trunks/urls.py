@@ -3,7 +3,18 @@
 from django.urls import path, register_converter
 from django.views.generic import RedirectView
 
-from trunks.views import approvals, attempts, audit, decisions, estate, health, home, masters, requests, writing
+from trunks.views import (
+    approvals,
+    attempts,
+    audit,
+    decisions,
+    estate,
+    health,
+    home,
+    masters,
+    requests,
+    writing,
+)
 
 
 class ReferenceConverter:

@@ -194,7 +194,7 @@ def recorded(status: int | None, body: str, method: str = "POST") -> ZoomCall:
 def test_a_recorded_refusal_is_decoded_with_zooms_own_words_beside_it() -> None:
     decoded = words.decode(recorded(400, json.dumps({"code": 300, "message": EN})))
     assert decoded is not None
-    assert (decoded.explanation.key, decoded.words, decoded.whose) == ("plan", EN, "Zoom's words")
+    assert (decoded.explanation.key, decoded.words) == ("plan", EN)
     assert (decoded.status, decoded.code, decoded.tracking_id) == (400, 300, "v=2.0;rid=1")
     assert decoded.sentence == words.sentence(api_error(400, 300, EN))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -135,19 +137,23 @@ class ZoomToken(models.Model):
         return f"token {self.serial} of {self.master_id}"
 
 
-class HeartbeatQuerySet(models.QuerySet["Heartbeat"]):
-    def lately(self) -> HeartbeatQuerySet:
-        """Return those seen within three sweeps and ten seconds."""
-        return self.filter(at__gt=clock.after(-(3 * settings.SWEEP_SECONDS + 10)))
-
-
 class Heartbeat(models.Model):
     """When a kind of process was last seen alive, by the database's clock."""
 
     name = models.CharField(max_length=40, unique=True)
     at = models.DateTimeField()
 
-    objects = HeartbeatQuerySet.as_manager()
+    WORKER = "worker"
 
     def __str__(self) -> str:
         return self.name
+
+    @classmethod
+    def worker(cls) -> tuple[datetime, bool] | None:
+        """Return when a worker was last seen, and whether within three sweeps and ten seconds; None for never."""
+        limit = clock.after(-(3 * settings.SWEEP_SECONDS + 10))
+        recent = models.ExpressionWrapper(Q(at__gt=limit), output_field=models.BooleanField())
+        row: tuple[datetime, bool] | None = (
+            cls.objects.filter(name=cls.WORKER).values_list("at", recent).first()
+        )
+        return row

@@ -15,7 +15,7 @@ from trunks.views.http import HtmxHttpRequest
 from trunks.views.paging import page
 from trunks.workflow import words
 
-ATTEMPTS_SHOWN = 10
+ATTEMPTS_ON_A_PAGE = 20
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,14 @@ def attempts(request: HtmxHttpRequest, reference: int) -> HttpResponse:
     """Show the conversations with Zoom about one request, newest first."""
     trunk_request = access.trunk_request_for(request.user, reference)
     calls = Prefetch("calls", queryset=ZoomCall.objects.order_by("id"))
-    found = page(trunk_request.attempts.prefetch_related(calls), request, size=ATTEMPTS_SHOWN)
+    found = page(trunk_request.attempts.prefetch_related(calls), request, size=ATTEMPTS_ON_A_PAGE)
     shown = [(attempt, [_shown(call) for call in attempt.calls.all()]) for attempt in found.rows]
-    context = {"trunk_request": trunk_request, "attempts": shown, "page": found, "total": _total(trunk_request.pk)}
+    context = {
+        "trunk_request": trunk_request,
+        "attempts": shown,
+        "page": found,
+        "total": _total(trunk_request.pk),
+    }
     return render(request, "trunks/attempts.html", context)
 
 

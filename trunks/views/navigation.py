@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.functional import cached_property
 
 from trunks import access
-from trunks.models import Heartbeat, Role, User
+from trunks.models import Circuit, Heartbeat, Role, User, WriteStop
 
 EVERYONE = frozenset(Role)
-WORKER = "worker"
 
 
 @dataclass(frozen=True)
@@ -66,16 +63,17 @@ class Navigation:
         return ", ".join(str(role.label) for role in Role if role in self.user.roles) or "No role yet"
 
     @cached_property
-    def _worker(self) -> Heartbeat | None:
-        return Heartbeat.objects.filter(name=Heartbeat.WORKER).first()
+    def _worker(self) -> tuple[datetime, bool] | None:
+        return Heartbeat.worker()
 
     @property
     def worker_seen_at(self) -> datetime | None:
-        return self._worker.at if self._worker else None
+        return self._worker[0] if self._worker else None
 
     @property
     def worker_missing(self) -> bool:
-        return self._worker is None or not self._worker.is_recent
+        """Say whether no worker was seen lately, by the rule that /readyz goes by."""
+        return self._worker is None or not self._worker[1]
 
     @cached_property
     def write_stop(self) -> WriteStop | None:

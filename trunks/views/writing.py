@@ -1,4 +1,4 @@
-"""The kill switch: the page that says whether the portal writes to Zoom, and the four things supervisors can do there."""
+"""The kill switch: whether the portal writes to Zoom, and the four things that supervisors can do about it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ def writing(request: HtmxHttpRequest) -> HttpResponse:
 def stop(request: HtmxHttpRequest) -> HttpResponse:
     form = ReasonForm(request.POST)
     verb = partial(stopping.stop, actor=request.user, reason=request.POST.get("reason", ""))
-    return _carry_out(request, verb, "Writing to Zoom is stopped. Nothing leaves until two supervisors start it.", form)
+    return _carry_out(
+        request, verb, "Writing to Zoom is stopped. Nothing leaves until two supervisors start it.", form
+    )
 
 
 @require_POST
@@ -73,7 +75,9 @@ def _page(
 ) -> HttpResponse:
     if failed is not None and error is not None and not failed.errors:
         failed.add_error("reason", error.problems["reason"])
-    past = WriteStop.objects.filter(in_force=False).select_related("stopped_by", "start_asked_by", "started_by")
+    past = WriteStop.objects.filter(in_force=False).select_related(
+        "stopped_by", "start_asked_by", "started_by"
+    )
     context = {
         "stop": WriteStop.current(),
         "past": list(past[:PAST_SHOWN]),

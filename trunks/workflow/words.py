@@ -21,7 +21,6 @@ class Decoded:
 
     explanation: Explanation
     words: str
-    whose: str
     status: int | None
     code: int | None
     tracking_id: str
@@ -38,7 +37,9 @@ def explain(error: ZoomError) -> Explanation:
 
 def sentence(error: ZoomError) -> str:
     """Return the explanation with Zoom's own words and tracking id behind it."""
-    details = [f"{_whose(error)}: {error.message}" if error.message else ""]
+    # Without a status nobody at Zoom has said anything; the words are the network's.
+    whose = "Zoom's words" if error.status else "what happened"
+    details = [f"{whose}: {error.message}" if error.message else ""]
     details += [f"HTTP {error.status}" if error.status else "", f"code {error.code}" if error.code else ""]
     details += [f"tracking id {error.tracking_id}" if error.tracking_id else ""]
     known = ", ".join(detail for detail in details if detail)
@@ -59,14 +60,8 @@ def decode(call: ZoomCall) -> Decoded | None:
     return Decoded(
         explanation=explain(error),
         words=error.message,
-        whose=_whose(error),
         status=error.status,
         code=error.code,
         tracking_id=error.tracking_id,
         sentence=sentence(error),
     )
-
-
-def _whose(error: ZoomError) -> str:
-    # Without a status nobody at Zoom has said anything; the words are the network's.
-    return "Zoom's words" if error.status else "what happened"
