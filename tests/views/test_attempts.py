@@ -102,7 +102,7 @@ def test_the_number_of_queries_does_not_grow(
         call(at)
         call(at)
     client = signed_in(staff)
-    with django_assert_num_queries(13):
+    with django_assert_num_queries(11):
         client.get(address(trunk_request))
 
 

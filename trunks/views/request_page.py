@@ -74,8 +74,8 @@ def request_page(
 def moving_parts(user: User, trunk_request: TrunkRequest) -> dict[str, Any]:
     """Return what the page shows of a request and what changes while it is worked on."""
     events = list(audit.history(trunk_request))
-    number = trunk_request.attempts.count()
     attempts = list(trunk_request.attempts.order_by("-id").prefetch_related("calls")[:ATTEMPTS_SHOWN])[::-1]
+    number = trunk_request.attempts.count()
     calls = [call for attempt in attempts for call in attempt.calls.all()]
     lines = list(trunk_request.lines.all())
     ended = sum(attempt.ended_at is not None for attempt in attempts)
