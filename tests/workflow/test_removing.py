@@ -1,7 +1,6 @@
 """Unassigning a trunk, and changing one: remove, then assign, and the old values again where that fails for good."""
 
 import pytest
-from pytest_django import Settings
 
 from tests import cast
 from tests.workflow.conftest import Zoom
@@ -16,11 +15,6 @@ pytestmark = pytest.mark.sqlite
 OLD, NEW = "+14155550100", "+14155550199"
 TRUNKS = "/sip_trunk/trunks"
 ONE = "/sip_trunk/trunks/[^/]+$"
-
-
-@pytest.fixture(autouse=True)
-def _short_deadline(settings: Settings) -> None:
-    settings.HTTP_DEADLINE_SECONDS = 0.3
 
 
 @pytest.fixture
