@@ -163,7 +163,7 @@ def test_a_refused_line_says_cause_next_step_who_and_zooms_own_words(
     ):
         assert text in asked
     assert decoded.sentence not in asked
-    assert "Retry 1 line<" in content
+    assert "Retry 1 failed line<" in content
 
 
 def test_a_line_whose_detail_is_the_portals_own_is_left_as_it_is(

@@ -122,7 +122,7 @@ def test_a_supervisor_finds_each_decision_bound_to_the_version(
         assert 'name="comment"' in form
 
 
-@pytest.mark.parametrize(("lines", "text"), [(1, "Retry 1 line<"), (3, "Retry 3 lines<")])
+@pytest.mark.parametrize(("lines", "text"), [(1, "Retry 1 failed line<"), (3, "Retry 3 failed lines<")])
 def test_retry_says_how_many_lines(
     signed_in: SignedIn, staff: User, estate: cast.Estate, lines: int, text: str
 ) -> None:

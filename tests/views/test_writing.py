@@ -151,3 +151,17 @@ def test_a_zoom_that_does_not_answer_is_on_every_page_of_those_it_concerns(
     cast.approved(trunk_request, supervisor)
     on_page = page(signed_in(staff), f"/requests/{trunk_request.reference}/")
     assert "Zoom does not answer for this master account; the request goes on by itself" in on_page
+
+
+def test_the_page_names_the_changes_that_the_stop_has_caught_half_done(
+    signed_in: SignedIn, supervisor: User, trunk_request: TrunkRequest, stop: WriteStop
+) -> None:
+    client = signed_in(supervisor)
+    TrunkRequest.objects.update(kind="change", state="approved")
+    trunk_request.lines.update(phase="remove")
+    assert 'id="halfway"' not in page(client)
+    trunk_request.lines.update(phase="assign")
+    caught = page(client).split('id="halfway"')[1]
+    assert trunk_request.reference in caught
+    trunk_request.lines.update(state="assigned")
+    assert 'id="halfway"' not in page(client)

@@ -37,6 +37,14 @@ class TrunkRequestQuerySet(models.QuerySet["TrunkRequest"]):
             state__in=WORKING_STATES,
         )
 
+    def halfway(self) -> TrunkRequestQuerySet:
+        """Return the changes that have removed a trunk and not assigned another yet: customers without a trunk."""
+        after_removal = {"lines__phase__in": (Phase.ASSIGN, Phase.RESTORE)}
+        open_line = {"lines__state__in": (LineState.NOT_SENT, LineState.UNKNOWN)}
+        return self.filter(
+            kind=Kind.CHANGE, state__in=WORKING_STATES, **after_removal, **open_line
+        ).distinct()
+
 
 class TrunkRequest(models.Model):
     """A controlled change: some lines for one sub account, filed by one person, decided by another.

@@ -10,6 +10,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
+from trunks import access
 from trunks.forms.writing import ReasonForm
 from trunks.models import Role, State, TrunkRequest, WriteStop
 from trunks.views.http import HtmxHttpRequest, problem_page
@@ -83,6 +84,7 @@ def _page(
         "past": list(past[:PAST_SHOWN]),
         "may": request.user.holds(Role.SUPERVISOR),
         "form": failed or ReasonForm(),
+        "halfway": list(access.trunk_requests_for(request.user).halfway()[:PAST_SHOWN]),
         "waiting": TrunkRequest.objects.filter(state=State.APPROVED).count(),
     }
     return render(request, "trunks/writing.html", context, status=422 if failed else 200)

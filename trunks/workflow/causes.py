@@ -74,7 +74,7 @@ RATE = (
 APP = (
     row(
         "client_wrong",
-        "Zoom does not know the portal's client id, or the client secret is wrong.",
+        "Zoom refuses the portal's credentials: the client id or the client secret is wrong.",
         _CONNECT,
         ADMINISTRATOR,
         AFTERWARDS,
@@ -83,7 +83,7 @@ APP = (
     ),
     row(
         "app_kind",
-        "The app at Zoom is not a server-to-server OAuth app.",
+        "Zoom refuses the portal's credentials: the app is not a server-to-server OAuth app.",
         "Make an app of that kind and connect again with its credentials.",
         ADMINISTRATOR,
         AFTERWARDS,
@@ -92,7 +92,7 @@ APP = (
     ),
     row(
         "token_request",
-        "Zoom does not accept the request for an access token; the account id may be wrong.",
+        "Zoom refuses the portal's credentials: the account id may be wrong.",
         _CONNECT,
         ADMINISTRATOR,
         AFTERWARDS,
