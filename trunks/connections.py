@@ -10,7 +10,8 @@ from django.db.models import F, Q
 
 from trunks.models import MasterAccount, RateBudget, ZoomToken, clock
 from trunks.zoom.auth import MemoryTokenStore, ServerToServerAuth, TokenStore
-from trunks.zoom.client import ZoomClient, no_record
+from trunks.zoom.client import ZoomClient, no_objection, no_record, no_verdict
+from trunks.zoom.errors import ZoomError
 from trunks.zoom.types import Call, Label, Token
 
 POLL_SECONDS = 0.05
@@ -25,8 +26,12 @@ def client_for(
     *,
     observe: Callable[[Call], None] = no_record,
     before_sending: Callable[[], None] = always,
+    before_write: Callable[[], None] = no_objection,
+    ended: Callable[[ZoomError | None], None] = no_verdict,
 ) -> ZoomClient:
     """Return a client that speaks for `master`; `observe` is told of each call. Close it after use.
+
+    Everything but tests gets it through `workflow.speaking`, which knows when to keep quiet.
 
     `before_sending` is called right before each call leaves, when it has waited for its turn; it may raise to keep the
     call from being sent.
@@ -43,6 +48,8 @@ def client_for(
         deadline=settings.HTTP_DEADLINE_SECONDS,
         turn=turn,
         observe=observe,
+        before_write=before_write,
+        ended=ended,
     )
 
 

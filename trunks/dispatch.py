@@ -16,7 +16,8 @@ SETTLE = "trunks.tasks.settle"
 SYNC = "trunks.tasks.sync_master"
 ALIVE = "trunks.tasks.alive"
 ALARM = "trunks.tasks.alarm"
-TASK_NAMES = (PROVISION, SETTLE, SYNC, ALIVE, ALARM)
+PROBE = "trunks.tasks.probe_master"
+TASK_NAMES = (PROVISION, SETTLE, SYNC, ALIVE, ALARM, PROBE)
 
 logger = logging.getLogger(__name__)
 

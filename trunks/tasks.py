@@ -9,7 +9,7 @@ from django.conf import settings
 
 from trunks import context
 from trunks.models import MasterAccount
-from trunks.workflow import estate, notices, provisioning, reconcile, sweeping
+from trunks.workflow import estate, notices, probing, provisioning, reconcile, sweeping
 
 
 @contextmanager
@@ -41,6 +41,12 @@ def alarm(pk: int) -> None:
 def sync_master(pk: int) -> None:
     with _as_task():
         estate.sync(pk, why="asked for in the portal")
+
+
+@shared_task
+def probe_master(pk: int) -> None:
+    with _as_task():
+        probing.probe(pk)
 
 
 @shared_task

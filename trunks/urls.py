@@ -3,7 +3,18 @@
 from django.urls import path, register_converter
 from django.views.generic import RedirectView
 
-from trunks.views import approvals, audit, decisions, estate, health, home, masters, requests
+from trunks.views import (
+    approvals,
+    attempts,
+    audit,
+    decisions,
+    estate,
+    health,
+    home,
+    masters,
+    requests,
+    writing,
+)
 
 
 class ReferenceConverter:
@@ -40,6 +51,14 @@ urlpatterns = [
     path(f"{ONE}withdraw/", decisions.withdraw, name="request_withdraw"),
     path(f"{ONE}retry/", decisions.retry, name="request_retry"),
     path(f"{ONE}check/", decisions.check, name="request_check"),
+    path(f"{ONE}give-up/", decisions.give_up, name="request_give_up"),
+    path(f"{ONE}attempts/", attempts.attempts, name="request_attempts"),
+    path("writing/", writing.writing, name="writing"),
+    path("writing/stop/", writing.stop, name="writing_stop"),
+    path("writing/<int:pk>/ask/", writing.ask, name="writing_ask"),
+    path("writing/<int:pk>/confirm/", writing.confirm, name="writing_confirm"),
+    path("writing/<int:pk>/decline/", writing.decline, name="writing_decline"),
+    path("errors/", attempts.unknown_errors, name="unknown_errors"),
     path("approvals/", approvals.approvals, name="approvals"),
     path("trunks/", estate.trunks, name="trunks"),
     path("trunks/<int:pk>/", estate.trunk_detail, name="trunk_detail"),

@@ -3,6 +3,7 @@
 from trunks.models.choices import (
     ASSIGNED_LINE_STATES,
     BAD_LINE_STATES,
+    ENDED_LINE_STATES,
     FIRST_PHASE,
     GOOD_LINE_STATES,
     MAX_LINES,
@@ -27,17 +28,21 @@ from trunks.models.estate import (
 )
 from trunks.models.people import Role, RoleGrant, User
 from trunks.models.rate_budget import RateBudget
+from trunks.models.stops import Circuit, WriteStop
 from trunks.models.trunk_request import Attempt, Decision, Line, Revision, TrunkRequest, ZoomCall
+from trunks.models.unknown_error import UnknownError
 
 __all__ = [
     "ASSIGNED_LINE_STATES",
     "BAD_LINE_STATES",
+    "ENDED_LINE_STATES",
     "FIRST_PHASE",
     "GOOD_LINE_STATES",
     "MAX_LINES",
     "OPEN_STATES",
     "WORKING_STATES",
     "Attempt",
+    "Circuit",
     "Decision",
     "Heartbeat",
     "Hold",
@@ -57,8 +62,10 @@ __all__ = [
     "Step",
     "SubAccount",
     "TrunkRequest",
+    "UnknownError",
     "User",
     "Verdict",
+    "WriteStop",
     "ZoomCall",
     "ZoomToken",
 ]

@@ -21,6 +21,7 @@ KINDS = {
     "mastertrunk": "master trunk",
     "rolegrant": "role",
     "user": "person",
+    "writestop": "stop of writing",
 }
 ICONS = {
     "request.filed": "file-plus",
@@ -37,6 +38,8 @@ ICONS = {
     "notice.sent": "mail",
     "notice.failed": "mail-x",
     "sync.failed": "triangle-alert",
+    "writing.stopped": "octagon-pause",
+    "circuit.opened": "unplug",
 }
 FAMILY_ICONS = {"request": "file-text", "provisioning": "cog", "master": "building-2", "sync": "refresh-cw"}
 
@@ -94,6 +97,8 @@ def object_url(event: Event) -> str:
         return reverse("sub_account_detail", args=[event.object_id])
     if event.object_type == "mastertrunk":
         return reverse("trunk_detail", args=[event.object_id])
+    if event.object_type == "writestop":
+        return reverse("writing")
     return reverse("masters") if event.object_type == "masteraccount" else ""
 
 

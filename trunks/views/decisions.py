@@ -68,6 +68,14 @@ def check(request: HtmxHttpRequest, reference: int) -> HttpResponse:
     return _carry_out(request, reference, "check", verb, "is being compared with Zoom's list now.")
 
 
+@require_POST
+def give_up(request: HtmxHttpRequest, reference: int) -> HttpResponse:
+    def verb(trunk_request: TrunkRequest, version: int, comment: str) -> TrunkRequest:
+        return reconcile.give_up(trunk_request, actor=request.user, version=version, comment=comment)
+
+    return _carry_out(request, reference, "give_up", verb, "was given up. Its page says what nobody knows.")
+
+
 def _carry_out(request: HtmxHttpRequest, reference: int, name: str, verb: Verb, done: str) -> HttpResponse:
     """Do `verb` and go back to the page; or say, with the right status, why it was not done."""
     trunk_request = access.trunk_request_for(request.user, reference)

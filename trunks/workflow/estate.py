@@ -13,7 +13,7 @@ from django.db.models import F, Q
 from trunks import audit, connections, dispatch
 from trunks.actions import Action
 from trunks.models import MasterAccount, MasterTrunk, RatePlan, Role, SubAccount, User, clock
-from trunks.workflow import sweeping
+from trunks.workflow import circuits, speaking, sweeping
 from trunks.workflow.errors import Refused
 from trunks.workflow.listing import take_in
 from trunks.workflow.settling import wait_until
@@ -92,6 +92,7 @@ def connect(
                 **{key: values[key] for key in ("name", "client_id", "rate_plan")},
             },
         )
+    circuits.forgive(master)
     sweeping.wake(master)
     return master
 
@@ -157,7 +158,7 @@ def sync(master_pk: int, *, progress: Progress = quietly, why: str = "schedule")
         progress("Somebody else is reading this estate already.")
         return False
     try:
-        with connections.client_for(master) as client:
+        with speaking.client_for(master) as client:
             counts = _read_all(master, client, progress)
     except ZoomError as error:
         _end(master, Action.SYNC_FAILED, why, {}, problem=sentence(error))

@@ -33,7 +33,7 @@ def alarm(pk: int) -> None:
     lines = list(trunk_request.lines.lost()) if trunk_request else []
     if trunk_request is None or not lines:
         return
-    people = policy.supervisors(trunk_request.master_id)
+    people = policy.supervisors(trunk_request)
     if not _is_first(trunk_request, people):
         return
     try:
@@ -55,10 +55,11 @@ def sweep() -> None:
 
 
 def _is_told(trunk_request: TrunkRequest) -> bool:
-    """Say whether the supervisors were told, or could not be, since the request was last settled."""
-    ends = (Action.PROVISIONING_SETTLED, Action.NOTICE_SENT, Action.NOTICE_FAILED)
-    last = audit.history(trunk_request).filter(action__in=ends).last()
-    return last is not None and last.action != Action.PROVISIONING_SETTLED
+    """Say whether the supervisors were told, or could not be, since the request last ended."""
+    ends = (Action.PROVISIONING_SETTLED, Action.REQUEST_GIVEN_UP)
+    notices = (Action.NOTICE_SENT, Action.NOTICE_FAILED)
+    last = audit.history(trunk_request).filter(action__in=ends + notices).last()
+    return last is not None and last.action in notices
 
 
 def _is_first(trunk_request: TrunkRequest, people: Sequence[User]) -> bool:

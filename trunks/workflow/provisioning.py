@@ -12,8 +12,8 @@ from django.db import IntegrityError, transaction
 from trunks import dispatch
 from trunks.actions import Action
 from trunks.models import (
+    ENDED_LINE_STATES,
     FIRST_PHASE,
-    GOOD_LINE_STATES,
     Kind,
     Line,
     LineState,
@@ -52,10 +52,10 @@ def provision(pk: int) -> None:
 
 
 def retry(trunk_request: TrunkRequest, *, actor: User, version: int) -> TrunkRequest:
-    """Make a new attempt of the lines that did not succeed, and of no others. Raises Refused or Stale."""
+    """Make a new attempt of the lines that surely did not succeed, and of no others. Raises Refused or Stale."""
     demand(actor, "retry", trunk_request, version=version)
     # In the order in which filing takes them, or the two would deadlock over the same DNIS.
-    lines = trunk_request.lines.exclude(state__in=GOOD_LINE_STATES).order_by("dnis")
+    lines = trunk_request.lines.exclude(state__in=ENDED_LINE_STATES).order_by("dnis")
     lines = lines.select_related("trunk_request")
     again = {"next_attempt_at": None, "waiting_for": "", "tries": 0, "sends": 0, "absent_at": None}
     try:

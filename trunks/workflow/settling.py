@@ -73,11 +73,16 @@ def settle(claim: Claim) -> None:
             changes=changes,
             tracking_id=claim.last_tracking_id,
         )
-        claim.trunk_request.lines.filter(state__in=ASSIGNED_LINE_STATES).update(hold=Hold.ASSIGNED)
-        release_holds(claim.trunk_request)
-        if any(line.without_trunk for line in lines):
-            dispatch.ring(dispatch.ALARM, claim.trunk_request.pk)
-        _ring_next(claim.trunk_request)
+        end(claim.trunk_request)
+
+
+def end(trunk_request: TrunkRequest) -> None:
+    """Turn the DNIS holds of a request that has ended into assignments, or let go of them; ring for who waited."""
+    trunk_request.lines.filter(state__in=ASSIGNED_LINE_STATES).update(hold=Hold.ASSIGNED)
+    release_holds(trunk_request)
+    if trunk_request.lines.filter(without_trunk=True).exists():
+        dispatch.ring(dispatch.ALARM, trunk_request.pk)
+    _ring_next(trunk_request)
 
 
 def release(
