@@ -179,6 +179,18 @@ def test_a_problem_is_shown_beside_its_field(
     assert f'name="kind" value="{kind}" checked' in content
 
 
+@pytest.mark.parametrize("kind", ["unassign", "change"])
+def test_without_a_sub_account_the_lines_are_checked_all_the_same(
+    signed_in: SignedIn, staff: User, estate: cast.Estate, kind: str
+) -> None:
+    response = signed_in(staff).post(NEW, typed(estate, kind, dnis="18888123") | {"sub_account": ""})
+    content = response.content.decode()
+    assert response.status_code == 422
+    assert 'href="#id_sub_account"' in content
+    assert f'href="#id_lines-0-{"dnis" if kind == "unassign" else "current_dnis"}"' in content
+    assert "Choose the sub account to see which trunks it has." in content
+
+
 @pytest.mark.parametrize("kind", ["assign", "unassign"])
 def test_what_was_typed_for_another_kind_is_not_looked_at_and_stays(
     signed_in: SignedIn, staff: User, estate: cast.Estate, present: ListedTrunk, kind: str
@@ -338,7 +350,7 @@ def test_the_number_of_queries_does_not_grow_with_the_lines(
         data |= {f"lines-{number}-trunk": estate.trunk.pk, f"lines-{number}-dnis": str(18888100 + number)}
         data |= {f"lines-{number}-current_dnis": str(18888100 + number)}
     client = signed_in(staff)
-    with django_assert_num_queries(17 if kind == "unassign" else 18):
+    with django_assert_num_queries(19 if kind == "unassign" else 20):
         assert client.post(NEW, data).status_code == 422
 
 

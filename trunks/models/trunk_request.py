@@ -6,7 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import F, Q
 
 from trunks.models import clock
 from trunks.models.choices import (
@@ -22,7 +22,8 @@ from trunks.models.choices import (
     Step,
     Verdict,
 )
-from trunks.models.estate import ListedTrunk, MasterAccount, MasterTrunk, SubAccount
+from trunks.models.estate import MasterAccount, MasterTrunk, SubAccount
+from trunks.models.lines import LineQuerySet
 
 
 class TrunkRequestQuerySet(models.QuerySet["TrunkRequest"]):
@@ -147,17 +148,6 @@ def line_content(trunk: str, dnis: str, caller_id: str, current_dnis: str) -> di
 def first_hold(kind: str, dnis: str, current_dnis: str) -> Hold:
     """Return whether an open line holds its DNIS: not when it is the sub account's own already."""
     return Hold.NONE if kind != Kind.ASSIGN and dnis == current_dnis else Hold.HELD
-
-
-class LineQuerySet(models.QuerySet["Line"]):
-    def lost(self) -> LineQuerySet:
-        """Return the lines whose customer is without the trunk still: Zoom, as last read, lists neither DNIS."""
-        listed = ListedTrunk.objects.filter(
-            Q(dnis=OuterRef("dnis")) | Q(dnis=OuterRef("current_dnis")),
-            sub_account=OuterRef("trunk_request__sub_account"),
-            gone_at=None,
-        )
-        return self.filter(~Exists(listed), without_trunk=True)
 
 
 class Line(models.Model):
