@@ -1,5 +1,6 @@
 """The tables. Questions about one row are methods, questions about many rows are QuerySet methods."""
 
+from trunks.models.attempt import Attempt, ZoomCall
 from trunks.models.choices import (
     ASSIGNED_LINE_STATES,
     BAD_LINE_STATES,
@@ -29,7 +30,7 @@ from trunks.models.estate import (
 from trunks.models.people import Role, RoleGrant, User
 from trunks.models.rate_budget import RateBudget
 from trunks.models.stops import Circuit, WriteStop
-from trunks.models.trunk_request import Attempt, Decision, Line, Revision, TrunkRequest, ZoomCall
+from trunks.models.trunk_request import Decision, Line, Revision, TrunkRequest
 from trunks.models.unknown_error import UnknownError
 
 __all__ = [
