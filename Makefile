@@ -95,6 +95,18 @@ production = SITE_URL=https://portal.example.org DATA_DIR=.data/check DATABASE_U
   SECRET_KEY=`$(PY) -c 'import secrets; print(secrets.token_urlsafe(50))'` \
   FIELD_ENCRYPTION_KEYS=`$(PY) -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())'`
 
+# --- faults ---------------------------------------------------------------------------------------------------------
+
+SEEDS ?= 10000
+REQUESTS ?= 1000
+.PHONY: faults chaos
+
+faults: dev ## play SEEDS=10000 fault schedules in process, or SEED=n once again (PORTAL_TEST_DATABASE=postgres)
+	@$(PY) -m tests.faults $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
+
+chaos: dev ## REQUESTS=1000 through real processes, one of which is struck about every second
+	@$(PY) -m tests.chaos --requests $(REQUESTS)
+
 # --- keep up --------------------------------------------------------------------------------------------------------
 
 # uv writes locks that hold for every Python from 3.11 on and name no host; pip-compile's do neither. Only for this.
