@@ -10,7 +10,7 @@ from trunks.models.estate import (
     ZoomToken,
 )
 from trunks.models.people import Role, RoleGrant, User
-from trunks.models.rate_budget import RateBudget
+from trunks.models.rate_budget import NoRoom, RateBudget, Trips
 from trunks.models.trunk_request import (
     BAD_LINE_STATES,
     GOOD_LINE_STATES,
@@ -47,6 +47,7 @@ __all__ = [
     "ListedTrunk",
     "MasterAccount",
     "MasterTrunk",
+    "NoRoom",
     "RateBudget",
     "RatePlan",
     "Revision",
@@ -55,6 +56,7 @@ __all__ = [
     "State",
     "Step",
     "SubAccount",
+    "Trips",
     "TrunkRequest",
     "User",
     "Verdict",

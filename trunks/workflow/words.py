@@ -28,6 +28,14 @@ _TABLE: tuple[tuple[type[ZoomError], Explanation], ...] = (
     (errors.NoAnswer, Explanation("Zoom did not answer in time.", _WAIT, "nobody")),
     (errors.ServerError, Explanation("Zoom has an internal problem.", _WAIT, "nobody")),
     (errors.Unreadable, Explanation("Zoom's answer could not be understood.", _WAIT, "nobody")),
+    (
+        errors.HeldBack,
+        Explanation(
+            "Zoom is busy: the master account's rate limit is used up for now, and nothing was sent.",
+            _WAIT,
+            "nobody",
+        ),
+    ),
     (errors.RateLimited, Explanation("Zoom's rate limit is reached.", _WAIT, "nobody")),
     (
         errors.Redirected,

@@ -15,7 +15,7 @@ import requests
 
 from trunks.zoom.auth import ServerToServerAuth
 from trunks.zoom.deadline import Limit, time_limit
-from trunks.zoom.errors import CredentialsRefused, Redirected, Unreadable
+from trunks.zoom.errors import CredentialsRefused, RateLimited, Redirected, Unreadable
 from trunks.zoom.reading import (
     WrongShapeError,
     read_assigned,
@@ -60,13 +60,18 @@ def no_record(call: Call) -> None:
     """Record nothing."""
 
 
+def no_brake(label: Label, error: RateLimited) -> None:
+    """Slow nobody down."""
+
+
 class ZoomClient:
     """One session with one master account; for one thread at a time.
 
     `deadline` bounds each API call in seconds: connecting, renewing the token, the repeat after a 401 and
     redirects included, waiting in `turn` not. `turn` is called before each API request and may wait for the
     rate budget, or raise to keep the request from being sent. `observe` gets the record of each API request,
-    failed ones included; what it raises goes to the caller. Token requests are neither.
+    failed ones included; what it raises goes to the caller. `brake` is told of each 429 before it is raised.
+    Token requests are none of these.
 
     Every method raises ZoomError, and ValueError for an id that cannot be part of a path.
     """
@@ -79,12 +84,14 @@ class ZoomClient:
         deadline: float = 30.0,
         turn: Callable[[Label], None] = no_wait,
         observe: Callable[[Call], None] = no_record,
+        brake: Callable[[Label, RateLimited], None] = no_brake,
     ) -> None:
         self._api_url = api_url.rstrip("/")
         self._auth = auth
         self._deadline = deadline
         self._turn = turn
         self._observe = observe
+        self._brake = brake
         self._wire = Wire()
         self._wire.session.auth = auth
 
@@ -212,6 +219,8 @@ class ZoomClient:
             return _understood(ask, answer)
         except BaseException as error:
             call = replace(call, error=str(error) or type(error).__name__)
+            if isinstance(error, RateLimited):
+                self._brake(ask.label, error)
             raise
         finally:
             self._observe(replace(call, duration_ms=round((time.monotonic() - began) * 1000)))
