@@ -74,9 +74,7 @@ class Turns:
         """Note how long the call was on its way; a write has a connection to make first, which would blur that."""
         if self._master is None or call.method != "GET" or call.status != 200:
             return
-        key, seconds = (self._master.pk, call.label), call.duration_ms / 1000
-        before = _measured.get(key, Trips(seconds, seconds))
-        _measured[key] = Trips(min(before.quickest, seconds), max(before.slowest, seconds))
+        measured(self._master, call.label, call.duration_ms / 1000)
 
     def brake(self, label: Label, error: RateLimited) -> None:
         """Silence all calls of `label`, of all processes, until the time that Zoom's 429 names."""
@@ -96,6 +94,12 @@ class Turns:
                     raise _held_back(label, error.wait) from error
                 # Up to a fifth more, so that those who wait do not all ask at once.
                 time.sleep(min(error.wait - reach, 1.0) * random.uniform(1, 1.2) + 0.01)  # noqa: S311  # no secret
+
+
+def measured(master: MasterAccount, label: Label, seconds: float) -> None:
+    """Keep a round trip for the budget, which is told with the next call of this process."""
+    before = _measured.get((master.pk, label), Trips(seconds, seconds))
+    _measured[master.pk, label] = Trips(min(before.quickest, seconds), max(before.slowest, seconds))
 
 
 def slow_down(master: MasterAccount, label: Label, seconds: float) -> None:
