@@ -10,17 +10,17 @@ from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 
-from trunks.models import MasterAccount, NoRoom, RateBudget, Trips
+from trunks.models import MasterAccount, NoRoom, Outlook, RateBudget, Trips
 from trunks.zoom.errors import HeldBack, RateLimited
 from trunks.zoom.retry_after import believed
 from trunks.zoom.types import Call, Label
 
 logger = logging.getLogger(__name__)
 
-# A turn that was missed by more is given up for another: a worker that was stopped must not break in on the others.
-LATE_SECONDS = 0.010
 # How long before its turn a call looks whether a 429 has met somebody meanwhile.
 LAST_LOOK_SECONDS = 0.004
+# On a machine so busy that every turn is missed, a late call is better than none.
+MISSING_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,7 @@ class Turns:
     def __init__(self, master: MasterAccount | None, urgency: Urgency) -> None:
         self._master = master
         self._urgency = urgency
+        self._late = 0.0
 
     def wait(self, label: Label) -> None:
         """Return when it is the caller's turn. Raises HeldBack when that is not soon enough.
@@ -66,15 +67,20 @@ class Turns:
         begun = time.monotonic()
         while True:
             turn = self._take(self._master, label, begun)
-            waited = time.monotonic() - begun
-            if _reached(self._master, label, turn) or waited > max(self._urgency.reach, 1):
+            slack = _sleep_until(turn, self._master, label)
+            self._late = time.monotonic() - turn
+            # A turn that was missed is given up for another: a worker that was stopped must not break in on others.
+            if slack is not None and (self._late <= slack or time.monotonic() - begun > MISSING_SECONDS):
                 return
 
     def learn(self, call: Call) -> None:
-        """Note how long the call was on its way; a write has a connection to make first, which would blur that."""
+        """Note how long after its turn the call was answered.
+
+        Writes are left out: they have a connection to make first, which would blur that.
+        """
         if self._master is None or call.method != "GET" or call.status != 200:
             return
-        measured(self._master, call.label, call.duration_ms / 1000)
+        measured(self._master, call.label, self._late + call.duration_ms / 1000)
 
     def brake(self, label: Label, error: RateLimited) -> None:
         """Silence all calls of `label`, of all processes, until the time that Zoom's 429 names."""
@@ -108,14 +114,16 @@ def slow_down(master: MasterAccount, label: Label, seconds: float) -> None:
     RateBudget.pause(master, label.value, seconds)
 
 
-def _reached(master: MasterAccount, label: Label, turn: float) -> bool:
-    """Sleep until `turn` and say whether it still holds: nobody was told to pause, and it was not missed."""
+def _sleep_until(turn: float, master: MasterAccount, label: Label) -> float | None:
+    """Sleep until `turn` and return how late the call may leave, or None when all were told to pause meanwhile."""
+    ahead = Outlook()
     if (left := turn - time.monotonic() - LAST_LOOK_SECONDS) > 0:
         time.sleep(left)
-        if RateBudget.paused(master, label.value) > 0:
-            return False
+        ahead = RateBudget.look(master, label.value)
+        if ahead.pause > 0:
+            return None
     time.sleep(max(0.0, turn - time.monotonic()))
-    return time.monotonic() - turn <= LATE_SECONDS
+    return ahead.slack
 
 
 def _held_back(label: Label, wait: float) -> HeldBack:

@@ -40,8 +40,8 @@ def fresh(base: Ground, seconds: float, jitter: float) -> Iterator[None]:
 def carry_out(base: Ground, count: int, *, patience: float) -> tuple[Figures, dict[str, int]]:
     """Have the workers carry out `count` requests and return what the sandbox saw and how they ended."""
     requests = base.approve(count)
-    base.ring(requests)
     base.work(PROCESSES, CONCURRENCY)
+    base.ring(requests)
     states = base.wait_for(requests, patience)
     base.rest()
     return figures(base.watch.ours(), base.limit), states
@@ -119,10 +119,12 @@ def main(folder: Path, arguments: list[str]) -> None:
     parser.add_argument("--requests", type=int, default=2000)
     parser.add_argument("--seconds", type=float, default=15, help="of each comparison")
     parser.add_argument("--libraries", type=Path, default=ROOT / ".data" / "bench" / "bin" / "python")
+    parser.add_argument("--limits", type=int, nargs="*", default=[80, 20])
+    parser.add_argument("--jitters", type=float, nargs="*", default=[0.02, 0.1])
     parser.add_argument("--only", default="", help="calls, libraries, foreign or cost")
     options = parser.parse_args(arguments)
-    for limit in (80, 20):
-        for jitter in (0.02, 0.1):
+    for limit in options.limits:
+        for jitter in options.jitters:
             with ground(folder, {}, sub_accounts=options.requests, limit=limit) as base:
                 _measure(base, jitter, options)
             _empty()

@@ -101,8 +101,9 @@ class Ground:
             dispatch.ring_now(dispatch.PROVISION, pk)
 
     def work(self, processes: int, concurrency: int) -> None:
+        """Start workers, and return when all take tasks."""
         for number in range(processes):
-            log = self.folder / f"worker-{len(self.workers)}-{number}.log"
+            log = self.folder / f"worker-{time.monotonic_ns()}-{number}.log"
             self.workers.append(start_worker(log=log, environment=self.environment, concurrency=concurrency))
 
     def rest(self) -> None:

@@ -10,7 +10,7 @@ from trunks.models.estate import (
     ZoomToken,
 )
 from trunks.models.people import Role, RoleGrant, User
-from trunks.models.rate_budget import NoRoom, RateBudget, Trips
+from trunks.models.rate_budget import NoRoom, Outlook, RateBudget, Trips
 from trunks.models.trunk_request import (
     BAD_LINE_STATES,
     GOOD_LINE_STATES,
@@ -48,6 +48,7 @@ __all__ = [
     "MasterAccount",
     "MasterTrunk",
     "NoRoom",
+    "Outlook",
     "RateBudget",
     "RatePlan",
     "Revision",

@@ -79,9 +79,9 @@ _PAUSE = (
     " not_before = {most}(not_before, {now} + %s)"
     " WHERE master_id = %s AND label = %s"
 )
-_LEFT = (
-    "SELECT {most}(not_before - {now}, 0.0), {most}(next_at - {now}, not_before - {now}, 0.0) FROM {table}"
-    " WHERE master_id = %s AND label = %s"
+_LOOK = (
+    "SELECT {most}(not_before - {now}, 0.0), {most}(next_at - {now}, not_before - {now}, 0.0),"
+    " 1.0 / {share_now} - 1.0 FROM {table} WHERE master_id = %s AND label = %s"
 )
 
 
@@ -98,6 +98,14 @@ class Trips(NamedTuple):
 
     quickest: float
     slowest: float
+
+
+class Outlook(NamedTuple):
+    """How long a pause lasts, how far away the next free turn is, and how late a call may leave; in seconds."""
+
+    pause: float = 0.0
+    wait: float = 0.0
+    slack: float = 1 / SHARE - 1
 
 
 class RateBudget(models.Model):
@@ -142,9 +150,9 @@ class RateBudget(models.Model):
         text = cls._text(_TAKE, learn=_LEARN if trips else "")
         row = cls._ask(text, values)
         if row is None:
-            _, wait = cls._left(master, label)
-            if wait > longest:
-                raise NoRoom(wait)
+            ahead = cls.look(master, label)
+            if ahead.wait > longest:
+                raise NoRoom(ahead.wait)
             row = cls._ask(text, values)
         return max(0.0, row[0]) if row else 0.0
 
@@ -156,17 +164,16 @@ class RateBudget(models.Model):
             cursor.execute(cls._text(_PAUSE), [seconds, master.pk, label])
 
     @classmethod
-    def paused(cls, master: MasterAccount, label: str) -> float:
-        """Return for how many seconds no call of `label` may leave."""
-        return cls._left(master, label)[0]
+    def look(cls, master: MasterAccount, label: str) -> Outlook:
+        """Return what is ahead for `label`, with nothing taken.
 
-    @classmethod
-    def _left(cls, master: MasterAccount, label: str) -> tuple[float, ...]:
-        """Return the seconds until the end of the pause and until the next free turn; make the row if need be."""
-        row = cls._ask(cls._text(_LEFT), [master.pk, label])
+        The slack is what the spacing leaves of a second: a call that leaves later than that could crowd the calls of
+        the second that follows.
+        """
+        row = cls._ask(cls._text(_LOOK), [master.pk, label])
         if row is None:
             cls.objects.get_or_create(master=master, label=label)
-        return row or (0.0, 0.0)
+        return Outlook(*row) if row else Outlook()
 
     @classmethod
     def _ask(cls, text: str, values: list[float | int | str]) -> tuple[float, ...] | None:
