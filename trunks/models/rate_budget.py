@@ -18,9 +18,11 @@ SHARE = 0.98  # of the limit, to begin with and at most
 LEAST_SHARE = 0.2
 CUT = 0.9  # what a 429 leaves of the share
 CREEP = 0.01 / 60  # of the limit, regained per second without a 429
-# Calls spread over `jitter` seconds on their way need a spacing that leaves so much of each second free. Beyond the
-# most, a long round trip tells of Zoom's work and not of the way.
+# Calls whose ways differ by `jitter` seconds need a spacing that leaves so much of each second free: what was measured,
+# with a margin, and a quarter of an interval, as at a low rate one call is a large part of the limit. Beyond the most,
+# a long round trip tells of Zoom's work and not of the way.
 JITTER_MARGIN = 1.12
+JITTER_INTERVALS = 0.25
 MOST_JITTER = 0.16
 # The spread is tracked as two edges: a sample outside moves an edge half way, by 20 ms at most, and each one inside
 # draws it in a little, so that an outlier is forgotten.
@@ -49,17 +51,18 @@ _NUMBERS = {
     "cut": CUT,
     "creep": CREEP,
     "margin": JITTER_MARGIN,
+    "quarter": JITTER_INTERVALS,
     "jitter": MOST_JITTER,
     "step": EDGE_STEP,
     "decay": EDGE_DECAY,
 }
 _SHARE_NOW = (
     "{least}({top}, share + {creep} * ({now} - limited_at),"
-    " 1.0 / (1.0 + {least}({jitter}, {margin} * (slowest - quickest))))"
+    " 1.0 / (1.0 + {least}({jitter}, {margin} * (slowest - quickest) + {quarter} / {rate})))"
 )
 _TAKE = (
     "UPDATE {table} SET turn_at = {most}(next_at, not_before, {now}),"
-    " next_at = {most}(next_at, not_before, {now}) + 1.0 / (%s * {share_now}){learn}"
+    " next_at = {most}(next_at, not_before, {now}) + 1.0 / ({rate} * {share_now}){learn}"
     " WHERE master_id = %s AND label = %s AND {most}(next_at, not_before) - {now} <= %s"
     " RETURNING turn_at - {now}{soon}"
 )
@@ -143,11 +146,10 @@ class RateBudget(models.Model):
         Raises NoRoom, with nothing taken, when that is more than `longest`. `trips` are round trips that the caller
         has measured since it last asked.
         """
-        rate = RATES[RatePlan(master.rate_plan)][label] * master.rate_share / 100
         slow, quick = (trips.slowest, trips.quickest) if trips else (0.0, 0.0)
         learned = [slow, slow, slow, quick, quick, quick] if trips else []
-        values = [rate, *learned, master.pk, label, longest]
-        text = cls._text(_TAKE, learn=_LEARN if trips else "")
+        values = [*learned, master.pk, label, longest]
+        text = cls._text(_TAKE, master, label, learn=_LEARN if trips else "")
         row = cls._ask(text, values)
         if row is None:
             ahead = cls.look(master, label)
@@ -161,7 +163,7 @@ class RateBudget(models.Model):
         """Let no call of `label` leave for the next `seconds`, and slower ones after; a longer pause in force stays."""
         cls.objects.get_or_create(master=master, label=label)
         with connection.cursor() as cursor:
-            cursor.execute(cls._text(_PAUSE), [seconds, master.pk, label])
+            cursor.execute(cls._text(_PAUSE, master, label), [seconds, master.pk, label])
 
     @classmethod
     def look(cls, master: MasterAccount, label: str) -> Outlook:
@@ -170,7 +172,7 @@ class RateBudget(models.Model):
         The slack is what the spacing leaves of a second: a call that leaves later than that could crowd the calls of
         the second that follows.
         """
-        row = cls._ask(cls._text(_LOOK), [master.pk, label])
+        row = cls._ask(cls._text(_LOOK, master, label), [master.pk, label])
         if row is None:
             cls.objects.get_or_create(master=master, label=label)
         return Outlook(*row) if row else Outlook()
@@ -183,8 +185,9 @@ class RateBudget(models.Model):
         return row
 
     @classmethod
-    def _text(cls, text: str, *, learn: str = "") -> str:
-        """Return a statement in the database's own words; no word of a person's is in it."""
-        words = _WORDS[connection.vendor] | {"table": cls._meta.db_table}
-        share_now = _SHARE_NOW.format(**words, **_NUMBERS)
-        return text.format(**words, **_NUMBERS, share_now=share_now, learn=learn.format(**words, **_NUMBERS))
+    def _text(cls, text: str, master: MasterAccount, label: str, *, learn: str = "") -> str:
+        """Return a statement in the database's own words and our own numbers; no word of a person's is in it."""
+        rate = RATES[RatePlan(master.rate_plan)][label] * master.rate_share / 100
+        words = _WORDS[connection.vendor] | _NUMBERS | {"table": cls._meta.db_table, "rate": f"{rate:.6f}"}
+        parts = {"share_now": _SHARE_NOW.format(**words), "learn": learn.format(**words)}
+        return text.format(**words, **parts)
