@@ -106,8 +106,8 @@ def cost_of_waiting(base: Ground, waiting: int, measured: int) -> float:
     """Return the seconds of work per request, without waiting for turns, beside `waiting` other approved ones."""
     base.approve(waiting, due_in=3600)
     requests = base.approve(measured)
-    base.ring(requests)
     base.work(1, 1)
+    base.ring(requests)
     begun = time.monotonic()
     base.wait_for(requests, 120)
     spent = time.monotonic() - begun
@@ -129,6 +129,11 @@ def main(folder: Path, arguments: list[str]) -> None:
             with ground(folder, {}, sub_accounts=options.requests, limit=limit) as base:
                 _measure(base, jitter, options)
             _empty()
+    for waiting in (500, 10_000) if options.only in ("", "cost") else ():
+        with ground(folder, {}, sub_accounts=waiting + 100) as base:
+            spent = cost_of_waiting(base, waiting, 100)
+        say(f"one worker process, {waiting} others waiting: {spent * 1000:.0f} ms per request")
+        _empty()
     with ground(folder, {}, sub_accounts=options.requests) as base:
         if options.only in ("", "foreign"):
             with fresh(base, 0, 0.02):

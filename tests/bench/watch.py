@@ -6,7 +6,7 @@ import math
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 from trunks.sandbox import limits
@@ -39,11 +39,17 @@ class Watch(limits.Limits):
         try:
             super().take(account, label)
             passed = True
-        except Refusal:
-            raise
         finally:
             foreign = getattr(_foreign, "calls", False)
             self.arrivals.append(Arrival(time.monotonic(), passed, foreign))
+
+    def fill(self, account: Account) -> None:
+        """Use up the present second, as another app of the account would."""
+        _foreign.calls = True
+        for _ in range(limits.PER_SECOND[account.rate_plan]["Light"]):
+            with suppress(Refusal):
+                self.take(account, "Light")
+        _foreign.calls = False
 
     def ours(self) -> list[Arrival]:
         return sorted(arrival for arrival in self.arrivals if not arrival.foreign)
@@ -70,10 +76,8 @@ def foreign_app(watch: Watch, account: Account, per_second: float) -> Iterator[N
         due = time.monotonic()
         while not stop.wait(max(0.0, due - time.monotonic())):
             due += 1 / per_second
-            try:
+            with suppress(Refusal):
                 watch.take(account, "Light")
-            except Refusal:
-                continue
 
     caller = threading.Thread(target=call, daemon=True)
     caller.start()
