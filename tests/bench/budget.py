@@ -20,7 +20,7 @@ from trunks.models import Line, RateBudget, SubAccount, TrunkRequest
 from trunks.turns import BATCH
 from trunks.zoom.retry_after import LEAST_WAIT
 
-PROCESSES, CONCURRENCY, THREADS = 4, 2, 6
+PROCESSES, CONCURRENCY, THREADS = 4, 4, 6
 WARM_UP = 80  # reads at an easy pace, so that the budget knows the jitter
 
 
@@ -76,7 +76,7 @@ def compare(base: Ground, seconds: float, libraries: Path) -> dict[str, Figures]
         }
         arguments = [part for pair in options.items() for part in pair]
         base.watch.arrivals.clear()
-        program = [python, ROOT / "tests" / "bench" / "caller.py", *arguments]
+        program: list[str | Path] = [python, ROOT / "tests" / "bench" / "caller.py", *arguments]
         log = base.folder / f"{limiter}.log"
         environment = base.environment | {"PYTHONPATH": str(ROOT)}
         callers = [start(program, log=log, environment=environment) for _ in range(PROCESSES)]

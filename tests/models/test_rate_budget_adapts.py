@@ -68,6 +68,16 @@ def in_threads(*jobs: Callable[[], None]) -> None:
         thread.join()
 
 
+def before_each_sleep(monkeypatch: pytest.MonkeyPatch, happening: Callable[[float], None]) -> None:
+    real = time.sleep
+
+    def sleep(seconds: float) -> None:
+        happening(seconds)
+        real(seconds)
+
+    monkeypatch.setattr("trunks.turns.time.sleep", sleep)
+
+
 def call(seconds: float, method: str = "GET", status: int = 200) -> Call:
     values: dict[str, Any] = dict.fromkeys(("tracking_id", "answer", "error", "path"), "")
     values |= {"request_body": None, "started_at": None, "duration_ms": round(seconds * 1000)}
@@ -206,8 +216,7 @@ def test_a_reading_of_the_estate_leaves_the_next_turns_to_others(
     RateBudget.take(master, LABEL.value)
     RateBudget.objects.update(next_at=time.time() + 0.6)
     slept: list[float] = []
-    real = time.sleep
-    monkeypatch.setattr(turns.time, "sleep", lambda seconds: (slept.append(seconds), real(seconds)))
+    before_each_sleep(monkeypatch, slept.append)
     Turns(master, WORK).wait(LABEL)
     taken_by_work = row().turn_at
     Turns(master, BATCH).wait(LABEL)
@@ -234,10 +243,7 @@ def test_no_transaction_is_open_while_a_call_waits(
     master: MasterAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     open_ones: list[bool] = []
-    real = time.sleep
-    monkeypatch.setattr(
-        turns.time, "sleep", lambda seconds: (open_ones.append(connection.in_atomic_block), real(seconds))
-    )
+    before_each_sleep(monkeypatch, lambda _: open_ones.append(connection.in_atomic_block))
     for _ in range(3):
         Turns(master, WORK).wait(Label.HEAVY)
     assert open_ones
@@ -250,7 +256,7 @@ def test_a_worker_that_was_stopped_gives_its_missed_turn_up(
     Turns(master, WORK).wait(Label.HEAVY)
     stops = [0.2]
     real = time.sleep
-    monkeypatch.setattr(turns.time, "sleep", lambda seconds: real(seconds + (stops.pop() if stops else 0)))
+    before_each_sleep(monkeypatch, lambda _: real(stops.pop() if stops else 0))
     missed = row(Label.HEAVY).next_at
     Turns(master, WORK).wait(Label.HEAVY)
     assert row(Label.HEAVY).turn_at > missed + 0.05
@@ -261,7 +267,7 @@ def test_on_a_machine_that_misses_every_turn_calls_leave_all_the_same(
 ) -> None:
     monkeypatch.setattr(turns, "MISSING_SECONDS", 0.2)
     real = time.sleep
-    monkeypatch.setattr(turns.time, "sleep", lambda seconds: real(seconds + 0.1))
+    before_each_sleep(monkeypatch, lambda _: real(0.1))
     for _ in range(2):
         Turns(master, WORK).wait(Label.HEAVY)
     assert row(Label.HEAVY).turn_at > 0

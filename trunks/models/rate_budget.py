@@ -148,7 +148,7 @@ class RateBudget(models.Model):
         """
         slow, quick = (trips.slowest, trips.quickest) if trips else (0.0, 0.0)
         learned = [slow, slow, slow, quick, quick, quick] if trips else []
-        values = [*learned, master.pk, label, longest]
+        values: list[float | int | str] = [*learned, master.pk, label, longest]
         text = cls._text(_TAKE, master, label, learn=_LEARN if trips else "")
         row = cls._ask(text, values)
         if row is None:
