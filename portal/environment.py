@@ -28,6 +28,9 @@ def secret(name: str, default: str | None = None) -> str:
         value = Path(path).read_text(encoding="utf-8").strip()
     except OSError as error:
         raise ImproperlyConfigured(f"{name}_FILE cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError:
+        # Without the cause: the error holds the bytes of the file.
+        raise ImproperlyConfigured(f"{name}_FILE cannot be read: it is not UTF-8.") from None
     if not value:
         raise ImproperlyConfigured(f"{name}_FILE names an empty file.")
     return value
@@ -73,6 +76,14 @@ def words(name: str, default: str = "", *, among: frozenset[str] | None = None) 
     return result
 
 
+def choice(name: str, default: str, *, among: frozenset[str]) -> str:
+    """Return one of the words `among`, in whatever case it was written."""
+    value = text(name, default).upper()
+    if value not in among:
+        raise ImproperlyConfigured(f"{name} must be one of {', '.join(sorted(among))}, not {value!r}.")
+    return value
+
+
 def is_loopback(host: str) -> bool:
     if host == "localhost":
         return True
@@ -85,12 +96,16 @@ def is_loopback(host: str) -> bool:
 def web_address(name: str, default: str | None = None) -> str:
     """Return an https address, or an http one on the loopback interface: tokens never travel in clear text."""
     value = text(name, default).rstrip("/")
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ImproperlyConfigured(f"{name} must be a whole web address, not {value!r}.")
+    try:
+        parts = urlsplit(value)
+        complete = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # an unclosed bracket; a port that is no number
+        complete = False
+    if not complete:
+        raise ImproperlyConfigured(f"{name} must be a whole web address, such as https://portal.example.org.")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ImproperlyConfigured(f"{name} must hold no credentials, query or fragment.")
-    if parts.scheme == "http" and not is_loopback(parts.hostname):
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         raise ImproperlyConfigured(f"{name} must be https (http is for loopback addresses only).")
     return value
 

@@ -135,11 +135,14 @@ ZOOM_OAUTH_URL = env.web_address("ZOOM_OAUTH_URL", "https://zoom.us/oauth/token"
 DNIS_PREFIX_LENGTH = env.whole("DNIS_PREFIX_LENGTH", 5, least=1)
 DNIS_MAX_LENGTH = env.whole("DNIS_MAX_LENGTH", 8, least=DNIS_PREFIX_LENGTH)
 
+METRICS_TOKEN = env.secret("METRICS_TOKEN", "")
+
 HTTP_DEADLINE_SECONDS = env.number("HTTP_DEADLINE_SECONDS", 30, least=0.1)
 LEASE_SECONDS = env.number("LEASE_SECONDS", 90, least=0.2)
 QUIET_SECONDS = env.number("QUIET_SECONDS", 60)
 SWEEP_SECONDS = env.number("SWEEP_SECONDS", 15, least=0.1)
 GRACE_SECONDS = env.number("GRACE_SECONDS", 30)
+ASK_PEOPLE_SECONDS = env.number("ASK_PEOPLE_SECONDS", 3600, least=1)
 EXPIRY_DAYS = env.number("EXPIRY_DAYS", 30)
 SYNC_SECONDS = env.number("SYNC_SECONDS", 3600, least=1)
 if LEASE_SECONDS < HTTP_DEADLINE_SECONDS * 1.5:
@@ -177,6 +180,7 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = _site.scheme
 ALLAUTH_TRUSTED_PROXY_COUNT = env.whole("TRUSTED_PROXY_COUNT", 0)
+MFA_ADAPTER = "portal.adapters.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "SIP trunk portal"
 
@@ -194,6 +198,7 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 SECURE_REFERRER_POLICY = "same-origin"
 if HTTPS and ALLAUTH_TRUSTED_PROXY_COUNT:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+CSRF_FAILURE_VIEW = "trunks.views.http.csrf_failed"
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -211,6 +216,9 @@ CONTENT_SECURITY_POLICY = {
 }
 STATIC_URL = "static/"
 STATIC_ROOT = DATA_DIR / "static"
+STATIC_ROOT.mkdir(exist_ok=True)  # where nothing was collected yet, whitenoise would warn of it
+# Without collectstatic the files are served from where they lie, under their plain names.
+WHITENOISE_USE_FINDERS = not (STATIC_ROOT / "staticfiles.json").exists()
 STATICFILES_DIRS = [("portal", BASE_DIR / "static" / "portal"), ("vendor", BASE_DIR / "static" / "vendor")]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -235,13 +243,16 @@ except Exception as error:  # as for DATABASE_URL
 globals().update(_email)
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", f"SIP trunk portal <portal@{_site.hostname}>")
 
+_log_level = env.choice(
+    "LOG_LEVEL", "INFO", among=frozenset({"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"})
+)
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "filters": {"context": {"()": "trunks.context.LogFilter"}},
     "formatters": {"line": {"()": "portal.logs.OneLine"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "filters": ["context"], "formatter": "line"}},
-    "root": {"handlers": ["stderr"], "level": env.text("LOG_LEVEL", "INFO")},
+    "root": {"handlers": ["stderr"], "level": _log_level},
     "loggers": {
         "django.server": {"handlers": ["stderr"], "propagate": False},
         "urllib3": {"level": "INFO"},

@@ -21,6 +21,10 @@ def _without_source_maps(patterns: _Patterns) -> _Patterns:
 
 
 class StaticFiles(CompressedManifestStaticFilesStorage):  # type: ignore[misc]  # whitenoise's storage has no types
-    """Hashed and compressed files, without source maps."""
+    """Hashed and compressed files, without source maps; plain names where nothing was collected yet."""
 
     patterns = _without_source_maps(ManifestStaticFilesStorage.patterns)
+
+    def stored_name(self, name: str) -> str:
+        """Return the hashed name, or `name` itself when collectstatic has not been run: a page beats an error."""
+        return str(super().stored_name(name)) if self.hashed_files else name

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import date
 
 import pytest
+from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import TOTP
 from django.http import HttpRequest, HttpResponse
@@ -226,9 +227,16 @@ def test_the_set_up_of_the_second_factor_can_be_reached_by_who_owes_it(
 def test_the_secret_of_a_second_factor_is_encrypted_in_the_database(
     supervisor: User, with_factor: Callable[[User], None], settings: Settings
 ) -> None:
-    settings.MFA_ADAPTER = "portal.adapters.MFAAdapter"
     with_factor(supervisor)
     assert "JBSWY3DPEHPK3PXP" not in str(Authenticator.objects.get(user=supervisor).data)
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_nobody_changes_the_address_they_sign_in_with(staff: User, signed_in: SignedIn, method: str) -> None:
+    form = {"email": "manager@example.com", "action_add": ""}
+    answer = getattr(signed_in(staff), method)("/accounts/email/", form)
+    assert (answer.status_code, answer["Location"]) == (302, "/accounts/password/change/")
+    assert not EmailAddress.objects.filter(email="manager@example.com").exists()
 
 
 @pytest.mark.django_db

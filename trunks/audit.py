@@ -54,19 +54,23 @@ def record(
         action=action.value,
         actor=actor,
         actor_email=actor.email if actor else "",
-        actor_name=str(actor) if actor else f"System ({why})"[:120],
+        actor_name=(str(actor) if actor else f"System ({why})")[:120],
         object_type=_type_of(on),
         object_id=str(on.pk),
         object_label=str(on)[:255],
-        master=master or getattr(on, "master", None),
+        master=master or _master_of(on),
         before=_without_secrets(before),
         after=_without_secrets(after),
         comment=comment,
         request_id=here.request_id,
-        tracking_id=tracking_id,
+        tracking_id=tracking_id[:200],
         ip=here.ip,
         user_agent=here.user_agent,
     )
+
+
+def _master_of(on: models.Model) -> MasterAccount | None:
+    return on if isinstance(on, MasterAccount) else getattr(on, "master", None)
 
 
 def _type_of(on: models.Model) -> str:

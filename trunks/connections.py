@@ -11,7 +11,8 @@ from django.db.models import F, Q
 from trunks.models import MasterAccount, ZoomToken, clock
 from trunks.turns import INTERACTIVE, WORK, Turns, Urgency
 from trunks.zoom.auth import MemoryTokenStore, ServerToServerAuth, TokenStore
-from trunks.zoom.client import ZoomClient, no_record
+from trunks.zoom.client import ZoomClient, no_objection, no_record, no_verdict
+from trunks.zoom.errors import ZoomError
 from trunks.zoom.types import Call, Label, Token
 
 POLL_SECONDS = 0.05
@@ -27,8 +28,12 @@ def client_for(
     urgency: Urgency = WORK,
     observe: Callable[[Call], None] = no_record,
     before_sending: Callable[[], None] = always,
+    before_write: Callable[[], None] = no_objection,
+    ended: Callable[[ZoomError | None], None] = no_verdict,
 ) -> ZoomClient:
     """Return a client that speaks for `master`; `observe` is told of each call. Close it after use.
+
+    Everything but tests gets it through `workflow.speaking`, which knows when to keep quiet.
 
     Each call waits for its turn in the account's rate budget, as long as `urgency` allows: HeldBack otherwise.
     `before_sending` is called right before each call leaves, when its turn has come; it may raise to keep the call
@@ -51,6 +56,8 @@ def client_for(
         turn=turn,
         observe=seen,
         brake=turns.brake,
+        before_write=before_write,
+        ended=ended,
     )
 
 
@@ -102,9 +109,9 @@ class DatabaseTokenStore:
 
         Who renews holds a lease, so that a process that dies while asking does not keep the others waiting.
         """
-        ZoomToken.objects.get_or_create(master=self._master)
         while True:
-            row = ZoomToken.objects.get(master=self._master)
+            # Each time anew: changed credentials or keys delete the row, under those who wait for it too.
+            row, _ = ZoomToken.objects.get_or_create(master=self._master)
             token = _living(row)
             if token and (stale is None or token.value != stale.value):
                 return token

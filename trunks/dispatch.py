@@ -15,7 +15,8 @@ PROVISION = "trunks.tasks.provision"
 SETTLE = "trunks.tasks.settle"
 SYNC = "trunks.tasks.sync_master"
 ALIVE = "trunks.tasks.alive"
-TASK_NAMES = (PROVISION, SETTLE, SYNC, ALIVE)
+PROBE = "trunks.tasks.probe_master"
+TASK_NAMES = (PROVISION, SETTLE, SYNC, ALIVE, PROBE)
 
 logger = logging.getLogger(__name__)
 

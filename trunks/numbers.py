@@ -23,17 +23,25 @@ def prefix_of(dnis: str, length: int = PREFIX_LENGTH) -> str:
     A prefix that is too short, or not of ASCII digits, is no prefix: nothing may be assigned under it.
     """
     prefix = dnis[:length]
-    return prefix if len(prefix) == length and _DIGITS.match(prefix) else ""
+    return prefix if len(prefix) == length and is_digits(prefix) else ""
+
+
+def is_digits(text: str) -> bool:
+    """Say whether `text` is digits 0 to 9 and nothing else, at least one."""
+    return bool(_DIGITS.match(text))
 
 
 def dnis_problems(
-    dnis: str, prefix: str, *, prefix_length: int = PREFIX_LENGTH, max_length: int = MAX_LENGTH
+    dnis: str, prefix: str | None, *, prefix_length: int = PREFIX_LENGTH, max_length: int = MAX_LENGTH
 ) -> list[str]:
-    """Return every rule that `dnis` breaks, each as a sentence for the person who typed it; empty when it is good."""
+    """Return every rule that `dnis` breaks, each as a sentence for the person who typed it; empty when it is good.
+
+    `prefix` None means that no trunk is chosen, so that there is no prefix yet to hold it against.
+    """
     if not dnis:
         return ["Enter a DNIS."]
     problems = []
-    if not _DIGITS.match(dnis):
+    if not is_digits(dnis):
         problems.append(
             "A DNIS is written with the digits 0 to 9 only: no spaces, signs or other characters."
         )
@@ -41,6 +49,8 @@ def dnis_problems(
         problems.append(
             f"A DNIS has {prefix_length} to {max_length} digits; this has {len(dnis)} characters."
         )
+    if prefix is None:
+        return problems
     if not prefix:
         problems.append("This trunk has no usable DNIS prefix at Zoom, so nothing can be assigned under it.")
     elif not dnis.startswith(prefix):
@@ -55,14 +65,14 @@ def caller_id_problems(caller_id: str) -> list[str]:
         problems.append(
             f"A caller ID has at most {CALLER_ID_MAX_LENGTH} characters; this has {len(caller_id)}."
         )
-    if not caller_id or _E164.match(caller_id) or _DIGITS.match(caller_id):
+    if not caller_id or _E164.match(caller_id) or is_digits(caller_id):
         return problems
     if not caller_id.isprintable():
         problems.append("The caller ID holds a line break or another control character.")
-    elif re.fullmatch(r"\+?[0-9]+", _PUNCTUATION.sub("", caller_id), re.ASCII):
-        problems.append("Write the caller ID without spaces or punctuation, such as +14155550100.")
     elif re.match(r"\+[0-9]*\Z", caller_id):
         problems.append("An E.164 number has 7 to 15 digits after the + and does not begin with 0.")
+    elif re.fullmatch(r"\+?[0-9]+", _PUNCTUATION.sub("", caller_id), re.ASCII):
+        problems.append("Write the caller ID without spaces or punctuation, such as +14155550100.")
     else:
         problems.append("A caller ID is an E.164 number such as +14155550100, or digits only.")
     return problems

@@ -9,7 +9,7 @@ from django.conf import settings
 
 from trunks import context
 from trunks.models import MasterAccount
-from trunks.workflow import estate, provisioning, reconcile, sweeping
+from trunks.workflow import estate, probing, provisioning, reconcile, sweeping
 
 
 @contextmanager
@@ -35,6 +35,12 @@ def settle(pk: int) -> None:
 def sync_master(pk: int) -> None:
     with _as_task():
         estate.sync(pk, why="asked for in the portal")
+
+
+@shared_task
+def probe_master(pk: int) -> None:
+    with _as_task():
+        probing.probe(pk)
 
 
 @shared_task

@@ -1,8 +1,20 @@
 """The portal's addresses. `/requests/TR-000042/` names a request as people do."""
 
 from django.urls import path, register_converter
+from django.views.generic import RedirectView
 
-from trunks.views import approvals, audit, decisions, estate, health, home, masters, requests
+from trunks.views import (
+    approvals,
+    attempts,
+    audit,
+    decisions,
+    estate,
+    health,
+    home,
+    masters,
+    requests,
+    writing,
+)
 
 
 class ReferenceConverter:
@@ -38,6 +50,14 @@ urlpatterns = [
     path(f"{ONE}withdraw/", decisions.withdraw, name="request_withdraw"),
     path(f"{ONE}retry/", decisions.retry, name="request_retry"),
     path(f"{ONE}check/", decisions.check, name="request_check"),
+    path(f"{ONE}give-up/", decisions.give_up, name="request_give_up"),
+    path(f"{ONE}attempts/", attempts.attempts, name="request_attempts"),
+    path("writing/", writing.writing, name="writing"),
+    path("writing/stop/", writing.stop, name="writing_stop"),
+    path("writing/<int:pk>/ask/", writing.ask, name="writing_ask"),
+    path("writing/<int:pk>/confirm/", writing.confirm, name="writing_confirm"),
+    path("writing/<int:pk>/decline/", writing.decline, name="writing_decline"),
+    path("errors/", attempts.unknown_errors, name="unknown_errors"),
     path("approvals/", approvals.approvals, name="approvals"),
     path("trunks/", estate.trunks, name="trunks"),
     path("trunks/<int:pk>/", estate.trunk_detail, name="trunk_detail"),
@@ -48,6 +68,8 @@ urlpatterns = [
     path("masters/<int:pk>/sync/", masters.sync, name="master_sync"),
     path("audit/", audit.trail, name="audit"),
     path("audit/<int:pk>/", audit.event, name="audit_event"),
+    # Before allauth's page of that address: who could change their own e-mail could sign events as somebody else.
+    path("accounts/email/", RedirectView.as_view(pattern_name="account_change_password")),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("metrics", health.metrics, name="metrics"),

@@ -7,13 +7,13 @@
   function showTheme() {
     each("[data-theme-switch]", (group) => {
       group.hidden = false;
-      each("button", (button) => button.setAttribute("aria-pressed", String(button.dataset.theme === portalTheme.chosen())), group);
+      each("button", (button) => button.setAttribute("aria-pressed", String(button.dataset.appearance === portalTheme.chosen())), group);
     });
   }
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-theme-switch] button");
     if (!button) return;
-    portalTheme.choose(button.dataset.theme);
+    portalTheme.choose(button.dataset.appearance);
     showTheme();
   });
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;

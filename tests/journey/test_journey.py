@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.cast import PASSWORD
 from tests.journey import stack
 from tests.journey.stack import Stack
-from trunks.sandbox.estate import NORTHWIND
+from trunks.sandbox.estate import CONTOSO, NORTHWIND
 
 DNIS = "18888777"
 CALLER_ID = "+14155550100"
@@ -85,3 +85,23 @@ def test_from_filing_to_the_audit_trail(kind: str, tmp_path: Path, browser: Brow
         for words in ("filed the request", "approved the request", "settled the request by Zoom's list"):
             expect(table.get_by_text(words).first).to_be_visible()
         assert NORTHWIND.client_secret not in portal.logs()
+
+
+def test_an_administrator_connects_a_master_account_in_the_page(tmp_path: Path, browser: Browser) -> None:
+    with stack.running(stack.EMBEDDED, tmp_path) as portal:
+        page = sign_in(browser, portal, "admin")
+        page.goto(f"{portal.url}/masters/connect/")
+        page.fill("[name=name]", CONTOSO.name)
+        page.fill("[name=account_id]", CONTOSO.account_id)
+        page.fill("[name=client_id]", CONTOSO.client_id)
+        page.fill("[name=client_secret]", "not the secret")
+        page.get_by_role("button", name="Connect").click()
+        expect(page.get_by_text("refuses the portal's credentials").first).to_be_visible()
+        expect(page.locator("[name=client_secret]")).to_have_value("")
+
+        page.fill("[name=client_secret]", CONTOSO.client_secret)
+        page.get_by_role("button", name="Connect").click()
+        # A worker reads the estate meanwhile, and the page follows it by itself.
+        expect(page.get_by_role("link", name="12", exact=True)).to_be_visible(timeout=20_000)
+        page.goto(f"{portal.url}/sub-accounts/")
+        expect(page.get_by_role("table").get_by_role("row")).to_have_count(13)

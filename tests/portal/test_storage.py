@@ -47,3 +47,9 @@ def test_collectstatic_takes_everything_the_portal_serves(tmp_path: Path, settin
     call_command("collectstatic", interactive=False, verbosity=0)
     assert staticfiles_storage.url("vendor/tabler/tabler.min.css").endswith(".css")
     assert list((tmp_path / "collected" / "vendor" / "tabler").glob("tabler.min.*.css"))
+
+
+def test_a_page_can_be_shown_before_anything_was_collected(tmp_path: Path, settings: Settings) -> None:
+    settings.STATIC_ROOT = tmp_path / "nothing"
+    settings.STORAGES = settings.STORAGES | {"staticfiles": {"BACKEND": "portal.storage.StaticFiles"}}
+    assert staticfiles_storage.url("vendor/tabler/tabler.min.css") == "/static/vendor/tabler/tabler.min.css"

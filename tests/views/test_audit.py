@@ -144,10 +144,13 @@ def test_quick_choices_keep_the_other_filters(client: Client, staff: User) -> No
         ("master=99999999999999999999", "Select a valid choice"),
     ],
 )
-def test_a_filter_that_makes_no_sense_is_named(client: Client, query: str, said: str) -> None:
+def test_a_filter_that_makes_no_sense_is_named_and_shows_nothing(
+    client: Client, trunk_request: TrunkRequest, query: str, said: str
+) -> None:
     answer = client.get(f"/audit/?{query}")
     assert answer.status_code == 422
     assert said in answer.content.decode()
+    assert answer.context["page"].rows == []
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,15 @@ def test_without_a_master_account_it_says_who_can_connect_one(
     assert "/masters/connect/" in page(signed_in(administrator))
 
 
+def test_who_may_read_the_trail_sees_its_latest_events(
+    signed_in: SignedIn, manager: User, staff: User, trunk_request: TrunkRequest
+) -> None:
+    content = page(signed_in(manager))
+    assert "filed the request" in content
+    assert trunk_request.reference in content
+    assert "Latest in the audit trail" not in page(signed_in(staff))
+
+
 def test_a_failed_sync_is_shown_with_its_reason(
     signed_in: SignedIn, staff: User, estate: cast.Estate
 ) -> None:
@@ -91,5 +100,5 @@ def test_the_number_of_queries_does_not_grow(
         for actor, base in ((staff, 18888300), (superuser, 18888500)):
             filing.file(cast.draft(estate.sub, estate.trunk, str(base + number)), actor=actor)
     client = signed_in(superuser)
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(14):
         client.get("/")

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
@@ -108,7 +109,7 @@ def test_an_administrator_has_a_master_read_again(
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
         answer = client.post(f"/masters/{estate.master.pk}/sync/")
-    assert (answer.status_code, answer["Location"]) == (302, "/masters/")
+    assert (answer.status_code, answer["Location"].split("=")[0]) == (302, "/masters/?asked")
     assert rung == [(dispatch.SYNC, estate.master.pk)]
     event = audit.history(estate.master).last()
     assert event is not None
@@ -119,6 +120,24 @@ def test_htmx_gets_the_list_that_follows_the_reading(client: Client, estate: cas
     part = client.post(f"/masters/{estate.master.pk}/sync/", headers=HTMX).content.decode()
     assert "A worker begins in a moment" in part
     assert 'hx-trigger="every 2s"' in part
+
+
+def test_the_page_looks_until_a_worker_begins_and_not_for_ever(client: Client, estate: cast.Estate) -> None:
+    page = client.post(f"/masters/{estate.master.pk}/sync/")["Location"]
+    assert 'hx-trigger="every 2s"' in client.get(page).content.decode()
+    with time_machine.travel(timezone.now() + timedelta(seconds=61)):
+        assert 'hx-trigger="every 2s"' not in client.get(page).content.decode()
+    MasterAccount.objects.update(sync_started_at=timezone.now(), synced_at=timezone.now())
+    assert 'hx-trigger="every 2s"' not in client.get(page).content.decode()
+
+
+@pytest.mark.parametrize(
+    "query", ["asked=x", "asked=1&at=soon", "asked=1&at=nan", "asked=1&at=1e999", "at=-1"]
+)
+def test_an_address_that_makes_no_sense_asks_for_nothing(
+    client: Client, estate: cast.Estate, query: str
+) -> None:
+    assert 'hx-trigger="every' not in client.get(f"/masters/?{query}").content.decode()
 
 
 @pytest.mark.parametrize("role", [Role.STAFF, Role.SUPERVISOR, Role.MANAGER])

@@ -50,6 +50,13 @@ class Zoom:
         order = {"action": "remove_master_trunk", "account_id": self.master.zoom_id, "id": self.trunk.zoom_id}
         console.act(self.sandbox.world, order)
 
+    def put_trunk_back(self) -> None:
+        """Have the master trunk again at Zoom."""
+        trunk = {"id": self.trunk.zoom_id, "name": self.trunk.name, "dnis": self.trunk.dnis}
+        trunk |= {"sip_server_address": self.trunk.sip_server_address, "number_prefix": "0"}
+        order = {"action": "put_master_trunk", "account_id": self.master.zoom_id, **trunk}
+        console.act(self.sandbox.world, order)
+
     class Killed(BaseException):
         """The worker died here."""
 

@@ -52,7 +52,7 @@ class AuditFilter(forms.Form):
         return values
 
     def filters(self) -> audit.Filters:
-        """Return what was asked; a field that holds an error filters nothing, and the page shows the error."""
+        """Return what was asked; a field that holds an error is left out (see `errors`)."""
         self.is_valid()
         values = self.cleaned_data
         master = values.get("master")

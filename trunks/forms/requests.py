@@ -1,10 +1,10 @@
-"""The request form and the decision form."""
+"""The request form: whom for, why, and the lines."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from django import forms
@@ -12,23 +12,16 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from trunks import access
+from trunks.forms.decisions import Problem, VersionField
 from trunks.forms.lines import NOT_A_CHOICE, LineForm, posted_lines
-from trunks.models import MAX_LINES, Kind, MasterAccount, SubAccount, TrunkRequest, User
+from trunks.models import MAX_LINES, Kind, MasterAccount, MasterTrunk, SubAccount, TrunkRequest, User
 from trunks.workflow import filing
+from trunks.workflow.drafts import Draft
 from trunks.workflow.errors import Problems
-from trunks.workflow.rules import Draft
 
 MAX_OPTIONS = 200  # what a person can scroll through; the search field finds the others
 SPARE_LINES = 3
 _LINE_KEY = re.compile(r"lines-([0-9]+)-([a-z_]+)\Z")
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One line of the summary: what is wrong, and the field to go to."""
-
-    text: str
-    anchor: str = ""
 
 
 class RequestForm(forms.Form):
@@ -51,7 +44,7 @@ class RequestForm(forms.Form):
         error_messages={"required": "Say why this is needed."},
     )
     ticket = forms.CharField(label="Ticket", max_length=60, required=False, help_text="Such as CASE-1234.")
-    version = forms.IntegerField(widget=forms.HiddenInput)
+    version = VersionField()
 
     use_required_attribute = False
     most_lines = MAX_LINES
@@ -69,6 +62,9 @@ class RequestForm(forms.Form):
         self.user = user
         self.amending = amending
         self.masters = list(access.fileable_masters(user))
+        trunks = access.master_trunks_for(user).filter(master__in=self.masters)
+        self.trunks = {str(trunk.pk): trunk for trunk in trunks}
+        self.typed = posted_lines(self.data if self.is_bound else self.initial)
         self._choose_master()
         self._offer_sub_accounts()
         self._build_lines()
@@ -88,10 +84,11 @@ class RequestForm(forms.Form):
             self.initial.setdefault("master", self.chosen_master.pk)
 
     def _asked_master(self) -> MasterAccount | None:
-        """Return the master account asked for, else that of the sub account asked for, else the first."""
+        """Return the master account asked for, else that of the sub account or the trunk, else the first."""
         asked = str(self["master"].value() or "")
-        if not asked and (sub_account := self.chosen_sub_account()):
-            asked = str(sub_account.master_id)
+        if not asked:
+            chosen_rows = (self.chosen_sub_account(), self._first_trunk())
+            asked = next((str(row.master_id) for row in chosen_rows if row), "")
         chosen = [master for master in self.masters if str(master.pk) == asked]
         return next(iter(chosen or self.masters), None)
 
@@ -115,11 +112,14 @@ class RequestForm(forms.Form):
         choices += [(str(row.pk), sub_account_label(row)) for row in offered[:MAX_OPTIONS]]
         field.widget.choices = choices
 
+    def _first_trunk(self) -> MasterTrunk | None:
+        asked = (self.trunks.get(str(line.get("trunk"))) for line in self.typed.values())
+        return next(filter(None, asked), None)
+
     def _build_lines(self) -> None:
-        trunks = list(access.master_trunks_for(self.user).filter(master__in=self.masters))
-        self.trunks = {str(trunk.pk): trunk for trunk in trunks}
+        trunks = self.trunks.values()
         self.offered = [row for row in trunks if row.master == self.chosen_master and not row.gone_at]
-        typed = posted_lines(self.data if self.is_bound else self.initial)
+        typed = dict(self.typed)
         if not self.is_bound or not typed:
             typed |= {n: {} for n in range(max(typed, default=-1) + 1, max(SPARE_LINES, len(typed)))}
         numbered = enumerate(typed.items(), start=1)
@@ -148,11 +148,14 @@ class RequestForm(forms.Form):
         sub_account = cleaned.get("sub_account")
         if sub_account and cleaned.get("master") not in (None, sub_account.master):
             self.add_error("sub_account", NOT_A_CHOICE)
-        self.show(filing.problems(self._checkable(), actor=self.user, amending=self.amending))
         return cleaned
 
     def is_valid(self) -> bool:
-        return super().is_valid() and not any(line.errors for line in self.asked)
+        """Say whether a draft can be made of it. Whether its content may be asked for is the verb's to say."""
+        if super().is_valid() and not any(line.errors for line in self.asked):
+            return True
+        self.show(filing.problems(self._checkable(), actor=self.user, amending=self.amending))
+        return False
 
     def draft(self) -> Draft:
         """Return what was typed, for the workflow."""
@@ -224,20 +227,3 @@ def initial_of(trunk_request: TrunkRequest) -> dict[str, Any]:
         values[f"lines-{number}-dnis"] = line.dnis
         values[f"lines-{number}-outbound_caller_id"] = line.outbound_caller_id
     return values
-
-
-class DecisionForm(forms.Form):
-    """A verdict or another action on a request: which version the page showed, and a comment."""
-
-    version = forms.IntegerField(
-        min_value=0,
-        max_value=2**31 - 1,
-        widget=forms.HiddenInput,
-        error_messages=dict.fromkeys(
-            ("required", "invalid", "min_value", "max_value"),
-            "The page did not say which version of the request it showed. Load it again.",
-        ),
-    )
-    comment = forms.CharField(
-        label="Comment", max_length=2000, required=False, widget=forms.Textarea(attrs={"rows": 3})
-    )

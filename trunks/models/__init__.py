@@ -1,5 +1,22 @@
 """The tables. Questions about one row are methods, questions about many rows are QuerySet methods."""
 
+from trunks.models.choices import (
+    ASSIGNED_LINE_STATES,
+    BAD_LINE_STATES,
+    ENDED_LINE_STATES,
+    FIRST_PHASE,
+    GOOD_LINE_STATES,
+    MAX_LINES,
+    OPEN_STATES,
+    WORKING_STATES,
+    Hold,
+    Kind,
+    LineState,
+    Phase,
+    State,
+    Step,
+    Verdict,
+)
 from trunks.models.estate import (
     Heartbeat,
     ListedTrunk,
@@ -11,33 +28,21 @@ from trunks.models.estate import (
 )
 from trunks.models.people import Role, RoleGrant, User
 from trunks.models.rate_budget import NoRoom, Outlook, RateBudget, Trips
-from trunks.models.trunk_request import (
-    BAD_LINE_STATES,
-    GOOD_LINE_STATES,
-    MAX_LINES,
-    OPEN_STATES,
-    WORKING_STATES,
-    Attempt,
-    Decision,
-    Hold,
-    Kind,
-    Line,
-    LineState,
-    Revision,
-    State,
-    Step,
-    TrunkRequest,
-    Verdict,
-    ZoomCall,
-)
+from trunks.models.stops import Circuit, WriteStop
+from trunks.models.trunk_request import Attempt, Decision, Line, Revision, TrunkRequest, ZoomCall
+from trunks.models.unknown_error import UnknownError
 
 __all__ = [
+    "ASSIGNED_LINE_STATES",
     "BAD_LINE_STATES",
+    "ENDED_LINE_STATES",
+    "FIRST_PHASE",
     "GOOD_LINE_STATES",
     "MAX_LINES",
     "OPEN_STATES",
     "WORKING_STATES",
     "Attempt",
+    "Circuit",
     "Decision",
     "Heartbeat",
     "Hold",
@@ -49,6 +54,7 @@ __all__ = [
     "MasterTrunk",
     "NoRoom",
     "Outlook",
+    "Phase",
     "RateBudget",
     "RatePlan",
     "Revision",
@@ -59,8 +65,10 @@ __all__ = [
     "SubAccount",
     "Trips",
     "TrunkRequest",
+    "UnknownError",
     "User",
     "Verdict",
+    "WriteStop",
     "ZoomCall",
     "ZoomToken",
 ]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
 from trunks import numbers
+from trunks.models import clock
 from trunks.models.fields import EncryptedTextField
 
 
@@ -147,5 +150,17 @@ class Heartbeat(models.Model):
     name = models.CharField(max_length=40, unique=True)
     at = models.DateTimeField()
 
+    WORKER = "worker"
+
     def __str__(self) -> str:
         return self.name
+
+    @classmethod
+    def worker(cls) -> tuple[datetime, bool] | None:
+        """Return when a worker was last seen, and whether within three sweeps and ten seconds; None for never."""
+        limit = clock.after(-(3 * settings.SWEEP_SECONDS + 10))
+        recent = models.ExpressionWrapper(Q(at__gt=limit), output_field=models.BooleanField())
+        row: tuple[datetime, bool] | None = (
+            cls.objects.filter(name=cls.WORKER).values_list("at", recent).first()
+        )
+        return row

@@ -9,63 +9,20 @@ from django.db import models
 from django.db.models import F, Q
 
 from trunks.models import clock
+from trunks.models.choices import (
+    ENDED_LINE_STATES,
+    FIRST_PHASE,
+    OPEN_STATES,
+    WORKING_STATES,
+    Hold,
+    Kind,
+    LineState,
+    Phase,
+    State,
+    Step,
+    Verdict,
+)
 from trunks.models.estate import MasterAccount, MasterTrunk, SubAccount
-
-MAX_LINES = 30  # `maxItems` of sip_trunks in Zoom's API definition
-
-
-class Kind(models.TextChoices):
-    ASSIGN = "assign", "Assign"
-    UNASSIGN = "unassign", "Unassign"
-    CHANGE = "change", "Change"
-
-
-class State(models.TextChoices):
-    PENDING = "pending", "Waiting for a decision"
-    SENT_BACK = "sent_back", "Sent back"
-    APPROVED = "approved", "Approved, not yet at Zoom"
-    APPLYING = "applying", "Being applied"
-    UNCONFIRMED = "unconfirmed", "Unconfirmed"
-    DONE = "done", "Done"
-    PARTIAL = "partial", "Partly done"
-    FAILED = "failed", "Failed"
-    DENIED = "denied", "Denied"
-    WITHDRAWN = "withdrawn", "Withdrawn"
-    EXPIRED = "expired", "Expired"
-
-
-OPEN_STATES = (State.PENDING, State.SENT_BACK, State.APPROVED, State.APPLYING, State.UNCONFIRMED)
-WORKING_STATES = (State.APPROVED, State.APPLYING, State.UNCONFIRMED)
-
-
-class Step(models.TextChoices):
-    """How far the holder of the claim has got: where a successor has to begin."""
-
-    NONE = "", "Not claimed"
-    CLAIMED = "claimed", "Claimed, nothing sent"
-    SENDING = "sending", "Something may have been sent"
-
-
-class LineState(models.TextChoices):
-    NOT_SENT = "not_sent", "Not sent"
-    UNKNOWN = "unknown", "Sent, not confirmed"
-    ASSIGNED = "assigned", "Assigned"
-    ALREADY_THERE = "already_there", "Was already there"
-    CALLER_ID_NOT_REPORTED = "caller_id_not_reported", "Assigned, caller ID not shown by Zoom"
-    DIFFERENT = "different", "Zoom shows other values"
-    REFUSED = "refused", "Refused by Zoom"
-
-
-GOOD_LINE_STATES = (LineState.ASSIGNED, LineState.ALREADY_THERE, LineState.CALLER_ID_NOT_REPORTED)
-BAD_LINE_STATES = (LineState.DIFFERENT, LineState.REFUSED)
-
-
-class Hold(models.TextChoices):
-    """Whether a line keeps its DNIS from others: while its request is open, and while Zoom has it assigned."""
-
-    NONE = "", "None"
-    HELD = "held", "Held"
-    ASSIGNED = "assigned", "Assigned"
 
 
 class TrunkRequestQuerySet(models.QuerySet["TrunkRequest"]):
@@ -79,6 +36,14 @@ class TrunkRequestQuerySet(models.QuerySet["TrunkRequest"]):
             Q(next_attempt_at=None) | Q(next_attempt_at__lte=clock.now()),
             state__in=WORKING_STATES,
         )
+
+    def halfway(self) -> TrunkRequestQuerySet:
+        """Return the changes that have removed a trunk and not assigned another yet: customers without a trunk."""
+        after_removal = {"lines__phase__in": (Phase.ASSIGN, Phase.RESTORE)}
+        open_line = {"lines__state__in": (LineState.NOT_SENT, LineState.UNKNOWN)}
+        return self.filter(
+            kind=Kind.CHANGE, state__in=WORKING_STATES, **after_removal, **open_line
+        ).distinct()
 
 
 class TrunkRequest(models.Model):
@@ -116,6 +81,7 @@ class TrunkRequest(models.Model):
     sent_at = models.DateTimeField(null=True, blank=True)
     absent_at = models.DateTimeField(null=True, blank=True)
     landed = models.BooleanField("some line of the last call is in Zoom's list", default=False)
+    needs_attention = models.BooleanField("people are asked to look at Zoom", default=False)
     one_by_one = models.BooleanField("send each line in a call of its own", default=False)
 
     objects = TrunkRequestQuerySet.as_manager()
@@ -159,9 +125,28 @@ class TrunkRequest(models.Model):
         return self.state in WORKING_STATES
 
     @property
+    def could_still_land(self) -> bool:
+        """Say whether the last write was sent so lately that Zoom may yet carry it out."""
+        if self.sent_at is None:
+            return False
+        passed: float = (clock.read() - self.sent_at).total_seconds()
+        return passed < settings.QUIET_SECONDS
+
+    @property
     def retryable_lines(self) -> int:
-        """Return how many lines a retry would send again: those that did not succeed."""
-        return sum(line.state not in GOOD_LINE_STATES for line in self.lines.all())
+        """Return how many lines a retry would send again: those that surely did not succeed."""
+        return sum(line.state not in ENDED_LINE_STATES for line in self.lines.all())
+
+
+def line_content(trunk: str, dnis: str, caller_id: str, current_dnis: str) -> dict[str, str]:
+    """Return a line's content in the form that digests are made of."""
+    content = {"trunk": trunk, "dnis": dnis, "outbound_caller_id": caller_id}
+    return content | {"current_dnis": current_dnis} if current_dnis else content
+
+
+def first_hold(kind: str, dnis: str, current_dnis: str) -> Hold:
+    """Return whether an open line holds its DNIS: not when it is the sub account's own already."""
+    return Hold.NONE if kind != Kind.ASSIGN and dnis == current_dnis else Hold.HELD
 
 
 class Line(models.Model):
@@ -174,12 +159,19 @@ class Line(models.Model):
     prefix = models.CharField("the trunk's prefix at filing", max_length=32)
     dnis = models.CharField("DNIS", max_length=32)
     outbound_caller_id = models.CharField("caller ID", max_length=32, blank=True)
+    # Unassign and change only: what is at Zoom before. The caller ID is noted when it is about to be removed.
+    current_dnis = models.CharField("present DNIS", max_length=32, blank=True)
+    current_caller_id = models.CharField("present caller ID", max_length=32, blank=True)
+    removing = models.BooleanField("an open request is to remove the present DNIS", default=False)
     hold = models.CharField(max_length=8, choices=Hold.choices, default=Hold.HELD, blank=True)
 
+    phase = models.CharField(max_length=8, choices=Phase.choices, default=Phase.ASSIGN)
     state = models.CharField(max_length=24, choices=LineState.choices, default=LineState.NOT_SENT)
+    without_trunk = models.BooleanField("removed, and nothing could be assigned in its place", default=False)
     sends = models.PositiveSmallIntegerField("calls that carried this line", default=0)
     answered = models.BooleanField("Zoom answered the last call with success", default=False)
     detail = models.TextField(blank=True)
+    absent_at = models.DateTimeField("first list without it after it was given up", null=True, blank=True)
     zoom_id = models.CharField("id in the sub account's list", max_length=200, blank=True)
     tracking_id = models.CharField(max_length=200, blank=True)
 
@@ -191,6 +183,9 @@ class Line(models.Model):
             models.UniqueConstraint(
                 fields=["master", "dnis"], condition=~Q(hold=""), name="one_holder_per_dnis"
             ),
+            models.UniqueConstraint(
+                fields=["master", "current_dnis"], condition=Q(removing=True), name="one_removal_per_dnis"
+            ),
             models.CheckConstraint(condition=Q(dnis__regex=r"^[0-9]{1,32}\Z"), name="dnis_is_digits"),
             models.CheckConstraint(condition=Q(dnis__startswith=F("prefix")), name="dnis_has_the_prefix"),
             models.CheckConstraint(condition=Q(state__in=LineState.values), name="line_state_is_known"),
@@ -201,12 +196,19 @@ class Line(models.Model):
         return f"line {self.position} ({self.dnis})"
 
     def content(self) -> dict[str, Any]:
-        """Return what an approval binds: which trunk (by Zoom's id), which DNIS, which caller ID."""
-        return {
-            "trunk": self.trunk.zoom_id,
-            "dnis": self.dnis,
-            "outbound_caller_id": self.outbound_caller_id,
-        }
+        """Return what an approval binds: which trunk (by Zoom's id), which DNIS, which caller ID, in place of what."""
+        return line_content(self.trunk.zoom_id, self.dnis, self.outbound_caller_id, self.current_dnis)
+
+    @property
+    def has_begun(self) -> bool:
+        """Say whether the line is past its first phase: something of it has been done at Zoom."""
+        return self.phase != FIRST_PHASE[Kind(self.trunk_request.kind)]
+
+    def target(self) -> tuple[str, str]:
+        """Return the DNIS and the caller ID that the line's phase wants Zoom to have (or, removing, not to have)."""
+        if self.phase == Phase.ASSIGN:
+            return self.dnis, self.outbound_caller_id
+        return self.current_dnis, self.current_caller_id
 
 
 class Revision(models.Model):
@@ -229,12 +231,6 @@ class Revision(models.Model):
 
     def __str__(self) -> str:
         return f"{self.trunk_request_id} version {self.content_version}"
-
-
-class Verdict(models.TextChoices):
-    APPROVE = "approve", "Approved"
-    DENY = "deny", "Denied"
-    SEND_BACK = "send_back", "Sent back"
 
 
 class Decision(models.Model):

@@ -11,8 +11,9 @@ from django.conf import settings
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce, Left, Length
 
+from trunks.models.choices import OPEN_STATES
 from trunks.models.estate import ListedTrunk, MasterAccount, MasterTrunk, SubAccount
-from trunks.models.trunk_request import OPEN_STATES, Line, TrunkRequest
+from trunks.models.trunk_request import Line, TrunkRequest
 
 
 @dataclass(frozen=True)

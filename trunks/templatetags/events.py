@@ -21,6 +21,7 @@ KINDS = {
     "mastertrunk": "master trunk",
     "rolegrant": "role",
     "user": "person",
+    "writestop": "stop of writing",
 }
 ICONS = {
     "request.filed": "file-plus",
@@ -35,6 +36,8 @@ ICONS = {
     "provisioning.settled": "flag",
     "provisioning.unconfirmed": "circle-question-mark",
     "sync.failed": "triangle-alert",
+    "writing.stopped": "octagon-pause",
+    "circuit.opened": "unplug",
 }
 FAMILY_ICONS = {"request": "file-text", "provisioning": "cog", "master": "building-2", "sync": "refresh-cw"}
 
@@ -92,6 +95,8 @@ def object_url(event: Event) -> str:
         return reverse("sub_account_detail", args=[event.object_id])
     if event.object_type == "mastertrunk":
         return reverse("trunk_detail", args=[event.object_id])
+    if event.object_type == "writestop":
+        return reverse("writing")
     return reverse("masters") if event.object_type == "masteraccount" else ""
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any, Protocol
 
 import lucide
 from django import forms
@@ -12,9 +16,21 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.timesince import timesince
 
-from trunks.models import LineState, State, TrunkRequest
+from trunks.models import Circuit, LineState, State, TrunkRequest, WriteStop
 
 register = Library()
+SECRET = re.compile(r"token|secret|password|authorization|api_?key", re.IGNORECASE)
+
+
+class Navigation(Protocol):
+    """What is read of the menu here."""
+
+    @property
+    def write_stop(self) -> WriteStop | None: ...
+
+    @property
+    def open_circuits(self) -> list[Circuit]: ...
+
 
 ICONS: dict[str, str] = {
     State.PENDING: "hourglass",
@@ -35,6 +51,7 @@ ICONS: dict[str, str] = {
     LineState.CALLER_ID_NOT_REPORTED: "circle-check",
     LineState.DIFFERENT: "triangle-alert",
     LineState.REFUSED: "circle-x",
+    LineState.GIVEN_UP: "circle-question-mark",
 }
 NEXT: dict[str, str] = {
     State.PENDING: "A supervisor who did not write it decides next. Nothing has been sent to Zoom.",
@@ -108,6 +125,41 @@ def _relative(value: datetime) -> str:
     if seconds < 0:
         return f"in {timesince(timezone.now(), value, depth=1)}"
     return f"{timesince(value, depth=1)} ago"
+
+
+@register.filter
+def lookup(values: Mapping[Any, Any] | None, key: Any) -> Any:
+    """Return what a mapping holds under `key`, or None."""
+    return (values or {}).get(key)
+
+
+@register.filter
+def why_waiting(trunk_request: TrunkRequest, nav: Navigation | None) -> str:
+    """Say why an approved request is not taken up: people have stopped writing, or Zoom does not answer."""
+    if trunk_request.state not in (State.APPROVED, State.UNCONFIRMED) or not nav:
+        return ""
+    if trunk_request.state == State.APPROVED and nav.write_stop:
+        return f"{nav.write_stop.words} Nothing is sent until two supervisors start it again."
+    if any(circuit.master_id == trunk_request.master_id for circuit in nav.open_circuits):
+        return "Zoom does not answer for this master account; the request goes on by itself when it does."
+    return ""
+
+
+@register.filter
+def pretty(value: Any) -> str:
+    """Return JSON, given as a value or as text, indented and without secrets; other text as it is."""
+    try:
+        value = json.loads(value) if isinstance(value, str) else value
+    except (ValueError, RecursionError):
+        return str(value)
+    return json.dumps(_without_secrets(value), indent=2, ensure_ascii=False)
+
+
+def _without_secrets(value: Any) -> Any:
+    if isinstance(value, dict):
+        hidden = {key: "(not shown)" for key in value if SECRET.search(str(key))}
+        return {key: _without_secrets(inner) for key, inner in value.items()} | hidden
+    return [_without_secrets(inner) for inner in value] if isinstance(value, list) else value
 
 
 @register.filter

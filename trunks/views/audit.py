@@ -25,8 +25,10 @@ def trail(request: HtmxHttpRequest) -> HttpResponse:
     access.require(request.user, *READERS)
     masters = access.masters_where(request.user, *READERS)
     chosen = AuditFilter(request.GET, user=request.user, masters=masters)
+    found = audit.search(request.user, chosen.filters())
+    # A filter that was not understood must not pass for one that found all of this.
     context = {
-        "page": page(audit.search(request.user, chosen.filters()), request),
+        "page": page(found.none() if chosen.errors else found, request),
         "filter": chosen,
         "presets": _presets(request),
         "narrowed": any(chosen.cleaned_data.values()),

@@ -10,9 +10,10 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
-from trunks import access
+from trunks import access, audit
 from trunks.models import OPEN_STATES, MasterAccount, MasterTrunk, Role, State, SubAccount, User
 from trunks.views.http import HtmxHttpRequest
+from trunks.workflow import attention
 
 SHOWN = 8
 NEEDS_A_HAND = (State.SENT_BACK, State.PARTIAL, State.FAILED)
@@ -28,6 +29,11 @@ def home(request: HtmxHttpRequest) -> HttpResponse:
     if user.holds(Role.SUPERVISOR):
         waiting = access.waiting_for(user).exclude(filed_by=user)
         context["waiting"] = list(waiting.prefetch_related("lines")[:SHOWN])
+    if user.holds(Role.MANAGER) or user.holds(Role.ADMINISTRATOR):
+        context["events"] = list(audit.search(user)[:SHOWN])
+    if user.holds(Role.SUPERVISOR) or user.holds(Role.ADMINISTRATOR):
+        context["unsettled"] = list(attention.requests_for(user)[:SHOWN])
+        context["troubled"] = list(attention.masters_for(user)[:SHOWN])
     return render(request, "trunks/home.html", context)
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -16,11 +20,37 @@ from trunks.models import MasterAccount, Role, User, usage
 from trunks.views.http import HtmxHttpRequest
 from trunks.workflow import estate
 
+PATIENCE_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Which master account the person has just asked to be read, and when: the page looks until a worker begins."""
+
+    pk: int = 0
+    at: float = 0.0
+
+    @classmethod
+    def of(cls, request: HttpRequest) -> Asked:
+        """Return what the address says; anything that cannot be understood means nothing was asked."""
+        try:
+            return cls(int(request.GET.get("asked", "0")), float(request.GET.get("at", "0")))
+        except ValueError:
+            return cls()
+
+    @property
+    def query(self) -> str:
+        return urlencode({"asked": self.pk, "at": self.at})
+
+    def waits_for(self, master: MasterAccount, now: float) -> bool:
+        begun = master.sync_started_at.timestamp() if master.sync_started_at else 0.0
+        return master.pk == self.pk and begun < self.at and 0 <= now - self.at < PATIENCE_SECONDS
+
 
 @require_GET
 def masters(request: HtmxHttpRequest) -> HttpResponse:
     """List the master accounts; the list asks for itself again while one of them is being read."""
-    return _list(request)
+    return _list(request, Asked.of(request))
 
 
 @require_POST
@@ -29,10 +59,11 @@ def sync(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     master = access.master_for(request.user, pk)
     access.require(request.user, Role.ADMINISTRATOR, master_id=pk)
     estate.request_sync(master, actor=request.user)
+    asked = Asked(pk, timezone.now().timestamp())
     if request.htmx:
-        return _list(request, asked=pk)
+        return _list(request, asked)
     messages.success(request, f"Asked for {master} to be read again. This page shows how far it is.")
-    return redirect("masters")
+    return redirect(f"{reverse('masters')}?{asked.query}")
 
 
 @sensitive_post_parameters("client_secret")
@@ -54,16 +85,16 @@ def connect(request: HtmxHttpRequest) -> HttpResponse:
 def _connected(request: HtmxHttpRequest, master: MasterAccount) -> HttpResponse:
     estate.request_sync(master, actor=request.user)
     messages.success(request, f"{master} is connected. Its trunks and sub accounts are being read now.")
-    return redirect("masters")
+    return redirect(f"{reverse('masters')}?{Asked(master.pk, timezone.now().timestamp()).query}")
 
 
-def _list(request: HtmxHttpRequest, *, asked: int | None = None) -> HttpResponse:
+def _list(request: HtmxHttpRequest, asked: Asked) -> HttpResponse:
     rows = list(usage.with_estate_counts(access.masters_for(request.user)))
     now = timezone.now()
-    running = {master.pk for master in rows if master.sync_until and master.sync_until > now}
     context = {
         "masters": rows,
-        "running": running,
+        "running": {master.pk for master in rows if master.sync_until and master.sync_until > now},
+        "waiting": {master.pk for master in rows if asked.waits_for(master, now.timestamp())},
         "asked": asked,
         "administered": set(access.administered_masters(request.user).values_list("pk", flat=True)),
         "may_connect": access.for_all_masters(request.user, Role.ADMINISTRATOR),

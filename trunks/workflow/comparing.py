@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from enum import Enum
 
 from trunks import numbers
-from trunks.models import Line, MasterTrunk
+from trunks.models import Line, MasterTrunk, Phase
 from trunks.zoom.types import Trunk
 
 
 class Likeness(Enum):
-    ABSENT = "absent"
-    SAME = "same"
-    CALLER_ID_NOT_REPORTED = "caller ID not reported"
-    DIFFERENT = "different"
+    """How Zoom's list stands to what a line's phase wants: that something is there, or that it is not."""
+
+    UNMET = "not as wanted yet"
+    MET = "as wanted"
+    CALLER_ID_NOT_REPORTED = "as wanted, as far as the list tells"
+    DIFFERENT = "in the way of what is wanted"
 
 
 @dataclass(frozen=True)
@@ -33,20 +35,33 @@ def compare(line: Line, rows: Sequence[Trunk], siblings: Sequence[MasterTrunk]) 
     A row is the line's when it has the line's DNIS: the row's id may be the master trunk's or one of its own (Zoom
     does not say), so the id only tells a row apart that belongs to another of the master's trunks (`siblings`).
     """
-    mine = [row for row in rows if row.dnis == line.dnis]
-    if not mine:
-        return Finding(Likeness.ABSENT)
+    dnis, caller_id = line.target()
+    mine = [row for row in rows if row.dnis == dnis]
     fitting = [row for row in mine if not _other_trunk(line, row, siblings)]
-    if not fitting:
+    if mine and not fitting:
         other = _other_trunk(line, mine[0], siblings)
-        return Finding(
-            Likeness.DIFFERENT, mine[0], f"Zoom has {line.dnis} through the trunk {other}, not {line.trunk}."
+        words = f"Zoom has {dnis} through the trunk {other}, not {line.trunk}."
+        return Finding(Likeness.DIFFERENT, mine[0], words)
+    if line.phase == Phase.REMOVE:
+        return _compare_removed(fitting, rows)
+    findings = [_compare_caller_id(dnis, caller_id, row) for row in fitting]
+    return min(findings, key=lambda finding: _ORDER[finding.likeness], default=Finding(Likeness.UNMET))
+
+
+_ORDER = {Likeness.MET: 0, Likeness.CALLER_ID_NOT_REPORTED: 1, Likeness.DIFFERENT: 2}
+
+
+def _compare_removed(fitting: Sequence[Trunk], rows: Sequence[Trunk]) -> Finding:
+    """Removing is by the row's id; where Zoom lists several rows under it, nobody knows which one would go."""
+    if not fitting:
+        return Finding(Likeness.MET)
+    row = fitting[0]
+    if sum(other.id == row.id for other in rows) > 1:
+        words = (
+            f"Zoom lists several trunks under the id {row.id}, so one of them cannot be removed by itself."
         )
-    findings = [_compare_caller_id(line, row) for row in fitting]
-    return min(findings, key=lambda finding: _ORDER[finding.likeness])
-
-
-_ORDER = {Likeness.SAME: 0, Likeness.CALLER_ID_NOT_REPORTED: 1, Likeness.DIFFERENT: 2}
+        return Finding(Likeness.DIFFERENT, row, words)
+    return Finding(Likeness.UNMET, row)
 
 
 def _other_trunk(line: Line, row: Trunk, siblings: Sequence[MasterTrunk]) -> MasterTrunk | None:
@@ -60,14 +75,14 @@ def _other_trunk(line: Line, row: Trunk, siblings: Sequence[MasterTrunk]) -> Mas
     return next((t for t in others if t.sip_server_address == row.sip_server_address), None)
 
 
-def _compare_caller_id(line: Line, row: Trunk) -> Finding:
-    wanted, shown = line.outbound_caller_id, row.outbound_caller_id
+def _compare_caller_id(dnis: str, wanted: str, row: Trunk) -> Finding:
+    shown = row.outbound_caller_id
     if not wanted:
-        return Finding(Likeness.SAME, row)
+        return Finding(Likeness.MET, row)
     if not shown:
         return Finding(Likeness.CALLER_ID_NOT_REPORTED, row)
     if numbers.caller_id_key(wanted) == numbers.caller_id_key(shown):
-        return Finding(Likeness.SAME, row)
+        return Finding(Likeness.MET, row)
     return Finding(
-        Likeness.DIFFERENT, row, f"Zoom shows the caller ID {shown[:64]} for {line.dnis}, not {wanted}."
+        Likeness.DIFFERENT, row, f"Zoom shows the caller ID {shown[:64]} for {dnis}, not {wanted}."
     )

@@ -13,7 +13,7 @@ from trunks import audit, connections, dispatch
 from trunks.actions import Action
 from trunks.models import MasterAccount, MasterTrunk, RatePlan, Role, SubAccount, User, clock
 from trunks.turns import BATCH
-from trunks.workflow import sweeping
+from trunks.workflow import circuits, speaking, sweeping
 from trunks.workflow.errors import Refused
 from trunks.workflow.listing import take_in
 from trunks.workflow.words import sentence
@@ -22,6 +22,7 @@ from trunks.zoom.client import ZoomClient
 from trunks.zoom.errors import ZoomError
 
 PATIENCE = 5
+NAME_MAX_LENGTH = 120
 Progress = Callable[[str], None]
 Result = TypeVar("Result")
 WRITE_SCOPES = ("sip_trunk:master", "sip_connected_audio:write:trunks:master")
@@ -65,6 +66,8 @@ def connect(
     """
     if actor is not None and not _may_connect(actor):
         raise Refused("Only an administrator for all master accounts can connect one.")
+    if not 0 < len(name.strip()) <= NAME_MAX_LENGTH:
+        raise CannotConnect([f"The name has 1 to {NAME_MAX_LENGTH} characters."])
     progress("Trying the credentials at Zoom …")
     _try_out(account_id, client_id, client_secret)
     other = MasterAccount.objects.filter(name=name).exclude(zoom_id=account_id).first()
@@ -98,6 +101,7 @@ def connect(
                 },
             },
         )
+    circuits.forgive(master)
     sweeping.wake(master)
     return master
 
@@ -123,7 +127,8 @@ def _try_out(account_id: str, client_id: str, client_secret: str) -> None:
             except ZoomError as error:
                 findings.append(sentence(error))
             except ValueError as error:
-                findings.append(f"The account id cannot be used: {error}.")
+                # Text that cannot be encoded, such as a byte of another encoding on the command line.
+                findings.append(f"The credentials cannot be sent: {error}.")
     found = list(dict.fromkeys(finding for finding in findings if finding))
     if found:
         raise CannotConnect(found)
@@ -162,7 +167,7 @@ def sync(master_pk: int, *, progress: Progress = quietly, why: str = "schedule")
         progress("Somebody else is reading this estate already.")
         return False
     try:
-        with connections.client_for(master, urgency=BATCH) as client:
+        with speaking.client_for(master, urgency=BATCH) as client:
             counts = _read_all(master, client, progress)
     except ZoomError as error:
         _end(master, Action.SYNC_FAILED, why, {}, problem=sentence(error))

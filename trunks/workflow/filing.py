@@ -10,7 +10,9 @@ from django.db import IntegrityError, transaction
 from trunks import audit, numbers
 from trunks.actions import Action
 from trunks.models import (
+    FIRST_PHASE,
     Hold,
+    Kind,
     Line,
     ListedTrunk,
     MasterTrunk,
@@ -22,11 +24,12 @@ from trunks.models import (
     User,
     clock,
 )
+from trunks.models.trunk_request import first_hold
+from trunks.workflow import rules
 from trunks.workflow.content import digest_of
+from trunks.workflow.drafts import Draft, LineDraft, completed, draft_of, present_caller_ids
 from trunks.workflow.errors import AlreadyFiled, Invalid, Problems, Refused
-from trunks.workflow.guard import demand
-from trunks.workflow.rules import Draft, LineDraft, draft_of
-from trunks.workflow.rules import problems as content_problems
+from trunks.workflow.guard import demand, demand_comment
 from trunks.workflow.transitions import move
 
 __all__ = ["Draft", "LineDraft", "amend", "draft_of", "file", "next_free_dnis", "problems", "withdraw"]
@@ -34,7 +37,7 @@ __all__ = ["Draft", "LineDraft", "amend", "draft_of", "file", "next_free_dnis", 
 
 def problems(draft: Draft, *, actor: User, amending: TrunkRequest | None = None) -> Problems:
     """Return every problem of `draft` by form field, that of the actor's role for its master account included."""
-    found = content_problems(draft, amending=amending)
+    found = rules.problems(completed(draft), amending=amending)
     if draft.sub_account and not actor.holds(Role.STAFF, draft.sub_account.master_id):
         sentence = f"Only staff for {draft.sub_account.master} can file requests for its sub accounts."
         found.setdefault("sub_account", []).append(sentence)
@@ -44,13 +47,13 @@ def problems(draft: Draft, *, actor: User, amending: TrunkRequest | None = None)
 def file(draft: Draft, *, actor: User) -> TrunkRequest:
     """File `draft` and hold its DNIS. Raises Invalid with every problem, or AlreadyFiled for a page sent twice."""
     account = _account_of(draft, actor)
-    _refuse_twin(draft, account, actor)
-    _demand_valid(draft, actor, None)
+    draft = completed(draft)
     try:
+        _demand_valid(draft, actor, None)
         with transaction.atomic():
             return _create(draft, account, actor)
-    except IntegrityError:
-        # Somebody took one of the DNIS between our look and our insert; perhaps this very person, clicking twice.
+    except (Invalid, IntegrityError):
+        # Who has the DNIS, before our look or between it and our insert, may be this very person, clicking twice.
         _refuse_twin(draft, account, actor)
         _demand_valid(draft, actor, None)
         raise
@@ -63,6 +66,7 @@ def amend(trunk_request: TrunkRequest, draft: Draft, *, actor: User, version: in
     """
     demand(actor, "amend", trunk_request, version=version)
     account = _account_of(draft, actor)
+    draft = completed(draft)
     if account.master_id != trunk_request.master_id:
         raise Invalid(
             {"sub_account": ["A request stays with its master account; file a new one for another."]}
@@ -78,8 +82,9 @@ def amend(trunk_request: TrunkRequest, draft: Draft, *, actor: User, version: in
 
 
 def withdraw(trunk_request: TrunkRequest, *, actor: User, version: int, comment: str = "") -> TrunkRequest:
-    """Take the request back before it reached Zoom, and let go of its DNIS. Raises Refused or Stale."""
+    """Take the request back before it reached Zoom, and let go of its DNIS. Raises Refused, Stale or Invalid."""
     demand(actor, "withdraw", trunk_request, version=version)
+    demand_comment(comment)
     with transaction.atomic():
         move(
             trunk_request,
@@ -97,6 +102,7 @@ def withdraw(trunk_request: TrunkRequest, *, actor: User, version: int, comment:
 def release_holds(trunk_request: TrunkRequest) -> None:
     """Let go of every DNIS that the request holds and that was not assigned. Every ending calls this."""
     trunk_request.lines.filter(hold=Hold.HELD).update(hold=Hold.NONE)
+    trunk_request.lines.filter(removing=True).update(removing=False)
 
 
 def next_free_dnis(trunk: MasterTrunk, *, besides: Collection[str] = ()) -> str | None:
@@ -114,7 +120,7 @@ def next_free_dnis(trunk: MasterTrunk, *, besides: Collection[str] = ()) -> str 
 
 def _account_of(draft: Draft, actor: User) -> SubAccount:
     if draft.sub_account is None:
-        raise Invalid(content_problems(draft))
+        raise Invalid(rules.problems(draft))
     if not actor.holds(Role.STAFF, draft.sub_account.master_id):
         raise Refused(f"Only staff for {draft.sub_account.master} can file requests for its sub accounts.")
     return draft.sub_account
@@ -191,18 +197,27 @@ def _replace(
 
 
 def _write_content(trunk_request: TrunkRequest, draft: Draft, actor: User, number: int) -> None:
-    Line.objects.bulk_create(
+    present = {} if draft.kind == Kind.ASSIGN else present_caller_ids(draft)
+    lines = [
         Line(
             trunk_request=trunk_request,
             master_id=trunk_request.master_id,
             position=position,
             trunk=line.trunk,
-            prefix=line.trunk.prefix if line.trunk else "",
+            # What was assigned in Zoom's console need not have the prefix, and can be removed all the same.
+            prefix=line.trunk.prefix if line.trunk and draft.kind != Kind.UNASSIGN else "",
             dnis=line.dnis,
             outbound_caller_id=line.outbound_caller_id,
+            current_dnis=line.current_dnis,
+            current_caller_id=present.get(line.current_dnis, ""),
+            removing=bool(line.current_dnis),
+            hold=first_hold(draft.kind, line.dnis, line.current_dnis),
+            phase=FIRST_PHASE[Kind(draft.kind)],
         )
         for position, line in enumerate(draft.lines, start=1)
-    )
+    ]
+    # In one order for everybody: two requests that want the same DNIS in opposite orders would deadlock.
+    Line.objects.bulk_create(sorted(lines, key=lambda line: line.dnis))
     Revision.objects.create(
         trunk_request=trunk_request,
         content_version=number,

@@ -1,12 +1,14 @@
 """What every verb on a trunk request does first: ask the policy, and write down a refusal."""
 
+from typing import NoReturn
+
 from django.db import transaction
 
 from trunks import audit
 from trunks.actions import Action
 from trunks.models import TrunkRequest, User
-from trunks.workflow import policy
-from trunks.workflow.errors import Refused, Stale
+from trunks.workflow import policy, rules
+from trunks.workflow.errors import Invalid, Refused, Stale
 from trunks.workflow.transitions import who_was_first
 
 
@@ -18,9 +20,23 @@ def demand(user: User, verb: str, trunk_request: TrunkRequest, *, version: int |
     """
     answer = policy.may(user, verb, trunk_request)
     if not answer and not answer.by_state:
-        with transaction.atomic():
-            refused = {"action": verb, "reason": answer.reason}
-            audit.record(Action.ACTION_REFUSED, actor=user, on=trunk_request, after=refused)
-        raise Refused(answer.reason, who=answer.who)
+        refuse(user, verb, trunk_request, answer.reason, who=answer.who)
     if not answer or (version is not None and version != trunk_request.version):
         raise Stale(who_was_first(trunk_request))
+
+
+def refuse(user: User, verb: str, trunk_request: TrunkRequest, reason: str, *, who: str = "") -> NoReturn:
+    """Record that `user` was refused `verb`, and raise Refused."""
+    with transaction.atomic():
+        refused = {"action": verb, "reason": reason}
+        audit.record(Action.ACTION_REFUSED, actor=user, on=trunk_request, after=refused)
+    raise Refused(reason, who=who)
+
+
+def demand_comment(comment: str, *, why: str = "") -> None:
+    """Raise Invalid for a comment that cannot be kept, and for an empty one where `why` asks for it."""
+    found = list(rules.text_problems(comment, rules.REASON_MAX_LENGTH))
+    if why and not comment.strip():
+        found.append(why)
+    if found:
+        raise Invalid({"comment": found})

@@ -7,9 +7,9 @@ from datetime import datetime
 
 from django.core.cache import cache
 
-from trunks import connections
-from trunks.models import SubAccount, TrunkRequest, clock
+from trunks.models import Line, Phase, SubAccount, TrunkRequest, clock
 from trunks.turns import INTERACTIVE
+from trunks.workflow import speaking
 from trunks.workflow.comparing import Finding, Likeness
 from trunks.workflow.listing import take_in
 from trunks.workflow.reading import look_up
@@ -40,7 +40,9 @@ def zoom_now(trunk_request: TrunkRequest) -> ZoomNow:
     except ZoomError as error:
         return ZoomNow(problem=sentence(error))
     findings = look_up(trunk_request.lines.select_related("trunk"), rows)
-    return ZoomNow(read_at, rows, lines={line.pk: _words(finding) for line, finding in findings.items()})
+    return ZoomNow(
+        read_at, rows, lines={line.pk: _words(line, finding) for line, finding in findings.items()}
+    )
 
 
 def _rows(account: SubAccount) -> tuple[datetime, list[Trunk]]:
@@ -49,17 +51,27 @@ def _rows(account: SubAccount) -> tuple[datetime, list[Trunk]]:
     if kept is not None and (account.trunks_read_at is None or kept[0] >= account.trunks_read_at):
         return kept
     read_at = clock.read()
-    with connections.client_for(account.master, urgency=INTERACTIVE) as client:
+    with speaking.client_for(account.master, urgency=INTERACTIVE) as client:
         rows = client.list_trunks(account.zoom_id)
     take_in(account, rows, read_at)
     cache.set(key, (read_at, rows), KEPT_SECONDS)
     return read_at, rows
 
 
-def _words(finding: Finding) -> str:
+def _words(line: Line, finding: Finding) -> str:
+    if line.phase == Phase.REMOVE:
+        return _words_before_removal(line, finding)
     return {
-        Likeness.ABSENT: "Not at Zoom.",
-        Likeness.SAME: "At Zoom with these values.",
+        Likeness.UNMET: "Not at Zoom.",
+        Likeness.MET: "At Zoom with these values.",
         Likeness.CALLER_ID_NOT_REPORTED: "At Zoom; its list shows no caller ID.",
         Likeness.DIFFERENT: finding.detail,
     }[finding.likeness]
+
+
+def _words_before_removal(line: Line, finding: Finding) -> str:
+    if finding.likeness is Likeness.MET:
+        return f"{line.current_dnis} is not at Zoom any more."
+    shown = finding.row.outbound_caller_id if finding.row else ""
+    caller_id = f"caller ID {shown}" if shown else "no caller ID shown"
+    return f"{line.current_dnis} is at Zoom, {caller_id}. {finding.detail}".strip()

@@ -11,14 +11,25 @@ from django.db import IntegrityError, transaction
 
 from trunks import dispatch
 from trunks.actions import Action
-from trunks.models import GOOD_LINE_STATES, Hold, LineState, State, TrunkRequest, User
+from trunks.models import (
+    ENDED_LINE_STATES,
+    FIRST_PHASE,
+    Kind,
+    Line,
+    LineState,
+    Phase,
+    State,
+    TrunkRequest,
+    User,
+)
+from trunks.models.trunk_request import first_hold
 from trunks.workflow import rules, settling
 from trunks.workflow.claims import Claim, Fenced, claim_approved
-from trunks.workflow.comparing import Likeness
 from trunks.workflow.content import content_of, digest_of
+from trunks.workflow.drafts import draft_of
 from trunks.workflow.errors import Refused
 from trunks.workflow.guard import demand
-from trunks.workflow.reading import look_up, read_list, refuse, write_findings
+from trunks.workflow.reading import look_up, read_list, refuse, unmet, with_names, write_findings
 from trunks.workflow.sending import send
 from trunks.workflow.transitions import mark, move
 from trunks.workflow.words import sentence
@@ -40,9 +51,9 @@ def provision(pk: int) -> None:
 
 
 def retry(trunk_request: TrunkRequest, *, actor: User, version: int) -> TrunkRequest:
-    """Make a new attempt of the lines that did not succeed, and of no others. Raises Refused or Stale."""
+    """Make a new attempt of the lines that surely did not succeed, and of no others. Raises Refused or Stale."""
     demand(actor, "retry", trunk_request, version=version)
-    lines = trunk_request.lines.exclude(state__in=GOOD_LINE_STATES)
+    lines = trunk_request.lines.exclude(state__in=ENDED_LINE_STATES).select_related("trunk_request")
     again = {"next_attempt_at": None, "waiting_for": "", "tries": 0, "sends": 0, "absent_at": None}
     try:
         with transaction.atomic():
@@ -55,11 +66,26 @@ def retry(trunk_request: TrunkRequest, *, actor: User, version: int) -> TrunkReq
                 changes=again,
                 after={"lines": [line.dnis for line in lines]},
             )
-            mark(lines, LineState.NOT_SENT, hold=Hold.HELD, detail="", answered=False)
+            for line in lines:
+                _begin_again(line)
             dispatch.ring(dispatch.PROVISION, trunk_request.pk)
     except IntegrityError as error:
         raise Refused("Another request has taken one of the DNIS meanwhile; file a new one.") from error
     return trunk_request
+
+
+def _begin_again(line: Line) -> None:
+    kind = Kind(line.trunk_request.kind)
+    mark(
+        Line.objects.filter(pk=line.pk),
+        LineState.NOT_SENT,
+        phase=FIRST_PHASE[kind],
+        hold=first_hold(kind, line.dnis, line.current_dnis),
+        removing=bool(line.current_dnis),
+        detail="",
+        answered=False,
+        without_trunk=False,
+    )
 
 
 def _carry_out(claim: Claim, client: ZoomClient) -> None:
@@ -67,37 +93,54 @@ def _carry_out(claim: Claim, client: ZoomClient) -> None:
     if moved:
         settling.give_back(claim, moved)
         return
-    try:
-        rows = read_list(claim, client)
-    except ZoomError as error:
-        _cannot_read(claim, error)
-        return
-    open_lines = claim.trunk_request.lines.select_related("trunk").filter(state=LineState.NOT_SENT)
-    findings = look_up(open_lines, rows)
-    absent = [line for line, finding in findings.items() if finding.likeness is Likeness.ABSENT]
-    write_findings(claim, findings)
-    groups = [[line] for line in absent] if claim.trunk_request.one_by_one else [absent] if absent else []
-    for group in groups:
-        if not send(claim, client, group):
+    lines = claim.trunk_request.lines.filter(state=LineState.NOT_SENT)
+    while lines.exists():
+        try:
+            rows = read_list(claim, client)
+        except ZoomError as error:
+            if not _cannot_read(claim, error):
+                return
+            continue
+        findings = look_up(with_names(lines), rows)
+        write_findings(claim, findings)
+        group = _next_group(claim.trunk_request, unmet(findings))
+        if group and not send(claim, client, group):
             return
     settling.settle(claim)
+
+
+def _next_group(trunk_request: TrunkRequest, waiting: list[Line]) -> list[Line]:
+    """Return what goes to Zoom in the next call.
+
+    What is to be assigned comes before the next removal, so that no customer waits for another's: in a change the
+    sub account is without the trunk between the two.
+    """
+    assigning = [line for line in waiting if line.phase != Phase.REMOVE]
+    alone = trunk_request.one_by_one or not assigning
+    group = (assigning or waiting)[:1] if alone else assigning
+    # Removing is by the id that was just noted, assigning by the values; both as the database has them now.
+    return list(with_names(Line.objects.filter(pk__in=[line.pk for line in group])))
 
 
 def _world_moved(trunk_request: TrunkRequest) -> str:
     """Return why the request no longer fits what it was approved on, or "" when it still does."""
     if digest_of(content_of(trunk_request)) != trunk_request.approved_digest:
         return "The request's content is not the content that was approved."
-    draft = rules.draft_of(trunk_request)
+    if any(line.has_begun for line in trunk_request.lines.all()):
+        # Half of a change is at Zoom already: it must be finished, or taken back, whatever the world looks like.
+        return ""
+    draft = draft_of(trunk_request)
     found = rules.problems(draft, amending=trunk_request, executing=True)
     return " ".join(dict.fromkeys(text for sentences in found.values() for text in sentences))
 
 
-def _cannot_read(claim: Claim, error: ZoomError) -> None:
-    """Decide what an unreadable list means before anything was sent: wait for Zoom, or take its no for an answer."""
+def _cannot_read(claim: Claim, error: ZoomError) -> bool:
+    """Decide what an unreadable list means: wait for Zoom (False), or take its no for the lines' answer (True)."""
     if isinstance(error, errors.RateLimited):
         settling.wait_for_rate(claim, error)
-    elif error.retryable or isinstance(error, errors.CredentialsRefused | errors.Redirected):
+        return False
+    if error.retryable or isinstance(error, errors.CredentialsRefused | errors.Redirected):
         settling.wait_for_zoom(claim, error)
-    else:
-        refuse(claim, claim.trunk_request.lines.filter(state=LineState.NOT_SENT), sentence(error))
-        settling.settle(claim)
+        return False
+    refuse(claim, claim.trunk_request.lines.filter(state=LineState.NOT_SENT), sentence(error))
+    return True

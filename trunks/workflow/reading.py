@@ -8,10 +8,10 @@ from django.db import transaction
 from django.db.models import F, QuerySet, Value
 
 from trunks.models import Line, LineState, MasterTrunk, clock
+from trunks.workflow import outcomes
 from trunks.workflow.claims import Claim
 from trunks.workflow.comparing import Finding, Likeness, compare
 from trunks.workflow.listing import take_in
-from trunks.workflow.transitions import mark
 from trunks.zoom.client import ZoomClient
 from trunks.zoom.types import Trunk
 
@@ -33,34 +33,28 @@ def look_up(lines: Iterable[Line], rows: Sequence[Trunk]) -> Findings:
     return {line: compare(line, rows, siblings) for line in lines}
 
 
-def absent(findings: Findings) -> list[Line]:
-    """Return the lines that Zoom's list does not show."""
-    return [line for line, finding in findings.items() if finding.likeness is Likeness.ABSENT]
+def unmet(findings: Findings) -> list[Line]:
+    """Return the lines of which Zoom's list does not show what their phase wants."""
+    return [line for line, finding in findings.items() if finding.likeness is Likeness.UNMET]
 
 
 def write_findings(claim: Claim, findings: Findings) -> None:
-    """Write the outcome of every line that Zoom's list shows; an absent one keeps its state. May raise Fenced."""
-    shown = [(line, finding) for line, finding in findings.items() if finding.row is not None]
-    landed = any(line.state == LineState.UNKNOWN for line, _ in shown)
+    """Write the outcome of every line that Zoom's list settles; the others keep their state. May raise Fenced."""
+    settled = [line for line, finding in findings.items() if finding.likeness is not Likeness.UNMET]
+    landed = any(line.state == LineState.UNKNOWN for line in settled)
     with transaction.atomic():
         claim.write(landed=Value(True) if landed else F("landed"))
-        for line, finding in shown:
-            _write_outcome(line, finding)
+        for line, finding in findings.items():
+            outcomes.shown(line, finding)
 
 
 def refuse(claim: Claim, lines: QuerySet[Line], detail: str) -> None:
-    """Write down that `lines` were not applied, and why. May raise Fenced."""
+    """Write down that what `lines` wanted did not happen, and why. May raise Fenced."""
     with transaction.atomic():
         claim.hold()
-        mark(lines, LineState.REFUSED, detail=detail)
+        outcomes.failed(with_names(lines), detail)
 
 
-def _write_outcome(line: Line, finding: Finding) -> None:
-    states = {
-        Likeness.SAME: LineState.ASSIGNED if line.sends else LineState.ALREADY_THERE,
-        Likeness.CALLER_ID_NOT_REPORTED: LineState.CALLER_ID_NOT_REPORTED,
-        Likeness.DIFFERENT: LineState.DIFFERENT,
-    }
-    zoom_id = finding.row.id if finding.row else ""
-    row = Line.objects.filter(pk=line.pk)
-    mark(row, states[finding.likeness], detail=finding.detail, zoom_id=zoom_id)
+def with_names(lines: QuerySet[Line]) -> QuerySet[Line]:
+    """Return `lines` with everything that comparing and ending them needs."""
+    return lines.select_related("trunk", "trunk_request__sub_account")

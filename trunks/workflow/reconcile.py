@@ -14,12 +14,24 @@ from django.db.models import F
 
 from trunks import audit, dispatch
 from trunks.actions import Action
-from trunks.models import Line, LineState, State, TrunkRequest, User, clock
-from trunks.workflow import settling
+from trunks.models import (
+    GOOD_LINE_STATES,
+    Hold,
+    Line,
+    LineState,
+    Phase,
+    State,
+    Step,
+    TrunkRequest,
+    User,
+    clock,
+)
+from trunks.workflow import outcomes, settling
 from trunks.workflow.claims import Claim, Fenced, claim_unconfirmed
+from trunks.workflow.errors import Invalid
 from trunks.workflow.guard import demand
-from trunks.workflow.reading import absent, look_up, read_list, write_findings
-from trunks.workflow.transitions import mark
+from trunks.workflow.reading import look_up, read_list, unmet, with_names, write_findings
+from trunks.workflow.transitions import mark, move
 from trunks.workflow.words import sentence
 from trunks.zoom.errors import ZoomError
 
@@ -47,6 +59,36 @@ def check_now(trunk_request: TrunkRequest, *, actor: User) -> None:
         dispatch.ring(dispatch.SETTLE, trunk_request.pk)
 
 
+def give_up(trunk_request: TrunkRequest, *, actor: User, version: int, comment: str) -> TrunkRequest:
+    """End an unconfirmed request although nobody knows what became of some lines, and say so on each of them.
+
+    The DNIS of such a line stays taken until Zoom's list has been read and does not show it: see `listing`. Whoever is
+    reading the list right now is shut out by the higher fence. Raises Refused, Stale, or Invalid without a reason.
+    """
+    demand(actor, "give_up", trunk_request, version=version)
+    if not comment.strip():
+        raise Invalid({"comment": ["Say why, and what was looked at: the audit trail keeps it."]})
+    unknown = trunk_request.lines.filter(state=LineState.UNKNOWN)
+    good = trunk_request.lines.filter(state__in=GOOD_LINE_STATES)
+    shut_out = {"fence": F("fence") + 1, "lease_until": None, "step": Step.NONE}
+    with transaction.atomic():
+        move(
+            trunk_request,
+            State.PARTIAL if good.exists() else State.FAILED,
+            Action.REQUEST_GIVEN_UP,
+            actor=actor,
+            version=version,
+            comment=comment,
+            changes=shut_out | {"next_attempt_at": None, "waiting_for": "", "absent_at": None},
+            after={"lines": {line.dnis: LineState.GIVEN_UP.value for line in unknown}},
+        )
+        # What was only to be removed needs no hold: the estate shows it until Zoom's list no longer does.
+        unknown.filter(hold=Hold.HELD).exclude(phase=Phase.REMOVE).update(hold=Hold.UNKNOWN, absent_at=None)
+        mark(unknown, LineState.GIVEN_UP)
+        settling.end(trunk_request)
+    return trunk_request
+
+
 def second_look_seconds() -> float:
     """Return how far apart two readings must be to count as two: 10 s with the default quiet period of 60 s."""
     return settings.QUIET_SECONDS / 6
@@ -61,10 +103,10 @@ def _look(claim: Claim) -> None:
                 claim, sentence(error), settling.backoff(claim.trunk_request.tries), tries=F("tries") + 1
             )
             return
-    unknown = claim.trunk_request.lines.select_related("trunk").filter(state=LineState.UNKNOWN)
-    findings = look_up(unknown, rows)
+    unknown = claim.trunk_request.lines.filter(state=LineState.UNKNOWN)
+    findings = look_up(with_names(unknown), rows)
     write_findings(claim, findings)
-    missing = absent(findings)
+    missing = unmet(findings)
     if missing and not _believable(claim):
         return
     _conclude(claim, missing)
@@ -73,7 +115,7 @@ def _look(claim: Claim) -> None:
 def _believable(claim: Claim) -> bool:
     """Say whether absence may be believed now; if not, the claim has been laid down until the next reading."""
     trunk_request = claim.trunk_request
-    why = "Zoom's list does not show it; it could still land."
+    why = "Zoom's list does not show the effect; it could still come."
     left = settling.quiet_left(trunk_request.sent_at)
     if left > 0:
         # What Zoom accepted is looked for often, since it should be there; the unanswered only when it counts.
@@ -85,7 +127,7 @@ def _believable(claim: Claim) -> bool:
     if trunk_request.absent_at is None:
         _look_again(
             claim,
-            "Zoom's list does not show it; one more look.",
+            "Zoom's list does not show the effect; one more look.",
             apart.total_seconds(),
             absent_at=clock.now(),
         )
@@ -109,8 +151,7 @@ def _conclude(claim: Claim, missing: list[Line]) -> None:
     with transaction.atomic():
         claim.hold()
         for line in missing:
-            state, detail = _verdict(line, landed=claim.trunk_request.landed)
-            mark(Line.objects.filter(pk=line.pk), state, detail=detail)
+            _end_or_send_again(line, landed=claim.trunk_request.landed)
     if claim.trunk_request.lines.filter(state=LineState.NOT_SENT).exists():
         outcome = "Zoom's list shows that it did not happen." if missing else "Going on with the other lines."
         action = Action.PROVISIONING_NOT_APPLIED if missing else Action.PROVISIONING_RELEASED
@@ -119,17 +160,23 @@ def _conclude(claim: Claim, missing: list[Line]) -> None:
         settling.settle(claim)
 
 
-def _verdict(line: Line, *, landed: bool) -> tuple[LineState, str]:
-    """Return what becomes of a line that is surely not at Zoom."""
+def _end_or_send_again(line: Line, *, landed: bool) -> None:
+    """Decide about a line of which Zoom surely has not done what it was asked."""
+    why = _final(line, landed=landed)
+    if why:
+        outcomes.failed([line], why)
+    else:
+        mark(Line.objects.filter(pk=line.pk), LineState.NOT_SENT, detail="")
+
+
+def _final(line: Line, *, landed: bool) -> str:
+    """Return why the line is not to be sent again, or "" when it may be."""
     if line.answered:
         # Sending again what Zoom has accepted once could displace what it did instead; that is for people.
-        return LineState.REFUSED, "Zoom accepted the call, but its list does not show the line."
+        return "Zoom accepted the call, but its list does not show the effect."
     if landed:
         words = line.detail or "Zoom did not say why."
-        return LineState.REFUSED, f"Zoom carried out other lines of the same call, but not this one. {words}"
+        return f"Zoom carried out other lines of the same call, but not this one. {words}"
     if line.sends >= MOST_SENDS:
-        return (
-            LineState.REFUSED,
-            f"Sent {line.sends} times; Zoom's list never showed it. {line.detail}".strip(),
-        )
-    return LineState.NOT_SENT, ""
+        return f"Sent {line.sends} times; Zoom's list never showed it. {line.detail}".strip()
+    return ""

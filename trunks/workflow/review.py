@@ -12,9 +12,10 @@ from trunks.actions import Action
 from trunks.models import Decision, State, TrunkRequest, User, Verdict, clock
 from trunks.workflow import rules
 from trunks.workflow.content import content_of, digest_of
-from trunks.workflow.errors import Invalid, Refused
+from trunks.workflow.drafts import draft_of
+from trunks.workflow.errors import Invalid
 from trunks.workflow.filing import release_holds
-from trunks.workflow.guard import demand
+from trunks.workflow.guard import demand, demand_comment, refuse
 from trunks.workflow.transitions import move
 
 
@@ -24,7 +25,8 @@ def approve(trunk_request: TrunkRequest, *, actor: User, version: int, comment: 
     Raises Refused, Stale, or Invalid when the world has moved so that the content no longer fits.
     """
     demand(actor, "approve", trunk_request, version=version)
-    found = rules.problems(rules.draft_of(trunk_request), amending=trunk_request)
+    demand_comment(comment)
+    found = rules.problems(draft_of(trunk_request), amending=trunk_request)
     if found:
         raise Invalid(found)
     grace = settings.GRACE_SECONDS
@@ -38,17 +40,21 @@ def approve(trunk_request: TrunkRequest, *, actor: User, version: int, comment: 
     }
     with transaction.atomic():
         _decide(trunk_request, State.APPROVED, Verdict.APPROVE, actor, version, comment, changes)
-        if digest_of(content_of(trunk_request)) != trunk_request.content_digest:
-            raise Refused("The request's content is not what was filed, so it cannot be approved.")
-        if not grace:
+        genuine = digest_of(content_of(trunk_request)) == trunk_request.content_digest
+        if not genuine:
+            transaction.set_rollback(True)
+        elif not grace:
             dispatch.ring(dispatch.PROVISION, trunk_request.pk)
+    if not genuine:
+        words = "The request's content is not what was filed, so it cannot be approved."
+        refuse(actor, "approve", trunk_request, words)
     return trunk_request
 
 
 def deny(trunk_request: TrunkRequest, *, actor: User, version: int, comment: str) -> TrunkRequest:
     """End the request without carrying it out; its DNIS are free again. Raises Refused, Stale, Invalid."""
     demand(actor, "deny", trunk_request, version=version)
-    _demand_comment(comment, "Say why it is denied: the requester reads it.")
+    demand_comment(comment, why="Say why it is denied: the requester reads it.")
     with transaction.atomic():
         _decide(trunk_request, State.DENIED, Verdict.DENY, actor, version, comment, {})
         release_holds(trunk_request)
@@ -58,7 +64,7 @@ def deny(trunk_request: TrunkRequest, *, actor: User, version: int, comment: str
 def send_back(trunk_request: TrunkRequest, *, actor: User, version: int, comment: str) -> TrunkRequest:
     """Ask the requester to amend it; number, discussion and DNIS stay. Raises Refused, Stale, Invalid."""
     demand(actor, "send_back", trunk_request, version=version)
-    _demand_comment(comment, "Say what should be changed: the requester reads it.")
+    demand_comment(comment, why="Say what should be changed: the requester reads it.")
     with transaction.atomic():
         _decide(trunk_request, State.SENT_BACK, Verdict.SEND_BACK, actor, version, comment, {})
     return trunk_request
@@ -69,11 +75,6 @@ _ACTIONS = {
     Verdict.DENY: Action.REQUEST_DENIED,
     Verdict.SEND_BACK: Action.REQUEST_SENT_BACK,
 }
-
-
-def _demand_comment(comment: str, sentence: str) -> None:
-    if not comment.strip():
-        raise Invalid({"comment": [sentence]})
 
 
 def _decide(

@@ -7,65 +7,19 @@ they act, and the database's constraints stand behind all of them.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from django.conf import settings
+from django.db.models import Q, QuerySet
 
 from trunks import numbers
-from trunks.models import MAX_LINES, Kind, Line, ListedTrunk, MasterTrunk, SubAccount, TrunkRequest
+from trunks.models import MAX_LINES, Kind, Line, ListedTrunk, SubAccount, TrunkRequest
+from trunks.workflow.drafts import Draft, LineDraft, present_caller_ids
 from trunks.workflow.errors import Problems
 
 REASON_MAX_LENGTH = 2000
 TICKET_MAX_LENGTH = 60
-KINDS = (Kind.ASSIGN,)
-
-
-@dataclass(frozen=True)
-class LineDraft:
-    """One line as typed; `trunk` is None where none was chosen."""
-
-    trunk: MasterTrunk | None
-    dnis: str
-    outbound_caller_id: str = ""
-
-    def content(self) -> dict[str, str]:
-        trunk = self.trunk.zoom_id if self.trunk else ""
-        return {"trunk": trunk, "dnis": self.dnis, "outbound_caller_id": self.outbound_caller_id}
-
-
-@dataclass(frozen=True)
-class Draft:
-    """What somebody asks for, before it is a request; `sub_account` is None where none was chosen."""
-
-    sub_account: SubAccount | None
-    kind: str
-    reason: str
-    ticket: str
-    lines: Sequence[LineDraft]
-
-    def content(self) -> dict[str, Any]:
-        """Return what `content.content_of()` would return for the request made from this draft."""
-        account = self.sub_account
-        return {
-            "master": account.master.zoom_id if account else "",
-            "sub_account": account.zoom_id if account else "",
-            "kind": self.kind,
-            "lines": [line.content() for line in self.lines],
-        }
-
-
-def draft_of(trunk_request: TrunkRequest) -> Draft:
-    """Return the request's present content as a draft, to be checked again or to be amended."""
-    lines = trunk_request.lines.select_related("trunk").order_by("position")
-    return Draft(
-        sub_account=trunk_request.sub_account,
-        kind=trunk_request.kind,
-        reason=trunk_request.reason,
-        ticket=trunk_request.ticket,
-        lines=[LineDraft(line.trunk, line.dnis, line.outbound_caller_id) for line in lines],
-    )
 
 
 def problems(draft: Draft, *, amending: TrunkRequest | None = None, executing: bool = False) -> Problems:
@@ -78,9 +32,9 @@ def problems(draft: Draft, *, amending: TrunkRequest | None = None, executing: b
     for name, sentence in _head_problems(draft):
         found.setdefault(name, []).append(sentence)
     if draft.sub_account is not None:
-        taken = _taken(draft, draft.sub_account, amending, executing)
+        look = _Look.at(draft, draft.sub_account, amending, executing=executing)
         for number, line in enumerate(draft.lines):
-            for name, sentence in _line_problems(line, draft.sub_account, taken):
+            for name, sentence in _line_problems(line, look):
                 found.setdefault(f"lines-{number}-{name}", []).append(sentence)
     return found
 
@@ -90,7 +44,7 @@ def _head_problems(draft: Draft) -> Iterable[tuple[str, str]]:
         yield "sub_account", "Choose the sub account."
     elif draft.sub_account.gone_at:
         yield "sub_account", f"{draft.sub_account} is no longer among the sub accounts at Zoom."
-    if draft.kind not in KINDS:
+    if draft.kind not in Kind.values:
         yield "kind", "Choose what is to be done."
     yield from _text_problems(draft)
     yield from _count_problems(draft)
@@ -103,10 +57,15 @@ def _text_problems(draft: Draft) -> Iterable[tuple[str, str]]:
         ("reason", draft.reason, REASON_MAX_LENGTH),
         ("ticket", draft.ticket, TICKET_MAX_LENGTH),
     ):
-        if len(value) > most:
-            yield name, f"At most {most} characters; this has {len(value)}."
-        if "\x00" in value:
-            yield name, "The text holds a null character."
+        yield from ((name, sentence) for sentence in text_problems(value, most))
+
+
+def text_problems(value: str, most: int) -> Iterable[str]:
+    """Yield why a text that somebody typed cannot be kept."""
+    if len(value) > most:
+        yield f"At most {most} characters; this has {len(value)}."
+    if "\x00" in value:
+        yield "The text holds a null character."
 
 
 def _count_problems(draft: Draft) -> Iterable[tuple[str, str]]:
@@ -119,46 +78,124 @@ def _count_problems(draft: Draft) -> Iterable[tuple[str, str]]:
         yield "__all__", f"The same DNIS stands in more than one line: {', '.join(sorted(twice))}."
 
 
-def _taken(
-    draft: Draft, account: SubAccount, amending: TrunkRequest | None, executing: bool
-) -> dict[str, str]:
-    """Return, for each DNIS of the draft that is not free, the sentence that says who has it."""
-    wanted = {line.dnis for line in draft.lines if len(line.dnis) <= numbers.CALLER_ID_MAX_LENGTH}
-    counts = Counter(line.dnis for line in draft.lines)
-    taken = {dnis: f"{dnis} stands in more than one line." for dnis in wanted if dnis and counts[dnis] > 1}
-    listed = ListedTrunk.objects.filter(master=account.master_id, dnis__in=wanted, gone_at=None)
+@dataclass(frozen=True)
+class _Look:
+    """What the lines of one draft are held against, read in few queries.
+
+    `taken` and `removed` say in a sentence who has a DNIS, or is about to remove it; `present` maps what Zoom last
+    listed for the sub account to its caller ID, or is None where that is about to be read afresh.
+    """
+
+    account: SubAccount
+    kind: str
+    taken: dict[str, str]
+    removed: dict[str, str]
+    present: dict[str, str] | None
+
+    @classmethod
+    def at(
+        cls, draft: Draft, account: SubAccount, amending: TrunkRequest | None, *, executing: bool
+    ) -> _Look:
+        wanted = _wanted(line.dnis for line in draft.lines)
+        current = _wanted(line.current_dnis for line in draft.lines)
+        taken = _twice(line.dnis for line in draft.lines) | _listed(wanted, account, executing=executing)
+        removed = _twice(line.current_dnis for line in draft.lines)
+        for line in _rivals(account, amending, wanted, current):
+            if line.hold:
+                taken[line.dnis] = _who_has(line.dnis, line)
+            if line.removing:
+                taken[line.current_dnis] = removed[line.current_dnis] = _who_has(line.current_dnis, line)
+        fresh = executing or draft.kind == Kind.ASSIGN
+        return cls(account, draft.kind, taken, removed, None if fresh else present_caller_ids(draft))
+
+
+def _rivals(
+    account: SubAccount, amending: TrunkRequest | None, wanted: set[str], current: set[str]
+) -> QuerySet[Line]:
+    """Return the lines of other requests that have, hold or are about to remove one of the DNIS."""
+    holding = Q(dnis__in=wanted) & ~Q(hold="")
+    removing = Q(removing=True, current_dnis__in=wanted | current)
+    lines = Line.objects.filter(holding | removing, master=account.master_id).exclude(trunk_request=amending)
+    return lines.select_related("trunk_request__sub_account")
+
+
+def _wanted(dnis: Iterable[str]) -> set[str]:
+    # A null character in a query would be PostgreSQL's error and not the person's.
+    longest = numbers.CALLER_ID_MAX_LENGTH
+    return {number for number in dnis if number and len(number) <= longest and "\x00" not in number}
+
+
+def _twice(dnis: Iterable[str]) -> dict[str, str]:
+    counts = Counter(dnis)
+    return {
+        number: f"{number} stands in more than one line."
+        for number in counts
+        if number and counts[number] > 1
+    }
+
+
+def _listed(wanted: set[str], account: SubAccount, *, executing: bool) -> dict[str, str]:
+    rows = ListedTrunk.objects.filter(master=account.master_id, dnis__in=wanted, gone_at=None)
     if executing:
-        listed = listed.exclude(sub_account=account)
-    for row in listed.select_related("sub_account"):
-        taken[row.dnis] = f"{row.dnis} is already assigned to {row.sub_account} at Zoom."
-    held = Line.objects.filter(master=account.master_id, dnis__in=wanted).exclude(hold="")
-    if amending is not None:
-        held = held.exclude(trunk_request=amending)
-    for line in held.select_related("trunk_request__sub_account"):
-        other = line.trunk_request
-        taken[line.dnis] = (
-            f"{line.dnis} is taken by {other.reference} for {other.sub_account}"
-            f" ({other.get_state_display().lower()})."
-        )
-    return taken
+        rows = rows.exclude(sub_account=account)
+    return {
+        row.dnis: f"{row.dnis} is already assigned to {row.sub_account} at Zoom."
+        for row in rows.select_related("sub_account")
+    }
 
 
-def _line_problems(line: LineDraft, account: SubAccount, taken: dict[str, str]) -> Iterable[tuple[str, str]]:
-    if line.trunk is None:
-        yield "trunk", "Choose the trunk."
-    elif line.trunk.master_id != account.master_id:
-        yield "trunk", f"{line.trunk} belongs to another master account than {account}."
-    elif line.trunk.gone_at:
-        yield "trunk", f"{line.trunk} is no longer among the master account's trunks at Zoom."
-    else:
-        yield from (("dnis", sentence) for sentence in _dnis_problems(line.dnis, line.trunk.prefix))
-    if line.dnis in taken:
-        yield "dnis", taken[line.dnis]
+def _who_has(dnis: str, line: Line) -> str:
+    other = line.trunk_request
+    state = other.get_state_display().lower()
+    return f"{dnis} is taken by {other.reference} for {other.sub_account} ({state})."
+
+
+def _line_problems(line: LineDraft, look: _Look) -> Iterable[tuple[str, str]]:
+    yield from _trunk_problems(line, look)
+    if look.kind == Kind.UNASSIGN:
+        yield from (("dnis", sentence) for sentence in _removal_problems(line, look))
+        return
+    if look.kind == Kind.CHANGE:
+        yield from (("current_dnis", sentence) for sentence in _removal_problems(line, look))
+        yield from _change_problems(line, look)
+    if line.dnis in look.taken and line.dnis != line.current_dnis:
+        yield "dnis", look.taken[line.dnis]
     for sentence in numbers.caller_id_problems(line.outbound_caller_id):
         yield "outbound_caller_id", sentence
 
 
-def _dnis_problems(dnis: str, prefix: str) -> list[str]:
+def _trunk_problems(line: LineDraft, look: _Look) -> Iterable[tuple[str, str]]:
+    if line.trunk is None:
+        yield "trunk", "Choose the trunk."
+        yield from (("dnis", sentence) for sentence in _dnis_problems(line.dnis, None))
+    elif line.trunk.master_id != look.account.master_id:
+        yield "trunk", f"{line.trunk} belongs to another master account than {look.account}."
+    elif look.kind == Kind.UNASSIGN:
+        return
+    elif line.trunk.gone_at:
+        yield "trunk", f"{line.trunk} is no longer among the master account's trunks at Zoom."
+    else:
+        yield from (("dnis", sentence) for sentence in _dnis_problems(line.dnis, line.trunk.prefix))
+
+
+def _removal_problems(line: LineDraft, look: _Look) -> Iterable[str]:
+    if not line.current_dnis:
+        yield "Enter the DNIS that the sub account has now."
+    elif look.present is not None and line.current_dnis not in look.present:
+        yield f"{line.current_dnis} is not among the trunks of {look.account} at Zoom, as last read."
+    elif line.current_dnis in look.removed:
+        yield look.removed[line.current_dnis]
+
+
+def _change_problems(line: LineDraft, look: _Look) -> Iterable[tuple[str, str]]:
+    if look.present is None or line.dnis != line.current_dnis:
+        return
+    shown = look.present.get(line.dnis, "")
+    if numbers.caller_id_key(shown) == numbers.caller_id_key(line.outbound_caller_id):
+        yield "dnis", f"Nothing would change: {line.dnis} has this caller ID already."
+
+
+def _dnis_problems(dnis: str, prefix: str | None) -> list[str]:
     return numbers.dnis_problems(
         dnis, prefix, prefix_length=settings.DNIS_PREFIX_LENGTH, max_length=settings.DNIS_MAX_LENGTH
     )

@@ -1,4 +1,4 @@
-"""One call that assigns trunks: the intent is committed, the call made, the answer written down, the list read back."""
+"""One call that changes something: the intent is committed, the call made, the answer noted, the list read back."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from django.db.models import F, QuerySet
 
 from trunks import audit
 from trunks.actions import Action
-from trunks.models import Line, LineState, Step, clock
+from trunks.models import Line, LineState, Phase, Step, clock
+from trunks.models.trunk_request import line_content
 from trunks.workflow import settling
 from trunks.workflow.claims import Claim
-from trunks.workflow.reading import absent, look_up, read_list, refuse, write_findings
+from trunks.workflow.reading import look_up, read_list, refuse, unmet, with_names, write_findings
+from trunks.workflow.stopping import Halted
 from trunks.workflow.transitions import mark
 from trunks.workflow.words import sentence
 from trunks.zoom import errors
@@ -36,7 +38,9 @@ ABOUT_THE_ACCOUNT = (
 
 
 def send(claim: Claim, client: ZoomClient, group: list[Line]) -> bool:
-    """Assign the lines of `group` in one call; say whether each now has its outcome.
+    """Do in one call what the phase of the lines of `group` wants; say whether each has its outcome now.
+
+    Lines that are to be assigned may go together, up to 30; what is to be removed goes alone.
 
     False means that the claim was given up: the request waits, or is unconfirmed. Raises Fenced.
     """
@@ -44,15 +48,29 @@ def send(claim: Claim, client: ZoomClient, group: list[Line]) -> bool:
     _intend(claim, lines, group)
     try:
         # Right before the call leaves, the client asks the claim once more whether its lease outlives the call.
-        client.assign_trunks(claim.trunk_request.sub_account.zoom_id, [_assignment(line) for line in group])
+        _call(client, claim.trunk_request.sub_account.zoom_id, group)
+    except Halted as halt:
+        return _halted(claim, lines, halt)
     except ZoomError as error:
         return _not_accepted(claim, client, lines, error)
     _note(claim, lines, "Zoom accepted the call.", answered=True)
     return _read_back(claim, client, lines)
 
 
-def _assignment(line: Line) -> Assignment:
-    return Assignment(line.trunk.zoom_id, line.dnis, line.outbound_caller_id)
+def _call(client: ZoomClient, account_id: str, group: list[Line]) -> None:
+    if group[0].phase == Phase.REMOVE:
+        client.unassign_trunk(account_id, group[0].zoom_id)
+    else:
+        client.assign_trunks(account_id, [Assignment(line.trunk.zoom_id, *line.target()) for line in group])
+
+
+def _in_words(account_id: str, group: list[Line]) -> dict[str, object]:
+    """Return the call that `_call` makes, as the audit trail keeps it."""
+    path = f"/accounts/{account_id}/sip_trunk/trunks"
+    if group[0].phase == Phase.REMOVE:
+        return {"call": f"DELETE {path}/{group[0].zoom_id}", "dnis": group[0].current_dnis}
+    sent = [line_content(line.trunk.zoom_id, *line.target(), "") for line in group]
+    return {"call": f"POST {path}", "sip_trunks": sent}
 
 
 def _intend(claim: Claim, lines: QuerySet[Line], group: list[Line]) -> None:
@@ -60,17 +78,13 @@ def _intend(claim: Claim, lines: QuerySet[Line], group: list[Line]) -> None:
         claim.write(
             step=Step.SENDING, sent_at=clock.now(), sends=F("sends") + 1, landed=False, absent_at=None
         )
-        mark(lines, LineState.UNKNOWN, sends=F("sends") + 1, answered=False, detail="")
-        account = claim.trunk_request.sub_account
+        mark(lines, LineState.UNKNOWN, sends=F("sends") + 1, answered=False)
         audit.record(
             Action.PROVISIONING_INTENDED,
             actor=None,
             why=settling.WHY,
             on=claim.trunk_request,
-            after={
-                "call": f"POST /accounts/{account.zoom_id}/sip_trunk/trunks",
-                "sip_trunks": [line.content() for line in group],
-            },
+            after=_in_words(claim.trunk_request.sub_account.zoom_id, group),
         )
 
 
@@ -104,6 +118,14 @@ def _not_accepted(claim: Claim, client: ZoomClient, lines: QuerySet[Line], error
     return _refused(claim, client, lines, error)
 
 
+def _halted(claim: Claim, lines: QuerySet[Line], halt: Halted) -> bool:
+    """The call was kept from leaving. That is no failure: the request is taken up when writing starts again."""
+    _unsend(claim, lines)
+    action = Action.PROVISIONING_HALTED
+    settling.release(claim, str(halt), wait=halt.wait, counted=False, action=action)
+    return False
+
+
 def _unsend(claim: Claim, lines: QuerySet[Line]) -> None:
     """Take the lines back to where they were: the call surely did nothing."""
     with transaction.atomic():
@@ -121,7 +143,7 @@ def _refused(claim: Claim, client: ZoomClient, lines: QuerySet[Line], error: Zoo
         settling.leave_unconfirmed(claim, words, look_after=settings.QUIET_SECONDS)
         return False
     try:
-        findings = look_up(lines.select_related("trunk"), read_list(claim, client))
+        findings = look_up(with_names(lines), read_list(claim, client))
     except ABOUT_THE_ACCOUNT:
         refuse(claim, lines, words)
         return True
@@ -129,7 +151,7 @@ def _refused(claim: Claim, client: ZoomClient, lines: QuerySet[Line], error: Zoo
         settling.leave_unconfirmed(claim, f"{words} {sentence(unread)}", look_after=settings.QUIET_SECONDS)
         return False
     write_findings(claim, findings)
-    refuse(claim, lines.filter(pk__in=[line.pk for line in absent(findings)]), words)
+    refuse(claim, lines.filter(pk__in=[line.pk for line in unmet(findings)]), words)
     return True
 
 
@@ -139,12 +161,12 @@ def _read_back(claim: Claim, client: ZoomClient, lines: QuerySet[Line]) -> bool:
     for pause in LOOKS:
         time.sleep(pause)
         try:
-            findings = look_up(lines.select_related("trunk"), read_list(claim, client))
+            findings = look_up(with_names(lines), read_list(claim, client))
         except ZoomError as error:
             why = f"Zoom accepted the call, but its list cannot be read. {sentence(error)}"
             break
         write_findings(claim, findings)
-        if not absent(findings):
+        if not unmet(findings):
             return True
     settling.leave_unconfirmed(claim, why, look_after=settling.backoff(0))
     return False

@@ -13,7 +13,17 @@ from django.utils import timezone
 
 from trunks import dispatch
 from trunks.actions import Action
-from trunks.models import GOOD_LINE_STATES, Hold, Line, LineState, State, Step, TrunkRequest, clock
+from trunks.models import (
+    ASSIGNED_LINE_STATES,
+    GOOD_LINE_STATES,
+    Hold,
+    Line,
+    LineState,
+    State,
+    Step,
+    TrunkRequest,
+    clock,
+)
 from trunks.workflow.claims import Claim, Fenced
 from trunks.workflow.errors import Stale
 from trunks.workflow.filing import release_holds
@@ -63,9 +73,14 @@ def settle(claim: Claim) -> None:
             changes=changes,
             tracking_id=claim.last_tracking_id,
         )
-        claim.trunk_request.lines.filter(state__in=GOOD_LINE_STATES).update(hold=Hold.ASSIGNED)
-        release_holds(claim.trunk_request)
-        _ring_next(claim.trunk_request)
+        end(claim.trunk_request)
+
+
+def end(trunk_request: TrunkRequest) -> None:
+    """Turn the DNIS holds of a request that has ended into assignments, or let go of them; ring for who waited."""
+    trunk_request.lines.filter(state__in=ASSIGNED_LINE_STATES).update(hold=Hold.ASSIGNED)
+    release_holds(trunk_request)
+    _ring_next(trunk_request)
 
 
 def release(

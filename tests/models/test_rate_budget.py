@@ -1,0 +1,109 @@
+"""The rate budget: shared by threads and processes, by the database's clock."""
+
+import time
+from itertools import pairwise
+
+import pytest
+
+from tests import cast
+from tests.together import together
+from trunks import turns
+from trunks.models import MasterAccount, RateBudget, RatePlan
+from trunks.models.rate_budget import RATES, SHARE
+from trunks.turns import WORK, Turns
+from trunks.zoom.types import Label
+
+pytestmark = pytest.mark.sqlite
+
+# SQLite tells the time in whole milliseconds, and once for each statement.
+GRAIN = 0.002
+
+
+@pytest.fixture
+def master(db: None) -> MasterAccount:
+    return cast.master_account("Northwind", "northwind-account-id")
+
+
+def interval(plan: RatePlan, label: str) -> float:
+    return 1 / (RATES[plan][label] * SHARE)
+
+
+def test_the_first_call_leaves_at_once(master: MasterAccount) -> None:
+    assert RateBudget.take(master, "medium") <= GRAIN
+    assert str(RateBudget.objects.get()) == f"medium budget of {master.pk}"
+
+
+@pytest.mark.parametrize("plan", RatePlan)
+@pytest.mark.parametrize("label", list(Label))
+def test_each_call_waits_one_interval_longer(plan: RatePlan, label: Label, master: MasterAccount) -> None:
+    master.rate_plan = plan
+    RateBudget.pause(master, label.value, 5)
+    assert RateBudget.take(master, label.value) == pytest.approx(5, abs=0.3)
+    given = [RateBudget.objects.get().turn_at]
+    for _ in range(4):
+        RateBudget.take(master, label.value)
+        given.append(RateBudget.objects.get().turn_at)
+    # A 429 has been there, which leaves nine tenths of the rate.
+    usual = interval(plan, label.value) / 0.9
+    assert [later - earlier for earlier, later in pairwise(given)] == pytest.approx([usual] * 4, rel=0.03)
+
+
+def test_labels_and_masters_have_budgets_of_their_own(master: MasterAccount) -> None:
+    other = cast.master_account("Contoso", "contoso-account-id")
+    RateBudget.pause(master, "medium", 5)
+    assert RateBudget.take(master, "medium") > 4
+    assert RateBudget.take(master, "light") < 1
+    assert RateBudget.take(other, "medium") < 1
+
+
+def test_a_pause_holds_before_the_first_call_too(master: MasterAccount) -> None:
+    turns.slow_down(master, Label.LIGHT, 5)
+    assert RateBudget.take(master, "light") > 4
+
+
+def test_a_shorter_pause_does_not_end_a_longer_one(master: MasterAccount) -> None:
+    RateBudget.pause(master, "light", 9)
+    RateBudget.pause(master, "light", 1)
+    assert RateBudget.take(master, "light") > 8
+
+
+def test_what_was_not_used_is_not_saved_up(master: MasterAccount) -> None:
+    RateBudget.take(master, "heavy")
+    time.sleep(interval(RatePlan.PRO, "heavy") * 2)
+    waits = [RateBudget.take(master, "heavy") for _ in range(2)]
+    assert waits[0] <= GRAIN
+    assert waits[1] > GRAIN
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_two_calls_of_many_threads_are_closer_than_the_interval(master: MasterAccount) -> None:
+    def worker() -> list[float]:
+        found = []
+        for _ in range(5):
+            # Read before and after: the turn lies between, whatever the statement took.
+            before = time.time()
+            found.append(before + RateBudget.take(master, "heavy"))
+        return found
+
+    results = together(*[worker] * 6)
+    given = sorted(turn for result in results if isinstance(result, list) for turn in result)
+    assert len(given) == 30
+    row = RateBudget.objects.get()
+    # 30 turns were given out one after the other, from the first moment to the row's next one.
+    assert row.next_at >= given[0] + 30 * interval(RatePlan.PRO, "heavy") - GRAIN
+
+
+@pytest.mark.django_db(transaction=True)
+def test_calls_leave_no_closer_than_the_interval(master: MasterAccount) -> None:
+    def worker() -> list[float]:
+        left = []
+        for _ in range(3):
+            Turns(master, WORK).wait(Label.HEAVY)
+            left.append(time.monotonic())
+        return left
+
+    results = together(*[worker] * 3)
+    left = sorted(moment for result in results if isinstance(result, list) for moment in result)
+    assert len(left) == 9
+    # Threads wake up late, never early: nine calls need at least eight intervals, less one late start.
+    assert left[-1] - left[0] >= 7 * interval(RatePlan.PRO, "heavy")

@@ -1,0 +1,181 @@
+"""A bad value of the environment stops the start with the variable's name, and never with its secret."""
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.fernet import Fernet
+from django.core.exceptions import ImproperlyConfigured
+
+from portal import environment as env
+from tests.processes import PYTHON, ROOT
+
+NAME = "PORTAL_TEST_VALUE"
+Set = Callable[[str], None]
+
+
+@pytest.fixture
+def give(monkeypatch: pytest.MonkeyPatch) -> Set:
+    return lambda value: monkeypatch.setenv(NAME, value)
+
+
+def refused(read: Callable[..., Any], *words: str, **options: Any) -> None:
+    with pytest.raises(ImproperlyConfigured) as caught:
+        read(NAME, **options)
+    assert str(caught.value).startswith(NAME)
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_a_text_without_a_default_must_be_set(give: Set) -> None:
+    refused(env.text, "is not set")
+    give("  ")
+    refused(env.text, "is not set")
+    assert env.text(NAME, "else") == "else"
+    give(" a value ")
+    assert env.text(NAME) == "a value"
+
+
+def test_a_secret_may_stand_in_a_file(give: Set, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "secret"
+    file.write_text("from the file\n")
+    give("from the variable")
+    assert env.secret(NAME) == "from the variable"
+    monkeypatch.setenv(f"{NAME}_FILE", str(file))
+    assert env.secret(NAME) == "from the file"
+    file.write_text("\n")
+    refused(env.secret, f"{NAME}_FILE names an empty file")
+    file.unlink()
+    refused(env.secret, f"{NAME}_FILE cannot be read")
+    file.write_bytes(b"\xff\xfe")
+    refused(env.secret, f"{NAME}_FILE cannot be read")
+
+
+@pytest.mark.parametrize(
+    ("value", "meaning"),
+    [
+        ("1", True),
+        ("TRUE", True),
+        ("yes", True),
+        ("on", True),
+        ("0", False),
+        ("False", False),
+        ("off", False),
+    ],
+)
+def test_a_flag_is_yes_or_no(value: str, meaning: bool, give: Set) -> None:
+    give(value)
+    assert env.flag(NAME) is meaning
+
+
+@pytest.mark.parametrize("value", ["2", "maybe", "truth"])
+def test_any_other_flag_is_refused(value: str, give: Set) -> None:
+    give(value)
+    refused(env.flag, "must be 1 or 0", repr(value))
+
+
+def test_a_flag_has_its_default() -> None:
+    assert (env.flag(NAME), env.flag(NAME, default=True)) == (False, True)
+
+
+@pytest.mark.parametrize("value", ["x", "1s", "nan", "inf", "-inf", "-1", "0.4", "1,5"])
+def test_a_number_that_is_none_or_too_small_is_refused(value: str, give: Set) -> None:
+    give(value)
+    refused(env.number, "must be", default=1, least=0.5)
+
+
+def test_a_number_is_read_as_one(give: Set) -> None:
+    assert env.number(NAME, 3) == 3
+    give("0.5")
+    assert env.number(NAME, 3, least=0.5) == 0.5
+    refused(env.whole, "must be a whole number", default=1)
+    give("7")
+    assert env.whole(NAME, 1) == 7
+
+
+def test_a_list_of_words_is_read_and_checked(give: Set) -> None:
+    known = frozenset({"a", "b"})
+    assert env.words(NAME, "a") == ["a"]
+    give(" a, ,b ")
+    assert env.words(NAME, among=known) == ["a", "b"]
+    give("")
+    assert env.words(NAME, "a", among=known) == []
+    give("a,z,y")
+    refused(env.words, "holds y, z; known are a, b", among=known)
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [
+        ("https://api.zoom.us/v2/", "https://api.zoom.us/v2"),
+        ("http://127.0.0.1:8000", "http://127.0.0.1:8000"),
+        ("http://localhost", "http://localhost"),
+        ("http://[::1]:8000", "http://[::1]:8000"),
+    ],
+)
+def test_an_address_is_https_or_on_this_machine(value: str, read: str, give: Set) -> None:
+    give(value)
+    assert env.web_address(NAME) == read
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("http://example.com", "http://10.0.0.1", "http://127.0.0.1.example.com", "ftp://127.0.0.1"),
+        *("example.com", "https://", "https://user:pass@example.com", "https://example.com/?q=1"),
+        *("https://example.com/#x", "https://example.com:port", "https://[::1", "javascript:alert(1)"),
+    ],
+)
+def test_any_other_address_is_refused(value: str, give: Set) -> None:
+    give(value)
+    refused(env.web_address)
+
+
+def test_keys_are_fernet_keys_and_at_least_one(give: Set) -> None:
+    one, two = Fernet.generate_key().decode(), Fernet.generate_key().decode()
+    give(f"{one}, {two}")
+    assert env.fernet_keys(NAME) == [one, two]
+    give(" , ")
+    refused(env.fernet_keys, "holds no key")
+    for bad in ("not-a-key", one[:-4], one + "ü"):
+        give(f"{one},{bad}")
+        refused(env.fernet_keys, "key 2 is not a Fernet key")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("SECRET_KEY", "", "is not set"),
+        ("FIELD_ENCRYPTION_KEYS", "s3cret-and-no-key", "key 1 is not a Fernet key"),
+        ("DATABASE_URL", "mysql://portal:s3cret@db/portal", "must begin with postgres:// or sqlite://"),
+        ("DATABASE_URL", "s3cret", "must begin with"),
+        ("SITE_URL", "http://portal.example.org", "must be https"),
+        ("ZOOM_API_URL", "http://api.zoom.us/v2", "must be https"),
+        ("LEASE_SECONDS", "1", "one and a half times HTTP_DEADLINE_SECONDS"),
+        ("DNIS_MAX_LENGTH", "4", "must be at least 5"),
+        ("REQUIRE_MFA", "staff,king", "holds king"),
+        ("EMAIL_URL", "smtp+s3cret://:::", "EMAIL_URL cannot be understood"),
+        ("QUIET_SECONDS", "soon", "must be a number"),
+        ("LOG_LEVEL", "chatty", "must be one of CRITICAL, DEBUG"),
+    ],
+)
+def test_the_portal_does_not_start_with_a_bad_value(
+    name: str, value: str, words: str, tmp_path: Path
+) -> None:
+    given = {**os.environ, "DATA_DIR": str(tmp_path), name: value}
+    ended = subprocess.run(
+        [PYTHON, "-c", "import portal.settings"],
+        cwd=ROOT,
+        env=given,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    last = ended.stderr.strip().splitlines()[-1]
+    assert ended.returncode != 0
+    assert name in last
+    assert words in last
+    assert "s3cret" not in last

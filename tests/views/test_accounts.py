@@ -1,0 +1,76 @@
+"""allauth's pages in the portal's look."""
+
+import pytest
+from django.test import Client, RequestFactory
+
+from portal.adapters import AccountAdapter
+from tests import cast
+from tests.conftest import SignedIn
+from trunks.models import User
+
+ENTRANCE = [
+    "/accounts/login/",
+    "/accounts/password/reset/",
+    "/accounts/signup/",
+    "/accounts/password/reset/done/",
+]
+MANAGE = ["/accounts/2fa/", "/accounts/password/change/", "/accounts/logout/"]
+
+
+def has_a_frame(page: str) -> bool:
+    """Say whether the page has what assistive technology finds its way by."""
+    return '<html lang="en-GB"' in page and page.count("<main") == 1 and page.count("<h1") == 1
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ENTRANCE)
+def test_pages_before_signing_in_have_the_portals_name_and_frame(client: Client, path: str) -> None:
+    page = client.get(path).content.decode()
+    assert has_a_frame(page)
+    assert '<p class="entrance-name">SIP trunk portal</p>' in page
+
+
+@pytest.mark.parametrize("path", MANAGE)
+def test_pages_of_the_account_have_the_portals_menu_and_frame(
+    staff: User, signed_in: SignedIn, path: str
+) -> None:
+    page = signed_in(staff).get(path).content.decode()
+    assert has_a_frame(page)
+    assert "/sub-accounts/" in page
+
+
+@pytest.mark.django_db
+def test_signing_in_labels_its_fields_and_offers_no_signing_up(client: Client) -> None:
+    page = client.get("/accounts/login/").content.decode()
+    assert '<label class="form-label" for="id_login">' in page
+    assert '<label class="form-label" for="id_password">' in page
+    assert "/accounts/signup/" not in page
+
+
+def test_a_wrong_password_is_said_once_and_drawn_nowhere(client: Client, staff: User) -> None:
+    form = {"login": staff.email, "password": "wrong-pass-2468"}
+    page = client.post("/accounts/login/", form).content.decode()
+    assert "<title>Error: Sign In" in " ".join(page.split())
+    assert "There is a problem" in page
+    assert "wrong-pass-2468" not in page
+    assert staff.email in page
+
+
+@pytest.mark.django_db
+def test_what_was_typed_is_shown_as_text(client: Client) -> None:
+    form = {"login": '"><script>alert(1)</script>', "password": cast.PASSWORD}
+    assert "<script>alert" not in client.post("/accounts/login/", form).content.decode()
+
+
+def test_signing_out_takes_a_post(staff: User, signed_in: SignedIn) -> None:
+    client = signed_in(staff)
+    client.get("/accounts/logout/")
+    assert client.get("/trunks/").status_code == 200
+    client.post("/accounts/logout/")
+    assert client.get("/trunks/").status_code == 302
+
+
+@pytest.mark.parametrize(("address", "expected"), [("203.0.113.9", "203.0.113.9"), ("", "unknown")])
+def test_rate_limits_count_the_address_that_the_audit_trail_names(address: str, expected: str) -> None:
+    request = RequestFactory().get("/", REMOTE_ADDR=address)
+    assert AccountAdapter().get_client_ip(request) == expected

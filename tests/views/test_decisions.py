@@ -1,0 +1,219 @@
+"""Deciding, withdrawing, retrying, checking: every address, by everybody, in every state."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from tests import cast
+from tests.conftest import SignedIn
+from trunks import audit
+from trunks.actions import Action
+from trunks.models import ListedTrunk, State, TrunkRequest, User
+from trunks.workflow import filing, review
+
+Answer = Any  # django-stubs has no public name for what the test client returns
+VERBS = ("approve", "deny", "send-back", "withdraw", "retry", "check")
+DECISIONS = ("approve", "deny", "send-back")
+AFTERWARDS = {"approve": State.APPROVED, "deny": State.DENIED, "send-back": State.SENT_BACK}
+
+
+def post(client: Client, trunk_request: TrunkRequest, verb: str, **data: Any) -> Answer:
+    values = {"version": trunk_request.version, "comment": "Agreed"} | data
+    filled = {name: value for name, value in values.items() if value is not None}
+    return client.post(f"/requests/{trunk_request.reference}/{verb}/", filled)
+
+
+def state_of(trunk_request: TrunkRequest) -> str:
+    return TrunkRequest.objects.get(pk=trunk_request.pk).state
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_nothing_is_done_by_get(
+    signed_in: SignedIn, supervisor: User, trunk_request: TrunkRequest, verb: str
+) -> None:
+    response = signed_in(supervisor).get(f"/requests/{trunk_request.reference}/{verb}/")
+    assert response.status_code == 405
+    assert state_of(trunk_request) == State.PENDING
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_nothing_is_done_without_the_form_s_token(
+    supervisor: User, trunk_request: TrunkRequest, verb: str
+) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(supervisor, backend="django.contrib.auth.backends.ModelBackend")
+    assert post(client, trunk_request, verb).status_code == 403
+    assert state_of(trunk_request) == State.PENDING
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_who_may_not_know_of_it_gets_404(
+    signed_in: SignedIn, other_staff: User, stranger: User, trunk_request: TrunkRequest, verb: str
+) -> None:
+    for user in (other_staff, stranger):
+        assert post(signed_in(user), trunk_request, verb).status_code == 404
+
+
+@pytest.mark.parametrize("verb", DECISIONS)
+def test_a_supervisor_decides_and_goes_back_to_the_page(
+    signed_in: SignedIn, supervisor: User, trunk_request: TrunkRequest, verb: str
+) -> None:
+    response = post(signed_in(supervisor), trunk_request, verb)
+    assert response.status_code == 302
+    assert response["Location"] == f"/requests/{trunk_request.reference}/"
+    assert state_of(trunk_request) == AFTERWARDS[verb]
+
+
+@pytest.mark.parametrize("verb", DECISIONS)
+@pytest.mark.parametrize("role", ["staff", "second_staff", "manager", "administrator"])
+def test_others_are_refused_with_the_rule_and_who_could(
+    signed_in: SignedIn,
+    request: pytest.FixtureRequest,
+    supervisor: User,
+    trunk_request: TrunkRequest,
+    verb: str,
+    role: str,
+) -> None:
+    response = post(signed_in(request.getfixturevalue(role)), trunk_request, verb)
+    assert response.status_code == 403
+    assert "Who could: Sam Supervisor" in response.content.decode()
+    assert state_of(trunk_request) == State.PENDING
+    refusals = audit.history(trunk_request).filter(action=Action.ACTION_REFUSED)
+    assert refusals.count() == 1
+
+
+def test_a_superuser_cannot_approve_their_own(
+    signed_in: SignedIn, superuser: User, estate: cast.Estate
+) -> None:
+    own = filing.file(cast.draft(estate.sub, estate.trunk, "18888001"), actor=superuser)
+    response = post(signed_in(superuser), own, "approve")
+    assert response.status_code == 403
+    assert "somebody else decides" in response.content.decode()
+    assert state_of(own) == State.PENDING
+
+
+@pytest.mark.parametrize("verb", ["deny", "send-back"])
+@pytest.mark.parametrize("comment", ["", " \n", None])
+def test_a_missing_comment_brings_the_form_back(
+    signed_in: SignedIn, supervisor: User, trunk_request: TrunkRequest, verb: str, comment: str | None
+) -> None:
+    response = post(signed_in(supervisor), trunk_request, verb, comment=comment)
+    content = response.content.decode()
+    field = f"id_{verb.replace('-', '_')}_comment"
+    assert response.status_code == 422
+    assert "<title>Error: " in content
+    assert f'href="#{field}"' in content
+    assert f'aria-describedby="{field}_error"' in content
+    assert state_of(trunk_request) == State.PENDING
+
+
+def test_a_comment_that_is_too_long_is_kept(
+    signed_in: SignedIn, supervisor: User, trunk_request: TrunkRequest
+) -> None:
+    response = post(signed_in(supervisor), trunk_request, "deny", comment="<i>" + "c" * 2000)
+    assert response.status_code == 422
+    assert "&lt;i&gt;" + "c" * 2000 in response.content.decode()
+
+
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("version", [None, "", "x", "-1", "9" * 30, "1\x00"])
+def test_a_version_that_cannot_be_read_is_a_problem_of_the_form(
+    signed_in: SignedIn, supervisor: User, trunk_request: TrunkRequest, verb: str, version: str | None
+) -> None:
+    response = post(signed_in(supervisor), trunk_request, verb, version=version)
+    assert response.status_code == 422
+    assert state_of(trunk_request) == State.PENDING
+
+
+@pytest.mark.parametrize("verb", DECISIONS)
+def test_a_stale_page_is_refused_and_told_who_was_first(
+    signed_in: SignedIn,
+    supervisor: User,
+    second_supervisor: User,
+    trunk_request: TrunkRequest,
+    verb: str,
+) -> None:
+    seen = trunk_request.version
+    review.send_back(trunk_request, actor=supervisor, version=seen, comment="Other trunk, please")
+    response = post(signed_in(second_supervisor), trunk_request, verb, version=seen)
+    content = response.content.decode()
+    assert response.status_code == 409
+    assert "Sam Supervisor" in content
+    assert 'data-state="sent_back"' in content
+    assert f'href="/requests/{trunk_request.reference}/"' in content
+    assert state_of(trunk_request) == State.SENT_BACK
+
+
+@pytest.mark.parametrize("verb", DECISIONS)
+def test_the_second_click_is_too_late(
+    signed_in: SignedIn, supervisor: User, trunk_request: TrunkRequest, verb: str
+) -> None:
+    client, version = signed_in(supervisor), trunk_request.version
+    assert post(client, trunk_request, verb, version=version).status_code == 302
+    assert post(client, trunk_request, verb, version=version).status_code == 409
+    assert trunk_request.decisions.count() == 1
+
+
+def test_approving_what_was_taken_meanwhile_says_so(
+    signed_in: SignedIn, supervisor: User, estate: cast.Estate, trunk_request: TrunkRequest
+) -> None:
+    ListedTrunk.objects.create(
+        master=estate.master,
+        sub_account=estate.other_sub,
+        zoom_id="9",
+        dnis="18888123",
+        first_seen_at=cast.LONG_AGO,
+        last_seen_at=cast.LONG_AGO,
+    )
+    response = post(signed_in(supervisor), trunk_request, "approve")
+    assert response.status_code == 422
+    assert "18888123 is already assigned to Fourth Coffee at Zoom." in response.content.decode()
+    assert state_of(trunk_request) == State.PENDING
+
+
+def test_who_filed_it_withdraws_it(signed_in: SignedIn, staff: User, trunk_request: TrunkRequest) -> None:
+    assert post(signed_in(staff), trunk_request, "withdraw", comment="").status_code == 302
+    assert state_of(trunk_request) == State.WITHDRAWN
+
+
+def test_nobody_else_withdraws_it(
+    signed_in: SignedIn, second_staff: User, supervisor: User, trunk_request: TrunkRequest
+) -> None:
+    for user in (second_staff, supervisor):
+        response = post(signed_in(user), trunk_request, "withdraw")
+        assert response.status_code == 403
+        assert "Who could: Stella Staff" in response.content.decode()
+
+
+def test_a_retry_queues_what_failed(
+    signed_in: SignedIn, staff: User, supervisor: User, trunk_request: TrunkRequest
+) -> None:
+    cast.approved(trunk_request, supervisor)
+    TrunkRequest.objects.filter(pk=trunk_request.pk).update(state=State.FAILED)
+    trunk_request.refresh_from_db()
+    assert post(signed_in(staff), trunk_request, "retry").status_code == 302
+    assert state_of(trunk_request) == State.APPROVED
+
+
+def test_check_asks_for_zoom_to_be_read(
+    signed_in: SignedIn,
+    staff: User,
+    supervisor: User,
+    trunk_request: TrunkRequest,
+    rung: list[tuple[str, int]],
+    django_capture_on_commit_callbacks: Any,
+) -> None:
+    cast.approved(trunk_request, supervisor)
+    TrunkRequest.objects.filter(pk=trunk_request.pk).update(state=State.UNCONFIRMED)
+    trunk_request.refresh_from_db()
+    with django_capture_on_commit_callbacks(execute=True):
+        assert post(signed_in(staff), trunk_request, "check").status_code == 302
+    assert [pk for _, pk in rung] == [trunk_request.pk]
+
+
+@pytest.mark.parametrize("verb", ["retry", "check"])
+def test_a_verb_in_the_wrong_state_is_409(
+    signed_in: SignedIn, staff: User, trunk_request: TrunkRequest, verb: str
+) -> None:
+    assert post(signed_in(staff), trunk_request, verb).status_code == 409

@@ -1,0 +1,127 @@
+"""Claims, at the moments that the other tests do not come to."""
+
+import pytest
+
+from tests import cast
+from tests.workflow.conftest import Zoom
+from tests.workflow.timing import let_pass, states
+from trunks.models import State, Step, TrunkRequest, User
+from trunks.workflow import claims, preview, settling, sweeping
+from trunks.workflow.errors import Stale
+from trunks.workflow.provisioning import provision
+from trunks.workflow.reconcile import settle
+
+pytestmark = pytest.mark.sqlite
+
+
+@pytest.fixture
+def filed(zoom: Zoom, staff: User, supervisor: User) -> TrunkRequest:
+    return zoom.approved(staff, supervisor, zoom.trunk.prefix + "777")
+
+
+def test_a_lease_that_grows_short_is_renewed_before_the_next_call(
+    zoom: Zoom, filed: TrunkRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renewed: list[float] = []
+    real = claims.Claim.renew
+
+    def renew(claim: claims.Claim) -> None:
+        real(claim)
+        renewed.append(claim.lease_ends)
+
+    monkeypatch.setattr(claims.Claim, "outlives_a_call", lambda claim: bool(renewed))
+    monkeypatch.setattr(claims.Claim, "renew", renew)
+    provision(filed.pk)
+    assert renewed
+    assert states(filed) == ("done", ["assigned"])
+
+
+def test_of_two_readers_of_one_unconfirmed_request_the_second_leaves(
+    zoom: Zoom, filed: TrunkRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    zoom.sandbox.fault("drop", method="POST", path="/sip_trunk/trunks$")
+    provision(filed.pk)
+    let_pass(filed)
+    real = claims.time.monotonic
+
+    def meanwhile() -> float:
+        monkeypatch.undo()
+        assert claims.claim_unconfirmed(filed.pk)
+        return real()
+
+    monkeypatch.setattr(claims.time, "monotonic", meanwhile)
+    assert claims.claim_unconfirmed(filed.pk) is None
+
+
+def test_a_claim_that_somebody_took_back_cannot_end_the_request(filed: TrunkRequest) -> None:
+    claim = claims.claim_approved(filed.pk)
+    assert claim
+    let_pass(filed)
+    sweeping.sweep()
+    with pytest.raises(claims.Fenced):
+        settling.release(claim, "late", wait=0)
+    assert states(filed) == ("approved", ["not_sent"])
+
+
+def test_a_claim_that_ends_while_it_is_being_taken_back_is_left_alone(filed: TrunkRequest) -> None:
+    claim = claims.claim_approved(filed.pk)
+    assert claim
+    let_pass(filed)
+    seen = TrunkRequest.objects.with_names().get(pk=filed.pk)
+    settling.release(claim, "in time", wait=0)
+    sweeping.take_back(seen)
+    filed.refresh_from_db()
+    assert (filed.state, filed.waiting_for) == (State.APPROVED, "in time")
+
+
+def test_a_request_that_is_withdrawn_in_the_moment_of_the_claim_is_not_claimed(
+    filed: TrunkRequest, staff: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_late(*_: object, **__: object) -> None:
+        raise Stale("withdrawn")
+
+    monkeypatch.setattr(claims, "move", too_late)
+    assert claims.claim_approved(filed.pk) is None
+
+
+def test_the_sweep_stops_ringing_when_the_broker_is_down(
+    filed: TrunkRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr("trunks.dispatch.ring_now", lambda task, pk: asked.append(pk))
+    assert sweeping.sweep() == 0
+    assert asked == [filed.pk]
+
+
+def test_nothing_is_waited_for_when_nothing_was_sent() -> None:
+    assert settling.quiet_left(None) == 0
+
+
+def test_what_zoom_says_now_is_told_for_removals_too(zoom: Zoom, filed: TrunkRequest, staff: User) -> None:
+    provision(filed.pk)
+    dnis = zoom.trunk.prefix + "777"
+    line = filed.lines.get()
+    line.phase, line.current_dnis = "remove", dnis
+    line.save()
+    assert preview.zoom_now(filed).lines == {line.pk: f"{dnis} is at Zoom, no caller ID shown."}
+    line.current_dnis = zoom.trunk.prefix + "778"
+    line.save()
+    assert preview.zoom_now(filed).lines == {line.pk: f"{line.current_dnis} is not at Zoom any more."}
+
+
+def test_an_abandoned_send_waits_for_the_quiet_period_and_no_longer(
+    zoom: Zoom, filed: TrunkRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    zoom.die_at(monkeypatch, "trunks.workflow.sending._note")
+    with pytest.raises(zoom.Killed):
+        provision(filed.pk)
+    assert TrunkRequest.objects.get(pk=filed.pk).step == Step.SENDING
+    TrunkRequest.objects.filter(pk=filed.pk).update(lease_until=cast.LONG_AGO)
+    sweeping.sweep()
+    filed.refresh_from_db()
+    assert filed.sent_at
+    assert filed.next_attempt_at
+    assert 0 < (filed.next_attempt_at - filed.sent_at).total_seconds() <= 4
+    let_pass(filed)
+    settle(filed.pk)
+    assert states(filed) == ("done", ["assigned"])

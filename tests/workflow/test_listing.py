@@ -1,0 +1,98 @@
+"""Taking Zoom's list in: what it shows, what vanished, and what it must not give away."""
+
+from datetime import timedelta
+
+import pytest
+from pytest_django import Settings
+
+from tests import cast
+from trunks.models import Hold, ListedTrunk, SubAccount, TrunkRequest, clock
+from trunks.workflow.listing import take_in
+from trunks.zoom.types import Trunk
+
+pytestmark = pytest.mark.sqlite
+
+
+def row(dnis: str, zoom_id: str = "4711", caller_id: str | None = "+14155550100") -> Trunk:
+    return Trunk(zoom_id, "HQ trunk", "192.0.2.1", dnis, "0", caller_id)
+
+
+def test_rows_are_kept_as_zoom_lists_them(estate: cast.Estate) -> None:
+    read_at = clock.read()
+    assert take_in(estate.sub, [row("18888123"), row("18888124", caller_id=None)], read_at) == []
+    kept = [(r.dnis, r.outbound_caller_id, r.last_seen_at, r.master) for r in ListedTrunk.objects.all()]
+    assert kept == [
+        ("18888123", "+14155550100", read_at, estate.master),
+        ("18888124", None, read_at, estate.master),
+    ]
+    estate.sub.refresh_from_db()
+    assert estate.sub.trunks_read_at == read_at
+
+
+def test_a_row_that_comes_twice_or_too_long_is_kept_once_and_cut(estate: cast.Estate) -> None:
+    long = Trunk("4711", "n" * 300, "s" * 300, "1" * 80, "p" * 80, "c" * 80)
+    take_in(estate.sub, [long, long], clock.read())
+    kept = ListedTrunk.objects.get()
+    assert (len(kept.name), len(kept.dnis), len(kept.outbound_caller_id or "")) == (255, 64, 64)
+    assert take_in(estate.sub, [long], clock.read() + timedelta(hours=1)) == []
+
+
+def test_changed_values_are_taken_over_and_the_first_sight_stays(estate: cast.Estate) -> None:
+    first = clock.read()
+    take_in(estate.sub, [row("18888123")], first)
+    take_in(estate.sub, [row("18888123", caller_id="+1")], first + timedelta(minutes=5))
+    kept = ListedTrunk.objects.get()
+    assert (kept.outbound_caller_id, kept.first_seen_at) == ("+1", first)
+
+
+@pytest.mark.parametrize(("seconds", "gone"), [(2.5, False), (3.0, True), (99.0, True)])
+def test_a_row_is_gone_only_when_it_was_not_seen_for_the_quiet_period(
+    seconds: float,
+    gone: bool,
+    estate: cast.Estate,
+    trunk_request: TrunkRequest,
+    settings: Settings,
+) -> None:
+    settings.QUIET_SECONDS = 3
+    trunk_request.lines.update(hold=Hold.ASSIGNED)
+    read_at = clock.read()
+    take_in(estate.sub, [row("18888123")], read_at)
+    vanished = take_in(estate.sub, [], read_at + timedelta(seconds=seconds))
+    assert [item.dnis for item in vanished] == (["18888123"] if gone else [])
+    assert (ListedTrunk.objects.get().gone_at is not None) is gone
+    assert [line.hold for line in trunk_request.lines.all()] == ["" if gone else "assigned"]
+
+
+def test_what_comes_back_is_there_again(estate: cast.Estate) -> None:
+    read_at = clock.read()
+    for rows in ([row("18888123")], [], [row("18888123")]):
+        read_at += timedelta(hours=1)
+        take_in(estate.sub, rows, read_at)
+    assert ListedTrunk.objects.get().gone_at is None
+
+
+def test_what_is_held_by_an_open_request_is_not_given_away(
+    estate: cast.Estate, trunk_request: TrunkRequest
+) -> None:
+    read_at = clock.read()
+    take_in(estate.sub, [row("18888123")], read_at)
+    take_in(estate.sub, [], read_at + timedelta(hours=1))
+    assert [line.hold for line in trunk_request.lines.all()] == ["held"]
+
+
+def test_the_list_of_one_sub_account_says_nothing_about_another(
+    estate: cast.Estate, trunk_request: TrunkRequest
+) -> None:
+    trunk_request.lines.update(hold=Hold.ASSIGNED)
+    read_at = clock.read()
+    take_in(estate.sub, [row("18888123")], read_at)
+    take_in(estate.other_sub, [], read_at + timedelta(hours=1))
+    assert ListedTrunk.objects.get().gone_at is None
+    assert [line.hold for line in trunk_request.lines.all()] == ["assigned"]
+
+
+def test_a_problem_of_the_last_reading_is_over(estate: cast.Estate) -> None:
+    SubAccount.objects.filter(pk=estate.sub.pk).update(trunks_problem="Zoom cannot be reached.")
+    take_in(estate.sub, [], clock.read())
+    estate.sub.refresh_from_db()
+    assert estate.sub.trunks_problem == ""

@@ -1,0 +1,370 @@
+"""Unassigning a trunk, and changing one: remove, then assign, and the old values again where that fails for good."""
+
+import pytest
+
+from tests import cast
+from tests.workflow.conftest import Zoom
+from tests.workflow.timing import let_pass, states
+from trunks import audit
+from trunks.models import Line, ListedTrunk, TrunkRequest, User
+from trunks.workflow import drafts, errors, filing, provisioning, rules, sweeping
+from trunks.workflow.provisioning import provision
+from trunks.workflow.reconcile import settle
+
+pytestmark = pytest.mark.sqlite
+OLD, NEW = "+14155550100", "+14155550199"
+TRUNKS = "/sip_trunk/trunks"
+ONE = "/sip_trunk/trunks/[^/]+$"
+
+
+@pytest.fixture
+def dnis(zoom: Zoom, staff: User, supervisor: User) -> str:
+    """Return a DNIS that the sub account has, assigned by the portal with the caller ID OLD."""
+    number = zoom.trunk.prefix + "777"
+    provision(zoom.approved(staff, supervisor, number, caller_id=OLD).pk)
+    assert zoom.assigned() == {number: 1}
+    return number
+
+
+def draft(zoom: Zoom, kind: str, *lines: filing.LineDraft) -> filing.Draft:
+    return filing.Draft(zoom.sub, kind, "Customer asked", "CHG-2", lines)
+
+
+def to_unassign(zoom: Zoom, staff: User, supervisor: User, *dnis: str) -> TrunkRequest:
+    lines = [filing.LineDraft(zoom.trunk, number) for number in dnis]
+    return cast.approved(filing.file(draft(zoom, "unassign", *lines), actor=staff), supervisor)
+
+
+def to_change(
+    zoom: Zoom, staff: User, supervisor: User, current: str, dnis: str, caller_id: str = NEW
+) -> TrunkRequest:
+    line = filing.LineDraft(zoom.trunk, dnis, caller_id, current)
+    return cast.approved(filing.file(draft(zoom, "change", line), actor=staff), supervisor)
+
+
+def at_zoom(zoom: Zoom) -> dict[str, str]:
+    """Return what the sub account has at Zoom, as DNIS to caller ID."""
+    return {row.dnis: row.outbound_caller_id for row in zoom.sandbox.assigned(zoom.sub.zoom_id)}
+
+
+def settle_in_time(trunk_request: TrunkRequest, looks: int = 2) -> None:
+    for _ in range(looks):
+        let_pass(trunk_request)
+        settle(trunk_request.pk)
+
+
+# --- unassign -------------------------------------------------------------------------------------------------------
+
+
+def test_unassigning_removes_the_trunk_and_frees_the_dnis(
+    zoom: Zoom, staff: User, supervisor: User, dnis: str
+) -> None:
+    trunk_request = to_unassign(zoom, staff, supervisor, dnis)
+    provision(trunk_request.pk)
+    assert states(trunk_request) == ("done", ["unassigned"])
+    assert zoom.assigned() == {}
+    assert ListedTrunk.objects.get(dnis=dnis).gone_at
+    assert not Line.objects.exclude(hold="").exists()
+    assert not Line.objects.filter(removing=True).exists()
+    filing.file(zoom.draft(dnis, sub=zoom.other_sub), actor=staff)
+
+
+def test_the_trail_names_the_delete_by_the_id_of_the_sub_accounts_own_list(
+    zoom: Zoom, staff: User, supervisor: User, dnis: str
+) -> None:
+    row = zoom.sandbox.assigned(zoom.sub.zoom_id)[0]
+    trunk_request = to_unassign(zoom, staff, supervisor, dnis)
+    provision(trunk_request.pk)
+    intended = audit.history(trunk_request).get(action="provisioning.intended")
+    assert intended.after == {
+        "call": f"DELETE /accounts/{zoom.sub.zoom_id}/sip_trunk/trunks/{row.id}",
+        "dnis": dnis,
+    }
+
+
+@pytest.mark.parametrize("trunk_id", ["own", "master"])
+@pytest.mark.parametrize("delete_unknown", ["404", "204", "400"])
+def test_what_is_gone_already_needs_no_call(
+    zoom: Zoom, staff: User, supervisor: User, dnis: str, trunk_id: str, delete_unknown: str
+) -> None:
+    zoom.sandbox.switch("trunk_id", trunk_id)
+    zoom.sandbox.switch("delete_unknown", delete_unknown)
+    trunk_request = to_unassign(zoom, staff, supervisor, dnis)
+    zoom.in_console(dnis, None)
+    provision(trunk_request.pk)
+    assert states(trunk_request) == ("done", ["unassigned"])
+    assert zoom.sandbox.calls_of("DELETE", TRUNKS) == []
+
+
+@pytest.mark.parametrize("delete_unknown", ["404", "204", "400"])
+def test_what_somebody_else_removes_in_the_same_moment_is_removed(
+    zoom: Zoom,
+    staff: User,
+    supervisor: User,
+    dnis: str,
+    delete_unknown: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    zoom.sandbox.switch("delete_unknown", delete_unknown)
+    trunk_request = to_unassign(zoom, staff, supervisor, dnis)
+    where = "trunks.zoom.client.ZoomClient.unassign_trunk"
+    zoom.before(monkeypatch, where, lambda: zoom.in_console(dnis, None))
+    provision(trunk_request.pk)
+    assert states(trunk_request) == ("done", ["unassigned"])
+
+
+@pytest.mark.parametrize("apply", ["before", "never"])
+@pytest.mark.parametrize("kind", ["drop", "503", "half_body"])
+def test_a_removal_without_a_clear_answer_is_settled_by_the_list(
+    zoom: Zoom, staff: User, supervisor: User, dnis: str, kind: str, apply: str
+) -> None:
+    trunk_request = to_unassign(zoom, staff, supervisor, dnis)
+    zoom.sandbox.fault(kind, method="DELETE", path=ONE, apply=apply)
+    provision(trunk_request.pk)
+    assert states(trunk_request) == ("unconfirmed", ["unknown"])
+    settle_in_time(trunk_request)
+    provision(trunk_request.pk)
+    assert states(trunk_request) == ("done", ["unassigned"])
+    assert zoom.assigned() == {}
+    assert len(zoom.sandbox.calls_of("DELETE", TRUNKS)) == (1 if apply == "before" else 2)
+
+
+def test_a_removal_that_zoom_accepts_and_does_not_do_ends_refused(
+    zoom: Zoom, staff: User, supervisor: User, dnis: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trunks.workflow.sending.LOOKS", (0.0,))
+    trunk_request = to_unassign(zoom, staff, supervisor, dnis)
+    zoom.sandbox.switch("list_delay", "600")
+    provision(trunk_request.pk)
+    assert states(trunk_request) == ("unconfirmed", ["unknown"])
+    settle_in_time(trunk_request, looks=3)
+    assert states(trunk_request) == ("failed", ["refused"])
+    assert not Line.objects.filter(removing=True).exists()
+
+
+def test_two_rows_under_one_id_are_never_deleted_by_it(zoom: Zoom, staff: User, supervisor: User) -> None:
+    zoom.sandbox.switch("trunk_id", "master")
+    first, second = zoom.trunk.prefix + "771", zoom.trunk.prefix + "772"
+    provision(zoom.approved(staff, supervisor, first, second).pk)
+    trunk_request = to_unassign(zoom, staff, supervisor, first)
+    provision(trunk_request.pk)
+    assert states(trunk_request) == ("failed", ["different"])
+    assert set(zoom.assigned()) == {first, second}
+
+
+def test_what_is_not_assigned_cannot_be_unassigned(zoom: Zoom, staff: User) -> None:
+    line = filing.LineDraft(zoom.trunk, zoom.trunk.prefix + "555")
+    with pytest.raises(errors.Invalid, match="not among the trunks of"):
+        filing.file(draft(zoom, "unassign", line), actor=staff)
+
+
+def test_one_dnis_has_one_open_removal(
+    zoom: Zoom, staff: User, second_staff: User, supervisor: User, dnis: str
+) -> None:
+    first = to_unassign(zoom, staff, supervisor, dnis)
+    line = filing.LineDraft(zoom.trunk, dnis)
+    with pytest.raises(errors.Invalid, match=first.reference):
+        filing.file(draft(zoom, "unassign", line), actor=second_staff)
+
+
+def test_a_withdrawn_removal_frees_the_way_for_the_next(
+    zoom: Zoom, staff: User, second_staff: User, supervisor: User, dnis: str
+) -> None:
+    first = to_unassign(zoom, staff, supervisor, dnis)
+    filing.withdraw(first, actor=staff, version=first.version)
+    filing.file(draft(zoom, "unassign", filing.LineDraft(zoom.trunk, dnis)), actor=second_staff)
+
+
+# --- change ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_change_of_the_dnis_removes_the_old_and_assigns_the_new(
+    zoom: Zoom, staff: User, supervisor: User, dnis: str
+) -> None:
+    new = zoom.trunk.prefix + "888"
+    trunk_request = to_change(zoom, staff, supervisor, dnis, new)
+    provision(trunk_request.pk)
+    assert states(trunk_request) == ("done", ["assigned"])
+    assert at_zoom(zoom) == {new: NEW}
+    assert list(Line.objects.exclude(hold="").values_list("dnis", "hold")) == [(new, "assigned")]
+    assert not Line.objects.filter(removing=True).exists()
+
+
+def test_a_change_of_the_caller_id_keeps_the_dnis_and_its_hold(
+    zoom: Zoom, staff: User, second_staff: User, supervisor: User, dnis: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trunk_request = to_change(zoom, staff, supervisor, dnis, dnis)
+
+    def grab() -> None:
+        with pytest.raises(errors.Invalid, match=trunk_request.reference):
+            filing.file(zoom.draft(dnis, sub=zoom.other_sub), actor=second_staff)
+
+    zoom.before(monkeypatch, "trunks.zoom.client.ZoomClient.assign_trunks", grab)
+    provision(trunk_request.pk)
+    assert states(trunk_request) == ("done", ["assigned"])
+    assert at_zoom(zoom) == {dnis: NEW}
+    assert Line.objects.exclude(hold="").get().trunk_request == trunk_request
+
+
+@pytest.mark.parametrize("asked", ["777", "888"])
+def test_the_present_dnis_may_be_left_out_where_the_list_leaves_no_doubt(
+    zoom: Zoom, staff: User, dnis: str, asked: str
+) -> None:
+    line = filing.LineDraft(zoom.trunk, zoom.trunk.prefix + asked, NEW)
+    ListedTrunk.objects.exclude(dnis=dnis).delete()
+    trunk_request = filing.file(draft(zoom, "change", line), actor=staff)
+    assert trunk_request.lines.get().current_dnis == dnis
+    assert trunk_request.lines.get().current_caller_id == OLD
+
+
+def test_a_change_that_could_mean_two_trunks_asks_which(
+    zoom: Zoom, staff: User, supervisor: User, dnis: str
+) -> None:
+    provision(zoom.approved(staff, supervisor, zoom.trunk.prefix + "778").pk)
+    line = filing.LineDraft(zoom.trunk, zoom.trunk.prefix + "888")
+    with pytest.raises(errors.Invalid, match="the sub account has now"):
+        filing.file(draft(zoom, "change", line), actor=staff)
+    nothing = filing.LineDraft(None, zoom.trunk.prefix + "888")
+    found = rules.problems(drafts.completed(draft(zoom, "change", nothing)))
+    assert set(found) == {"lines-0-trunk", "lines-0-current_dnis"}
+
+
+def test_a_change_that_changes_nothing_is_refused(zoom: Zoom, staff: User, dnis: str) -> None:
+    line = filing.LineDraft(zoom.trunk, dnis, OLD.replace("+", "00"), dnis)
+    with pytest.raises(errors.Invalid, match="Nothing would change"):
+        filing.file(draft(zoom, "change", line), actor=staff)
+
+
+def test_a_new_dnis_that_somebody_has_is_refused(
+    zoom: Zoom, staff: User, second_staff: User, dnis: str
+) -> None:
+    taken = zoom.trunk.prefix + "888"
+    other = filing.file(zoom.draft(taken, sub=zoom.other_sub), actor=second_staff)
+    line = filing.LineDraft(zoom.trunk, taken, NEW, dnis)
+    with pytest.raises(errors.Invalid, match=other.reference):
+        filing.file(draft(zoom, "change", line), actor=staff)
+
+
+def lose_the_trunk(zoom: Zoom, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the new DNIS become impossible between the two steps: somebody else gets it at Zoom."""
+    zoom.sandbox.switch("duplicate_dnis", "refuse")
+    zoom.before_post(
+        monkeypatch, lambda: zoom.in_console(zoom.trunk.prefix + "888", "", account=zoom.other_sub)
+    )
+
+
+def test_when_the_new_values_are_refused_the_old_ones_are_assigned_again(
+    zoom: Zoom, staff: User, supervisor: User, dnis: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trunk_request = to_change(zoom, staff, supervisor, dnis, zoom.trunk.prefix + "888")
+    lose_the_trunk(zoom, monkeypatch)
+    provision(trunk_request.pk)
+    assert states(trunk_request) == ("failed", ["refused"])
+    line = trunk_request.lines.get()
+    assert at_zoom(zoom) == {dnis: OLD}
+    assert "old values were assigned again" in line.detail
+    assert "Invalid parameter" in line.detail
+    assert (line.without_trunk, line.removing, line.hold) == (False, False, "")
+
+
+def test_when_even_that_fails_it_is_said_that_the_customer_is_without_a_trunk(
+    zoom: Zoom, staff: User, supervisor: User, dnis: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trunk_request = to_change(zoom, staff, supervisor, dnis, zoom.trunk.prefix + "888")
+    zoom.before_post(monkeypatch, zoom.remove_trunk)
+    provision(trunk_request.pk)
+    assert states(trunk_request) == ("failed", ["refused"])
+    assert at_zoom(zoom) == {}
+    assert trunk_request.lines.get().without_trunk
+
+
+def test_a_retry_of_a_lost_change_begins_at_the_assignment(
+    zoom: Zoom, staff: User, supervisor: User, dnis: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new = zoom.trunk.prefix + "888"
+    trunk_request = to_change(zoom, staff, supervisor, dnis, new)
+    zoom.before_post(monkeypatch, zoom.remove_trunk)
+    provision(trunk_request.pk)
+    zoom.put_trunk_back()
+    trunk_request.refresh_from_db()
+    provisioning.retry(trunk_request, actor=supervisor, version=trunk_request.version)
+    provision(trunk_request.pk)
+    assert states(trunk_request)[0] == "done"
+    assert at_zoom(zoom) == {new: NEW}
+    assert not trunk_request.lines.get().without_trunk
+
+
+@pytest.mark.parametrize("apply", ["before", "never"])
+@pytest.mark.parametrize("method", ["DELETE", "POST"])
+def test_a_change_survives_a_lost_answer_in_either_step(
+    zoom: Zoom, staff: User, supervisor: User, dnis: str, method: str, apply: str
+) -> None:
+    new = zoom.trunk.prefix + "888"
+    trunk_request = to_change(zoom, staff, supervisor, dnis, new)
+    zoom.sandbox.fault("drop", method=method, path=TRUNKS, apply=apply)
+    for _ in range(3):
+        provision(trunk_request.pk)
+        settle_in_time(trunk_request)
+    assert states(trunk_request) == ("done", ["assigned"])
+    assert at_zoom(zoom) == {new: NEW}
+    assert zoom.sandbox.applications(zoom.sub.zoom_id, zoom.trunk.zoom_id, new) == 1
+
+
+@pytest.mark.parametrize("where", ["unassign_trunk", "assign_trunks"])
+def test_a_change_survives_a_killed_worker_in_either_step(
+    zoom: Zoom, staff: User, supervisor: User, dnis: str, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new = zoom.trunk.prefix + "888"
+    trunk_request = to_change(zoom, staff, supervisor, dnis, new)
+    zoom.die_at(monkeypatch, f"trunks.zoom.client.ZoomClient.{where}")
+    with pytest.raises(zoom.Killed):
+        provision(trunk_request.pk)
+    let_pass(trunk_request)
+    sweeping.sweep()
+    for _ in range(2):
+        settle_in_time(trunk_request)
+        provision(trunk_request.pk)
+    assert states(trunk_request) == ("done", ["assigned"])
+    assert at_zoom(zoom) == {new: NEW}
+
+
+def test_a_change_that_has_begun_is_finished_although_its_trunk_is_gone_by_the_books(
+    zoom: Zoom, staff: User, supervisor: User, dnis: str
+) -> None:
+    new = zoom.trunk.prefix + "888"
+    trunk_request = to_change(zoom, staff, supervisor, dnis, new)
+    zoom.sandbox.fault("429", method="POST", path=TRUNKS, seconds=0.1)
+    provision(trunk_request.pk)
+    assert states(trunk_request) == ("approved", ["not_sent"])
+    with pytest.raises(errors.Stale):
+        filing.withdraw(trunk_request, actor=staff, version=trunk_request.version)
+    zoom.trunk.gone_at = trunk_request.filed_at
+    zoom.trunk.save()
+    let_pass(trunk_request)
+    provision(trunk_request.pk)
+    assert states(trunk_request) == ("done", ["assigned"])
+
+
+def test_a_sub_account_that_vanishes_after_the_removal_fails_with_the_alarm(
+    zoom: Zoom, staff: User, supervisor: User, dnis: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trunk_request = to_change(zoom, staff, supervisor, dnis, zoom.trunk.prefix + "888")
+    zoom.before_post(monkeypatch, zoom.remove_account)
+    provision(trunk_request.pk)
+    assert states(trunk_request) == ("failed", ["refused"])
+    assert trunk_request.lines.get().without_trunk
+
+
+def test_two_lines_of_a_change_are_done_one_after_the_other(
+    zoom: Zoom, staff: User, supervisor: User
+) -> None:
+    old = [zoom.trunk.prefix + end for end in ("771", "772")]
+    new = [zoom.trunk.prefix + end for end in ("881", "882")]
+    provision(zoom.approved(staff, supervisor, *old, caller_id=OLD).pk)
+    lines = [filing.LineDraft(zoom.trunk, after, NEW, before) for before, after in zip(old, new, strict=True)]
+    trunk_request = cast.approved(filing.file(draft(zoom, "change", *lines), actor=staff), supervisor)
+    before = len(zoom.sandbox.calls)
+    provision(trunk_request.pk)
+    assert states(trunk_request) == ("done", ["assigned", "assigned"])
+    methods = [call.method for call in zoom.sandbox.calls[before:] if call.method != "GET"]
+    assert methods == ["DELETE", "POST", "DELETE", "POST"]

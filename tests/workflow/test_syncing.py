@@ -1,0 +1,232 @@
+"""Reading the estate: everything there is, what vanished marked gone, and nothing believed that was half read."""
+
+import pytest
+from django.utils import timezone
+from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
+
+from tests import cast
+from tests.together import together
+from trunks import audit, dispatch
+from trunks.models import Hold, ListedTrunk, MasterAccount, MasterTrunk, SubAccount, TrunkRequest, User, clock
+from trunks.sandbox.console import act
+from trunks.sandbox.estate import CONTOSO, big_estate
+from trunks.sandbox.server import Sandbox
+from trunks.workflow import estate, filing
+from trunks.workflow.errors import Refused
+
+pytestmark = [pytest.mark.sqlite, pytest.mark.django_db]
+
+OF_SUB_ACCOUNTS = r"/accounts/(?!me/).+/sip_trunk/trunks$"
+
+
+@pytest.fixture
+def master(db: None, sandbox: Sandbox) -> MasterAccount:
+    """Return the smaller of the sandbox's master accounts, connected and not read yet."""
+    made = cast.master_account(CONTOSO.name, CONTOSO.account_id, (CONTOSO.client_id, CONTOSO.client_secret))
+    made.rate_plan = "business"
+    made.save()
+    return made
+
+
+def last_event(master: MasterAccount) -> tuple[str, str]:
+    event = audit.history(master).last()
+    assert event is not None
+    return event.action, event.comment
+
+
+def test_trunks_sub_accounts_and_their_trunks_are_read(master: MasterAccount, sandbox: Sandbox) -> None:
+    one = next(sandbox.estate.sub_accounts(CONTOSO.account_id))
+    act(sandbox.world, {"action": "put_trunk", "account_id": one.id, "trunk_id": "501", "dnis": "70003555"})
+    told: list[str] = []
+    assert estate.sync(master.pk, progress=told.append)
+    assert {trunk.zoom_id: trunk.prefix for trunk in master.trunks.all()} == {"501": "70003", "502": "70003"}
+    assert master.sub_accounts.count() == 12
+    [row] = ListedTrunk.objects.all()
+    assert (row.dnis, row.sub_account.zoom_id, row.outbound_caller_id) == ("70003555", one.id, None)
+    master.refresh_from_db()
+    assert (master.sync_done, master.sync_total, master.sync_until) == (12, 12, None)
+    assert master.synced_at is not None
+    event = audit.history(master).get()
+    assert (event.action, event.actor_name) == ("sync.finished", "System (schedule)")
+    assert event.after == {"trunks": 2, "sub_accounts": 12, "trunks_gone": 0, "sub_accounts_gone": 0}
+    assert told[-1] == "Trunks of 12 of 12 sub accounts read."
+
+
+def test_what_vanished_is_gone_and_what_came_back_is_there(master: MasterAccount, sandbox: Sandbox) -> None:
+    assert estate.sync(master.pk)
+    sub = SubAccount.objects.filter(master=master).order_by("pk")[0]
+    trunk = MasterTrunk.objects.get(zoom_id="502")
+    with sandbox.world.lock:
+        account = sandbox.estate.accounts.pop(sub.zoom_id)
+        lost = sandbox.estate.accounts[CONTOSO.account_id].trunks.pop()
+    assert estate.sync(master.pk)
+    sub.refresh_from_db()
+    trunk.refresh_from_db()
+    assert (sub.gone_at is not None, trunk.gone_at is not None) == (True, True)
+    event = audit.history(master).last()
+    assert event is not None
+    assert (event.after["trunks_gone"], event.after["sub_accounts_gone"]) == (1, 1)
+    with sandbox.world.lock:
+        account.name = "A new name"
+        sandbox.estate.add(account)
+        sandbox.estate.accounts[CONTOSO.account_id].trunks.append(lost)
+    first_seen = sub.first_seen_at
+    assert estate.sync(master.pk)
+    sub.refresh_from_db()
+    trunk.refresh_from_db()
+    assert (sub.gone_at, trunk.gone_at, sub.name) == (None, None, "A new name")
+    assert sub.first_seen_at == first_seen
+
+
+@pytest.mark.parametrize("kind", ["500", "html", "broken_json", "empty_object", "half_body", "drop"])
+@pytest.mark.parametrize("path", [r"/accounts/me/sip_trunk/trunks$", r"/v2/accounts$"])
+def test_a_list_that_was_not_read_makes_nothing_gone(
+    kind: str, path: str, master: MasterAccount, sandbox: Sandbox
+) -> None:
+    sub = cast.sub_account(master, "not-in-the-sandbox", "Was there")
+    trunk = cast.master_trunk(master, "999", "Was there", "70003999", "")
+    sandbox.fault(kind, path=path, times=0)
+    told: list[str] = []
+    assert not estate.sync(master.pk, progress=told.append)
+    sub.refresh_from_db()
+    assert sub.gone_at is None
+    if "me" in path:
+        trunk.refresh_from_db()
+        assert trunk.gone_at is None
+    master.refresh_from_db()
+    assert (master.sync_until, master.synced_at) == (None, None)
+    assert master.sync_problem == told[-1] != ""
+    assert last_event(master) == ("sync.failed", master.sync_problem)
+
+
+def test_a_list_that_was_read_to_half_makes_nothing_gone(master: MasterAccount, settings: Settings) -> None:
+    sub = cast.sub_account(master, "not-in-the-sandbox", "Was there")
+    big = big_estate(310)
+    for account in big.accounts.values():
+        if account.name.startswith("Customer"):
+            account.master_id = CONTOSO.account_id
+    with Sandbox(big, rate_limits=False) as sandbox:
+        settings.ZOOM_API_URL, settings.ZOOM_OAUTH_URL = sandbox.api_url, sandbox.oauth_url
+        sandbox.fault("503", path=r"/v2/accounts$", skip=1, times=0)
+        assert not estate.sync(master.pk)
+        assert len(sandbox.calls_of("GET", r"/v2/accounts$")) >= 2
+    assert list(SubAccount.objects.filter(master=master)) == [sub]
+    sub.refresh_from_db()
+    assert sub.gone_at is None
+
+
+def test_a_sub_account_that_is_not_enrolled_does_not_stop_the_others(
+    master: MasterAccount, sandbox: Sandbox
+) -> None:
+    accounts = list(sandbox.estate.sub_accounts(CONTOSO.account_id))
+    accounts[3].sip_plan = False
+    assert estate.sync(master.pk)
+    [odd] = SubAccount.objects.exclude(trunks_problem="")
+    assert odd.zoom_id == accounts[3].id
+    assert "not enrolled" in odd.trunks_problem
+    assert odd.trunks_read_at is None
+    assert SubAccount.objects.filter(trunks_read_at__isnull=False).count() == 11
+    accounts[3].sip_plan = True
+    assert estate.sync(master.pk)
+    assert not SubAccount.objects.exclude(trunks_problem="").exists()
+
+
+def test_a_rate_limit_makes_the_reading_slower_and_not_fail(
+    master: MasterAccount, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(estate, "wait_until", lambda *_, **__: 0.01)
+    sandbox.fault("429", path=OF_SUB_ACCOUNTS, times=estate.PATIENCE)
+    assert estate.sync(master.pk)
+    assert SubAccount.objects.filter(trunks_read_at__isnull=False).count() == 12
+
+
+def test_a_rate_limit_without_end_ends_the_reading(
+    master: MasterAccount, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(estate, "wait_until", lambda *_, **__: 0.01)
+    sandbox.fault("429", path=OF_SUB_ACCOUNTS, times=0)
+    assert not estate.sync(master.pk)
+    assert "rate limit" in last_event(master)[1]
+
+
+def test_zoom_that_is_down_is_told_and_the_next_reading_mends_it(
+    master: MasterAccount, settings: Settings
+) -> None:
+    right, settings.ZOOM_OAUTH_URL = settings.ZOOM_OAUTH_URL, "http://127.0.0.1:9/oauth/token"
+    assert not estate.sync(master.pk)
+    master.refresh_from_db()
+    assert "cannot be reached" in master.sync_problem
+    settings.ZOOM_OAUTH_URL = right
+    assert estate.sync(master.pk)
+    master.refresh_from_db()
+    assert master.sync_problem == ""
+
+
+def test_an_estate_that_is_being_read_is_left_alone(master: MasterAccount, sandbox: Sandbox) -> None:
+    MasterAccount.objects.filter(pk=master.pk).update(sync_until=clock.after(60))
+    told: list[str] = []
+    assert not estate.sync(master.pk, progress=told.append)
+    assert told == ["Somebody else is reading this estate already."]
+    assert sandbox.calls == []
+    MasterAccount.objects.filter(pk=master.pk).update(sync_until=clock.after(-60))
+    assert estate.sync(master.pk)
+
+
+def test_an_account_that_is_not_connected_is_not_read(db: None) -> None:
+    assert not estate.sync(10**9)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_who_read_at_once_one_reads(master: MasterAccount, sandbox: Sandbox) -> None:
+    results = together(lambda: estate.sync(master.pk), lambda: estate.sync(master.pk))
+    assert sorted(results) == [False, True]  # type: ignore[type-var]
+    assert len(sandbox.calls_of("GET", r"/v2/accounts$")) == 1
+    assert len(sandbox.calls_of("POST", r"/oauth/token$")) == 1
+
+
+def test_asking_for_a_reading_rings_a_worker_and_is_recorded(
+    master: MasterAccount,
+    administrator: User,
+    rung: list[tuple[str, int]],
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        estate.request_sync(master, actor=administrator)
+        assert rung == []
+    assert rung == [(dispatch.SYNC, master.pk)]
+    event = audit.history(master).get()
+    assert (event.action, event.actor) == ("sync.requested", administrator)
+
+
+@pytest.mark.parametrize("who", ["staff", "supervisor", "manager", "superuser", "stranger", "other_staff"])
+def test_only_administrators_ask_for_a_reading(
+    who: str, estate_rows: cast.Estate, rung: list[tuple[str, int]], request: pytest.FixtureRequest
+) -> None:
+    with pytest.raises(Refused, match="Only an administrator for Northwind"):
+        estate.request_sync(estate_rows.master, actor=request.getfixturevalue(who))
+    assert rung == []
+
+
+@pytest.fixture
+def estate_rows(estate: cast.Estate) -> cast.Estate:
+    return estate
+
+
+def test_a_dnis_that_vanished_long_ago_is_let_go(
+    master: MasterAccount, sandbox: Sandbox, staff: User
+) -> None:
+    assert estate.sync(master.pk)
+    sub = SubAccount.objects.filter(master=master).order_by("pk")[0]
+    trunk = MasterTrunk.objects.get(zoom_id="501")
+    made = filing.file(cast.draft(sub, trunk, "70003555"), actor=staff)
+    made.lines.update(hold=Hold.ASSIGNED)
+    for last_seen, gone in ((timezone.now(), False), (cast.LONG_AGO, True)):
+        ListedTrunk.objects.update_or_create(
+            sub_account=sub,
+            zoom_id="4711",
+            dnis="70003555",
+            defaults={"master": master, "first_seen_at": cast.LONG_AGO, "last_seen_at": last_seen},
+        )
+        assert estate.sync(master.pk)
+        assert (ListedTrunk.objects.get().gone_at is not None) is gone
+        assert [line.hold for line in TrunkRequest.objects.get().lines.all()] == ["" if gone else "assigned"]

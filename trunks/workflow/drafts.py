@@ -1,0 +1,102 @@
+"""What somebody asks for before it is a request: the lines as typed, and what they mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from trunks.models import Kind, ListedTrunk, MasterTrunk, SubAccount, TrunkRequest
+from trunks.models.trunk_request import line_content
+
+
+@dataclass(frozen=True)
+class LineDraft:
+    """One line as typed; `trunk` is None where none was chosen.
+
+    `current_dnis` is what a change replaces. It may be left out where the sub account's list leaves no doubt.
+    """
+
+    trunk: MasterTrunk | None
+    dnis: str
+    outbound_caller_id: str = ""
+    current_dnis: str = ""
+
+    def content(self) -> dict[str, str]:
+        trunk = self.trunk.zoom_id if self.trunk else ""
+        return line_content(trunk, self.dnis, self.outbound_caller_id, self.current_dnis)
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What somebody asks for; `sub_account` is None where none was chosen."""
+
+    sub_account: SubAccount | None
+    kind: str
+    reason: str
+    ticket: str
+    lines: Sequence[LineDraft]
+
+    def content(self) -> dict[str, Any]:
+        """Return what `content.content_of()` would return for the request made from this draft."""
+        account = self.sub_account
+        return {
+            "master": account.master.zoom_id if account else "",
+            "sub_account": account.zoom_id if account else "",
+            "kind": self.kind,
+            "lines": [line.content() for line in self.lines],
+        }
+
+
+def draft_of(trunk_request: TrunkRequest) -> Draft:
+    """Return the request's present content as a draft, to be checked again or to be amended."""
+    lines = trunk_request.lines.select_related("trunk").order_by("position")
+    return Draft(
+        sub_account=trunk_request.sub_account,
+        kind=trunk_request.kind,
+        reason=trunk_request.reason,
+        ticket=trunk_request.ticket,
+        lines=[
+            LineDraft(line.trunk, line.dnis, line.outbound_caller_id, line.current_dnis) for line in lines
+        ],
+    )
+
+
+def completed(draft: Draft) -> Draft:
+    """Return `draft` with what its kind implies: which DNIS at Zoom each line is about."""
+    present = present_rows(draft.sub_account) if draft.kind == Kind.CHANGE else []
+    return replace(draft, lines=[_completed(line, draft.kind, present) for line in draft.lines])
+
+
+def present_rows(account: SubAccount | None) -> list[ListedTrunk]:
+    """Return what Zoom last listed for the sub account: nothing for one that was not chosen, or only stands in."""
+    if account is None or account.pk is None:
+        return []
+    return list(ListedTrunk.objects.filter(sub_account=account, gone_at=None))
+
+
+def present_caller_ids(draft: Draft) -> dict[str, str]:
+    """Return the caller ID of each DNIS that Zoom last listed for the draft's sub account."""
+    return {row.dnis: (row.outbound_caller_id or "")[:32] for row in present_rows(draft.sub_account)}
+
+
+def _completed(line: LineDraft, kind: str, present: list[ListedTrunk]) -> LineDraft:
+    if kind == Kind.UNASSIGN:
+        return replace(line, outbound_caller_id="", current_dnis=line.dnis)
+    if kind == Kind.CHANGE:
+        return line if line.current_dnis else replace(line, current_dnis=_meant(line, present))
+    return replace(line, current_dnis="")
+
+
+def _meant(line: LineDraft, present: list[ListedTrunk]) -> str:
+    """Return the DNIS that a change without a present DNIS is about, or "" where that is not plain."""
+    if any(row.dnis == line.dnis for row in present):
+        return line.dnis
+    if line.trunk is None:
+        return ""
+    mine = [
+        row
+        for row in present
+        if row.zoom_id == line.trunk.zoom_id or row.sip_server_address == line.trunk.sip_server_address
+    ]
+    return mine[0].dnis if len(mine) == 1 else ""

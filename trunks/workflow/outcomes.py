@@ -1,0 +1,74 @@
+"""What becomes of a line when Zoom's list shows what its phase wanted, or when that has failed for good.
+
+An assignment ends there. A change goes on: what was removed is followed by the new assignment, and a new assignment
+that fails for good by the old values again, so that the customer is not left without a trunk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from trunks.models import Hold, Kind, Line, LineState, Phase
+from trunks.workflow import listing
+from trunks.workflow.comparing import Finding, Likeness
+from trunks.workflow.transitions import mark
+
+_AGAIN = {"answered": False, "sends": 0, "zoom_id": ""}
+
+
+def shown(line: Line, finding: Finding) -> None:
+    """Write down what Zoom's list says about `line`, inside the claim's transaction."""
+    if finding.likeness is Likeness.UNMET:
+        _note_present(line, finding)
+    elif finding.likeness is Likeness.DIFFERENT:
+        _end_or_restore(line, LineState.DIFFERENT, finding.detail)
+    elif line.phase == Phase.REMOVE:
+        _removed(line)
+    elif line.phase == Phase.RESTORE:
+        words = f"{line.detail} The old values were assigned again."
+        _write(line, LineState.REFUSED, detail=words.strip(), without_trunk=False)
+    else:
+        _assigned(line, finding)
+
+
+def failed(lines: Iterable[Line], detail: str) -> None:
+    """Write down that what the phase of each line wanted will not happen, and why."""
+    for line in lines:
+        _end_or_restore(line, LineState.REFUSED, detail)
+
+
+def _write(line: Line, to: LineState, **changes: object) -> None:
+    mark(Line.objects.filter(pk=line.pk), to, **changes)
+
+
+def _note_present(line: Line, finding: Finding) -> None:
+    """Note what is about to be removed: by which id, and with which caller ID it could be assigned again."""
+    if finding.row is None:
+        return
+    caller_id = finding.row.outbound_caller_id or line.current_caller_id
+    row = Line.objects.filter(pk=line.pk)
+    row.update(zoom_id=finding.row.id, current_caller_id=caller_id[:32])
+
+
+def _assigned(line: Line, finding: Finding) -> None:
+    to = LineState.ASSIGNED if line.sends else LineState.ALREADY_THERE
+    if finding.likeness is Likeness.CALLER_ID_NOT_REPORTED:
+        to = LineState.CALLER_ID_NOT_REPORTED
+    _write(line, to, detail=finding.detail, zoom_id=finding.row.id if finding.row else "")
+
+
+def _removed(line: Line) -> None:
+    """Zoom's list no longer shows the present DNIS. In a change it stays the sub account's until the end."""
+    listing.forget(line.trunk_request.sub_account, line.current_dnis)
+    if line.trunk_request.kind == Kind.UNASSIGN:
+        _write(line, LineState.UNASSIGNED, detail="" if line.sends else "It was gone already.")
+        return
+    _write(line, LineState.NOT_SENT, phase=Phase.ASSIGN, hold=Hold.HELD, **_AGAIN)
+
+
+def _end_or_restore(line: Line, to: LineState, detail: str) -> None:
+    if line.trunk_request.kind == Kind.CHANGE and line.phase == Phase.ASSIGN:
+        _write(line, LineState.NOT_SENT, phase=Phase.RESTORE, detail=detail, **_AGAIN)
+        return
+    lost = line.phase == Phase.RESTORE
+    _write(line, to, detail=f"{line.detail} {detail}".strip() if lost else detail, without_trunk=lost)
