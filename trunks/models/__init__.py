@@ -28,7 +28,7 @@ from trunks.models.estate import (
     ZoomToken,
 )
 from trunks.models.people import Role, RoleGrant, User
-from trunks.models.rate_budget import RateBudget
+from trunks.models.rate_budget import NoRoom, Outlook, RateBudget, Trips
 from trunks.models.stops import Circuit, WriteStop
 from trunks.models.trunk_request import Decision, Line, Revision, TrunkRequest
 from trunks.models.unknown_error import UnknownError
@@ -53,6 +53,8 @@ __all__ = [
     "ListedTrunk",
     "MasterAccount",
     "MasterTrunk",
+    "NoRoom",
+    "Outlook",
     "Phase",
     "RateBudget",
     "RatePlan",
@@ -62,6 +64,7 @@ __all__ = [
     "State",
     "Step",
     "SubAccount",
+    "Trips",
     "TrunkRequest",
     "UnknownError",
     "User",
