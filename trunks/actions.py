@@ -40,6 +40,9 @@ class Action(TextChoices):
     CIRCUIT_OPENED = "circuit.opened", "stopped calling Zoom for the master account: calls failed in a row"
     CIRCUIT_CLOSED = "circuit.closed", "calls Zoom for the master account again: it answers"
 
+    NOTICE_SENT = "notice.sent", "sends the supervisors an e-mail: a customer is without a trunk"
+    NOTICE_FAILED = "notice.failed", "could not tell the supervisors by e-mail"
+
     MASTER_CONNECTED = "master.connected", "connected the master account"
     MASTER_CREDENTIALS_CHANGED = "master.credentials_changed", "changed the master account's credentials"
     SYNC_REQUESTED = "sync.requested", "asked for the estate to be read again"

@@ -9,7 +9,7 @@ from django.conf import settings
 
 from trunks import context
 from trunks.models import MasterAccount
-from trunks.workflow import estate, probing, provisioning, reconcile, sweeping
+from trunks.workflow import estate, notices, probing, provisioning, reconcile, sweeping
 
 
 @contextmanager
@@ -29,6 +29,12 @@ def provision(pk: int) -> None:
 def settle(pk: int) -> None:
     with _as_task():
         reconcile.settle(pk)
+
+
+@shared_task
+def alarm(pk: int) -> None:
+    with _as_task():
+        notices.alarm(pk)
 
 
 @shared_task
@@ -57,6 +63,7 @@ def sweep() -> None:
         sweeping.beat("worker")
         sweeping.expire_stale()
         sweeping.sweep()
+        notices.sweep()
 
 
 @shared_task(expires=settings.SWEEP_SECONDS * 4)

@@ -39,6 +39,7 @@ urlpatterns = [
     path("requests/new/", requests.new, name="request_new"),
     path("requests/new/form/", requests.refresh_form, name="request_form"),
     path("requests/new/sub-accounts/", requests.sub_account_options, name="request_sub_accounts"),
+    path("requests/new/present/", requests.present, name="request_present"),
     path("requests/new/next-dnis/", requests.next_dnis, name="request_next_dnis"),
     path(ONE, requests.detail, name="request_detail"),
     path(f"{ONE}live/", requests.live, name="request_live"),

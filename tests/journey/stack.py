@@ -102,7 +102,7 @@ def running(kind: str, folder: Path, **environment: str) -> Iterator[Stack]:
             "REDIS_URL": "",
         }
         if kind == SERVERS:
-            own["DATABASE_URL"] = cleaning.enter_context(_database())
+            own["DATABASE_URL"] = cleaning.enter_context(database())
             own["REDIS_URL"] = re.sub(r"\?db=\d+", "", os.environ["REDIS_URL"]) + "?db=15"
         stack = Stack(folder, own | environment, port)
         cleaning.callback(stack.stop)
@@ -117,7 +117,7 @@ def running(kind: str, folder: Path, **environment: str) -> Iterator[Stack]:
 
 
 @contextmanager
-def _database() -> Iterator[str]:
+def database() -> Iterator[str]:
     """Give the address of an empty database on the run's private PostgreSQL."""
     host = os.environ["DATABASE_URL"].rpartition("host=")[2]
     name = f"stack_{secrets.token_hex(4)}"

@@ -14,7 +14,10 @@ from tests.journey.test_journey import sign_in
 Scheme = Literal["light", "dark"]
 VIEWS: list[tuple[int, Scheme]] = [(1280, "light"), (360, "dark")]
 PAGES = {
-    "staff": ["/", "/requests/", "/requests/new/", "/requests/?q=nothing-like-it", "/requests/TR-999999/"],
+    "staff": [
+        *("/", "/requests/", "/requests/?q=nothing-like-it", "/requests/TR-999999/", "/requests/new/"),
+        *("/requests/new/?kind=unassign", "/requests/new/?kind=change&sub_account=1"),
+    ],
     "supervisor": [
         "/",
         "/approvals/",

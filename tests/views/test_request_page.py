@@ -242,3 +242,18 @@ def test_the_number_of_queries_is_fixed(
 
 def seen_by_version(trunk_request: TrunkRequest) -> dict[str, str]:
     return {"seen": "x", "state": trunk_request.state, "version": str(trunk_request.version)}
+
+
+def test_a_page_that_watched_it_end_reads_zoom_once_more(
+    signed_in: SignedIn, staff: User, trunk_request: TrunkRequest
+) -> None:
+    client = signed_in(staff)
+    watching = seen_by(client, forced(trunk_request, State.APPLYING))
+    moved = client.get(address(trunk_request, "live/"), watching | {"seen": "old"}).content.decode()
+    assert 'id="zoom-card"' not in moved
+    forced(trunk_request, State.DONE)
+    content = client.get(address(trunk_request, "live/"), watching | {"seen": "old"}).content.decode()
+    card = content.split('id="zoom-card"')[1].split("</section>")[0]
+    assert 'hx-swap-oob="true"' in card
+    assert 'hx-trigger="load"' in card
+    assert 'hx-trigger="load"' not in shown(client, trunk_request)

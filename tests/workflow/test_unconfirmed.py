@@ -227,7 +227,7 @@ def test_a_rate_limit_is_a_release_and_not_a_failure(
     zoom: Zoom, filed: TrunkRequest, method: str, retry_after: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     paused: list[float] = []
-    monkeypatch.setattr("trunks.connections.slow_down", lambda _, seconds: paused.append(seconds))
+    monkeypatch.setattr("trunks.turns.slow_down", lambda _master, _label, seconds: paused.append(seconds))
     zoom.sandbox.fault("429", method=method, path=TRUNKS, retry_after=retry_after)
     provision(filed.pk)
     assert states(filed) == ("approved", ["not_sent"])
@@ -244,7 +244,7 @@ def test_a_daily_limit_is_believed_for_a_day(
     zoom: Zoom, filed: TrunkRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     paused: list[float] = []
-    monkeypatch.setattr("trunks.connections.slow_down", lambda _, seconds: paused.append(seconds))
+    monkeypatch.setattr("trunks.turns.slow_down", lambda _master, _label, seconds: paused.append(seconds))
     zoom.sandbox.fault("429", method="POST", path=TRUNKS, limit="daily", retry_after="absurd")
     provision(filed.pk)
     assert states(filed)[0] == "approved"

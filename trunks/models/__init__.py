@@ -1,5 +1,6 @@
 """The tables. Questions about one row are methods, questions about many rows are QuerySet methods."""
 
+from trunks.models.attempt import Attempt, ZoomCall
 from trunks.models.choices import (
     ASSIGNED_LINE_STATES,
     BAD_LINE_STATES,
@@ -27,9 +28,9 @@ from trunks.models.estate import (
     ZoomToken,
 )
 from trunks.models.people import Role, RoleGrant, User
-from trunks.models.rate_budget import RateBudget
+from trunks.models.rate_budget import NoRoom, Outlook, RateBudget, Trips
 from trunks.models.stops import Circuit, WriteStop
-from trunks.models.trunk_request import Attempt, Decision, Line, Revision, TrunkRequest, ZoomCall
+from trunks.models.trunk_request import Decision, Line, Revision, TrunkRequest
 from trunks.models.unknown_error import UnknownError
 
 __all__ = [
@@ -52,6 +53,8 @@ __all__ = [
     "ListedTrunk",
     "MasterAccount",
     "MasterTrunk",
+    "NoRoom",
+    "Outlook",
     "Phase",
     "RateBudget",
     "RatePlan",
@@ -61,6 +64,7 @@ __all__ = [
     "State",
     "Step",
     "SubAccount",
+    "Trips",
     "TrunkRequest",
     "UnknownError",
     "User",

@@ -26,6 +26,8 @@ class MasterAccount(models.Model):
     client_id = models.CharField(max_length=200)
     client_secret = EncryptedTextField()
     rate_plan = models.CharField(max_length=10, choices=RatePlan.choices, default=RatePlan.PRO)
+    # The limit is shared by all apps of the account; those that a 429 would hurt can be left a part of it.
+    rate_share = models.PositiveSmallIntegerField("share of the limit, percent", default=100)
     connected_at = models.DateTimeField()
 
     # The sync in progress (or the last one); `sync_until` is the lease of whoever reads.
@@ -38,6 +40,11 @@ class MasterAccount(models.Model):
 
     class Meta:
         ordering = ["name"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(rate_share__gte=1, rate_share__lte=100), name="rate_share_is_a_percentage"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name

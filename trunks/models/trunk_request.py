@@ -6,7 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 
 from trunks.models import clock
 from trunks.models.choices import (
@@ -22,7 +22,7 @@ from trunks.models.choices import (
     Step,
     Verdict,
 )
-from trunks.models.estate import MasterAccount, MasterTrunk, SubAccount
+from trunks.models.estate import ListedTrunk, MasterAccount, MasterTrunk, SubAccount
 
 
 class TrunkRequestQuerySet(models.QuerySet["TrunkRequest"]):
@@ -149,6 +149,17 @@ def first_hold(kind: str, dnis: str, current_dnis: str) -> Hold:
     return Hold.NONE if kind != Kind.ASSIGN and dnis == current_dnis else Hold.HELD
 
 
+class LineQuerySet(models.QuerySet["Line"]):
+    def lost(self) -> LineQuerySet:
+        """Return the lines whose customer is without the trunk still: Zoom, as last read, lists neither DNIS."""
+        listed = ListedTrunk.objects.filter(
+            Q(dnis=OuterRef("dnis")) | Q(dnis=OuterRef("current_dnis")),
+            sub_account=OuterRef("trunk_request__sub_account"),
+            gone_at=None,
+        )
+        return self.filter(~Exists(listed), without_trunk=True)
+
+
 class Line(models.Model):
     """One trunk of a trunk request, with its own outcome."""
 
@@ -175,8 +186,15 @@ class Line(models.Model):
     zoom_id = models.CharField("id in the sub account's list", max_length=200, blank=True)
     tracking_id = models.CharField(max_length=200, blank=True)
 
+    objects = LineQuerySet.as_manager()
+
     class Meta:
         ordering = ["position"]
+        indexes = [
+            models.Index(
+                fields=["trunk_request"], condition=Q(without_trunk=True), name="line_without_trunk"
+            ),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["trunk_request", "position"], name="one_line_per_position"),
             # Partial: a line that ended without an assignment must not block its successor.
@@ -249,40 +267,3 @@ class Decision(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_verdict_display()} by {self.decided_by}"
-
-
-class Attempt(models.Model):
-    """One conversation with Zoom about a trunk request."""
-
-    trunk_request = models.ForeignKey(TrunkRequest, on_delete=models.CASCADE, related_name="attempts")
-    fence = models.PositiveIntegerField()
-    started_at = models.DateTimeField()
-    ended_at = models.DateTimeField(null=True, blank=True)
-    outcome = models.TextField(blank=True)
-
-    class Meta:
-        ordering = ["id"]
-
-    def __str__(self) -> str:
-        return f"attempt {self.fence} of {self.trunk_request_id}"
-
-
-class ZoomCall(models.Model):
-    """One call of an attempt: what was sent and what came back. Never holds a token or a secret."""
-
-    attempt = models.ForeignKey(Attempt, on_delete=models.CASCADE, related_name="calls")
-    method = models.CharField(max_length=8)
-    path = models.CharField(max_length=300)
-    started_at = models.DateTimeField()
-    duration_ms = models.PositiveIntegerField()
-    status = models.PositiveSmallIntegerField(null=True, blank=True)
-    tracking_id = models.CharField(max_length=200, blank=True)
-    sent = models.JSONField(null=True, blank=True)
-    answer = models.TextField(blank=True)
-    problem = models.TextField(blank=True)
-
-    class Meta:
-        ordering = ["id"]
-
-    def __str__(self) -> str:
-        return f"{self.method} {self.path}"

@@ -17,6 +17,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.timesince import timesince
 
 from trunks.models import Circuit, LineState, State, TrunkRequest, WriteStop
+from trunks.templatetags.kinds import is_between
 
 register = Library()
 SECRET = re.compile(r"token|secret|password|authorization|api_?key", re.IGNORECASE)
@@ -47,6 +48,7 @@ ICONS: dict[str, str] = {
     LineState.NOT_SENT: "circle-dashed",
     LineState.UNKNOWN: "circle-question-mark",
     LineState.ASSIGNED: "circle-check",
+    LineState.UNASSIGNED: "circle-minus",
     LineState.ALREADY_THERE: "circle-check",
     LineState.CALLER_ID_NOT_REPORTED: "circle-check",
     LineState.DIFFERENT: "triangle-alert",
@@ -56,19 +58,22 @@ ICONS: dict[str, str] = {
 NEXT: dict[str, str] = {
     State.PENDING: "A supervisor who did not write it decides next. Nothing has been sent to Zoom.",
     State.SENT_BACK: "It needs a change: amend it, and it goes to the supervisors again.",
-    State.APPROVED: "A worker takes it up next. Nothing is assigned at Zoom yet.",
+    State.APPROVED: "A worker takes it up next. Nothing has been done at Zoom yet.",
     State.APPLYING: "The portal is talking to Zoom. This page follows along.",
     State.UNCONFIRMED: (
         "Something was sent and no answer came back. The portal keeps reading Zoom's list until it knows; "
         "it does not send again while it does not."
     ),
     State.DONE: "Zoom's own list shows every line as it was asked for.",
-    State.PARTIAL: "Some lines are assigned at Zoom and some are not. The lines below say which and why.",
-    State.FAILED: "Nothing was assigned at Zoom. The lines below say why.",
+    State.PARTIAL: "Some lines are done at Zoom and some are not. The lines below say which and why.",
+    State.FAILED: "What was asked for is not in place at Zoom. The lines below say why.",
     State.DENIED: "A supervisor denied it. Its DNIS are free for others again.",
     State.WITHDRAWN: "It was withdrawn. Its DNIS are free for others again.",
     State.EXPIRED: "Nobody decided in time. Its DNIS are free again; file it anew if it is still needed.",
 }
+BETWEEN = (
+    "The change is between its two steps: a trunk is removed, and the one in its place is not assigned yet."
+)
 
 
 @register.simple_tag
@@ -86,6 +91,8 @@ def icon(name: str, size: int = 16) -> SafeString:
 @register.filter
 def what_next(trunk_request: TrunkRequest) -> str:
     """Say what the state means and what comes next."""
+    if is_between(trunk_request):
+        return BETWEEN
     return NEXT.get(trunk_request.state, "")
 
 

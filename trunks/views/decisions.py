@@ -25,7 +25,7 @@ def approve(request: HtmxHttpRequest, reference: int) -> HttpResponse:
     def verb(trunk_request: TrunkRequest, version: int, comment: str) -> TrunkRequest | None:
         return review.approve(trunk_request, actor=request.user, version=version, comment=comment)
 
-    return _carry_out(request, reference, "approve", verb, "approved. A worker takes it up next.")
+    return _carry_out(request, reference, "approve", verb, "approved.")
 
 
 @require_POST

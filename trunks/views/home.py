@@ -23,6 +23,8 @@ NEEDS_A_HAND = (State.SENT_BACK, State.PARTIAL, State.FAILED)
 def home(request: HtmxHttpRequest) -> HttpResponse:
     user = request.user
     context: dict[str, Any] = {"masters": _masters(user), "roles": user.roles}
+    if user.holds(Role.STAFF) or user.holds(Role.SUPERVISOR):
+        context["alarms"] = list(access.without_trunk_for(user).prefetch_related("lines")[:SHOWN])
     if user.holds(Role.STAFF):
         mine = access.trunk_requests_for(user).filter(filed_by=user, state__in=(*OPEN_STATES, *NEEDS_A_HAND))
         context["mine"] = list(mine.prefetch_related("lines")[:SHOWN])

@@ -82,6 +82,7 @@ def moving_parts(user: User, trunk_request: TrunkRequest) -> dict[str, Any]:
     return {
         "trunk_request": trunk_request,
         "lines": lines,
+        "lost": lost_lines(trunk_request),
         "explained": explained(lines, calls),
         "events": events,
         "event_links": user.holds(Role.MANAGER, trunk_request.master_id)
@@ -90,6 +91,12 @@ def moving_parts(user: User, trunk_request: TrunkRequest) -> dict[str, Any]:
         "attempts_before": number - len(attempts),
         "seen": f"{trunk_request.version}.{trunk_request.step}.{len(events)}.{number}.{len(calls)}.{ended}",
     }
+
+
+def lost_lines(trunk_request: TrunkRequest) -> list[Line]:
+    """Return the lines that left the customer without a trunk; asks the database only where there may be some."""
+    marked = any(line.without_trunk for line in trunk_request.lines.all())
+    return list(trunk_request.lines.lost()) if marked else []
 
 
 def explained(lines: list[Line], calls: list[ZoomCall]) -> dict[int, Explained]:

@@ -29,13 +29,17 @@ class Fenced(Exception):
 
 @dataclass
 class Claim:
-    """One worker's hold on one request. `last_tracking_id` is that of the latest call to Zoom."""
+    """One worker's hold on one request. `last_tracking_id` is that of the latest call to Zoom.
+
+    `intends` holds from the committed intent of a write until its answer is noted.
+    """
 
     trunk_request: TrunkRequest
     attempt: Attempt
     fence: int
     lease_ends: float
     last_tracking_id: str = ""
+    intends: bool = False
 
     def outlives_a_call(self) -> bool:
         """Say whether the lease lasts, by this machine's monotonic clock, longer than one call to Zoom can take.
@@ -47,6 +51,10 @@ class Claim:
 
     def be_sure(self) -> None:
         """Make sure that the lease outlives a call that leaves now, or raise Fenced."""
+        if self.intends:
+            # The quiet period counts from when the write leaves, which may be long after the intent: it has waited
+            # for its turn, or the worker was stopped. Counted from the intent, it would end too early.
+            self.write(sent_at=clock.now())
         if not self.outlives_a_call():
             self.renew()
 

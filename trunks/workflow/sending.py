@@ -86,10 +86,12 @@ def _intend(claim: Claim, lines: QuerySet[Line], group: list[Line]) -> None:
             on=claim.trunk_request,
             after=_in_words(claim.trunk_request.sub_account.zoom_id, group),
         )
+    claim.intends = True
 
 
 def _note(claim: Claim, lines: QuerySet[Line], outcome: str, *, answered: bool = False) -> None:
     """Write down how the call ended, with Zoom's tracking id."""
+    claim.intends = False
     with transaction.atomic():
         claim.hold()
         lines.update(answered=answered, tracking_id=claim.last_tracking_id[:200])

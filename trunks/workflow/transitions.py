@@ -106,4 +106,4 @@ def who_was_first(trunk_request: TrunkRequest) -> str:
     if event is None:
         return standing
     when = event.at.strftime("%-d %B %Y at %H:%M UTC")
-    return f"{event.actor_name} {Action(event.action).sentence} on {when}. {standing}"
+    return f"{event.who} {Action(event.action).sentence} on {when}. {standing}"

@@ -15,7 +15,7 @@ import requests
 
 from trunks.zoom.auth import ServerToServerAuth
 from trunks.zoom.deadline import Limit, time_limit
-from trunks.zoom.errors import CredentialsRefused, Redirected, Unreadable, ZoomError
+from trunks.zoom.errors import CredentialsRefused, RateLimited, Redirected, Unreadable, ZoomError
 from trunks.zoom.reading import (
     WrongShapeError,
     read_assigned,
@@ -60,6 +60,10 @@ def no_record(call: Call) -> None:
     """Record nothing."""
 
 
+def no_brake(label: Label, error: RateLimited) -> None:
+    """Slow nobody down."""
+
+
 def no_objection() -> None:
     """Let every write leave."""
 
@@ -74,9 +78,10 @@ class ZoomClient:
     `deadline` bounds each API call in seconds: connecting, renewing the token, the repeat after a 401 and
     redirects included, waiting in `turn` not. `turn` is called before each API request and may wait for the
     rate budget, or raise to keep the request from being sent. `observe` gets the record of each API request,
-    failed ones included; what it raises goes to the caller. Token requests are neither. `before_write` is
-    called right before each request that changes something at Zoom, and may raise to keep it from being sent.
-    `ended` is told how each call ended, as a whole and token requests included: None, or the error.
+    failed ones included; what it raises goes to the caller. `brake` is told of each 429 before it is raised.
+    Token requests are none of these. `before_write` is called right before each request that changes something
+    at Zoom, and may raise to keep it from being sent. `ended` is told how each call ended, as a whole and token
+    requests included: None, or the error.
 
     Every method raises ZoomError, and ValueError for an id that cannot be part of a path.
     """
@@ -89,6 +94,7 @@ class ZoomClient:
         deadline: float = 30.0,
         turn: Callable[[Label], None] = no_wait,
         observe: Callable[[Call], None] = no_record,
+        brake: Callable[[Label, RateLimited], None] = no_brake,
         before_write: Callable[[], None] = no_objection,
         ended: Callable[[ZoomError | None], None] = no_verdict,
     ) -> None:
@@ -97,6 +103,7 @@ class ZoomClient:
         self._deadline = deadline
         self._turn = turn
         self._observe = observe
+        self._brake = brake
         self._before_write = before_write
         self._ended = ended
         self._wire = Wire()
@@ -237,6 +244,8 @@ class ZoomClient:
             return _understood(ask, answer)
         except BaseException as error:
             call = replace(call, error=str(error) or type(error).__name__)
+            if isinstance(error, RateLimited):
+                self._brake(ask.label, error)
             raise
         finally:
             self._observe(replace(call, duration_ms=round((time.monotonic() - began) * 1000)))

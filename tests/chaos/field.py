@@ -1,0 +1,240 @@
+"""The whole portal as real processes that can be struck one by one, and a database that this process reads too."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import signal
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import requests
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.test import Client
+
+from tests.journey.stack import Stack, database
+from tests.processes import Process, free_port, is_running, start, wait_until
+from trunks.models import MasterTrunk, SubAccount, TrunkRequest, User
+from trunks.sandbox.estate import NORTHWIND
+from trunks.workflow import filing
+
+WORKERS = ("worker-1", "worker-2")
+WORKING = ("approved", "applying", "unconfirmed")
+TRUNKS = "/sip_trunk/trunks$"
+
+
+class Field(Stack):
+    """A running portal with a Redis of its own and two workers, on PostgreSQL."""
+
+    def set_out(self) -> None:
+        """Start everything and connect the sandbox's first master account."""
+        self.start_redis()
+        self.start_sandbox()
+        self.manage("migrate", "--verbosity=0")
+        self.manage("seed_demo", "--people")
+        self.connect()
+        for name in WORKERS:
+            self.start_worker(name)
+        self.start_beat()
+        self.start_web()
+        self.staff = User.objects.get(email="staff@example.com")
+        self.visitor = self._visitor("supervisor@example.com")
+        self.trunks = list(MasterTrunk.objects.order_by("pk"))
+        free = SubAccount.objects.filter(trunks_problem="", listed_trunks=None, master__name=NORTHWIND.name)
+        self.subs = list(free.order_by("pk"))
+
+    def connect(self) -> None:
+        secret = self.folder / "secret"
+        secret.write_text(NORTHWIND.client_secret)
+        options = ["--name", NORTHWIND.name, "--account-id", NORTHWIND.account_id]
+        options += ["--client-id", NORTHWIND.client_id, "--client-secret-file", str(secret)]
+        self.manage("connect_master", *options)
+
+    def stop(self) -> None:
+        """Kill everything: nothing of it is kept, and ending in order takes ten seconds."""
+        for name, process in self.processes.items():
+            if process.popen.poll() is None:
+                self.kill(name)
+
+    # --- Redis, which keeps nothing on disk
+
+    def start_redis(self) -> None:
+        program = shutil.which("redis-server")
+        assert program, "Redis is not installed: run .ci/bootstrap."
+        place = ["--port", "0", "--unixsocket", str(self.folder / "redis.sock"), "--dir", str(self.folder)]
+        command = [program, *place, "--save", "", "--appendonly", "no"]
+        self.processes["redis"] = start(command, log=self.folder / "redis.log")
+        self.processes["redis"].wait_for_line("ready to accept connections")
+        # A restarted Redis would be believed to be ready at once by its old line.
+        (self.folder / "redis.log").write_text("")
+
+    # --- striking
+
+    def kill(self, name: str) -> None:
+        """Kill a process with all its children (SIGKILL)."""
+        process = self.processes[name]
+        for pid in (process.pid, *children(process)):
+            strike(pid, signal.SIGKILL)
+        process.popen.wait()
+
+    def stop_for_a_while(self, name: str) -> None:
+        """Stop a process and its children where they are (SIGSTOP)."""
+        process = self.processes[name]
+        for pid in (process.pid, *children(process)):
+            strike(pid, signal.SIGSTOP)
+
+    def go_on(self, name: str) -> None:
+        process = self.processes[name]
+        for pid in (process.pid, *children(process)):
+            strike(pid, signal.SIGCONT)
+
+    def kill_pool(self, name: str, most: int = 2) -> None:
+        """Kill the processes that do a worker's tasks, or some of them."""
+        for pid in children(self.processes[name])[:most]:
+            strike(pid, signal.SIGKILL)
+
+    def cut_database(self) -> None:
+        """Terminate every connection to the database but this one."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+
+    def restart(self, name: str) -> None:
+        """Start again what was killed."""
+        if name == "redis":
+            self.start_redis()
+        elif name == "beat":
+            self.start_beat()
+        elif name == "web":
+            self.start_web()
+        else:
+            self.start_worker(name)
+
+    def fault(self, kind: str, **options: Any) -> None:
+        """Have the sandbox do `kind` to calls that assign trunks."""
+        order = {"kind": kind, "method": "POST", "path": TRUNKS, **options}
+        requests.post(f"{self.sandbox_url}/_sandbox/faults", json=order, timeout=5).raise_for_status()
+
+    # --- people
+
+    def file(self, number: int, count: int = 1) -> TrunkRequest:
+        """File a request for lines that nobody else wants; `number` tells it from all others."""
+        sub = self.subs[number % len(self.subs)]
+        lines = [(place + number * count) for place in range(count)]
+        drafts = [
+            filing.LineDraft(self.trunks[line % 2], f"{self.trunks[line % 2].prefix}{line // 2:03}")
+            for line in lines
+        ]
+        draft = filing.Draft(sub, "assign", f"Request {number}", "", drafts)
+        return filing.file(draft, actor=self.staff)
+
+    def approve(self, trunk_request: TrunkRequest) -> int:
+        """Approve on the page, as a browser does; return the status, or 0 when nobody answers."""
+        url = f"{self.url}/requests/{trunk_request.reference}/approve/"
+        body = {"version": trunk_request.version, "comment": "", "csrfmiddlewaretoken": self._token}
+        try:
+            answer = self.visitor.post(url, data=body, allow_redirects=False, timeout=10)
+        except requests.RequestException:
+            return 0
+        return answer.status_code
+
+    def state(self, trunk_request: TrunkRequest) -> str:
+        trunk_request.refresh_from_db()
+        return str(trunk_request.state)
+
+    def wait(self, condition: Callable[[], bool], what: str, seconds: float = 40.0) -> None:
+        """Wait as `wait_until` does, over lost connections to the database."""
+
+        def holds() -> bool:
+            try:
+                return condition()
+            except DatabaseError:
+                connection.close()
+                return False
+
+        wait_until(holds, what, seconds)
+
+    def wait_for_end(self, *filed: TrunkRequest, seconds: float = 40.0) -> None:
+        """Return when none of `filed` is being worked on."""
+        ours = TrunkRequest.objects.filter(pk__in=[trunk_request.pk for trunk_request in filed])
+        self.wait(lambda: not ours.filter(state__in=WORKING).exists(), "every request has ended", seconds)
+
+    def posts(self, dnis: str) -> list[dict[str, Any]]:
+        """Return the calls that tried to assign `dnis`, as the sandbox has them in its journal."""
+        calls = self.sandbox("calls?method=POST&path=sip_trunk/trunks")["calls"]
+        return [call for call in calls if dnis in str(call["body"])]
+
+    def _visitor(self, email: str) -> requests.Session:
+        browser = Client()
+        browser.force_login(
+            User.objects.get(email=email), backend="django.contrib.auth.backends.ModelBackend"
+        )
+        session = requests.Session()
+        session.trust_env = False
+        self._token = secrets.token_hex(16)
+        session.cookies.set(settings.SESSION_COOKIE_NAME, browser.cookies[settings.SESSION_COOKIE_NAME].value)
+        session.cookies.set(settings.CSRF_COOKIE_NAME, self._token)
+        return session
+
+
+def children(process: Process) -> list[int]:
+    """Return the ids of a process's own children."""
+    try:
+        text = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
+    except OSError:
+        return []
+    return [int(pid) for pid in text.split()]
+
+
+def strike(pid: int, number: signal.Signals) -> None:
+    """Send a signal to a process that may just have ended."""
+    if is_running(pid):
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            return
+
+
+@contextmanager
+def running(**environment: str) -> Iterator[Field]:
+    """Give a field on an empty database that this process's models read as well, and clear it afterwards."""
+    with ExitStack() as cleaning:
+        folder = Path(tempfile.mkdtemp(prefix="chaos-"))
+        cleaning.callback(shutil.rmtree, folder, ignore_errors=True)
+        url = cleaning.enter_context(database())
+        cleaning.enter_context(_reading(url))
+        port, zoom = free_port(), f"http://127.0.0.1:{free_port()}"
+        own = {
+            "DATA_DIR": str(folder / "data"),
+            "SITE_URL": f"http://127.0.0.1:{port}",
+            "ALLOWED_HOSTS": "127.0.0.1",
+            "ZOOM_API_URL": f"{zoom}/v2",
+            "ZOOM_OAUTH_URL": f"{zoom}/oauth/token",
+            "LOG_LEVEL": "INFO",
+            "DATABASE_URL": url,
+            "REDIS_URL": f"unix://{folder}/redis.sock",
+        }
+        field = Field(folder, own | environment, port)
+        cleaning.callback(field.stop)
+        field.set_out()
+        yield field
+
+
+@contextmanager
+def _reading(url: str) -> Iterator[None]:
+    """Have this process's models read the database at `url`."""
+    connection.close()
+    before = connection.settings_dict["NAME"]
+    connection.settings_dict["NAME"] = url.partition("?")[0].rpartition("/")[2]
+    try:
+        yield
+    finally:
+        connection.close()
+        connection.settings_dict["NAME"] = before
