@@ -8,7 +8,7 @@ from pytest_django import Settings
 
 from tests.workflow.conftest import Zoom
 from tests.workflow.timing import let_pass, states
-from trunks import audit, dispatch
+from trunks import audit, dispatch, tasks
 from trunks.models import Circuit, MasterAccount, User, ZoomToken
 from trunks.workflow import circuits, estate, probing, reconcile, speaking, sweeping
 from trunks.workflow.provisioning import provision
@@ -170,8 +170,8 @@ def test_the_sweep_rings_for_the_probe_when_it_is_due_and_one_of_many_makes_it(
     make_due(circuit)
     sweeping.sweep()
     assert rung == [(dispatch.PROBE, zoom.master.pk)]
-    probing.probe(zoom.master.pk)
-    probing.probe(zoom.master.pk)
+    tasks.probe_master(zoom.master.pk)
+    tasks.probe_master(zoom.master.pk)
     circuit.refresh_from_db()
     assert circuit.probes == 1
 
@@ -205,6 +205,19 @@ def test_an_answer_to_anybody_closes_it_too(zoom: Zoom) -> None:
     calls = len(zoom.sandbox.calls)
     probing.probe(zoom.master.pk)
     assert len(zoom.sandbox.calls) == calls
+
+
+def test_new_credentials_are_not_held_against_the_old_refusal(zoom: Zoom) -> None:
+    circuits.note(zoom.master, errors.CredentialsRefused("Invalid access token.", status=401, code=124))
+    estate.connect(
+        name=zoom.master.name,
+        account_id=zoom.master.zoom_id,
+        client_id=zoom.master.client_id,
+        client_secret=zoom.master.client_secret,
+        actor=None,
+        why="test",
+    )
+    assert Circuit.objects.get(master=zoom.master).refused_at is None
 
 
 def test_refused_credentials_are_remembered_until_zoom_takes_them(zoom: Zoom) -> None:

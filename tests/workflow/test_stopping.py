@@ -10,7 +10,17 @@ from tests.workflow.timing import let_pass, states
 from trunks import audit, dispatch
 from trunks.models import TrunkRequest, User, WriteStop, clock
 from trunks.models.audit_event import AuditEvent
-from trunks.workflow import errors, preview, provisioning, reconcile, ringing, speaking, stopping, sweeping
+from trunks.workflow import (
+    errors,
+    filing,
+    preview,
+    provisioning,
+    reconcile,
+    ringing,
+    speaking,
+    stopping,
+    sweeping,
+)
 from trunks.workflow.provisioning import provision
 
 pytestmark = [pytest.mark.sqlite, pytest.mark.django_db]
@@ -147,6 +157,21 @@ def test_the_database_itself_demands_two_people(
         WriteStop.objects.filter(pk=stop.pk).update(**(people | {"in_force": False}))
 
 
+def test_two_who_stop_at_the_same_time_make_one_stop(
+    supervisor: User, second_supervisor: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = stopping._demand_reason
+
+    def other_first(reason: str) -> None:
+        monkeypatch.setattr(stopping, "_demand_reason", real)
+        stopping.stop(actor=second_supervisor, reason="first")
+
+    monkeypatch.setattr(stopping, "_demand_reason", other_first)
+    with pytest.raises(errors.Stale, match="stopped by Sue Supervisor: first"):
+        stopping.stop(actor=supervisor, reason="second")
+    assert WriteStop.objects.count() == 1
+
+
 # --- workers --------------------------------------------------------------------------------------------------------
 
 
@@ -270,6 +295,32 @@ def test_no_client_of_the_workflow_writes_past_the_stop(zoom: Zoom, supervisor: 
     ):
         client.unassign_trunk(zoom.sub.zoom_id, "268")
     assert zoom.sandbox.calls_of("DELETE", "sip_trunk/trunks") == []
+
+
+def test_a_stop_halfway_through_a_change_halts_it_and_it_goes_on_where_it_was(
+    zoom: Zoom,
+    staff: User,
+    supervisor: User,
+    second_supervisor: User,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    old, new = zoom.trunk.prefix + "777", zoom.trunk.prefix + "778"
+    provision(zoom.approved(staff, supervisor, old).pk)
+    line = filing.LineDraft(zoom.trunk, new, "", old)
+    draft = filing.Draft(zoom.sub, "change", "Customer asked", "", [line])
+    change = cast.approved(filing.file(draft, actor=staff), supervisor)
+    zoom.before_post(monkeypatch, lambda: stopping.stop(actor=supervisor, reason=REASON))
+    provision(change.pk)
+    assert states(change) == ("approved", ["not_sent"])
+    assert zoom.assigned() == {}
+    assert list(TrunkRequest.objects.all().halfway()) == [change]
+    stop = WriteStop.objects.get()
+    stopping.ask_to_start(stop, actor=supervisor)
+    stopping.confirm_start(stop, actor=second_supervisor)
+    provision(change.pk)
+    assert states(change) == ("done", ["assigned"])
+    assert zoom.assigned() == {new: 1}
+    assert list(TrunkRequest.objects.all().halfway()) == []
 
 
 def test_starting_again_leaves_the_grace_period_alone(

@@ -22,6 +22,7 @@ from trunks.workflow.explanations import (
 from trunks.zoom import errors
 
 _WAIT = ("The portal tries again by itself.", NOBODY, BY_ITSELF)
+_MIDNIGHT = ("It ends at midnight UTC. The portal tries again by itself.", NOBODY, BY_ITSELF)
 _CONNECT = "Check account id, client id and client secret, and that the app is activated; then connect again."
 _ACTIVATE = "Activate the app at Zoom, or make a new one; then connect again."
 _REPORT = "Show this to whoever looks after the portal: it sent what Zoom does not take."
@@ -52,9 +53,7 @@ RATE = (
     row(
         "rate_user",
         "Zoom's daily limit for one user is reached.",
-        "It ends at midnight UTC. The portal tries again by itself.",
-        NOBODY,
-        BY_ITSELF,
+        *_MIDNIGHT,
         kind=errors.RateLimited,
         words="permitted for this particular user",
     ),
@@ -68,9 +67,7 @@ RATE = (
     row(
         "rate_daily",
         "Zoom's daily limit for this kind of call is reached.",
-        "It ends at midnight UTC. The portal tries again by itself.",
-        NOBODY,
-        BY_ITSELF,
+        *_MIDNIGHT,
         kind=errors.RateLimited,
         words="daily",
     ),
