@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
-.PHONY: help setup dev demo test check lint types layers templates django lock clean
+.PHONY: help setup dev demo test check lint types layers templates django lock clean bench-budget bench-latency
 
 PYTHON ?= python3
 PY := .venv/bin/python
@@ -13,7 +13,7 @@ export HOME := $(or $(HOME),$(CURDIR)/.data)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 help: ## list what can be made
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
 
 # --- set up ---------------------------------------------------------------------------------------------------------
 
@@ -107,6 +107,23 @@ faults: dev ## play SEEDS=10000 fault schedules in process, or SEED=n once again
 chaos: dev ## REQUESTS=1000 through real processes, one of which is struck about every second
 	@$(PY) -m tests.chaos --requests $(REQUESTS) $(if $(SEED),--seed $(SEED))
 
+# --- measure --------------------------------------------------------------------------------------------------------
+
+# Quietly, please: whatever else runs on the machine is measured as well. BENCH_ARGS="--help" tells what can be chosen.
+BENCH := $(PY) -W ignore -m tests.bench
+
+bench-budget: dev .data/bench/stamp ## how much of Zoom's rate limit four workers use (about 40 minutes)
+	@$(BENCH) budget $(BENCH_ARGS)
+
+bench-latency: dev ## from approve to done, with Redis and with the file broker (about 2 minutes)
+	@$(BENCH) latency $(BENCH_ARGS)
+	@PORTAL_TEST_DATABASE=sqlite $(BENCH) latency $(BENCH_ARGS)
+
+# The libraries that the budget is measured beside, apart from the portal's own.
+.data/bench/stamp: requirements/bench.txt
+	@$(PYTHON) -m venv .data/bench && .data/bench/bin/pip install --quiet --require-hashes -r $<
+	@touch $@
+
 # --- keep up --------------------------------------------------------------------------------------------------------
 
 # uv writes locks that hold for every Python from 3.11 on and name no host; pip-compile's do neither. Only for this.
@@ -115,7 +132,7 @@ LOCK := .data/lock/bin/python -m uv --no-config pip compile --quiet --universal 
 
 lock: ## write requirements/*.txt anew from *.in (UPGRADE=1 takes newer versions)
 	@[ -x .data/lock/bin/uv ] || { $(PYTHON) -m venv .data/lock && .data/lock/bin/python -m pip install --quiet uv; }
-	@for name in base dev setup; do $(LOCK) requirements/$$name.in -o requirements/$$name.txt || exit 1; done
+	@for name in base dev setup bench; do $(LOCK) requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 
 clean: ## remove everything that was made here, the demo's data included
 	rm -rf .venv .data static/node_modules static/vendor test-results .coverage .coverage.* .hypothesis

@@ -65,6 +65,12 @@ def waiting_for(user: User) -> TrunkRequestQuerySet:
     return TrunkRequest.objects.filter(master__in=masters, state=State.PENDING).with_names().order_by("id")
 
 
+def without_trunk_for(user: User) -> TrunkRequestQuerySet:
+    """Return the requests that left a customer without a trunk, for their requesters and supervisors, newest first."""
+    theirs = Q(filed_by=user) | Q(master__in=masters_where(user, Role.SUPERVISOR))
+    return trunk_requests_for(user).filter(theirs, pk__in=Line.objects.lost().values("trunk_request"))
+
+
 def sub_accounts_for(user: User) -> QuerySet[SubAccount]:
     return SubAccount.objects.filter(master__in=masters_for(user)).select_related("master")
 

@@ -15,6 +15,7 @@ class Action(TextChoices):
     REQUEST_EXPIRED = "request.expired", "let the request expire"
     REQUEST_RETRIED = "request.retried", "asked for another try of the lines that failed"
     REQUEST_CHECKED = "request.checked", "asked for Zoom to be read now"
+    REQUEST_GIVEN_UP = "request.given_up", "gave up on finding out what Zoom did"
     ACTION_REFUSED = "request.action_refused", "was refused an action on the request"
 
     PROVISIONING_STARTED = "provisioning.started", "began to carry out the request"
@@ -25,6 +26,22 @@ class Action(TextChoices):
     PROVISIONING_NOT_APPLIED = "provisioning.not_applied", "found that Zoom did not do it"
     PROVISIONING_SETTLED = "provisioning.settled", "settled the request by Zoom's list"
     PROVISIONING_STOPPED = "provisioning.stopped", "stopped before sending: the world had moved"
+    PROVISIONING_HALTED = "provisioning.halted", "did not send: writing to Zoom is stopped"
+    PROVISIONING_ATTENTION = (
+        "provisioning.attention",
+        "could not find out in time, and asks people to look",
+    )
+
+    WRITING_STOPPED = "writing.stopped", "stopped all writing to Zoom"
+    WRITING_START_ASKED = "writing.start_asked", "asked for writing to Zoom to start again"
+    WRITING_START_DECLINED = "writing.start_declined", "kept writing to Zoom stopped"
+    WRITING_STARTED = "writing.started", "confirmed that writing to Zoom starts again"
+    WRITING_ACTION_REFUSED = "writing.action_refused", "was refused to stop or start writing to Zoom"
+    CIRCUIT_OPENED = "circuit.opened", "stopped calling Zoom for the master account: calls failed in a row"
+    CIRCUIT_CLOSED = "circuit.closed", "calls Zoom for the master account again: it answers"
+
+    NOTICE_SENT = "notice.sent", "sends the supervisors an e-mail: a customer is without a trunk"
+    NOTICE_FAILED = "notice.failed", "could not tell the supervisors by e-mail"
 
     MASTER_CONNECTED = "master.connected", "connected the master account"
     MASTER_CREDENTIALS_CHANGED = "master.credentials_changed", "changed the master account's credentials"

@@ -8,9 +8,11 @@ from collections.abc import Callable
 from django.conf import settings
 from django.db.models import F, Q
 
-from trunks.models import MasterAccount, RateBudget, ZoomToken, clock
+from trunks.models import MasterAccount, ZoomToken, clock
+from trunks.turns import INTERACTIVE, WORK, Turns, Urgency
 from trunks.zoom.auth import MemoryTokenStore, ServerToServerAuth, TokenStore
-from trunks.zoom.client import ZoomClient, no_record
+from trunks.zoom.client import ZoomClient, no_objection, no_record, no_verdict
+from trunks.zoom.errors import ZoomError
 from trunks.zoom.types import Call, Label, Token
 
 POLL_SECONDS = 0.05
@@ -23,45 +25,57 @@ def always() -> None:
 def client_for(
     master: MasterAccount,
     *,
+    urgency: Urgency = WORK,
     observe: Callable[[Call], None] = no_record,
     before_sending: Callable[[], None] = always,
+    before_write: Callable[[], None] = no_objection,
+    ended: Callable[[ZoomError | None], None] = no_verdict,
 ) -> ZoomClient:
     """Return a client that speaks for `master`; `observe` is told of each call. Close it after use.
 
-    `before_sending` is called right before each call leaves, when it has waited for its turn; it may raise to keep the
-    call from being sent.
+    Everything but tests gets it through `workflow.speaking`, which knows when to keep quiet.
+
+    Each call waits for its turn in the account's rate budget, as long as `urgency` allows: HeldBack otherwise.
+    `before_sending` is called right before each call leaves, when its turn has come; it may raise to keep the call
+    from being sent.
     """
+    turns = Turns(master, urgency)
 
     def turn(label: Label) -> None:
-        _wait_for_turn(master, label)
+        turns.wait(label)
         before_sending()
 
-    auth = _auth(master.zoom_id, master.client_id, master.client_secret, DatabaseTokenStore(master))
+    def seen(call: Call) -> None:
+        turns.learn(call)
+        observe(call)
+
     return ZoomClient(
         api_url=settings.ZOOM_API_URL,
-        auth=auth,
+        auth=_auth(master.zoom_id, master.client_id, master.client_secret, DatabaseTokenStore(master)),
         deadline=settings.HTTP_DEADLINE_SECONDS,
         turn=turn,
-        observe=observe,
+        observe=seen,
+        brake=turns.brake,
+        before_write=before_write,
+        ended=ended,
     )
 
 
 def client_of(account_id: str, client_id: str, client_secret: str) -> ZoomClient:
-    """Return a client for credentials that are not stored yet, to be tried out."""
-    auth = _auth(account_id, client_id, client_secret, MemoryTokenStore())
-    return ZoomClient(api_url=settings.ZOOM_API_URL, auth=auth, deadline=settings.HTTP_DEADLINE_SECONDS)
+    """Return a client for credentials that are not stored yet, to be tried out while somebody waits.
 
-
-def slow_down(master: MasterAccount, seconds: float) -> None:
-    """Let no call for `master` leave from any process for `seconds`: Zoom has answered 429."""
-    for label in Label:
-        RateBudget.pause(master, label.value, seconds)
-
-
-def _wait_for_turn(master: MasterAccount, label: Label) -> None:
-    wait = RateBudget.take(master, label.value)
-    if wait > 0:
-        time.sleep(wait)
+    An account that is connected already has a budget, which these calls are part of as well.
+    """
+    known = MasterAccount.objects.filter(zoom_id=account_id).first()
+    turns = Turns(known, INTERACTIVE)
+    return ZoomClient(
+        api_url=settings.ZOOM_API_URL,
+        auth=_auth(account_id, client_id, client_secret, MemoryTokenStore()),
+        deadline=settings.HTTP_DEADLINE_SECONDS,
+        turn=turns.wait,
+        observe=turns.learn,
+        brake=turns.brake,
+    )
 
 
 def _auth(account_id: str, client_id: str, client_secret: str, tokens: TokenStore) -> ServerToServerAuth:

@@ -15,7 +15,9 @@ PROVISION = "trunks.tasks.provision"
 SETTLE = "trunks.tasks.settle"
 SYNC = "trunks.tasks.sync_master"
 ALIVE = "trunks.tasks.alive"
-TASK_NAMES = (PROVISION, SETTLE, SYNC, ALIVE)
+ALARM = "trunks.tasks.alarm"
+PROBE = "trunks.tasks.probe_master"
+TASK_NAMES = (PROVISION, SETTLE, SYNC, ALIVE, ALARM, PROBE)
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from django.conf import settings
 
 from trunks import context
 from trunks.models import MasterAccount
-from trunks.workflow import estate, provisioning, reconcile, sweeping
+from trunks.workflow import estate, notices, probing, provisioning, reconcile, sweeping
 
 
 @contextmanager
@@ -32,9 +32,21 @@ def settle(pk: int) -> None:
 
 
 @shared_task
+def alarm(pk: int) -> None:
+    with _as_task():
+        notices.alarm(pk)
+
+
+@shared_task
 def sync_master(pk: int) -> None:
     with _as_task():
         estate.sync(pk, why="asked for in the portal")
+
+
+@shared_task
+def probe_master(pk: int) -> None:
+    with _as_task():
+        probing.probe(pk)
 
 
 @shared_task
@@ -51,6 +63,7 @@ def sweep() -> None:
         sweeping.beat("worker")
         sweeping.expire_stale()
         sweeping.sweep()
+        notices.sweep()
 
 
 @shared_task(expires=settings.SWEEP_SECONDS * 4)

@@ -3,7 +3,18 @@
 from django.urls import path, register_converter
 from django.views.generic import RedirectView
 
-from trunks.views import approvals, audit, decisions, estate, health, home, masters, requests
+from trunks.views import (
+    approvals,
+    attempts,
+    audit,
+    decisions,
+    estate,
+    health,
+    home,
+    masters,
+    requests,
+    writing,
+)
 
 
 class ReferenceConverter:
@@ -28,6 +39,7 @@ urlpatterns = [
     path("requests/new/", requests.new, name="request_new"),
     path("requests/new/form/", requests.refresh_form, name="request_form"),
     path("requests/new/sub-accounts/", requests.sub_account_options, name="request_sub_accounts"),
+    path("requests/new/present/", requests.present, name="request_present"),
     path("requests/new/next-dnis/", requests.next_dnis, name="request_next_dnis"),
     path(ONE, requests.detail, name="request_detail"),
     path(f"{ONE}live/", requests.live, name="request_live"),
@@ -39,6 +51,14 @@ urlpatterns = [
     path(f"{ONE}withdraw/", decisions.withdraw, name="request_withdraw"),
     path(f"{ONE}retry/", decisions.retry, name="request_retry"),
     path(f"{ONE}check/", decisions.check, name="request_check"),
+    path(f"{ONE}give-up/", decisions.give_up, name="request_give_up"),
+    path(f"{ONE}attempts/", attempts.attempts, name="request_attempts"),
+    path("writing/", writing.writing, name="writing"),
+    path("writing/stop/", writing.stop, name="writing_stop"),
+    path("writing/<int:pk>/ask/", writing.ask, name="writing_ask"),
+    path("writing/<int:pk>/confirm/", writing.confirm, name="writing_confirm"),
+    path("writing/<int:pk>/decline/", writing.decline, name="writing_decline"),
+    path("errors/", attempts.unknown_errors, name="unknown_errors"),
     path("approvals/", approvals.approvals, name="approvals"),
     path("trunks/", estate.trunks, name="trunks"),
     path("trunks/<int:pk>/", estate.trunk_detail, name="trunk_detail"),

@@ -158,6 +158,11 @@ def test_an_audit_event_is_created_in_one_line() -> None:
     assert found == ["trunks/audit.py"]
 
 
+def test_every_client_of_the_app_heeds_the_stop_and_is_counted() -> None:
+    users = [str(path) for path in code("trunks") if "connections.client_for" in (ROOT / path).read_text()]
+    assert users == ["trunks/workflow/speaking.py"]
+
+
 def test_every_task_that_is_rung_exists() -> None:
     app.loader.import_default_modules()
     named = {

@@ -5,7 +5,7 @@ from typing import Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.journey import stack
 from tests.journey.stack import Stack
@@ -14,11 +14,30 @@ from tests.journey.test_journey import sign_in
 Scheme = Literal["light", "dark"]
 VIEWS: list[tuple[int, Scheme]] = [(1280, "light"), (360, "dark")]
 PAGES = {
-    "staff": ["/", "/requests/", "/requests/new/", "/requests/?q=nothing-like-it", "/requests/TR-999999/"],
-    "supervisor": ["/", "/approvals/", "/trunks/", "/trunks/1/", "/sub-accounts/", "/sub-accounts/1/"],
+    "staff": [
+        *("/", "/requests/", "/requests/?q=nothing-like-it", "/requests/TR-999999/", "/requests/new/"),
+        *("/requests/new/?kind=unassign", "/requests/new/?kind=change&sub_account=1"),
+    ],
+    "supervisor": [
+        "/",
+        "/approvals/",
+        "/trunks/",
+        "/trunks/1/",
+        "/sub-accounts/",
+        "/sub-accounts/1/",
+        "/writing/",
+    ],
     "manager": ["/", "/audit/", "/audit/1/", "/audit/?q=nothing-like-it", "/approvals/"],
-    "admin": ["/", "/masters/", "/masters/connect/", "/accounts/2fa/", "/accounts/password/change/"],
+    "admin": [
+        "/",
+        "/masters/",
+        "/masters/connect/",
+        "/errors/",
+        "/accounts/2fa/",
+        "/accounts/password/change/",
+    ],
 }
+CONVERSATIONS = ["/requests/TR-000001/attempts/", "/requests/TR-000009/attempts/"]
 REQUESTS = [f"/requests/TR-{number:06d}/" for number in range(1, 15)]
 
 
@@ -52,7 +71,7 @@ def look(page: Page, portal: Stack, address: str) -> list[str]:
 @pytest.mark.parametrize("who", PAGES)
 def test_no_page_has_a_fault_that_axe_finds(portal: Stack, browser: Browser, who: str) -> None:
     page = sign_in(browser, portal, who)
-    shown = PAGES[who] + (REQUESTS if who == "supervisor" else [])
+    shown = PAGES[who] + (REQUESTS + CONVERSATIONS if who == "supervisor" else [])
     assert [words for address in shown for words in look(page, portal, address)] == []
 
 
@@ -60,3 +79,20 @@ def test_the_pages_before_signing_in_have_none_either(portal: Stack, browser: Br
     page = browser.new_context().new_page()
     shown = ["/accounts/login/", "/accounts/password/reset/"]
     assert [words for address in shown for words in look(page, portal, address)] == []
+
+
+def test_the_banner_of_a_stop_and_its_page_have_none_either(portal: Stack, browser: Browser) -> None:
+    page = sign_in(browser, portal, "supervisor")
+    page.goto(f"{portal.url}/writing/")
+    page.fill("[name=reason]", "Wrong trunks are being assigned")
+    page.get_by_role("button", name="Stop all writing to Zoom").click()
+    expect(page.locator("#writing-stopped")).to_contain_text("Sam Supervisor stopped it")
+    found = [words for address in ("/", "/writing/") for words in look(page, portal, address)]
+    page.goto(f"{portal.url}/writing/")
+    page.get_by_role("button", name="Ask to start writing again").click()
+    expect(page.get_by_role("button", name="Confirm: start writing again")).to_be_disabled()
+    second = sign_in(browser, portal, "second-supervisor")
+    found += look(second, portal, "/writing/")
+    second.get_by_role("button", name="Confirm: start writing again").click()
+    expect(second.locator("#writing-stopped")).to_have_count(0)
+    assert found == []

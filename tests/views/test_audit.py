@@ -50,7 +50,7 @@ def client(manager: User, signed_in: SignedIn) -> Client:
 def test_an_event_reads_as_a_sentence_with_a_link_to_its_object(
     client: Client, trunk_request: TrunkRequest
 ) -> None:
-    page = client.get("/audit/").content.decode()
+    page = " ".join(client.get("/audit/").content.decode().split())
     assert "<strong>Stella Staff</strong> filed the request" in page
     assert f'<a href="/requests/{trunk_request.reference}/">{trunk_request.reference}</a>' in page
 
@@ -225,7 +225,10 @@ def test_an_events_page_says_who_when_and_from_where(
 def test_what_the_system_did_names_its_ground(client: Client, manager: User, estate: cast.Estate) -> None:
     happened(estate.sub, None, Action.SYNC_FINISHED)
     page = client.get(f"/audit/{newest(manager)}/").content.decode()
-    assert "System (test)" in page
+    assert "<strong>The portal</strong>" in page
+    assert '<strong title="On the ground: test">The portal</strong>' in client.get("/audit/").content.decode()
+    assert "On the ground: test" in page
+    assert "System (" not in page
     assert "not from a browser" in page
 
 

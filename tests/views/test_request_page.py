@@ -122,7 +122,7 @@ def test_a_supervisor_finds_each_decision_bound_to_the_version(
         assert 'name="comment"' in form
 
 
-@pytest.mark.parametrize(("lines", "text"), [(1, "Retry 1 line<"), (3, "Retry 3 lines<")])
+@pytest.mark.parametrize(("lines", "text"), [(1, "Retry 1 failed line<"), (3, "Retry 3 failed lines<")])
 def test_retry_says_how_many_lines(
     signed_in: SignedIn, staff: User, estate: cast.Estate, lines: int, text: str
 ) -> None:
@@ -234,11 +234,26 @@ def test_the_number_of_queries_is_fixed(
             attempt=attempt, method="GET", path="/x", started_at=timezone.now(), duration_ms=1
         )
     client = signed_in(supervisor)
-    with django_assert_num_queries(13):
+    with django_assert_num_queries(16):
         client.get(address(trunk_request))
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         client.get(address(trunk_request, "live/"), seen_by_version(trunk_request))
 
 
 def seen_by_version(trunk_request: TrunkRequest) -> dict[str, str]:
     return {"seen": "x", "state": trunk_request.state, "version": str(trunk_request.version)}
+
+
+def test_a_page_that_watched_it_end_reads_zoom_once_more(
+    signed_in: SignedIn, staff: User, trunk_request: TrunkRequest
+) -> None:
+    client = signed_in(staff)
+    watching = seen_by(client, forced(trunk_request, State.APPLYING))
+    moved = client.get(address(trunk_request, "live/"), watching | {"seen": "old"}).content.decode()
+    assert 'id="zoom-card"' not in moved
+    forced(trunk_request, State.DONE)
+    content = client.get(address(trunk_request, "live/"), watching | {"seen": "old"}).content.decode()
+    card = content.split('id="zoom-card"')[1].split("</section>")[0]
+    assert 'hx-swap-oob="true"' in card
+    assert 'hx-trigger="load"' in card
+    assert 'hx-trigger="load"' not in shown(client, trunk_request)

@@ -114,5 +114,5 @@ def test_the_number_of_queries_is_fixed(
         first = 18888100 + 2 * number
         filing.file(cast.draft(estate.sub, estate.trunk, str(first), str(first + 1)), actor=staff)
     client = signed_in(staff)
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(8):
         client.get("/requests/?q=adatum")

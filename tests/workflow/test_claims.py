@@ -1,5 +1,7 @@
 """Claims, at the moments that the other tests do not come to."""
 
+import time
+
 import pytest
 
 from tests import cast
@@ -42,14 +44,13 @@ def test_of_two_readers_of_one_unconfirmed_request_the_second_leaves(
     zoom.sandbox.fault("drop", method="POST", path="/sip_trunk/trunks$")
     provision(filed.pk)
     let_pass(filed)
-    real = claims.time.monotonic
 
     def meanwhile() -> float:
         monkeypatch.undo()
         assert claims.claim_unconfirmed(filed.pk)
-        return real()
+        return time.monotonic()
 
-    monkeypatch.setattr(claims.time, "monotonic", meanwhile)
+    monkeypatch.setattr("trunks.workflow.claims.time.monotonic", meanwhile)
     assert claims.claim_unconfirmed(filed.pk) is None
 
 

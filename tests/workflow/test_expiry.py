@@ -82,7 +82,7 @@ def test_expiry_gives_way_to_who_was_first(
 def test_who_decides_after_the_expiry_is_told(trunk_request: TrunkRequest, supervisor: User) -> None:
     last_changed(trunk_request, 31)
     sweeping.expire_stale()
-    with pytest.raises(Stale, match=r"System \(expiry\) let the request expire on"):
+    with pytest.raises(Stale, match=r"The portal let the request expire on"):
         review.approve(trunk_request, actor=supervisor, version=1)
 
 

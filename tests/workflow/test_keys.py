@@ -1,12 +1,14 @@
 """Rotating the keys that secrets are encrypted with."""
 
 import pytest
+from allauth.mfa.models import Authenticator
+from allauth.mfa.utils import decrypt, encrypt
 from cryptography.fernet import Fernet, InvalidToken
 from pytest_django import Settings
 
 from tests import cast
 from trunks import audit
-from trunks.models import MasterAccount, ZoomToken
+from trunks.models import MasterAccount, User, ZoomToken
 from trunks.workflow import keys
 
 pytestmark = pytest.mark.sqlite
@@ -56,3 +58,25 @@ def test_with_nothing_stored_nothing_is_rotated(db: None) -> None:
 def test_an_empty_secret_stays_empty(master: MasterAccount) -> None:
     ZoomToken.objects.create(master=master)
     assert ZoomToken.objects.get().value == ""
+
+
+def test_second_factors_are_encrypted_anew_as_well(staff: User, settings: Settings) -> None:
+    old, new = settings.FIELD_ENCRYPTION_KEYS[0], Fernet.generate_key().decode()
+    data = {
+        "secret": encrypt("totp"),
+        "seed": encrypt("seed"),
+        "migrated_codes": [encrypt("code")],
+        "used_mask": 3,
+    }
+    factor = Authenticator.objects.create(user=staff, type=Authenticator.Type.TOTP, data=data)
+    settings.FIELD_ENCRYPTION_KEYS = [new, old]
+    assert keys.rotate() == 1
+    settings.FIELD_ENCRYPTION_KEYS = [new]
+    factor.refresh_from_db()
+    kept = factor.data
+    assert (decrypt(kept["secret"]), decrypt(kept["seed"]), decrypt(kept["migrated_codes"][0])) == (
+        "totp",
+        "seed",
+        "code",
+    )
+    assert kept["used_mask"] == 3

@@ -1,9 +1,13 @@
 """Unassigning a trunk, and changing one: remove, then assign, and the old values again where that fails for good."""
 
+import contextlib
+import threading
+from collections.abc import Callable, Sequence
+
 import pytest
-from pytest_django import Settings
 
 from tests import cast
+from tests.together import together
 from tests.workflow.conftest import Zoom
 from tests.workflow.timing import let_pass, states
 from trunks import audit
@@ -16,11 +20,6 @@ pytestmark = pytest.mark.sqlite
 OLD, NEW = "+14155550100", "+14155550199"
 TRUNKS = "/sip_trunk/trunks"
 ONE = "/sip_trunk/trunks/[^/]+$"
-
-
-@pytest.fixture(autouse=True)
-def _short_deadline(settings: Settings) -> None:
-    settings.HTTP_DEADLINE_SECONDS = 0.3
 
 
 @pytest.fixture
@@ -374,3 +373,35 @@ def test_two_lines_of_a_change_are_done_one_after_the_other(
     assert states(trunk_request) == ("done", ["assigned", "assigned"])
     methods = [call.method for call in zoom.sandbox.calls[before:] if call.method != "GET"]
     assert methods == ["DELETE", "POST", "DELETE", "POST"]
+
+
+# --- at the same time -----------------------------------------------------------------------------------------------
+
+
+def test_two_changes_that_remove_the_same_trunks_crosswise_do_not_deadlock(
+    zoom: Zoom, staff: User, second_staff: User, supervisor: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = [zoom.trunk.prefix + end for end in ("771", "772")]
+    provision(zoom.approved(staff, supervisor, *ours).pk)
+    half_way = threading.Barrier(2)
+    insert = Line.objects.bulk_create
+
+    def slowly(lines: Sequence[Line]) -> None:
+        """Insert one line after the other, and let the other request get as far in between."""
+        for line in lines:
+            insert([line])
+            with contextlib.suppress(threading.BrokenBarrierError):
+                half_way.wait(0.3)
+
+    monkeypatch.setattr(Line.objects, "bulk_create", slowly)
+
+    def change(user: User, first: str, second: str, *present: str) -> Callable[[], TrunkRequest]:
+        new = [zoom.trunk.prefix + end for end in (first, second)]
+        lines = [filing.LineDraft(zoom.trunk, dnis, "", old) for dnis, old in zip(new, present, strict=True)]
+        return lambda: filing.file(draft(zoom, "change", *lines), actor=user)
+
+    results = together(
+        change(staff, "881", "882", *ours), change(second_staff, "883", "884", *reversed(ours))
+    )
+    kinds = sorted(type(result).__name__ for result in results)
+    assert kinds == ["Invalid", "TrunkRequest"], results

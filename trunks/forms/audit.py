@@ -21,6 +21,7 @@ OBJECTS = [
     ("subaccount", "Sub accounts"),
     ("mastertrunk", "Master trunks"),
     ("user", "People"),
+    ("writestop", "Stops of writing"),
 ]
 DAY = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
 

@@ -74,6 +74,13 @@ class ConnectForm(forms.Form):
         choices=RatePlan.choices,
         help_text="Decides how many calls a second the portal allows itself.",
     )
+    rate_share = forms.IntegerField(
+        label="Share of the rate limit, in percent",
+        min_value=1,
+        max_value=100,
+        required=False,
+        help_text="All apps of the account share Zoom's limit. Empty: all of it, or what was set before.",
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

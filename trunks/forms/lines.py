@@ -9,13 +9,17 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
-from trunks.models import MasterTrunk
+from trunks.models import Kind, MasterTrunk
 from trunks.workflow.filing import LineDraft
 
 # The same words for a row that is not there and for one of a master account the person may not file for.
 NOT_A_CHOICE = "Select a valid choice. That choice is not one of the available choices."
-_NAME = re.compile(r"lines-([0-9]{1,4})-(trunk|dnis|outbound_caller_id)\Z")
-FIELDS = ("trunk", "dnis", "outbound_caller_id")
+_NAME = re.compile(r"lines-([0-9]{1,4})-(trunk|current_dnis|dnis|outbound_caller_id)\Z")
+FIELDS: dict[str, tuple[str, ...]] = {
+    Kind.ASSIGN: ("trunk", "dnis", "outbound_caller_id"),
+    Kind.UNASSIGN: ("trunk", "dnis"),
+    Kind.CHANGE: ("trunk", "current_dnis", "dnis", "outbound_caller_id"),
+}
 
 
 class TrunkSelect(forms.Select):
@@ -31,11 +35,16 @@ class TrunkSelect(forms.Select):
 
 
 class LineForm(forms.Form):
-    """One line. An empty trunk or DNIS is let through: the workflow says what is missing, in its own words."""
+    """One line. An empty trunk or DNIS is let through: the workflow says what is missing, in its own words.
+
+    Every line has the fields of every kind, so that the kind can be changed in the page; those that `kind` has no use
+    for keep what was typed and are not looked at.
+    """
 
     use_required_attribute = False
 
     trunk = forms.CharField(label="Master trunk", required=False, strip=False, widget=TrunkSelect)
+    current_dnis = forms.CharField(label="Present DNIS", required=False, strip=False)
     dnis = forms.CharField(label="DNIS", required=False, strip=False)
     outbound_caller_id = forms.CharField(label="Caller ID", required=False, strip=False)
 
@@ -44,11 +53,13 @@ class LineForm(forms.Form):
         *args: Any,
         trunks: Mapping[str, MasterTrunk],
         offered: Iterable[MasterTrunk],
+        kind: str = Kind.ASSIGN,
         number: int = 1,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self.trunks = trunks
+        self.used = FIELDS.get(kind, FIELDS[Kind.CHANGE])
         self.number = number
         widget = self.fields["trunk"].widget
         widget.trunks = trunks
@@ -57,18 +68,28 @@ class LineForm(forms.Form):
         if chosen and chosen not in offered:
             widget.choices.append((str(chosen.pk), f"{label(chosen)} (not offered here)"))
         typing = {"autocomplete": "off", "spellcheck": "false"}
-        self.fields["dnis"].widget.attrs = typing | {"inputmode": "numeric", "class": "mono"}
+        for name in ("current_dnis", "dnis"):
+            self.fields[name].widget.attrs = {**typing, "inputmode": "numeric", "class": "mono"}
+        self.fields["current_dnis"].widget.attrs["list"] = "present-dnis"
         self.fields["outbound_caller_id"].widget.attrs = typing | {"inputmode": "tel", "class": "mono"}
 
     @property
     def is_blank(self) -> bool:
-        return not any(str(self[name].value() or "").strip(" ") for name in FIELDS)
+        return not any(str(self[name].value() or "").strip(" ") for name in self.used)
+
+    def full_clean(self) -> None:
+        super().full_clean()
+        for name in set(self.errors) & (set(self.fields) - set(self.used)):
+            del self.errors[name]
 
     def clean_trunk(self) -> MasterTrunk | None:
         value = self.cleaned_data["trunk"]
         if value and value not in self.trunks:
             raise ValidationError(NOT_A_CHOICE)
         return self.trunks.get(value)
+
+    def clean_current_dnis(self) -> str:
+        return without_spaces(self.cleaned_data["current_dnis"])
 
     def clean_dnis(self) -> str:
         return without_spaces(self.cleaned_data["dnis"])
@@ -81,6 +102,7 @@ class LineForm(forms.Form):
             trunk=self.cleaned_data.get("trunk"),
             dnis=self.cleaned_data.get("dnis", ""),
             outbound_caller_id=self.cleaned_data.get("outbound_caller_id", ""),
+            current_dnis=self.cleaned_data.get("current_dnis", ""),
         )
 
 

@@ -10,16 +10,18 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.db.models import QuerySet
+from django.utils.functional import cached_property
 
 from trunks import access
+from trunks.forms.choices import MAX_OPTIONS, offered_sub_accounts, sub_account_label
 from trunks.forms.decisions import Problem, VersionField
 from trunks.forms.lines import NOT_A_CHOICE, LineForm, posted_lines
+from trunks.forms.present import Present, present_of
 from trunks.models import MAX_LINES, Kind, MasterAccount, MasterTrunk, SubAccount, TrunkRequest, User
 from trunks.workflow import filing
 from trunks.workflow.drafts import Draft
 from trunks.workflow.errors import Problems
 
-MAX_OPTIONS = 200  # what a person can scroll through; the search field finds the others
 SPARE_LINES = 3
 _LINE_KEY = re.compile(r"lines-([0-9]+)-([a-z_]+)\Z")
 
@@ -35,7 +37,13 @@ class RequestForm(forms.Form):
         queryset=SubAccount.objects.none(),
         error_messages={"required": "Choose a sub account.", "invalid_choice": NOT_A_CHOICE},
     )
-    kind = forms.ChoiceField(choices=[(Kind.ASSIGN, "Assign")], initial=Kind.ASSIGN, widget=forms.HiddenInput)
+    kind = forms.ChoiceField(
+        label="What is to be done",
+        choices=Kind.choices,
+        initial=Kind.ASSIGN,
+        required=False,
+        widget=forms.RadioSelect,
+    )
     reason = forms.CharField(
         label="Reason",
         max_length=2000,
@@ -133,12 +141,26 @@ class RequestForm(forms.Form):
             self.data if self.is_bound and bound else None,
             initial=values,
             prefix=f"lines-{index}",
+            kind=self.chosen_kind,
             trunks=self.trunks,
             offered=self.offered,
             number=number,
         )
 
+    @property
+    def chosen_kind(self) -> str:
+        return str(self["kind"].value() or Kind.ASSIGN)
+
+    @cached_property
+    def present(self) -> Present | None:
+        """Return what the chosen sub account has, where the kind is about that."""
+        account = None if self.chosen_kind == Kind.ASSIGN else self.chosen_sub_account()
+        return present_of(account, self.trunks.values()) if account else None
+
     # --- what was typed ------------------------------------------------------------------------------------------
+
+    def clean_kind(self) -> str:
+        return self.cleaned_data["kind"] or Kind.ASSIGN
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -203,16 +225,6 @@ class RequestForm(forms.Form):
         return found
 
 
-def offered_sub_accounts(user: User, master: MasterAccount | None, q: str) -> QuerySet[SubAccount]:
-    """Return the first sub accounts to choose from, one more than a page offers so that it can say so."""
-    found = access.search_sub_accounts(user, q).filter(master=master, gone_at=None)
-    return found.order_by("name", "pk")[: MAX_OPTIONS + 1]
-
-
-def sub_account_label(row: SubAccount) -> str:
-    return f"{row} ({row.zoom_id})" if row.name else row.zoom_id
-
-
 def initial_of(trunk_request: TrunkRequest) -> dict[str, Any]:
     """Return a request's content as the form's initial values."""
     values: dict[str, Any] = {
@@ -226,4 +238,5 @@ def initial_of(trunk_request: TrunkRequest) -> dict[str, Any]:
         values[f"lines-{number}-trunk"] = line.trunk_id
         values[f"lines-{number}-dnis"] = line.dnis
         values[f"lines-{number}-outbound_caller_id"] = line.outbound_caller_id
+        values[f"lines-{number}-current_dnis"] = line.current_dnis
     return values

@@ -1,8 +1,10 @@
 """The tables. Questions about one row are methods, questions about many rows are QuerySet methods."""
 
+from trunks.models.attempt import Attempt, ZoomCall
 from trunks.models.choices import (
     ASSIGNED_LINE_STATES,
     BAD_LINE_STATES,
+    ENDED_LINE_STATES,
     FIRST_PHASE,
     GOOD_LINE_STATES,
     MAX_LINES,
@@ -26,18 +28,22 @@ from trunks.models.estate import (
     ZoomToken,
 )
 from trunks.models.people import Role, RoleGrant, User
-from trunks.models.rate_budget import RateBudget
-from trunks.models.trunk_request import Attempt, Decision, Line, Revision, TrunkRequest, ZoomCall
+from trunks.models.rate_budget import NoRoom, Outlook, RateBudget, Trips
+from trunks.models.stops import Circuit, WriteStop
+from trunks.models.trunk_request import Decision, Line, Revision, TrunkRequest
+from trunks.models.unknown_error import UnknownError
 
 __all__ = [
     "ASSIGNED_LINE_STATES",
     "BAD_LINE_STATES",
+    "ENDED_LINE_STATES",
     "FIRST_PHASE",
     "GOOD_LINE_STATES",
     "MAX_LINES",
     "OPEN_STATES",
     "WORKING_STATES",
     "Attempt",
+    "Circuit",
     "Decision",
     "Heartbeat",
     "Hold",
@@ -47,6 +53,8 @@ __all__ = [
     "ListedTrunk",
     "MasterAccount",
     "MasterTrunk",
+    "NoRoom",
+    "Outlook",
     "Phase",
     "RateBudget",
     "RatePlan",
@@ -56,9 +64,12 @@ __all__ = [
     "State",
     "Step",
     "SubAccount",
+    "Trips",
     "TrunkRequest",
+    "UnknownError",
     "User",
     "Verdict",
+    "WriteStop",
     "ZoomCall",
     "ZoomToken",
 ]

@@ -52,3 +52,12 @@ class AuditEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.action} {self.object_label}"
+
+    @property
+    def who(self) -> str:
+        """Return who did it, for people: without an actor it was the portal itself, on the ground `ground`."""
+        return self.actor_name if self.actor_id else "The portal"
+
+    @property
+    def ground(self) -> str:
+        return "" if self.actor_id else self.actor_name.removeprefix("System (").removesuffix(")")

@@ -59,19 +59,26 @@ class LineState(models.TextChoices):
     CALLER_ID_NOT_REPORTED = "caller_id_not_reported", "Assigned, caller ID not shown by Zoom"
     DIFFERENT = "different", "Zoom shows other values"
     REFUSED = "refused", "Refused by Zoom"
+    GIVEN_UP = "given_up", "Given up, outcome unknown"
 
 
 ASSIGNED_LINE_STATES = (LineState.ASSIGNED, LineState.ALREADY_THERE, LineState.CALLER_ID_NOT_REPORTED)
 GOOD_LINE_STATES = (*ASSIGNED_LINE_STATES, LineState.UNASSIGNED)
 BAD_LINE_STATES = (LineState.DIFFERENT, LineState.REFUSED)
+# What a retry leaves alone: it succeeded, or nobody knows that it did not.
+ENDED_LINE_STATES = (*GOOD_LINE_STATES, LineState.GIVEN_UP)
 
 
 class Hold(models.TextChoices):
-    """Whether a line keeps its DNIS from others: while its request is open, and while Zoom has it assigned."""
+    """Whether a line keeps its DNIS from others: while its request is open, and while Zoom has it assigned.
+
+    `unknown` is for a line that was given up: Zoom may have it, until its list has been read and does not show it.
+    """
 
     NONE = "", "None"
     HELD = "held", "Held"
     ASSIGNED = "assigned", "Assigned"
+    UNKNOWN = "unknown", "Perhaps in use at Zoom"
 
 
 class Verdict(models.TextChoices):

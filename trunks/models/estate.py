@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
 from trunks import numbers
+from trunks.models import clock
 from trunks.models.fields import EncryptedTextField
 
 
@@ -23,6 +26,8 @@ class MasterAccount(models.Model):
     client_id = models.CharField(max_length=200)
     client_secret = EncryptedTextField()
     rate_plan = models.CharField(max_length=10, choices=RatePlan.choices, default=RatePlan.PRO)
+    # The limit is shared by all apps of the account; those that a 429 would hurt can be left a part of it.
+    rate_share = models.PositiveSmallIntegerField("share of the limit, percent", default=100)
     connected_at = models.DateTimeField()
 
     # The sync in progress (or the last one); `sync_until` is the lease of whoever reads.
@@ -35,6 +40,11 @@ class MasterAccount(models.Model):
 
     class Meta:
         ordering = ["name"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(rate_share__gte=1, rate_share__lte=100), name="rate_share_is_a_percentage"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -140,5 +150,17 @@ class Heartbeat(models.Model):
     name = models.CharField(max_length=40, unique=True)
     at = models.DateTimeField()
 
+    WORKER = "worker"
+
     def __str__(self) -> str:
         return self.name
+
+    @classmethod
+    def worker(cls) -> tuple[datetime, bool] | None:
+        """Return when a worker was last seen, and whether within three sweeps and ten seconds; None for never."""
+        limit = clock.after(-(3 * settings.SWEEP_SECONDS + 10))
+        recent = models.ExpressionWrapper(Q(at__gt=limit), output_field=models.BooleanField())
+        row: tuple[datetime, bool] | None = (
+            cls.objects.filter(name=cls.WORKER).values_list("at", recent).first()
+        )
+        return row

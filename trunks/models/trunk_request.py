@@ -10,8 +10,8 @@ from django.db.models import F, Q
 
 from trunks.models import clock
 from trunks.models.choices import (
+    ENDED_LINE_STATES,
     FIRST_PHASE,
-    GOOD_LINE_STATES,
     OPEN_STATES,
     WORKING_STATES,
     Hold,
@@ -23,6 +23,7 @@ from trunks.models.choices import (
     Verdict,
 )
 from trunks.models.estate import MasterAccount, MasterTrunk, SubAccount
+from trunks.models.lines import LineQuerySet
 
 
 class TrunkRequestQuerySet(models.QuerySet["TrunkRequest"]):
@@ -36,6 +37,14 @@ class TrunkRequestQuerySet(models.QuerySet["TrunkRequest"]):
             Q(next_attempt_at=None) | Q(next_attempt_at__lte=clock.now()),
             state__in=WORKING_STATES,
         )
+
+    def halfway(self) -> TrunkRequestQuerySet:
+        """Return the changes that have removed a trunk and not assigned another yet: customers without a trunk."""
+        after_removal = {"lines__phase__in": (Phase.ASSIGN, Phase.RESTORE)}
+        open_line = {"lines__state__in": (LineState.NOT_SENT, LineState.UNKNOWN)}
+        return self.filter(
+            kind=Kind.CHANGE, state__in=WORKING_STATES, **after_removal, **open_line
+        ).distinct()
 
 
 class TrunkRequest(models.Model):
@@ -73,6 +82,7 @@ class TrunkRequest(models.Model):
     sent_at = models.DateTimeField(null=True, blank=True)
     absent_at = models.DateTimeField(null=True, blank=True)
     landed = models.BooleanField("some line of the last call is in Zoom's list", default=False)
+    needs_attention = models.BooleanField("people are asked to look at Zoom", default=False)
     one_by_one = models.BooleanField("send each line in a call of its own", default=False)
 
     objects = TrunkRequestQuerySet.as_manager()
@@ -116,9 +126,17 @@ class TrunkRequest(models.Model):
         return self.state in WORKING_STATES
 
     @property
+    def could_still_land(self) -> bool:
+        """Say whether the last write was sent so lately that Zoom may yet carry it out."""
+        if self.sent_at is None:
+            return False
+        passed: float = (clock.read() - self.sent_at).total_seconds()
+        return passed < settings.QUIET_SECONDS
+
+    @property
     def retryable_lines(self) -> int:
-        """Return how many lines a retry would send again: those that did not succeed."""
-        return sum(line.state not in GOOD_LINE_STATES for line in self.lines.all())
+        """Return how many lines a retry would send again: those that surely did not succeed."""
+        return sum(line.state not in ENDED_LINE_STATES for line in self.lines.all())
 
 
 def line_content(trunk: str, dnis: str, caller_id: str, current_dnis: str) -> dict[str, str]:
@@ -154,11 +172,19 @@ class Line(models.Model):
     sends = models.PositiveSmallIntegerField("calls that carried this line", default=0)
     answered = models.BooleanField("Zoom answered the last call with success", default=False)
     detail = models.TextField(blank=True)
+    absent_at = models.DateTimeField("first list without it after it was given up", null=True, blank=True)
     zoom_id = models.CharField("id in the sub account's list", max_length=200, blank=True)
     tracking_id = models.CharField(max_length=200, blank=True)
 
+    objects = LineQuerySet.as_manager()
+
     class Meta:
         ordering = ["position"]
+        indexes = [
+            models.Index(
+                fields=["trunk_request"], condition=Q(without_trunk=True), name="line_without_trunk"
+            ),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["trunk_request", "position"], name="one_line_per_position"),
             # Partial: a line that ended without an assignment must not block its successor.
@@ -231,40 +257,3 @@ class Decision(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_verdict_display()} by {self.decided_by}"
-
-
-class Attempt(models.Model):
-    """One conversation with Zoom about a trunk request."""
-
-    trunk_request = models.ForeignKey(TrunkRequest, on_delete=models.CASCADE, related_name="attempts")
-    fence = models.PositiveIntegerField()
-    started_at = models.DateTimeField()
-    ended_at = models.DateTimeField(null=True, blank=True)
-    outcome = models.TextField(blank=True)
-
-    class Meta:
-        ordering = ["id"]
-
-    def __str__(self) -> str:
-        return f"attempt {self.fence} of {self.trunk_request_id}"
-
-
-class ZoomCall(models.Model):
-    """One call of an attempt: what was sent and what came back. Never holds a token or a secret."""
-
-    attempt = models.ForeignKey(Attempt, on_delete=models.CASCADE, related_name="calls")
-    method = models.CharField(max_length=8)
-    path = models.CharField(max_length=300)
-    started_at = models.DateTimeField()
-    duration_ms = models.PositiveIntegerField()
-    status = models.PositiveSmallIntegerField(null=True, blank=True)
-    tracking_id = models.CharField(max_length=200, blank=True)
-    sent = models.JSONField(null=True, blank=True)
-    answer = models.TextField(blank=True)
-    problem = models.TextField(blank=True)
-
-    class Meta:
-        ordering = ["id"]
-
-    def __str__(self) -> str:
-        return f"{self.method} {self.path}"

@@ -21,6 +21,7 @@ KINDS = {
     "mastertrunk": "master trunk",
     "rolegrant": "role",
     "user": "person",
+    "writestop": "stop of writing",
 }
 ICONS = {
     "request.filed": "file-plus",
@@ -34,7 +35,11 @@ ICONS = {
     "provisioning.answered": "message-square-reply",
     "provisioning.settled": "flag",
     "provisioning.unconfirmed": "circle-question-mark",
+    "notice.sent": "mail",
+    "notice.failed": "mail-x",
     "sync.failed": "triangle-alert",
+    "writing.stopped": "octagon-pause",
+    "circuit.opened": "unplug",
 }
 FAMILY_ICONS = {"request": "file-text", "provisioning": "cog", "master": "building-2", "sync": "refresh-cw"}
 
@@ -92,6 +97,8 @@ def object_url(event: Event) -> str:
         return reverse("sub_account_detail", args=[event.object_id])
     if event.object_type == "mastertrunk":
         return reverse("trunk_detail", args=[event.object_id])
+    if event.object_type == "writestop":
+        return reverse("writing")
     return reverse("masters") if event.object_type == "masteraccount" else ""
 
 
@@ -100,6 +107,20 @@ def differences(event: Event) -> list[Difference]:
     """Return every value that the event holds, before and after, in the order in which it was written."""
     before, after = dict(_flat(event.before)), dict(_flat(event.after))
     return [Difference(name, before.get(name), after.get(name)) for name in {**before, **after}]
+
+
+@register.filter
+def sent(event: Event) -> list[str]:
+    """Return what an event says is about to be sent to Zoom, a sentence for each trunk."""
+    if dnis := event.after.get("dnis"):
+        return [f"Remove {dnis}."]
+    return [_assigned(trunk) for trunk in event.after.get("sip_trunks", [])]
+
+
+def _assigned(trunk: dict[str, str]) -> str:
+    caller_id = trunk["outbound_caller_id"]
+    shown = f"caller ID {caller_id}" if caller_id else "no caller ID"
+    return f"Assign {trunk['dnis']} of trunk {trunk['trunk']}, {shown}."
 
 
 def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:

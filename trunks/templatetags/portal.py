@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any, Protocol
 
 import lucide
 from django import forms
@@ -12,9 +16,22 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.timesince import timesince
 
-from trunks.models import LineState, State, TrunkRequest
+from trunks.models import Circuit, LineState, State, TrunkRequest, WriteStop
+from trunks.templatetags.kinds import is_between
 
 register = Library()
+SECRET = re.compile(r"token|secret|password|authorization|api_?key", re.IGNORECASE)
+
+
+class Navigation(Protocol):
+    """What is read of the menu here."""
+
+    @property
+    def write_stop(self) -> WriteStop | None: ...
+
+    @property
+    def open_circuits(self) -> list[Circuit]: ...
+
 
 ICONS: dict[str, str] = {
     State.PENDING: "hourglass",
@@ -31,27 +48,32 @@ ICONS: dict[str, str] = {
     LineState.NOT_SENT: "circle-dashed",
     LineState.UNKNOWN: "circle-question-mark",
     LineState.ASSIGNED: "circle-check",
+    LineState.UNASSIGNED: "circle-minus",
     LineState.ALREADY_THERE: "circle-check",
     LineState.CALLER_ID_NOT_REPORTED: "circle-check",
     LineState.DIFFERENT: "triangle-alert",
     LineState.REFUSED: "circle-x",
+    LineState.GIVEN_UP: "circle-question-mark",
 }
 NEXT: dict[str, str] = {
     State.PENDING: "A supervisor who did not write it decides next. Nothing has been sent to Zoom.",
     State.SENT_BACK: "It needs a change: amend it, and it goes to the supervisors again.",
-    State.APPROVED: "A worker takes it up next. Nothing is assigned at Zoom yet.",
+    State.APPROVED: "A worker takes it up next. Nothing has been done at Zoom yet.",
     State.APPLYING: "The portal is talking to Zoom. This page follows along.",
     State.UNCONFIRMED: (
         "Something was sent and no answer came back. The portal keeps reading Zoom's list until it knows; "
         "it does not send again while it does not."
     ),
     State.DONE: "Zoom's own list shows every line as it was asked for.",
-    State.PARTIAL: "Some lines are assigned at Zoom and some are not. The lines below say which and why.",
-    State.FAILED: "Nothing was assigned at Zoom. The lines below say why.",
+    State.PARTIAL: "Some lines are done at Zoom and some are not. The lines below say which and why.",
+    State.FAILED: "What was asked for is not in place at Zoom. The lines below say why.",
     State.DENIED: "A supervisor denied it. Its DNIS are free for others again.",
     State.WITHDRAWN: "It was withdrawn. Its DNIS are free for others again.",
     State.EXPIRED: "Nobody decided in time. Its DNIS are free again; file it anew if it is still needed.",
 }
+BETWEEN = (
+    "The change is between its two steps: a trunk is removed, and the one in its place is not assigned yet."
+)
 
 
 @register.simple_tag
@@ -69,6 +91,8 @@ def icon(name: str, size: int = 16) -> SafeString:
 @register.filter
 def what_next(trunk_request: TrunkRequest) -> str:
     """Say what the state means and what comes next."""
+    if is_between(trunk_request):
+        return BETWEEN
     return NEXT.get(trunk_request.state, "")
 
 
@@ -108,6 +132,41 @@ def _relative(value: datetime) -> str:
     if seconds < 0:
         return f"in {timesince(timezone.now(), value, depth=1)}"
     return f"{timesince(value, depth=1)} ago"
+
+
+@register.filter
+def lookup(values: Mapping[Any, Any] | None, key: Any) -> Any:
+    """Return what a mapping holds under `key`, or None."""
+    return (values or {}).get(key)
+
+
+@register.filter
+def why_waiting(trunk_request: TrunkRequest, nav: Navigation | None) -> str:
+    """Say why an approved request is not taken up: people have stopped writing, or Zoom does not answer."""
+    if trunk_request.state not in (State.APPROVED, State.UNCONFIRMED) or not nav:
+        return ""
+    if trunk_request.state == State.APPROVED and nav.write_stop:
+        return f"{nav.write_stop.words} Nothing is sent until two supervisors start it again."
+    if any(circuit.master_id == trunk_request.master_id for circuit in nav.open_circuits):
+        return "Zoom does not answer for this master account; the request goes on by itself when it does."
+    return ""
+
+
+@register.filter
+def pretty(value: Any) -> str:
+    """Return JSON, given as a value or as text, indented and without secrets; other text as it is."""
+    try:
+        value = json.loads(value) if isinstance(value, str) else value
+    except (ValueError, RecursionError):
+        return str(value)
+    return json.dumps(_without_secrets(value), indent=2, ensure_ascii=False)
+
+
+def _without_secrets(value: Any) -> Any:
+    if isinstance(value, dict):
+        hidden = {key: "(not shown)" for key in value if SECRET.search(str(key))}
+        return {key: _without_secrets(inner) for key, inner in value.items()} | hidden
+    return [_without_secrets(inner) for inner in value] if isinstance(value, list) else value
 
 
 @register.filter

@@ -25,7 +25,7 @@ def approve(request: HtmxHttpRequest, reference: int) -> HttpResponse:
     def verb(trunk_request: TrunkRequest, version: int, comment: str) -> TrunkRequest | None:
         return review.approve(trunk_request, actor=request.user, version=version, comment=comment)
 
-    return _carry_out(request, reference, "approve", verb, "approved. A worker takes it up next.")
+    return _carry_out(request, reference, "approve", verb, "approved.")
 
 
 @require_POST
@@ -66,6 +66,14 @@ def check(request: HtmxHttpRequest, reference: int) -> HttpResponse:
         reconcile.check_now(trunk_request, actor=request.user)
 
     return _carry_out(request, reference, "check", verb, "is being compared with Zoom's list now.")
+
+
+@require_POST
+def give_up(request: HtmxHttpRequest, reference: int) -> HttpResponse:
+    def verb(trunk_request: TrunkRequest, version: int, comment: str) -> TrunkRequest:
+        return reconcile.give_up(trunk_request, actor=request.user, version=version, comment=comment)
+
+    return _carry_out(request, reference, "give_up", verb, "was given up. Its page says what nobody knows.")
 
 
 def _carry_out(request: HtmxHttpRequest, reference: int, name: str, verb: Verb, done: str) -> HttpResponse:

@@ -19,9 +19,8 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from trunks import dispatch
-from trunks.models import Heartbeat, State, TrunkRequest, clock
+from trunks.models import Circuit, Heartbeat, State, TrunkRequest, WriteStop
 
-WORKER = "worker"
 BROKER_TIMEOUT = 1.0
 
 
@@ -82,6 +81,16 @@ class Work(Collector):
             )
         yield oldest
         yield from _heartbeats(now)
+        yield GaugeMetricFamily(
+            "portal_writing_stopped",
+            "1 while people have stopped writing to Zoom.",
+            bool(WriteStop.current()),
+        )
+        yield GaugeMetricFamily(
+            "portal_open_circuits",
+            "Master accounts for which Zoom does not answer.",
+            Circuit.objects.open().count(),
+        )
 
 
 def _heartbeats(now: datetime) -> Iterator[Metric]:
@@ -107,9 +116,9 @@ def _database_answers() -> bool:
 
 
 def _worker_seen() -> bool:
-    """Say whether a worker was seen within three sweeps and ten seconds, by the database's own clock."""
-    limit = clock.after(-(3 * settings.SWEEP_SECONDS + 10))
-    return Heartbeat.objects.filter(name=WORKER, at__gt=limit).exists()
+    """Say whether a worker was seen lately, by the rule that the banner of every page goes by."""
+    seen = Heartbeat.worker()
+    return seen is not None and seen[1]
 
 
 def _may_measure(request: HttpRequest) -> bool:

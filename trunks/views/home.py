@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET
 from trunks import access, audit
 from trunks.models import OPEN_STATES, MasterAccount, MasterTrunk, Role, State, SubAccount, User
 from trunks.views.http import HtmxHttpRequest
+from trunks.workflow import attention
 
 SHOWN = 8
 NEEDS_A_HAND = (State.SENT_BACK, State.PARTIAL, State.FAILED)
@@ -22,6 +23,8 @@ NEEDS_A_HAND = (State.SENT_BACK, State.PARTIAL, State.FAILED)
 def home(request: HtmxHttpRequest) -> HttpResponse:
     user = request.user
     context: dict[str, Any] = {"masters": _masters(user), "roles": user.roles}
+    if user.holds(Role.STAFF) or user.holds(Role.SUPERVISOR):
+        context["alarms"] = list(access.without_trunk_for(user).prefetch_related("lines")[:SHOWN])
     if user.holds(Role.STAFF):
         mine = access.trunk_requests_for(user).filter(filed_by=user, state__in=(*OPEN_STATES, *NEEDS_A_HAND))
         context["mine"] = list(mine.prefetch_related("lines")[:SHOWN])
@@ -30,6 +33,9 @@ def home(request: HtmxHttpRequest) -> HttpResponse:
         context["waiting"] = list(waiting.prefetch_related("lines")[:SHOWN])
     if user.holds(Role.MANAGER) or user.holds(Role.ADMINISTRATOR):
         context["events"] = list(audit.search(user)[:SHOWN])
+    if user.holds(Role.SUPERVISOR) or user.holds(Role.ADMINISTRATOR):
+        context["unsettled"] = list(attention.requests_for(user)[:SHOWN])
+        context["troubled"] = list(attention.masters_for(user)[:SHOWN])
     return render(request, "trunks/home.html", context)
 
 

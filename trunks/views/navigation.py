@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.functional import cached_property
 
 from trunks import access
-from trunks.models import Heartbeat, Role, User
+from trunks.models import Circuit, Heartbeat, Role, User, WriteStop
 
 EVERYONE = frozenset(Role)
-WORKER = "worker"
 
 
 @dataclass(frozen=True)
@@ -66,14 +63,28 @@ class Navigation:
         return ", ".join(str(role.label) for role in Role if role in self.user.roles) or "No role yet"
 
     @cached_property
+    def _worker(self) -> tuple[datetime, bool] | None:
+        return Heartbeat.worker()
+
+    @property
     def worker_seen_at(self) -> datetime | None:
-        return Heartbeat.objects.filter(name=WORKER).values_list("at", flat=True).first()
+        return self._worker[0] if self._worker else None
 
     @property
     def worker_missing(self) -> bool:
-        """Say whether no worker was seen for three sweeps (at least a minute)."""
-        patience = timedelta(seconds=max(60, settings.SWEEP_SECONDS * 3))
-        return self.worker_seen_at is None or self.worker_seen_at < timezone.now() - patience
+        """Say whether no worker was seen lately, by the rule that /readyz goes by."""
+        return self._worker is None or not self._worker[1]
+
+    @cached_property
+    def write_stop(self) -> WriteStop | None:
+        """Return the stop that keeps the portal from writing to Zoom, or None."""
+        return WriteStop.current()
+
+    @cached_property
+    def open_circuits(self) -> list[Circuit]:
+        """Return the person's master accounts for which Zoom does not answer, each with what it last said."""
+        masters = access.masters_for(self.user)
+        return list(Circuit.objects.open().filter(master__in=masters).select_related("master"))
 
 
 def navigation(request: HttpRequest) -> dict[str, Any]:

@@ -11,9 +11,9 @@ from django.urls import reverse
 
 from trunks import audit
 from trunks.forms.decisions import DecisionForm, Problem
-from trunks.models import Role, State, TrunkRequest, User
+from trunks.models import Line, LineState, Role, State, TrunkRequest, User, ZoomCall
 from trunks.views.http import HtmxHttpRequest
-from trunks.workflow import policy
+from trunks.workflow import policy, words
 
 DECISIONS = ("approve", "deny", "send_back")
 # Which actions are of any use in a state; the others would be noise, allowed or not.
@@ -21,7 +21,7 @@ OFFERED: dict[str, tuple[str, ...]] = {
     State.PENDING: (*DECISIONS, "amend", "withdraw"),
     State.SENT_BACK: ("amend", "withdraw"),
     State.APPROVED: ("withdraw",),
-    State.UNCONFIRMED: ("check",),
+    State.UNCONFIRMED: ("check", "give_up"),
     State.PARTIAL: ("retry",),
     State.FAILED: ("retry",),
 }
@@ -29,6 +29,18 @@ QUICK_PICKS = {
     "deny": ("Not agreed with the customer", "Duplicate of another request", "No longer needed"),
     "send_back": ("Wrong trunk chosen", "Caller ID is missing", "Please add the ticket"),
 }
+
+
+ATTEMPTS_SHOWN = 10
+NOT_WELL = (LineState.REFUSED, LineState.UNKNOWN, LineState.GIVEN_UP, LineState.NOT_SENT)
+
+
+@dataclass(frozen=True)
+class Explained:
+    """What Zoom's error means for one line, and what else is to be said of the line."""
+
+    decoded: words.Decoded
+    rest: str
 
 
 @dataclass(frozen=True)
@@ -62,18 +74,41 @@ def request_page(
 def moving_parts(user: User, trunk_request: TrunkRequest) -> dict[str, Any]:
     """Return what the page shows of a request and what changes while it is worked on."""
     events = list(audit.history(trunk_request))
-    attempts = list(trunk_request.attempts.prefetch_related("calls"))
+    attempts = list(trunk_request.attempts.order_by("-id").prefetch_related("calls")[:ATTEMPTS_SHOWN])[::-1]
+    number = trunk_request.attempts.count()
     calls = [call for attempt in attempts for call in attempt.calls.all()]
+    lines = list(trunk_request.lines.all())
     ended = sum(attempt.ended_at is not None for attempt in attempts)
     return {
         "trunk_request": trunk_request,
-        "lines": list(trunk_request.lines.all()),
+        "lines": lines,
+        "lost": lost_lines(trunk_request),
+        "explained": explained(lines, calls),
         "events": events,
         "event_links": user.holds(Role.MANAGER, trunk_request.master_id)
         or user.holds(Role.ADMINISTRATOR, trunk_request.master_id),
         "attempts": attempts,
-        "seen": f"{trunk_request.version}.{trunk_request.step}.{len(events)}.{len(calls)}.{ended}",
+        "attempts_before": number - len(attempts),
+        "seen": f"{trunk_request.version}.{trunk_request.step}.{len(events)}.{number}.{len(calls)}.{ended}",
     }
+
+
+def lost_lines(trunk_request: TrunkRequest) -> list[Line]:
+    """Return the lines that left the customer without a trunk; asks the database only where there may be some."""
+    marked = any(line.without_trunk for line in trunk_request.lines.all())
+    return list(trunk_request.lines.lost()) if marked else []
+
+
+def explained(lines: list[Line], calls: list[ZoomCall]) -> dict[int, Explained]:
+    """Return what Zoom's answer to a line's call means, by the line's primary key, for lines that did not succeed."""
+    decoded = [found for call in reversed(calls) if (found := words.decode(call))]
+    told: dict[int, Explained] = {}
+    for line in lines:
+        if line.detail and line.state in NOT_WELL:
+            found = next((one for one in decoded if one.sentence in line.detail), None)
+            if found:
+                told[line.pk] = Explained(found, line.detail.replace(found.sentence, "").strip())
+    return told
 
 
 def panels(

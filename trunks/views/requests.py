@@ -12,7 +12,8 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from trunks import access
-from trunks.forms.requests import MAX_OPTIONS, RequestForm, initial_of, offered_sub_accounts
+from trunks.forms.choices import MAX_OPTIONS, offered_sub_accounts
+from trunks.forms.requests import RequestForm, initial_of
 from trunks.models import Line, Role, State, TrunkRequest
 from trunks.models.trunk_request import TrunkRequestQuerySet
 from trunks.views.decisions import not_done
@@ -136,6 +137,14 @@ def sub_account_options(request: HtmxHttpRequest) -> HttpResponse:
         found.insert(0, chosen)
     context = {"options": found[:MAX_OPTIONS], "chosen": chosen}
     return render(request, "trunks/partials/sub_account_options.html", context)
+
+
+@require_GET
+def present(request: HtmxHttpRequest) -> HttpResponse:
+    """Show what Zoom last listed for the chosen sub account, where the chosen kind is about that."""
+    access.require(request.user, Role.STAFF)
+    form = RequestForm(user=request.user, initial=request.GET.dict())
+    return render(request, "trunks/partials/present_trunks.html", {"form": form})
 
 
 @require_GET

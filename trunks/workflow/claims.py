@@ -14,9 +14,9 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, F, OuterRef
 
-from trunks import connections
 from trunks.actions import Action
-from trunks.models import Attempt, State, Step, TrunkRequest, ZoomCall, clock
+from trunks.models import Attempt, State, Step, TrunkRequest, WriteStop, ZoomCall, clock
+from trunks.workflow import circuits, speaking
 from trunks.workflow.errors import Stale
 from trunks.workflow.transitions import move
 from trunks.zoom.client import ZoomClient
@@ -95,7 +95,7 @@ class Claim:
     def client(self) -> ZoomClient:
         """Return a client whose calls are recorded with the attempt and leave only while the lease lasts."""
         master = self.trunk_request.master
-        return connections.client_for(master, observe=self.observe, before_sending=self.be_sure)
+        return speaking.client_for(master, observe=self.observe, before_sending=self.be_sure)
 
     def close(self, outcome: str) -> None:
         Attempt.objects.filter(pk=self.attempt.pk).update(ended_at=clock.now(), outcome=outcome)
@@ -104,7 +104,7 @@ class Claim:
 def claim_approved(pk: int) -> Claim | None:
     """Take up an approved request whose time has come, or return None: it is not, or somebody was first."""
     trunk_request = TrunkRequest.objects.with_names().due().filter(pk=pk, state=State.APPROVED).first()
-    if trunk_request is None or _account_is_busy(trunk_request):
+    if trunk_request is None or _account_is_busy(trunk_request) or _has_to_wait(trunk_request):
         return None
     begun = time.monotonic()
     taken = {
@@ -138,7 +138,7 @@ def claim_approved(pk: int) -> Claim | None:
 def claim_unconfirmed(pk: int) -> Claim | None:
     """Take up an unconfirmed request whose time has come, or return None: it is not, or somebody was first."""
     trunk_request = TrunkRequest.objects.with_names().due().filter(pk=pk, state=State.UNCONFIRMED).first()
-    if trunk_request is None:
+    if trunk_request is None or circuits.is_open(trunk_request.master_id):
         return None
     begun = time.monotonic()
     with transaction.atomic():
@@ -158,6 +158,11 @@ def _claim(trunk_request: TrunkRequest, begun: float) -> Claim:
         trunk_request=trunk_request, fence=trunk_request.fence, started_at=clock.now()
     )
     return Claim(trunk_request, attempt, trunk_request.fence, begun + settings.LEASE_SECONDS)
+
+
+def _has_to_wait(trunk_request: TrunkRequest) -> bool:
+    """Say whether people have stopped writing, or Zoom does not answer for the master account."""
+    return WriteStop.current() is not None or circuits.is_open(trunk_request.master_id)
 
 
 def _account_is_busy(trunk_request: TrunkRequest) -> bool:

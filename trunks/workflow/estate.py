@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.db import transaction
@@ -13,10 +12,10 @@ from django.db.models import F, Q
 from trunks import audit, connections, dispatch
 from trunks.actions import Action
 from trunks.models import MasterAccount, MasterTrunk, RatePlan, Role, SubAccount, User, clock
-from trunks.workflow import sweeping
+from trunks.turns import BATCH
+from trunks.workflow import circuits, speaking, sweeping
 from trunks.workflow.errors import Refused
 from trunks.workflow.listing import take_in
-from trunks.workflow.settling import wait_until
 from trunks.workflow.words import sentence
 from trunks.zoom import errors, types
 from trunks.zoom.client import ZoomClient
@@ -25,6 +24,7 @@ from trunks.zoom.errors import ZoomError
 PATIENCE = 5
 NAME_MAX_LENGTH = 120
 Progress = Callable[[str], None]
+Result = TypeVar("Result")
 WRITE_SCOPES = ("sip_trunk:master", "sip_connected_audio:write:trunks:master")
 
 
@@ -51,11 +51,15 @@ def connect(
     client_id: str,
     client_secret: str,
     rate_plan: str = RatePlan.PRO,
+    rate_share: int | None = None,
     actor: User | None,
     why: str = "",
     progress: Progress = quietly,
 ) -> MasterAccount:
     """Try the credentials at Zoom and store them; an account that is known already gets the new ones.
+
+    `rate_share` is the percentage of Zoom's rate limit that the portal may use: 100 unless given, and kept when new
+    credentials are stored without it.
 
     The estate is not read yet: call `sync` or `request_sync` next. Raises CannotConnect with everything found missing
     (nothing is stored then), and Refused for a person who is not administrator of all masters.
@@ -74,6 +78,7 @@ def connect(
         "client_id": client_id,
         "client_secret": client_secret,
         "rate_plan": rate_plan,
+        **({} if rate_share is None else {"rate_share": rate_share}),
         "sync_problem": "",
     }
     with transaction.atomic():
@@ -89,9 +94,14 @@ def connect(
             master=master,
             after={
                 "account_id": account_id,
-                **{key: values[key] for key in ("name", "client_id", "rate_plan")},
+                **{
+                    key: values[key]
+                    for key in ("name", "client_id", "rate_plan", "rate_share")
+                    if key in values
+                },
             },
         )
+    circuits.forgive(master)
     sweeping.wake(master)
     return master
 
@@ -157,7 +167,7 @@ def sync(master_pk: int, *, progress: Progress = quietly, why: str = "schedule")
         progress("Somebody else is reading this estate already.")
         return False
     try:
-        with connections.client_for(master) as client:
+        with speaking.client_for(master, urgency=BATCH) as client:
             counts = _read_all(master, client, progress)
     except ZoomError as error:
         _end(master, Action.SYNC_FAILED, why, {}, problem=sentence(error))
@@ -193,10 +203,10 @@ def _end(
 
 
 def _read_all(master: MasterAccount, client: ZoomClient, progress: Progress) -> dict[str, Any]:
-    trunks = client.list_trunks()
+    trunks = _patiently(client.list_trunks)
     progress(f"{len(trunks)} trunks of {master}.")
     gone_trunks = _mirror_trunks(master, trunks)
-    accounts = list(client.list_sub_accounts())
+    accounts = _patiently(lambda: list(client.list_sub_accounts()))
     progress(f"{len(accounts)} sub accounts.")
     gone_accounts = _mirror_accounts(master, accounts)
     present = SubAccount.objects.filter(master=master, gone_at=None).order_by("pk")
@@ -214,22 +224,25 @@ def _read_all(master: MasterAccount, client: ZoomClient, progress: Progress) -> 
 def _read_account(account: SubAccount, client: ZoomClient) -> None:
     """Read one sub account's trunks. What is wrong with that account alone does not stop the others."""
     try:
-        read_at, rows = _patiently(account, client)
+        read_at, rows = _patiently(lambda: (clock.read(), client.list_trunks(account.zoom_id)))
         take_in(account, rows, read_at)
     except (errors.NotEnrolled, errors.AccountNotFound, errors.Refused, errors.InvalidParameter) as error:
         SubAccount.objects.filter(pk=account.pk).update(trunks_problem=sentence(error))
 
 
-def _patiently(account: SubAccount, client: ZoomClient) -> tuple[datetime, list[types.Trunk]]:
-    """Read the account's list; another app that eats the shared rate limit makes this slower, not fail."""
+def _patiently(read: Callable[[], Result]) -> Result:
+    """Read a list; another app that eats the shared rate limit makes this slower, not fail.
+
+    After a 429 the next call waits in the budget, and gives up there when that is too long.
+    """
     for _ in range(PATIENCE):
         try:
-            return clock.read(), client.list_trunks(account.zoom_id)
-        except errors.RateLimited as error:
-            connections.slow_down(
-                account.master, min(wait_until(error.retry_at, daily=error.daily), _lease() / 2)
-            )
-    return clock.read(), client.list_trunks(account.zoom_id)
+            return read()
+        except errors.HeldBack:
+            raise
+        except errors.RateLimited:
+            continue
+    return read()
 
 
 def _mirror_trunks(master: MasterAccount, rows: Sequence[types.Trunk]) -> int:

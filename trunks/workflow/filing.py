@@ -15,6 +15,7 @@ from trunks.models import (
     Kind,
     Line,
     ListedTrunk,
+    MasterAccount,
     MasterTrunk,
     Revision,
     Role,
@@ -97,6 +98,16 @@ def withdraw(trunk_request: TrunkRequest, *, actor: User, version: int, comment:
         )
         release_holds(trunk_request)
     return trunk_request
+
+
+def take_turn(trunk_request: TrunkRequest) -> None:
+    """Wait, until the transaction ends, for others of the master account that are about to mark removals.
+
+    A line of a change claims two DNIS at once, one to hold and one to remove. No single order suits both, so that two
+    changes could wait for each other; one at a time they cannot. Assignments claim one, in its order, and need no turn.
+    """
+    if trunk_request.kind != Kind.ASSIGN:
+        MasterAccount.objects.select_for_update(no_key=True).get(pk=trunk_request.master_id)
 
 
 def release_holds(trunk_request: TrunkRequest) -> None:
@@ -216,6 +227,7 @@ def _write_content(trunk_request: TrunkRequest, draft: Draft, actor: User, numbe
         )
         for position, line in enumerate(draft.lines, start=1)
     ]
+    take_turn(trunk_request)
     # In one order for everybody: two requests that want the same DNIS in opposite orders would deadlock.
     Line.objects.bulk_create(sorted(lines, key=lambda line: line.dnis))
     Revision.objects.create(

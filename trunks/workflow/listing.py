@@ -11,6 +11,9 @@ from django.db import transaction
 from trunks.models import Hold, Line, ListedTrunk, SubAccount, clock
 from trunks.zoom.types import Trunk
 
+GIVEN_UP_SHOWN = "Zoom's list has shown it since: it is assigned."
+GIVEN_UP_ABSENT = "Zoom's list, read twice since, does not show it: its DNIS is free again."
+
 
 def take_in(account: SubAccount, rows: Sequence[Trunk], read_at: datetime) -> list[ListedTrunk]:
     """Make the estate show `rows`, read at the database's time `read_at`, and return those that vanished.
@@ -23,6 +26,7 @@ def take_in(account: SubAccount, rows: Sequence[Trunk], read_at: datetime) -> li
         vanished = _vanished(account, rows, read_at)
         ListedTrunk.objects.filter(pk__in=[row.pk for row in vanished]).update(gone_at=read_at)
         release_assigned(account, [row.dnis for row in vanished])
+        settle_given_up(account, [row.dnis for row in rows], read_at)
         SubAccount.objects.filter(pk=account.pk).update(trunks_read_at=read_at, trunks_problem="")
     return vanished
 
@@ -38,6 +42,22 @@ def release_assigned(account: SubAccount, dnis: Sequence[str]) -> None:
     """Let go of DNIS that the sub account no longer has at Zoom."""
     lines = Line.objects.filter(trunk_request__sub_account=account, dnis__in=dnis, hold=Hold.ASSIGNED)
     lines.update(hold=Hold.NONE)
+
+
+def settle_given_up(account: SubAccount, shown: Sequence[str], read_at: datetime) -> None:
+    """Find out what became of the DNIS of lines that people gave up: Zoom's list, read at `read_at`, has `shown`.
+
+    What it shows is assigned. What it does not show becomes free after two such lists, since one could lag behind.
+    """
+    perhaps = Line.objects.filter(trunk_request__sub_account=account, hold=Hold.UNKNOWN)
+    if not perhaps.exists():
+        return
+    perhaps.filter(dnis__in=shown).update(hold=Hold.ASSIGNED, detail=GIVEN_UP_SHOWN)
+    absent = perhaps.exclude(dnis__in=shown)
+    again = absent.filter(absent_at__lte=read_at - timedelta(seconds=settings.QUIET_SECONDS))
+    again.update(hold=Hold.NONE, detail=GIVEN_UP_ABSENT)
+    quiet = read_at - timedelta(seconds=settings.QUIET_SECONDS)
+    absent.filter(absent_at=None, trunk_request__sent_at__lte=quiet).update(absent_at=read_at)
 
 
 def _write(account: SubAccount, rows: Sequence[Trunk], read_at: datetime) -> None:

@@ -54,7 +54,8 @@ def _assigned(line: Line, finding: Finding) -> None:
     to = LineState.ASSIGNED if line.sends else LineState.ALREADY_THERE
     if finding.likeness is Likeness.CALLER_ID_NOT_REPORTED:
         to = LineState.CALLER_ID_NOT_REPORTED
-    _write(line, to, detail=finding.detail, zoom_id=finding.row.id if finding.row else "")
+    zoom_id = finding.row.id if finding.row else ""
+    _write(line, to, detail=finding.detail, zoom_id=zoom_id, without_trunk=False)
 
 
 def _removed(line: Line) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from trunks.models import GOOD_LINE_STATES, LineState, Role, RoleGrant, State, TrunkRequest, User
+from trunks.models import ENDED_LINE_STATES, LineState, Role, RoleGrant, State, TrunkRequest, User
 
 
 @dataclass(frozen=True)
@@ -43,13 +43,17 @@ def authors(trunk_request: TrunkRequest) -> set[int]:
     return made | {trunk_request.filed_by_id}
 
 
-def deciders(trunk_request: TrunkRequest) -> list[User]:
-    """Return the supervisors who could decide on the request, by name."""
+def supervisors(trunk_request: TrunkRequest) -> list[User]:
+    """Return the supervisors for the request's master account, by name."""
     grants = RoleGrant.objects.in_force().filter(role=Role.SUPERVISOR).select_related("user")
     users = {grant.user for grant in grants if grant.master_id in (None, trunk_request.master_id)}
+    return sorted(users, key=lambda user: (str(user), user.pk))
+
+
+def deciders(trunk_request: TrunkRequest) -> list[User]:
+    """Return the supervisors who could decide on the request, by name."""
     barred = authors(trunk_request)
-    allowed = [user for user in users if user.pk not in barred]
-    return sorted(allowed, key=lambda user: (str(user), user.pk))
+    return [user for user in supervisors(trunk_request) if user.pk not in barred]
 
 
 def _names(users: list[User]) -> str:
@@ -114,8 +118,8 @@ def _retry(user: User, trunk_request: TrunkRequest) -> Answer:
         return answer
     if trunk_request.state not in (State.FAILED, State.PARTIAL):
         return _not_now(trunk_request)
-    if all(line.state in GOOD_LINE_STATES for line in trunk_request.lines.all()):
-        return Answer(False, "Every line succeeded; there is nothing to try again.", by_state=True)
+    if all(line.state in ENDED_LINE_STATES for line in trunk_request.lines.all()):
+        return Answer(False, "No line is known to have failed; there is nothing to try again.", by_state=True)
     return YES
 
 
@@ -126,6 +130,19 @@ def _check(user: User, trunk_request: TrunkRequest) -> Answer:
     return YES if trunk_request.state == State.UNCONFIRMED else _not_now(trunk_request)
 
 
+def _give_up(user: User, trunk_request: TrunkRequest) -> Answer:
+    if not user.holds(Role.SUPERVISOR, trunk_request.master_id):
+        who = _names(supervisors(trunk_request))
+        return Answer(False, f"Only a supervisor for {trunk_request.master} can give up on it.", who)
+    if trunk_request.state != State.UNCONFIRMED:
+        return _not_now(trunk_request)
+    if all(line.state != LineState.UNKNOWN for line in trunk_request.lines.all()):
+        return Answer(False, "The outcome of every line is known; check now settles it.", by_state=True)
+    if trunk_request.could_still_land:
+        return Answer(False, "What was sent could still land at Zoom; wait a little.", by_state=True)
+    return YES
+
+
 RULES: dict[str, Callable[[User, TrunkRequest], Answer]] = {
     "approve": _decide,
     "deny": _decide,
@@ -134,4 +151,5 @@ RULES: dict[str, Callable[[User, TrunkRequest], Answer]] = {
     "amend": _amend,
     "retry": _retry,
     "check": _check,
+    "give_up": _give_up,
 }

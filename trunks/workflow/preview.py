@@ -7,8 +7,9 @@ from datetime import datetime
 
 from django.core.cache import cache
 
-from trunks import connections
 from trunks.models import Line, Phase, SubAccount, TrunkRequest, clock
+from trunks.turns import INTERACTIVE
+from trunks.workflow import speaking
 from trunks.workflow.comparing import Finding, Likeness
 from trunks.workflow.listing import take_in
 from trunks.workflow.reading import look_up
@@ -50,7 +51,7 @@ def _rows(account: SubAccount) -> tuple[datetime, list[Trunk]]:
     if kept is not None and (account.trunks_read_at is None or kept[0] >= account.trunks_read_at):
         return kept
     read_at = clock.read()
-    with connections.client_for(account.master) as client:
+    with speaking.client_for(account.master, urgency=INTERACTIVE) as client:
         rows = client.list_trunks(account.zoom_id)
     take_in(account, rows, read_at)
     cache.set(key, (read_at, rows), KEPT_SECONDS)

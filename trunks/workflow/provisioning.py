@@ -12,8 +12,8 @@ from django.db import IntegrityError, transaction
 from trunks import dispatch
 from trunks.actions import Action
 from trunks.models import (
+    ENDED_LINE_STATES,
     FIRST_PHASE,
-    GOOD_LINE_STATES,
     Kind,
     Line,
     LineState,
@@ -28,6 +28,7 @@ from trunks.workflow.claims import Claim, Fenced, claim_approved
 from trunks.workflow.content import content_of, digest_of
 from trunks.workflow.drafts import draft_of
 from trunks.workflow.errors import Refused
+from trunks.workflow.filing import take_turn
 from trunks.workflow.guard import demand
 from trunks.workflow.reading import look_up, read_list, refuse, unmet, with_names, write_findings
 from trunks.workflow.sending import send
@@ -51,9 +52,11 @@ def provision(pk: int) -> None:
 
 
 def retry(trunk_request: TrunkRequest, *, actor: User, version: int) -> TrunkRequest:
-    """Make a new attempt of the lines that did not succeed, and of no others. Raises Refused or Stale."""
+    """Make a new attempt of the lines that surely did not succeed, and of no others. Raises Refused or Stale."""
     demand(actor, "retry", trunk_request, version=version)
-    lines = trunk_request.lines.exclude(state__in=GOOD_LINE_STATES).select_related("trunk_request")
+    # In the order in which filing takes them, or the two would deadlock over the same DNIS.
+    lines = trunk_request.lines.exclude(state__in=ENDED_LINE_STATES).order_by("dnis")
+    lines = lines.select_related("trunk_request")
     again = {"next_attempt_at": None, "waiting_for": "", "tries": 0, "sends": 0, "absent_at": None}
     try:
         with transaction.atomic():
@@ -66,6 +69,7 @@ def retry(trunk_request: TrunkRequest, *, actor: User, version: int) -> TrunkReq
                 changes=again,
                 after={"lines": [line.dnis for line in lines]},
             )
+            take_turn(trunk_request)
             for line in lines:
                 _begin_again(line)
             dispatch.ring(dispatch.PROVISION, trunk_request.pk)
@@ -84,7 +88,6 @@ def _begin_again(line: Line) -> None:
         removing=bool(line.current_dnis),
         detail="",
         answered=False,
-        without_trunk=False,
     )
 
 

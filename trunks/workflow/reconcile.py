@@ -14,12 +14,24 @@ from django.db.models import F
 
 from trunks import audit, dispatch
 from trunks.actions import Action
-from trunks.models import Line, LineState, State, TrunkRequest, User, clock
+from trunks.models import (
+    GOOD_LINE_STATES,
+    Hold,
+    Line,
+    LineState,
+    Phase,
+    State,
+    Step,
+    TrunkRequest,
+    User,
+    clock,
+)
 from trunks.workflow import outcomes, settling
 from trunks.workflow.claims import Claim, Fenced, claim_unconfirmed
+from trunks.workflow.errors import Invalid
 from trunks.workflow.guard import demand
 from trunks.workflow.reading import look_up, read_list, unmet, with_names, write_findings
-from trunks.workflow.transitions import mark
+from trunks.workflow.transitions import mark, move
 from trunks.workflow.words import sentence
 from trunks.zoom.errors import ZoomError
 
@@ -45,6 +57,36 @@ def check_now(trunk_request: TrunkRequest, *, actor: User) -> None:
         waiting.update(next_attempt_at=clock.now())
         audit.record(Action.REQUEST_CHECKED, actor=actor, on=trunk_request)
         dispatch.ring(dispatch.SETTLE, trunk_request.pk)
+
+
+def give_up(trunk_request: TrunkRequest, *, actor: User, version: int, comment: str) -> TrunkRequest:
+    """End an unconfirmed request although nobody knows what became of some lines, and say so on each of them.
+
+    The DNIS of such a line stays taken until Zoom's list has been read and does not show it: see `listing`. Whoever is
+    reading the list right now is shut out by the higher fence. Raises Refused, Stale, or Invalid without a reason.
+    """
+    demand(actor, "give_up", trunk_request, version=version)
+    if not comment.strip():
+        raise Invalid({"comment": ["Say why, and what was looked at: the audit trail keeps it."]})
+    unknown = trunk_request.lines.filter(state=LineState.UNKNOWN)
+    good = trunk_request.lines.filter(state__in=GOOD_LINE_STATES)
+    shut_out = {"fence": F("fence") + 1, "lease_until": None, "step": Step.NONE}
+    with transaction.atomic():
+        move(
+            trunk_request,
+            State.PARTIAL if good.exists() else State.FAILED,
+            Action.REQUEST_GIVEN_UP,
+            actor=actor,
+            version=version,
+            comment=comment,
+            changes=shut_out | {"next_attempt_at": None, "waiting_for": "", "absent_at": None},
+            after={"lines": {line.dnis: LineState.GIVEN_UP.value for line in unknown}},
+        )
+        # What was only to be removed needs no hold: the estate shows it until Zoom's list no longer does.
+        unknown.filter(hold=Hold.HELD).exclude(phase=Phase.REMOVE).update(hold=Hold.UNKNOWN, absent_at=None)
+        mark(unknown, LineState.GIVEN_UP)
+        settling.end(trunk_request)
+    return trunk_request
 
 
 def second_look_seconds() -> float:

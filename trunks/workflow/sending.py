@@ -15,6 +15,7 @@ from trunks.models.trunk_request import line_content
 from trunks.workflow import settling
 from trunks.workflow.claims import Claim
 from trunks.workflow.reading import look_up, read_list, refuse, unmet, with_names, write_findings
+from trunks.workflow.stopping import Halted
 from trunks.workflow.transitions import mark
 from trunks.workflow.words import sentence
 from trunks.zoom import errors
@@ -48,6 +49,8 @@ def send(claim: Claim, client: ZoomClient, group: list[Line]) -> bool:
     try:
         # Right before the call leaves, the client asks the claim once more whether its lease outlives the call.
         _call(client, claim.trunk_request.sub_account.zoom_id, group)
+    except Halted as halt:
+        return _halted(claim, lines, halt)
     except ZoomError as error:
         return _not_accepted(claim, client, lines, error)
     _note(claim, lines, "Zoom accepted the call.", answered=True)
@@ -115,6 +118,14 @@ def _not_accepted(claim: Claim, client: ZoomClient, lines: QuerySet[Line], error
             settling.wait_for_zoom(claim, error)
         return False
     return _refused(claim, client, lines, error)
+
+
+def _halted(claim: Claim, lines: QuerySet[Line], halt: Halted) -> bool:
+    """The call was kept from leaving. That is no failure: the request is taken up when writing starts again."""
+    _unsend(claim, lines)
+    action = Action.PROVISIONING_HALTED
+    settling.release(claim, str(halt), wait=halt.wait, counted=False, action=action)
+    return False
 
 
 def _unsend(claim: Claim, lines: QuerySet[Line]) -> None:

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from trunks import connections, dispatch
+from trunks import dispatch
 from trunks.actions import Action
 from trunks.models import (
     ASSIGNED_LINE_STATES,
@@ -30,8 +30,8 @@ from trunks.workflow.filing import release_holds
 from trunks.workflow.transitions import mark, move
 from trunks.workflow.words import sentence
 from trunks.zoom.errors import RateLimited, ZoomError
+from trunks.zoom.retry_after import believed
 
-LONGEST_WAIT = 3600.0
 WHY = "provisioning"
 _FREE = {"lease_until": None, "step": Step.NONE}
 
@@ -73,9 +73,16 @@ def settle(claim: Claim) -> None:
             changes=changes,
             tracking_id=claim.last_tracking_id,
         )
-        claim.trunk_request.lines.filter(state__in=ASSIGNED_LINE_STATES).update(hold=Hold.ASSIGNED)
-        release_holds(claim.trunk_request)
-        _ring_next(claim.trunk_request)
+        end(claim.trunk_request)
+
+
+def end(trunk_request: TrunkRequest) -> None:
+    """Turn the DNIS holds of a request that has ended into assignments, or let go of them; ring for who waited."""
+    trunk_request.lines.filter(state__in=ASSIGNED_LINE_STATES).update(hold=Hold.ASSIGNED)
+    release_holds(trunk_request)
+    if trunk_request.lines.filter(without_trunk=True).exists():
+        dispatch.ring(dispatch.ALARM, trunk_request.pk)
+    _ring_next(trunk_request)
 
 
 def release(
@@ -101,9 +108,17 @@ def release(
 
 def wait_for_rate(claim: Claim, error: RateLimited) -> None:
     """Put the request back until Zoom's limit allows another call. That is no failure, so it is not counted."""
-    wait = wait_until(error.retry_at, daily=error.daily)
-    connections.slow_down(claim.trunk_request.master, wait)
-    release(claim, sentence(error), wait=wait, counted=False)
+    wait = believed(error.retry_at, daily=error.daily)
+    release(claim, f"{sentence(error)} {_when(error, wait)}", wait=wait, counted=False)
+
+
+def _when(error: RateLimited, wait: float) -> str:
+    """Return when the work goes on, and what Zoom said where that is not believed."""
+    at = timezone.now() + timedelta(seconds=wait)
+    goes_on = f"It goes on at {at:%H:%M:%S} UTC."
+    if error.retry_at is None or error.retry_at - at < timedelta(seconds=1):
+        return goes_on
+    return f"{goes_on} Zoom said {error.retry_at:%Y-%m-%d %H:%M:%S} UTC, which is not believed."
 
 
 def wait_for_zoom(claim: Claim, error: ZoomError) -> None:
@@ -150,20 +165,9 @@ def backoff(tries: int) -> float:
     return min(2.0 * float(2 ** min(tries, 10)), 300.0) * random.uniform(0.75, 1.25)  # noqa: S311  # no secret
 
 
-def wait_until(moment: datetime | None, *, daily: bool) -> float:
-    """Return the seconds to wait for a rate limit that says `moment`, capped; without one, a second or two.
-
-    A daily limit is believed for a day, any other for an hour: an absurd value must not park a request for ever.
-    """
-    if moment is None:
-        return LONGEST_WAIT / 4 if daily else random.uniform(1.0, 2.0)  # noqa: S311  # no secret
-    longest = timedelta(days=1) if daily else timedelta(seconds=LONGEST_WAIT)
-    wait: timedelta = min(moment - timezone.now(), longest)
-    return max(wait.total_seconds(), 0.0) + random.uniform(0.05, 0.5)  # noqa: S311  # no secret
-
-
 def _summary(lines: list[Line]) -> str:
-    names = [LineState(line.state).label.lower() for line in lines]
+    labels = [LineState(line.state).label for line in lines]
+    names = [label[0].lower() + label[1:] for label in labels]
     counts = {name: names.count(name) for name in dict.fromkeys(names)}
     return ", ".join(f"{count} {name}" for name, count in counts.items())
 

@@ -9,16 +9,16 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 
-from trunks import dispatch
 from trunks.actions import Action
 from trunks.models import Heartbeat, MasterAccount, State, Step, TrunkRequest, clock
+from trunks.workflow import attention, probing
 from trunks.workflow.errors import Stale
 from trunks.workflow.filing import release_holds
+from trunks.workflow.ringing import ring_ready
 from trunks.workflow.settling import quiet_left
 from trunks.workflow.transitions import move
 
 BATCH = 200
-_TASKS = {State.APPROVED: dispatch.PROVISION, State.UNCONFIRMED: dispatch.SETTLE}
 
 
 def sweep() -> int:
@@ -26,13 +26,9 @@ def sweep() -> int:
     abandoned = TrunkRequest.objects.filter(state=State.APPLYING, lease_until__lt=clock.now())
     for trunk_request in abandoned.with_names().order_by("lease_until")[:BATCH]:
         take_back(trunk_request)
-    due = TrunkRequest.objects.due().filter(state__in=_TASKS).order_by("next_attempt_at", "id")
-    rung = 0
-    for pk, state in due.values_list("pk", "state")[:BATCH]:
-        if not dispatch.ring_now(_TASKS[State(state)], pk):
-            break
-        rung += 1
-    return rung
+    attention.ask_people()
+    probing.ring_probes()
+    return ring_ready()
 
 
 def take_back(trunk_request: TrunkRequest) -> None:

@@ -66,7 +66,11 @@ def move(
     held = {} if fence is None else {"fence": fence}
     expected = trunk_request.version if version is None else version
     moved = TrunkRequest.objects.filter(pk=trunk_request.pk, state=leaving, version=expected, **held).update(
-        state=to, version=F("version") + 1, changed_at=clock.now(), **(changes or {})
+        state=to,
+        version=F("version") + 1,
+        changed_at=clock.now(),
+        needs_attention=False,
+        **(changes or {}),
     )
     if not moved:
         raise Stale(who_was_first(trunk_request))
@@ -102,4 +106,4 @@ def who_was_first(trunk_request: TrunkRequest) -> str:
     if event is None:
         return standing
     when = event.at.strftime("%-d %B %Y at %H:%M UTC")
-    return f"{event.actor_name} {Action(event.action).sentence} on {when}. {standing}"
+    return f"{event.who} {Action(event.action).sentence} on {when}. {standing}"

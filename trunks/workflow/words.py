@@ -1,108 +1,37 @@
-"""Zoom's errors in plain words: what happened, what to do next, and who can."""
+"""Zoom's errors in plain words: what happened, what to do next, who can, and whether trying again makes sense."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from trunks.models import ZoomCall
+from trunks.workflow.causes import OTHER, TABLE
+from trunks.workflow.explanations import UNKNOWN, Explanation
 from trunks.zoom import errors
 from trunks.zoom.errors import ZoomError
+from trunks.zoom.verdict import error_of
+from trunks.zoom.wire import Answer, Errand
 
-ADMINISTRATOR = "an administrator"
+__all__ = ["UNKNOWN", "Decoded", "Explanation", "decode", "explain", "sentence"]
 
 
 @dataclass(frozen=True)
-class Explanation:
-    """One error for people: the cause, the next step, and who can take it."""
+class Decoded:
+    """One failed call for people: the explanation, and Zoom's own words, status, code and tracking id beside it."""
 
-    cause: str
-    next_step: str
-    who: str
-
-    def __str__(self) -> str:
-        return f"{self.cause} {self.next_step}".strip()
-
-
-_WAIT = "The portal tries again by itself."
-_TABLE: tuple[tuple[type[ZoomError], Explanation], ...] = (
-    (errors.NotSent, Explanation("Zoom cannot be reached; nothing was sent.", _WAIT, "nobody")),
-    (errors.NoAnswer, Explanation("Zoom did not answer in time.", _WAIT, "nobody")),
-    (errors.ServerError, Explanation("Zoom has an internal problem.", _WAIT, "nobody")),
-    (errors.Unreadable, Explanation("Zoom's answer could not be understood.", _WAIT, "nobody")),
-    (errors.RateLimited, Explanation("Zoom's rate limit is reached.", _WAIT, "nobody")),
-    (
-        errors.Redirected,
-        Explanation(
-            "Zoom's address answered with a redirection, which the portal does not follow.",
-            "Check ZOOM_API_URL.",
-            ADMINISTRATOR,
-        ),
-    ),
-    (
-        errors.CredentialsRefused,
-        Explanation(
-            "Zoom refuses the portal's credentials for this master account.",
-            "Check account id, client id and client secret, and that the app is activated; then connect again.",
-            ADMINISTRATOR,
-        ),
-    ),
-    (
-        errors.ScopeMissing,
-        Explanation(
-            "The app at Zoom lacks a scope.",
-            "Add it to the app at Zoom; a scope that was just added can take some minutes to count.",
-            ADMINISTRATOR,
-        ),
-    ),
-    (
-        errors.AccountNotFound,
-        Explanation(
-            "Zoom does not know this account, or it does not belong to this master account.",
-            "Read the estate again; the sub account may have been closed or moved.",
-            ADMINISTRATOR,
-        ),
-    ),
-    (
-        errors.NotEnrolled,
-        Explanation(
-            "The account is not enrolled in the SIP Connected Audio plan.",
-            "Buy the plan for the account at Zoom, then try again.",
-            "who manages the plans at Zoom",
-        ),
-    ),
-    (
-        errors.NotMaster,
-        Explanation(
-            "Zoom says that this is not a master account, or not the master of this sub account.",
-            "Check that the account has the API Partner plan and that the app belongs to it.",
-            ADMINISTRATOR,
-        ),
-    ),
-    (
-        errors.NoTrunkConfigs,
-        Explanation(
-            "The master account has no SIP trunks at Zoom.",
-            "Ask Zoom to provision them; they cannot be made through the API.",
-            "your contact at Zoom",
-        ),
-    ),
-    (
-        errors.InvalidParameter,
-        Explanation(
-            "Zoom does not accept a value, and does not say which.",
-            "Look at the DNIS, the trunk and the caller ID; file a request with others.",
-            "the requester",
-        ),
-    ),
-)
-_OTHER = Explanation("Zoom refused the call.", "Read Zoom's own words.", ADMINISTRATOR)
+    explanation: Explanation
+    words: str
+    status: int | None
+    code: int | None
+    tracking_id: str
+    sentence: str
 
 
 def explain(error: ZoomError) -> Explanation:
     """Return cause, next step and who, with the missing scopes by name where Zoom names them."""
-    found = next((words for kind, words in _TABLE if isinstance(error, kind)), _OTHER)
+    found = next((row.explanation for row in TABLE if row.fits(error)), OTHER)
     if isinstance(error, errors.ScopeMissing) and error.scopes:
-        cause = f"The app at Zoom lacks the scope {', '.join(error.scopes)}."
-        return Explanation(cause, found.next_step, found.who)
+        return replace(found, cause=f"The app at Zoom lacks the scope {', '.join(error.scopes)}.")
     return found
 
 
@@ -115,3 +44,24 @@ def sentence(error: ZoomError) -> str:
     details += [f"tracking id {error.tracking_id}" if error.tracking_id else ""]
     known = ", ".join(detail for detail in details if detail)
     return f"{explain(error)} ({known})" if known else str(explain(error))
+
+
+def decode(call: ZoomCall) -> Decoded | None:
+    """Return what a recorded call's answer means, or None when it is no error or never came.
+
+    It is decoded when it is shown, so that a better table explains old calls too.
+    """
+    if call.status is None:
+        return None
+    errand = Errand(f"{call.method} {call.path}", write=call.method != "GET")
+    error = error_of(Answer(call.status, {"x-zm-trackingid": call.tracking_id}, call.answer), errand)
+    if error is None:
+        return None
+    return Decoded(
+        explanation=explain(error),
+        words=error.message,
+        status=error.status,
+        code=error.code,
+        tracking_id=error.tracking_id,
+        sentence=sentence(error),
+    )

@@ -15,7 +15,7 @@ import requests
 
 from trunks.zoom.auth import ServerToServerAuth
 from trunks.zoom.deadline import Limit, time_limit
-from trunks.zoom.errors import CredentialsRefused, Redirected, Unreadable
+from trunks.zoom.errors import CredentialsRefused, RateLimited, Redirected, Unreadable, ZoomError
 from trunks.zoom.reading import (
     WrongShapeError,
     read_assigned,
@@ -60,13 +60,28 @@ def no_record(call: Call) -> None:
     """Record nothing."""
 
 
+def no_brake(label: Label, error: RateLimited) -> None:
+    """Slow nobody down."""
+
+
+def no_objection() -> None:
+    """Let every write leave."""
+
+
+def no_verdict(error: ZoomError | None) -> None:
+    """Take no notice of how a call ended."""
+
+
 class ZoomClient:
     """One session with one master account; for one thread at a time.
 
     `deadline` bounds each API call in seconds: connecting, renewing the token, the repeat after a 401 and
     redirects included, waiting in `turn` not. `turn` is called before each API request and may wait for the
     rate budget, or raise to keep the request from being sent. `observe` gets the record of each API request,
-    failed ones included; what it raises goes to the caller. Token requests are neither.
+    failed ones included; what it raises goes to the caller. `brake` is told of each 429 before it is raised.
+    Token requests are none of these. `before_write` is called right before each request that changes something
+    at Zoom, and may raise to keep it from being sent. `ended` is told how each call ended, as a whole and token
+    requests included: None, or the error.
 
     Every method raises ZoomError, and ValueError for an id that cannot be part of a path.
     """
@@ -79,12 +94,18 @@ class ZoomClient:
         deadline: float = 30.0,
         turn: Callable[[Label], None] = no_wait,
         observe: Callable[[Call], None] = no_record,
+        brake: Callable[[Label, RateLimited], None] = no_brake,
+        before_write: Callable[[], None] = no_objection,
+        ended: Callable[[ZoomError | None], None] = no_verdict,
     ) -> None:
         self._api_url = api_url.rstrip("/")
         self._auth = auth
         self._deadline = deadline
         self._turn = turn
         self._observe = observe
+        self._brake = brake
+        self._before_write = before_write
+        self._ended = ended
         self._wire = Wire()
         self._wire.session.auth = auth
 
@@ -152,6 +173,15 @@ class ZoomClient:
         self._call(_Ask(errand, "DELETE", f"{_trunks(account_id)}/{_segment(trunk_id)}", read_done))
 
     def _call(self, ask: _Ask[Result]) -> Result:
+        try:
+            result = self._try(ask)
+        except ZoomError as error:
+            self._ended(error)
+            raise
+        self._ended(None)
+        return result
+
+    def _try(self, ask: _Ask[Result]) -> Result:
         with time_limit(self._deadline) as limit:
             request = self._prepare(ask, self._api_url + ask.path)
             try:
@@ -192,6 +222,8 @@ class ZoomClient:
     def _exchange(self, ask: _Ask[Result], request: requests.PreparedRequest, limit: Limit) -> Result:
         with limit.stopped():
             self._turn(ask.label)
+            if ask.errand.write:
+                self._before_write()
         began = time.monotonic()
         call = Call(
             method=ask.method,
@@ -212,6 +244,8 @@ class ZoomClient:
             return _understood(ask, answer)
         except BaseException as error:
             call = replace(call, error=str(error) or type(error).__name__)
+            if isinstance(error, RateLimited):
+                self._brake(ask.label, error)
             raise
         finally:
             self._observe(replace(call, duration_ms=round((time.monotonic() - began) * 1000)))

@@ -8,6 +8,7 @@ ZoomError
 │   ├── ServerError        HTTP 5xx
 │   └── Redirected         HTTP 3xx that is not followed
 ├── RateLimited            HTTP 429
+│   └── HeldBack           our own rate budget has no turn soon enough; nothing was sent
 ├── CredentialsRefused     the app or its token is refused
 ├── ScopeMissing           the app lacks a scope
 ├── AccountNotFound        no such sub account, or not ours
@@ -138,6 +139,12 @@ class RateLimited(ZoomError):
         self.limit = limit
         self.remaining = remaining
         self.category = category
+
+
+class HeldBack(RateLimited):
+    """The call was not sent, because its turn would come too late. Retry: from `retry_at` on. Happened: never."""
+
+    summary = "calls to Zoom are being held back"
 
 
 class CredentialsRefused(ZoomError):

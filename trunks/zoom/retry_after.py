@@ -5,6 +5,9 @@ from datetime import UTC, datetime, time, timedelta
 from email.utils import parsedate_to_datetime
 
 _A_YEAR = 366 * 24 * 3600
+LONGEST_WAIT = 3600.0
+LONGEST_DAILY_WAIT = 86400.0
+LEAST_WAIT = 1.1  # Zoom counts by the second; and the way there
 
 
 def retry_at(value: str, *, daily: bool) -> datetime | None:
@@ -27,3 +30,16 @@ def retry_at(value: str, *, daily: bool) -> datetime | None:
         except (ValueError, TypeError, OverflowError):
             continue
     return datetime.combine(now.date() + timedelta(days=1), time(0), UTC) if daily else None
+
+
+def believed(instant: datetime | None, *, daily: bool) -> float:
+    """Return the seconds to wait for a limit that is over at `instant`; a little more than one at least.
+
+    A daily limit is believed for a day, any other for an hour: an absurd value must not park the work for ever.
+    """
+    if instant is None:
+        return LEAST_WAIT
+    longest = LONGEST_DAILY_WAIT if daily else LONGEST_WAIT
+    # The instant may be cut to whole seconds, and the clocks differ a little.
+    wait = (instant - datetime.now(UTC)).total_seconds() + 0.1
+    return min(max(wait, LEAST_WAIT), longest)

@@ -28,6 +28,13 @@ class Command(BaseCommand):
             "--client-secret-file", required=True, help="file with the secret; - for standard input"
         )
         parser.add_argument("--rate-plan", choices=RatePlan.values, default=RatePlan.PRO)
+        parser.add_argument(
+            "--rate-share",
+            type=int,
+            choices=range(1, 101),
+            metavar="PERCENT",
+            help="how much of Zoom's rate limit the portal may use; the rest is left to other apps. Default: 100",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         logging.getLogger("trunks").setLevel(logging.WARNING)
@@ -45,6 +52,7 @@ class Command(BaseCommand):
                 client_id=options["client_id"],
                 client_secret=_secret(options["client_secret_file"]),
                 rate_plan=options["rate_plan"],
+                rate_share=options["rate_share"],
                 actor=None,
                 why=_who(),
                 progress=self.stdout.write,

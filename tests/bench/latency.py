@@ -1,0 +1,77 @@
+"""`make bench-latency`: from the click on approve to `done`, on an idle system."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import statistics
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from django.test import Client
+
+from tests.bench.ground import Ground, ground
+from tests.bench.standing import say
+from trunks.models import State, TrunkRequest
+
+CALLS = 3  # read the list, assign, read back
+MOST_SECONDS = 20.0
+
+
+class Latency(NamedTuple):
+    """Seconds from the click to `done`, over and above what Zoom's own answers take."""
+
+    p50: float
+    p95: float
+    floor: float
+
+    def __str__(self) -> str:
+        over = [(value - self.floor) * 1000 for value in (self.p50, self.p95)]
+        return f"p50 {self.p50 * 1000:.0f} ms (+{over[0]:.0f}), p95 {self.p95 * 1000:.0f} ms (+{over[1]:.0f})"
+
+
+def latency(base: Ground, client: Client, count: int, zoom_seconds: float) -> Latency:
+    """Approve `count` requests one after the other, each when the one before is done."""
+    base.delay(zoom_seconds, 0)
+    spent = sorted(_one(client, pk) for pk in base.file(count))
+    p95 = statistics.quantiles(spent, n=20, method="inclusive")[-1]
+    return Latency(statistics.median(spent), p95, CALLS * zoom_seconds)
+
+
+def _one(client: Client, pk: int) -> float:
+    """Click, wait for `done`, and return the seconds; the wait looks every 4 ms, straight at the row."""
+    page = f"/requests/TR-{pk:06d}/"
+    version = re.search(r'name="version" value="(\d+)"', client.get(page).content.decode())
+    begun = time.monotonic()
+    answer = client.post(f"{page}approve/", {"comment": "", "version": version[1] if version else ""})
+    if answer.status_code != 302:
+        raise RuntimeError(f"approve answered {answer.status_code}")
+    done = TrunkRequest.objects.filter(pk=pk, state=State.DONE)
+    while not done.exists():
+        if time.monotonic() - begun > MOST_SECONDS:
+            raise RuntimeError(TrunkRequest.objects.get(pk=pk).state)
+        time.sleep(0.004)
+    return time.monotonic() - begun
+
+
+def signed_in(base: Ground) -> Client:
+    """Return a browser of the supervisor, in this process: what it costs is counted."""
+    client = Client(HTTP_HOST="127.0.0.1")
+    client.force_login(base.people[1], backend="django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+def main(folder: Path, arguments: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=100)
+    parser.add_argument("--latencies", type=float, nargs="*", default=[0.0, 0.1])
+    options = parser.parse_args(arguments)
+    with ground(folder, {}, sub_accounts=options.count * 3) as base:
+        base.work(1, 2)
+        client = signed_in(base)
+        latency(base, client, 5, 0)  # the first ones load code, connect and get the token
+        for seconds in options.latencies:
+            found = latency(base, client, options.count, seconds)
+            say(f"L = {seconds * 1000:.0f} ms, {options.count} requests: {found}")

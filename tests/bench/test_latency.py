@@ -1,0 +1,26 @@
+"""A short run of `make bench-latency`."""
+
+from pathlib import Path
+
+import pytest
+from pytest_django import Settings
+
+from tests import database
+from tests.bench.ground import ground
+from tests.bench.latency import latency, signed_in
+
+pytestmark = pytest.mark.sqlite
+
+
+def test_an_approved_request_is_done_as_soon_as_zoom_has_answered(
+    transactional_db: None, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()  # the rings shall reach the worker
+    Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
+    with ground(tmp_path, database.environment(), sub_accounts=10) as base:
+        base.work(1, 1)
+        found = latency(base, signed_in(base), 4, 0.05)
+    assert found.floor == pytest.approx(0.15)
+    # A machine that is busy with other tests may take many times the goal; finding it by a sweep alone would too.
+    assert found.floor < found.p50 < found.floor + 3
+    assert "p95" in str(found)

@@ -1,0 +1,287 @@
+"""The budget adapts to what calls meet, lets people go first, and silences everybody after a 429."""
+
+import itertools
+import json
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from tests import cast, database
+from tests.processes import PYTHON, start
+from trunks import turns
+from trunks.models import MasterAccount, NoRoom, RateBudget, RatePlan, Trips
+from trunks.models.rate_budget import LEAST_SHARE, RATES, SHARE
+from trunks.turns import BATCH, INTERACTIVE, WORK, Turns
+from trunks.zoom.errors import HeldBack, RateLimited
+from trunks.zoom.types import Call, Label
+
+pytestmark = pytest.mark.sqlite
+
+# SQLite tells the time in whole milliseconds, and once for each statement.
+GRAIN = 0.003
+LABEL = Label.LIGHT
+TAKER = """
+import json, time, django
+django.setup()
+from trunks.models import MasterAccount, RateBudget
+master, found = MasterAccount.objects.get(), []
+for _ in range(8):
+    before = time.time()
+    wait = RateBudget.take(master, "heavy")
+    found.append((before + wait, time.time() + wait))
+print(json.dumps(found))
+"""
+
+
+@pytest.fixture
+def master(transactional_db: None) -> MasterAccount:
+    return cast.master_account("Northwind", "northwind-account-id")
+
+
+def row(label: Label = LABEL) -> RateBudget:
+    return RateBudget.objects.get(label=label.value)
+
+
+def spacing(master: MasterAccount, label: Label = LABEL) -> float:
+    """Return the seconds between two turns as they are given out now."""
+    RateBudget.take(master, label.value)
+    now = row(label)
+    return now.next_at - now.turn_at
+
+
+def in_threads(*jobs: Callable[[], None]) -> None:
+    def run(job: Callable[[], None]) -> None:
+        try:
+            job()
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=(job,)) for job in jobs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def before_each_sleep(monkeypatch: pytest.MonkeyPatch, happening: Callable[[float], None]) -> None:
+    real = time.sleep
+
+    def sleep(seconds: float) -> None:
+        happening(seconds)
+        real(seconds)
+
+    monkeypatch.setattr("trunks.turns.time.sleep", sleep)
+
+
+def call(seconds: float, method: str = "GET", status: int = 200) -> Call:
+    values: dict[str, Any] = dict.fromkeys(("tracking_id", "answer", "error", "path"), "")
+    values |= {"request_body": None, "started_at": None, "duration_ms": round(seconds * 1000)}
+    return Call(method=method, label=LABEL, status=status, **values)
+
+
+def test_turns_given_to_several_processes_are_never_closer_than_the_interval(
+    master: MasterAccount, tmp_path: Path
+) -> None:
+    environment = database.environment() | {"DJANGO_SETTINGS_MODULE": "portal.settings"}
+    RateBudget.take(master, "heavy")
+    takers = [
+        start([PYTHON, "-c", TAKER], log=tmp_path / f"{number}.log", environment=environment)
+        for number in range(3)
+    ]
+    assert [taker.popen.wait(60) for taker in takers] == [0, 0, 0], [taker.output() for taker in takers]
+    found = sorted(tuple(turn) for taker in takers for turn in json.loads(taker.output()))
+    assert len(found) == 24
+    interval = 1 / (RATES[RatePlan.PRO]["heavy"] * SHARE)
+    for (earliest, _), (_, latest) in itertools.pairwise(found):
+        assert latest - earliest >= interval - GRAIN
+
+
+def test_calls_that_hold_a_turn_keep_silent_when_a_429_meets_somebody_else(master: MasterAccount) -> None:
+    left: list[float] = []
+    began = time.monotonic()
+
+    def work() -> None:
+        for _ in range(4):
+            Turns(master, WORK).wait(Label.HEAVY)
+            left.append(time.monotonic() - began)
+
+    def brake() -> None:
+        time.sleep(0.25)
+        turns.slow_down(master, Label.HEAVY, 0.6)
+        paused.append(time.monotonic() - began)
+
+    paused: list[float] = []
+    in_threads(work, work, work, brake)
+    before = [moment for moment in left if moment < 0.25]
+    during = [moment for moment in left if paused[0] + 0.02 < moment < 0.25 + 0.6 - GRAIN]
+    assert len(left) == 12
+    assert before
+    assert during == []
+
+
+def test_a_429_leaves_nine_tenths_of_the_share_once_for_a_whole_crowd(master: MasterAccount) -> None:
+    usual = spacing(master)
+    for _ in range(5):
+        RateBudget.pause(master, LABEL.value, 0.2)
+    assert row().share == pytest.approx(SHARE * 0.9)
+    time.sleep(0.25)
+    assert spacing(master) == pytest.approx(usual / 0.9, rel=0.001)
+    RateBudget.pause(master, LABEL.value, 1)
+    assert row().share == pytest.approx(SHARE * 0.81, rel=0.001)
+
+
+def test_429s_without_end_leave_something(master: MasterAccount) -> None:
+    for _ in range(30):
+        RateBudget.pause(master, LABEL.value, 0)
+    assert row().share == pytest.approx(LEAST_SHARE)
+
+
+def test_each_quiet_minute_gives_one_hundredth_of_the_limit_back(master: MasterAccount) -> None:
+    RateBudget.pause(master, LABEL.value, 0)
+    limit = RATES[RatePlan.PRO][LABEL.value]
+    for minutes, share in ((0, 0.882), (3, 0.912), (60, SHARE)):
+        limited_at = time.time() - minutes * 60
+        RateBudget.objects.update(limited_at=limited_at)
+        assert 1 / spacing(master) / limit == pytest.approx(share, abs=0.001)
+
+
+def test_a_wider_spread_of_round_trips_slows_the_calls_down(master: MasterAccount) -> None:
+    spacing(master)
+    for _ in range(60):
+        RateBudget.take(master, LABEL.value, trips=Trips(0.02, 0.02))
+        RateBudget.take(master, LABEL.value, trips=Trips(0.12, 0.12))
+    used = 1 / spacing(master) / RATES[RatePlan.PRO][LABEL.value]
+    # A call may come 0.1 s late and the next one at once: one second less that tenth is what may be filled.
+    assert 0.87 < used <= 1 / 1.1
+    assert RateBudget.look(master, LABEL.value).slack >= 0.1
+
+
+def test_one_slow_answer_is_no_jitter_and_is_forgotten(master: MasterAccount) -> None:
+    for _ in range(30):
+        RateBudget.take(master, LABEL.value, trips=Trips(0.02, 0.03))
+    steady = row().slowest
+    RateBudget.take(master, LABEL.value, trips=Trips(0.02, 9.0))
+    assert row().slowest <= steady + 0.02
+    raised = row().slowest
+    for _ in range(30):
+        RateBudget.take(master, LABEL.value, trips=Trips(0.025, 0.025))
+    assert row().slowest < raised
+
+
+def test_what_a_client_measures_reaches_the_budget_and_writes_do_not(master: MasterAccount) -> None:
+    mine = Turns(master, WORK)
+    mine.learn(call(0.5, method="POST"))
+    mine.learn(call(0.5, status=429))
+    mine.wait(LABEL)
+    assert row().slowest == 0
+    mine.learn(call(0.05))
+    mine.learn(call(0.04))
+    mine.wait(LABEL)
+    assert 0.03 < row().quickest <= row().slowest < 0.1
+
+
+def test_other_apps_are_left_their_share(master: MasterAccount) -> None:
+    usual = spacing(master)
+    master.rate_share = 50
+    assert spacing(master) == pytest.approx(2 * usual, rel=0.02)
+
+
+def test_a_turn_too_far_away_is_not_taken(master: MasterAccount) -> None:
+    RateBudget.pause(master, LABEL.value, 5)
+    before = row().next_at
+    with pytest.raises(NoRoom) as caught:
+        RateBudget.take(master, LABEL.value, longest=2)
+    assert 4 < caught.value.wait <= 5
+    assert row().next_at == before
+
+
+def test_a_person_waits_two_seconds_at_most_and_is_told_when(master: MasterAccount) -> None:
+    RateBudget.pause(master, LABEL.value, 60)
+    began = time.monotonic()
+    with pytest.raises(HeldBack, match="the next turn is at") as caught:
+        Turns(master, INTERACTIVE).wait(LABEL)
+    assert time.monotonic() - began < 1
+    assert caught.value.retry_at is not None
+    assert (caught.value.status, caught.value.might_have_happened) == (None, False)
+
+
+def test_a_reading_of_the_estate_leaves_the_next_turns_to_others(
+    master: MasterAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    RateBudget.take(master, LABEL.value)
+    RateBudget.objects.update(next_at=time.time() + 0.6)
+    slept: list[float] = []
+    before_each_sleep(monkeypatch, slept.append)
+    Turns(master, WORK).wait(LABEL)
+    taken_by_work = row().turn_at
+    Turns(master, BATCH).wait(LABEL)
+    assert row().turn_at > taken_by_work
+    RateBudget.objects.update(next_at=time.time() + 0.6)
+    began = row().next_at
+    slept.clear()
+    Turns(master, BATCH).wait(LABEL)
+    # It slept before it took its turn, which anybody else could have taken meanwhile.
+    assert len(slept) >= 2
+    assert row().turn_at >= began
+
+
+def test_a_reading_of_the_estate_gives_up_before_its_lease_ends(
+    master: MasterAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("django.conf.settings.HTTP_DEADLINE_SECONDS", 0.1)
+    RateBudget.pause(master, LABEL.value, 3600)
+    with pytest.raises(HeldBack):
+        Turns(master, BATCH).wait(LABEL)
+
+
+def test_no_transaction_is_open_while_a_call_waits(
+    master: MasterAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_ones: list[bool] = []
+    before_each_sleep(monkeypatch, lambda _: open_ones.append(connection.in_atomic_block))
+    for _ in range(3):
+        Turns(master, WORK).wait(Label.HEAVY)
+    assert open_ones
+    assert not any(open_ones)
+
+
+def test_a_worker_that_was_stopped_gives_its_missed_turn_up(
+    master: MasterAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Turns(master, WORK).wait(Label.HEAVY)
+    stops = [0.2]
+    real = time.sleep
+    before_each_sleep(monkeypatch, lambda _: real(stops.pop() if stops else 0))
+    missed = row(Label.HEAVY).next_at
+    Turns(master, WORK).wait(Label.HEAVY)
+    assert row(Label.HEAVY).turn_at > missed + 0.05
+
+
+def test_on_a_machine_that_misses_every_turn_calls_leave_all_the_same(
+    master: MasterAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "MISSING_SECONDS", 0.2)
+    real = time.sleep
+    before_each_sleep(monkeypatch, lambda _: real(0.1))
+    for _ in range(2):
+        Turns(master, WORK).wait(Label.HEAVY)
+    assert row(Label.HEAVY).turn_at > 0
+
+
+def test_only_the_label_that_was_limited_falls_silent(master: MasterAccount) -> None:
+    Turns(master, WORK).brake(Label.MEDIUM, RateLimited("slow down"))
+    assert 0.5 < RateBudget.look(master, "medium").pause <= 1.2
+    assert RateBudget.look(master, "light").pause == 0
+
+
+def test_credentials_of_an_unknown_account_wait_for_nobody(transactional_db: None) -> None:
+    nobody = Turns(None, INTERACTIVE)
+    nobody.wait(LABEL)
+    nobody.learn(call(0.1))
+    nobody.brake(LABEL, RateLimited("slow down"))
+    assert not RateBudget.objects.exists()

@@ -1,0 +1,236 @@
+"""The circuit: while Zoom is down, requests wait without hammering it, and a probe finds out when it is back."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from pytest_django import Settings
+
+from tests.workflow.conftest import Zoom
+from tests.workflow.timing import let_pass, states
+from trunks import audit, dispatch, tasks
+from trunks.models import Circuit, MasterAccount, User, ZoomToken
+from trunks.workflow import circuits, estate, probing, reconcile, speaking, sweeping
+from trunks.workflow.provisioning import provision
+from trunks.zoom import errors
+from trunks.zoom.errors import ZoomError
+
+pytestmark = [pytest.mark.sqlite, pytest.mark.django_db]
+DOWN = errors.ServerError("Zoom is down for maintenance", status=503, tracking_id="v=2.0;rid=1")
+
+
+def fail(master: MasterAccount, times: int = circuits.FAILURES) -> Circuit:
+    for _ in range(times):
+        circuits.note(master, DOWN)
+    return Circuit.objects.get(master=master)
+
+
+def make_due(circuit: Circuit) -> None:
+    Circuit.objects.filter(pk=circuit.pk).update(next_probe_at=circuit.opened_at)
+
+
+def probe(circuit: Circuit) -> Circuit:
+    make_due(circuit)
+    probing.probe(circuit.master_id)
+    circuit.refresh_from_db()
+    return circuit
+
+
+def actions(master: MasterAccount) -> list[str]:
+    return [event.action for event in audit.history(master) if event.action.startswith("circuit.")]
+
+
+@pytest.fixture
+def master(zoom: Zoom) -> MasterAccount:
+    return zoom.master
+
+
+@pytest.fixture
+def down(zoom: Zoom, settings: Settings) -> Callable[[], None]:
+    """Make Zoom unreachable; what is returned brings it back."""
+    url, settings.ZOOM_API_URL = settings.ZOOM_API_URL, "http://127.0.0.1:9/v2"
+
+    def bring_back() -> None:
+        settings.ZOOM_API_URL = url
+
+    return bring_back
+
+
+def test_failed_calls_in_a_row_open_it_and_say_since_when_and_what_zoom_said(master: MasterAccount) -> None:
+    circuit = fail(master, circuits.FAILURES - 1)
+    assert circuit.opened_at is None
+    assert not circuits.is_open(master.pk)
+    circuit = fail(master, 1)
+    assert circuits.is_open(master.pk)
+    assert circuit.failing_since is not None
+    assert "Zoom is down for maintenance" in circuit.problem
+    assert actions(master) == ["circuit.opened"]
+    fail(master, 3)
+    assert actions(master) == ["circuit.opened"]
+    assert str(circuit) == f"circuit of {master.pk}"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.NotSent("refused"),
+        errors.NoAnswer("time-out"),
+        errors.ServerError("", status=502),
+        errors.Unreadable("html"),
+    ],
+)
+def test_every_kind_of_silence_counts(master: MasterAccount, error: ZoomError) -> None:
+    circuits.note(master, error)
+    assert Circuit.objects.get(master=master).failures == 1
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        None,
+        errors.InvalidParameter("sip_trunks", status=400),
+        errors.RateLimited("slow down", status=429),
+        errors.AccountNotFound("", status=404),
+    ],
+)
+def test_any_answer_begins_the_count_anew(master: MasterAccount, error: ZoomError | None) -> None:
+    fail(master, circuits.FAILURES - 1)
+    circuits.note(master, error)
+    assert Circuit.objects.get(master=master).failures == 0
+    fail(master, 1)
+    assert not circuits.is_open(master.pk)
+
+
+def test_masters_are_counted_apart(master: MasterAccount) -> None:
+    other = MasterAccount.objects.create(
+        name="Contoso", zoom_id="c", client_id="c", client_secret="c", connected_at=master.connected_at
+    )
+    fail(other)
+    assert not circuits.is_open(master.pk)
+
+
+def test_the_token_endpoint_counts_as_well(zoom: Zoom, settings: Settings) -> None:
+    settings.ZOOM_OAUTH_URL = "http://127.0.0.1:9/oauth/token"
+    ZoomToken.objects.all().delete()
+    with speaking.client_for(zoom.master) as client, pytest.raises(errors.NotSent):
+        client.list_trunks()
+    assert Circuit.objects.get(master=zoom.master).failures == 1
+
+
+def test_with_zoom_down_requests_wait_unclaimed_and_no_call_is_made(
+    zoom: Zoom, staff: User, supervisor: User, down: Callable[[], None], rung: list[tuple[str, int]]
+) -> None:
+    trunk_request = zoom.approved(staff, supervisor, zoom.trunk.prefix + "777")
+    for _ in range(circuits.FAILURES):
+        provision(trunk_request.pk)
+        let_pass(trunk_request)
+    assert trunk_request.attempts.count() == circuits.FAILURES
+    provision(trunk_request.pk)
+    assert trunk_request.attempts.count() == circuits.FAILURES
+    assert states(trunk_request) == ("approved", ["not_sent"])
+    rung.clear()
+    sweeping.sweep()
+    assert rung == []
+
+
+def test_unconfirmed_requests_wait_for_zoom_as_well(zoom: Zoom, staff: User, supervisor: User) -> None:
+    trunk_request = zoom.approved(staff, supervisor, zoom.trunk.prefix + "777")
+    zoom.sandbox.fault("drop", method="POST", path="/sip_trunk/trunks$")
+    provision(trunk_request.pk)
+    assert states(trunk_request) == ("unconfirmed", ["unknown"])
+    let_pass(trunk_request)
+    fail(zoom.master)
+    reconcile.settle(trunk_request.pk)
+    assert trunk_request.attempts.count() == 1
+
+
+def test_a_probe_closes_it_when_zoom_is_back_and_what_waited_is_rung_for(
+    zoom: Zoom, staff: User, supervisor: User, down: Callable[[], None], rung: list[tuple[str, int]]
+) -> None:
+    trunk_request = zoom.approved(staff, supervisor, zoom.trunk.prefix + "777")
+    circuit = probe(fail(zoom.master))
+    assert circuit.opened_at is not None
+    assert circuit.probes == 1
+    down()
+    rung.clear()
+    assert probe(circuit).opened_at is None
+    assert circuit.failures == 0
+    assert rung == [(dispatch.PROVISION, trunk_request.pk)]
+    assert actions(zoom.master) == ["circuit.opened", "circuit.closed"]
+    provision(trunk_request.pk)
+    assert states(trunk_request)[0] == "done"
+
+
+def test_the_sweep_rings_for_the_probe_when_it_is_due_and_one_of_many_makes_it(
+    zoom: Zoom, down: Callable[[], None], rung: list[tuple[str, int]]
+) -> None:
+    circuit = fail(zoom.master)
+    sweeping.sweep()
+    assert rung == []
+    make_due(circuit)
+    sweeping.sweep()
+    assert rung == [(dispatch.PROBE, zoom.master.pk)]
+    tasks.probe_master(zoom.master.pk)
+    tasks.probe_master(zoom.master.pk)
+    circuit.refresh_from_db()
+    assert circuit.probes == 1
+
+
+def test_of_two_probes_at_once_one_goes(
+    zoom: Zoom, down: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    circuit = fail(zoom.master)
+    make_due(circuit)
+    real = circuits.interval
+
+    def other_first(probes: int) -> float:
+        Circuit.objects.update(probes=7)
+        return real(probes)
+
+    monkeypatch.setattr(circuits, "interval", other_first)
+    probing.probe(zoom.master.pk)
+    circuit.refresh_from_db()
+    assert (circuit.probes, circuit.failures) == (7, circuits.FAILURES)
+
+
+def test_the_intervals_grow_to_five_minutes(settings: Settings) -> None:
+    settings.SWEEP_SECONDS = 15.0
+    assert [circuits.interval(n) for n in (0, 1, 2, 3, 4, 5, 99)] == [15, 30, 60, 120, 240, 300, 300]
+
+
+def test_an_answer_to_anybody_closes_it_too(zoom: Zoom) -> None:
+    fail(zoom.master)
+    assert estate.sync(zoom.master.pk)
+    assert not circuits.is_open(zoom.master.pk)
+    calls = len(zoom.sandbox.calls)
+    probing.probe(zoom.master.pk)
+    assert len(zoom.sandbox.calls) == calls
+
+
+def test_new_credentials_are_not_held_against_the_old_refusal(zoom: Zoom) -> None:
+    circuits.note(zoom.master, errors.CredentialsRefused("Invalid access token.", status=401, code=124))
+    estate.connect(
+        name=zoom.master.name,
+        account_id=zoom.master.zoom_id,
+        client_id=zoom.master.client_id,
+        client_secret=zoom.master.client_secret,
+        actor=None,
+        why="test",
+    )
+    assert Circuit.objects.get(master=zoom.master).refused_at is None
+
+
+def test_refused_credentials_are_remembered_until_zoom_takes_them(zoom: Zoom) -> None:
+    refusal = errors.CredentialsRefused("Invalid access token.", status=401, code=124)
+    circuits.note(zoom.master, refusal)
+    since = Circuit.objects.get(master=zoom.master).refused_at
+    Circuit.objects.update(refused_at=(since or zoom.master.connected_at) - timedelta(hours=1))
+    circuits.note(zoom.master, refusal)
+    circuit = Circuit.objects.get(master=zoom.master)
+    assert circuit.refused_at != since
+    assert "Invalid access token." in circuit.refusal
+    circuits.note(zoom.master, errors.RateLimited("", status=429))
+    circuit.refresh_from_db()
+    assert circuit.refused_at is not None
+    circuits.note(zoom.master, None)
+    assert Circuit.objects.filter(master=zoom.master, refused_at=None, refusal="").exists()

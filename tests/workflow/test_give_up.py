@@ -1,0 +1,216 @@
+"""Giving up on what nobody could find out: recorded as what it is, and the DNIS stays taken while Zoom may have it."""
+
+from datetime import timedelta
+
+import pytest
+from pytest_django import Settings
+
+from tests import cast
+from tests.workflow.conftest import Zoom
+from tests.workflow.timing import let_pass, states
+from trunks import audit
+from trunks.models import Hold, Line, TrunkRequest, User, clock
+from trunks.workflow import errors, estate, filing, listing, policy, provisioning, reconcile, sweeping
+from trunks.workflow.provisioning import provision
+from trunks.zoom.types import Trunk
+
+pytestmark = [pytest.mark.sqlite, pytest.mark.django_db]
+TRUNKS = "/sip_trunk/trunks$"
+WHY = "Zoom support cannot tell; ticket ZM-77"
+
+
+@pytest.fixture
+def unconfirmed(zoom: Zoom, staff: User, supervisor: User) -> TrunkRequest:
+    """Return a request whose one line, 777, was sent, never answered and not applied; the quiet period is over."""
+    trunk_request = zoom.approved(staff, supervisor, zoom.trunk.prefix + "777")
+    zoom.sandbox.fault("drop", method="POST", path=TRUNKS, apply="never")
+    provision(trunk_request.pk)
+    let_pass(trunk_request)
+    trunk_request.refresh_from_db()
+    return trunk_request
+
+
+def give_up(trunk_request: TrunkRequest, actor: User, comment: str = WHY) -> TrunkRequest:
+    trunk_request.refresh_from_db()
+    return reconcile.give_up(trunk_request, actor=actor, version=trunk_request.version, comment=comment)
+
+
+def lists_read(zoom: Zoom, *dnis: str) -> Line:
+    """Have Zoom's list, showing `dnis`, read at the end of the quiet period after the last one; return the line."""
+    line = Line.objects.get()
+    rows = [Trunk("268", "", "", one, "0", None) for one in dnis]
+    listing.take_in(zoom.sub, rows, clock.read() + timedelta(seconds=30 if line.absent_at else 0))
+    line.refresh_from_db()
+    return line
+
+
+def test_a_supervisor_gives_up_with_a_reason(unconfirmed: TrunkRequest, supervisor: User) -> None:
+    give_up(unconfirmed, supervisor)
+    assert states(unconfirmed) == ("failed", ["given_up"])
+    assert unconfirmed.lines.get().hold == Hold.UNKNOWN
+    event = list(audit.history(unconfirmed))[-1]
+    assert (event.action, event.actor_id, event.comment) == ("request.given_up", supervisor.pk, WHY)
+    assert event.after["lines"] == {unconfirmed.lines.get().dnis: "given_up"}
+
+
+def test_lines_that_are_known_keep_their_outcome(zoom: Zoom, staff: User, supervisor: User) -> None:
+    dnis = [zoom.trunk.prefix + end for end in ("771", "772")]
+    zoom.in_console(dnis[0], "")
+    trunk_request = zoom.approved(staff, supervisor, *dnis)
+    zoom.sandbox.fault("drop", method="POST", path=TRUNKS, apply="never")
+    provision(trunk_request.pk)
+    let_pass(trunk_request)
+    give_up(trunk_request, supervisor)
+    assert states(trunk_request) == ("partial", ["already_there", "given_up"])
+    assert [line.hold for line in trunk_request.lines.all()] == [Hold.ASSIGNED, Hold.UNKNOWN]
+    trunk_request.refresh_from_db()
+    answer = policy.may(supervisor, "retry", trunk_request)
+    assert (answer.allowed, trunk_request.retryable_lines) == (False, 0)
+    assert "nothing to try again" in answer.reason
+
+
+def test_a_retry_of_others_leaves_the_given_up_line_alone(
+    zoom: Zoom, unconfirmed: TrunkRequest, supervisor: User
+) -> None:
+    line = unconfirmed.lines.get()
+    Line.objects.create(
+        trunk_request=unconfirmed,
+        master=zoom.master,
+        position=2,
+        trunk=zoom.trunk,
+        prefix=line.prefix,
+        dnis=zoom.trunk.prefix + "779",
+        state="refused",
+    )
+    give_up(unconfirmed, supervisor)
+    unconfirmed.refresh_from_db()
+    assert unconfirmed.retryable_lines == 1
+    provisioning.retry(unconfirmed, actor=supervisor, version=unconfirmed.version)
+    assert states(unconfirmed) == ("approved", ["given_up", "not_sent"])
+
+
+def test_nobody_gives_up_without_a_reason(unconfirmed: TrunkRequest, supervisor: User) -> None:
+    with pytest.raises(errors.Invalid) as caught:
+        give_up(unconfirmed, supervisor, comment=" ")
+    assert list(caught.value.problems) == ["comment"]
+    assert states(unconfirmed)[0] == "unconfirmed"
+
+
+def test_the_requester_cannot_give_up_and_the_try_is_on_record(
+    unconfirmed: TrunkRequest, staff: User, supervisor: User
+) -> None:
+    with pytest.raises(errors.Refused, match="Only a supervisor") as caught:
+        give_up(unconfirmed, staff)
+    assert caught.value.who == str(supervisor)
+    assert list(audit.history(unconfirmed))[-1].action == "request.action_refused"
+
+
+def test_nobody_gives_up_while_it_could_still_land(
+    zoom: Zoom, staff: User, supervisor: User, settings: Settings
+) -> None:
+    settings.QUIET_SECONDS = 60
+    trunk_request = zoom.approved(staff, supervisor, zoom.trunk.prefix + "777")
+    assert not trunk_request.could_still_land
+    zoom.sandbox.fault("drop", method="POST", path=TRUNKS, apply="never")
+    provision(trunk_request.pk)
+    trunk_request.refresh_from_db()
+    assert "could still land" in policy.may(supervisor, "give_up", trunk_request).reason
+    with pytest.raises(errors.Stale):
+        give_up(trunk_request, supervisor)
+
+
+def test_nobody_gives_up_on_what_is_known(unconfirmed: TrunkRequest, supervisor: User) -> None:
+    unconfirmed.lines.update(state="assigned")
+    assert "is known" in policy.may(supervisor, "give_up", unconfirmed).reason
+
+
+def test_a_settled_request_cannot_be_given_up(trunk_request: TrunkRequest, supervisor: User) -> None:
+    assert policy.may(supervisor, "give_up", trunk_request).by_state
+
+
+def test_a_stale_page_gives_nothing_up(unconfirmed: TrunkRequest, supervisor: User) -> None:
+    with pytest.raises(errors.Stale):
+        reconcile.give_up(unconfirmed, actor=supervisor, version=unconfirmed.version - 1, comment=WHY)
+    assert states(unconfirmed)[0] == "unconfirmed"
+
+
+def test_a_worker_that_is_reading_meanwhile_changes_nothing_any_more(
+    zoom: Zoom, unconfirmed: TrunkRequest, supervisor: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    zoom.before(
+        monkeypatch,
+        "trunks.zoom.client.ZoomClient.list_trunks",
+        lambda: give_up(unconfirmed, supervisor),
+    )
+    reconcile.settle(unconfirmed.pk)
+    assert states(unconfirmed) == ("failed", ["given_up"])
+
+
+def test_the_dnis_stays_taken_until_two_lists_do_not_show_it(
+    zoom: Zoom, unconfirmed: TrunkRequest, supervisor: User, staff: User
+) -> None:
+    give_up(unconfirmed, supervisor)
+    dnis = unconfirmed.lines.get().dnis
+    with pytest.raises(errors.Invalid, match=dnis):
+        filing.file(zoom.draft(dnis), actor=staff)
+    line = lists_read(zoom)
+    assert (line.hold, line.absent_at is not None) == (Hold.UNKNOWN, True)
+    line = lists_read(zoom)
+    assert line.hold == Hold.NONE
+    assert line.state == "given_up"
+    assert "free again" in line.detail
+    filing.file(zoom.draft(dnis), actor=staff)
+
+
+def test_two_lists_close_together_are_one(zoom: Zoom, unconfirmed: TrunkRequest, supervisor: User) -> None:
+    give_up(unconfirmed, supervisor)
+    assert estate.sync(zoom.master.pk)
+    assert estate.sync(zoom.master.pk)
+    assert unconfirmed.lines.get().hold == Hold.UNKNOWN
+
+
+def test_a_list_read_before_the_write_could_have_landed_proves_nothing(
+    zoom: Zoom, unconfirmed: TrunkRequest, supervisor: User
+) -> None:
+    give_up(unconfirmed, supervisor)
+    TrunkRequest.objects.update(sent_at=clock.now())
+    assert lists_read(zoom).absent_at is None
+
+
+def test_a_list_that_shows_it_makes_it_an_assignment(
+    zoom: Zoom, unconfirmed: TrunkRequest, supervisor: User
+) -> None:
+    give_up(unconfirmed, supervisor)
+    line = lists_read(zoom, unconfirmed.lines.get().dnis)
+    assert (line.state, line.hold) == ("given_up", Hold.ASSIGNED)
+    assert "it is assigned" in line.detail
+
+
+def test_what_waited_for_it_is_rung_for(
+    zoom: Zoom, unconfirmed: TrunkRequest, staff: User, supervisor: User, rung: list[tuple[str, int]]
+) -> None:
+    waiting = zoom.approved(staff, supervisor, zoom.trunk.prefix + "778")
+    rung.clear()
+    give_up(unconfirmed, supervisor)
+    assert [pk for _, pk in rung] == [waiting.pk]
+    assert sweeping.sweep() == 1
+
+
+def test_a_removal_that_is_given_up_leaves_the_dnis_to_the_estate(
+    zoom: Zoom, staff: User, supervisor: User
+) -> None:
+    dnis = zoom.trunk.prefix + "777"
+    zoom.in_console(dnis, "")
+    assert estate.sync(zoom.master.pk)
+    lines = [filing.LineDraft(zoom.trunk, dnis)]
+    draft = filing.Draft(zoom.sub, "unassign", "Customer asked", "", lines)
+    trunk_request = cast.approved(filing.file(draft, actor=staff), supervisor)
+    zoom.sandbox.fault("drop", method="DELETE", apply="never")
+    provision(trunk_request.pk)
+    let_pass(trunk_request)
+    give_up(trunk_request, supervisor)
+    assert states(trunk_request) == ("failed", ["given_up"])
+    line = trunk_request.lines.get()
+    assert (line.hold, line.removing) == (Hold.NONE, False)
+    with pytest.raises(errors.Invalid, match="already assigned"):
+        filing.file(zoom.draft(dnis, sub=zoom.other_sub), actor=staff)

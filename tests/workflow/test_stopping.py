@@ -1,0 +1,335 @@
+"""The kill switch: one supervisor stops all writing to Zoom, two start it again, and workers heed it at every point."""
+
+import pytest
+from django.db import DatabaseError, IntegrityError, transaction
+from django.db.models import QuerySet
+
+from tests import cast
+from tests.workflow.conftest import Zoom
+from tests.workflow.timing import let_pass, states
+from trunks import audit, dispatch
+from trunks.models import TrunkRequest, User, WriteStop, clock
+from trunks.models.audit_event import AuditEvent
+from trunks.workflow import (
+    errors,
+    filing,
+    preview,
+    provisioning,
+    reconcile,
+    ringing,
+    speaking,
+    stopping,
+    sweeping,
+)
+from trunks.workflow.provisioning import provision
+
+pytestmark = [pytest.mark.sqlite, pytest.mark.django_db]
+REASON = "Wrong trunks are being assigned"
+
+
+@pytest.fixture
+def stop(supervisor: User) -> WriteStop:
+    return stopping.stop(actor=supervisor, reason=REASON)
+
+
+def actions() -> list[str]:
+    return list(audit_events().values_list("action", flat=True))
+
+
+def audit_events() -> QuerySet[AuditEvent]:
+    return AuditEvent.objects.filter(action__startswith="writing.").order_by("id")
+
+
+def test_a_supervisor_stops_with_a_reason_and_it_is_on_record(stop: WriteStop, supervisor: User) -> None:
+    event = audit_events().get()
+    assert (event.action, event.actor_id, event.comment) == ("writing.stopped", supervisor.pk, REASON)
+    assert WriteStop.current() == stop
+    assert stop.words == f"Writing to Zoom was stopped by Sam Supervisor: {REASON}"
+    assert str(stop) == f"stop of writing {stop.pk}"
+
+
+@pytest.mark.parametrize("who", ["staff", "manager", "administrator", "stranger"])
+def test_nobody_else_can_stop_and_the_try_is_on_record(request: pytest.FixtureRequest, who: str) -> None:
+    user = request.getfixturevalue(who)
+    with pytest.raises(errors.Refused, match="Only a supervisor"):
+        stopping.stop(actor=user, reason=REASON)
+    assert WriteStop.current() is None
+    event = audit_events().get()
+    assert (event.action, event.actor_id) == ("writing.action_refused", user.pk)
+
+
+@pytest.mark.parametrize("reason", ["", "  \n", "x" * 501, "a\x00b"])
+def test_a_stop_needs_a_reason_that_can_be_read(supervisor: User, reason: str) -> None:
+    with pytest.raises(errors.Invalid) as caught:
+        stopping.stop(actor=supervisor, reason=reason)
+    assert list(caught.value.problems) == ["reason"]
+    assert not WriteStop.objects.exists()
+
+
+def test_a_second_stop_says_who_was_first(stop: WriteStop, second_supervisor: User) -> None:
+    with pytest.raises(errors.Stale, match=f"stopped by Sam Supervisor: {REASON}"):
+        stopping.stop(actor=second_supervisor, reason="me too")
+    assert WriteStop.objects.count() == 1
+
+
+def test_two_supervisors_start_again(stop: WriteStop, supervisor: User, second_supervisor: User) -> None:
+    stopping.ask_to_start(stop, actor=supervisor)
+    assert WriteStop.current() == stop
+    stopping.confirm_start(stop, actor=second_supervisor)
+    assert WriteStop.current() is None
+    assert actions() == ["writing.stopped", "writing.start_asked", "writing.started"]
+    assert list(audit_events())[-1].after == {
+        "asked_by": "Sam Supervisor",
+        "confirmed_by": "Sue Supervisor",
+    }
+
+
+def test_the_same_person_cannot_start_alone_and_the_try_is_on_record(
+    stop: WriteStop, supervisor: User
+) -> None:
+    stopping.ask_to_start(stop, actor=supervisor)
+    with pytest.raises(errors.Refused, match="another supervisor confirms it"):
+        stopping.confirm_start(stop, actor=supervisor)
+    # With an old copy of the row in hand as well.
+    with pytest.raises(errors.Stale, match="Sam Supervisor has asked"):
+        stopping.confirm_start(WriteStop(pk=stop.pk), actor=supervisor)
+    assert WriteStop.current() == stop
+    assert actions()[-1] == "writing.action_refused"
+
+
+def test_nobody_confirms_what_nobody_asked(stop: WriteStop, second_supervisor: User) -> None:
+    with pytest.raises(errors.Stale, match="stopped by Sam Supervisor"):
+        stopping.confirm_start(stop, actor=second_supervisor)
+    assert WriteStop.current() == stop
+
+
+def test_the_question_to_start_is_asked_once(
+    stop: WriteStop, supervisor: User, second_supervisor: User
+) -> None:
+    stopping.ask_to_start(stop, actor=supervisor)
+    with pytest.raises(errors.Stale, match="Sam Supervisor has asked for it to start again"):
+        stopping.ask_to_start(stop, actor=second_supervisor)
+
+
+def test_staff_can_neither_ask_nor_confirm_nor_decline(
+    stop: WriteStop, supervisor: User, staff: User
+) -> None:
+    with pytest.raises(errors.Refused):
+        stopping.ask_to_start(stop, actor=staff)
+    stopping.ask_to_start(stop, actor=supervisor)
+    with pytest.raises(errors.Refused):
+        stopping.confirm_start(stop, actor=staff)
+    with pytest.raises(errors.Refused):
+        stopping.decline_to_start(stop, actor=staff, reason="no")
+    assert WriteStop.current() == stop
+
+
+def test_a_supervisor_who_disagrees_keeps_it_stopped(
+    stop: WriteStop, supervisor: User, second_supervisor: User
+) -> None:
+    stopping.ask_to_start(stop, actor=supervisor)
+    with pytest.raises(errors.Invalid):
+        stopping.decline_to_start(stop, actor=second_supervisor, reason=" ")
+    stopping.decline_to_start(stop, actor=second_supervisor, reason="Not understood yet")
+    with pytest.raises(errors.Stale):
+        stopping.confirm_start(stop, actor=second_supervisor)
+    assert actions()[-1] == "writing.start_declined"
+    stopping.ask_to_start(stop, actor=second_supervisor)
+    stopping.confirm_start(stop, actor=supervisor)
+    assert WriteStop.current() is None
+
+
+def test_who_confirms_too_late_is_told(stop: WriteStop, supervisor: User, second_supervisor: User) -> None:
+    stopping.ask_to_start(stop, actor=supervisor)
+    stopping.confirm_start(stop, actor=second_supervisor)
+    with pytest.raises(errors.Stale, match="started again already"):
+        stopping.confirm_start(stop, actor=second_supervisor)
+
+
+@pytest.mark.parametrize(
+    "fields", [{"in_force": False}, {"start_asked_by": 1, "started_by": 1}, {"start_asked_by": 1}]
+)
+def test_the_database_itself_demands_two_people(
+    stop: WriteStop, supervisor: User, fields: dict[str, object]
+) -> None:
+    people = {name: supervisor.pk if name != "in_force" else value for name, value in fields.items()}
+    with pytest.raises(IntegrityError), transaction.atomic():
+        WriteStop.objects.filter(pk=stop.pk).update(**(people | {"in_force": False}))
+
+
+def test_two_who_stop_at_the_same_time_make_one_stop(
+    supervisor: User, second_supervisor: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = stopping._demand_reason
+
+    def other_first(reason: str) -> None:
+        monkeypatch.setattr(stopping, "_demand_reason", real)
+        stopping.stop(actor=second_supervisor, reason="first")
+
+    monkeypatch.setattr(stopping, "_demand_reason", other_first)
+    with pytest.raises(errors.Stale, match="stopped by Sue Supervisor: first"):
+        stopping.stop(actor=supervisor, reason="second")
+    assert WriteStop.objects.count() == 1
+
+
+# --- workers --------------------------------------------------------------------------------------------------------
+
+
+def test_an_approved_request_is_not_taken_up_while_writing_is_stopped(
+    zoom: Zoom, staff: User, supervisor: User, second_supervisor: User, rung: list[tuple[str, int]]
+) -> None:
+    stop = stopping.stop(actor=supervisor, reason=REASON)
+    trunk_request = zoom.approved(staff, supervisor, zoom.trunk.prefix + "777")
+    provision(trunk_request.pk)
+    assert states(trunk_request) == ("approved", ["not_sent"])
+    assert not trunk_request.attempts.exists()
+    rung.clear()
+    assert sweeping.sweep() == 0
+    assert rung == []
+    stopping.ask_to_start(stop, actor=supervisor)
+    stopping.confirm_start(stop, actor=second_supervisor)
+    assert rung == [(dispatch.PROVISION, trunk_request.pk)]
+    provision(trunk_request.pk)
+    assert states(trunk_request)[0] == "done"
+
+
+def test_a_request_met_by_the_stop_is_released_unsent_and_goes_on_by_itself(
+    zoom: Zoom,
+    staff: User,
+    supervisor: User,
+    second_supervisor: User,
+    monkeypatch: pytest.MonkeyPatch,
+    rung: list[tuple[str, int]],
+) -> None:
+    dnis = zoom.trunk.prefix + "777"
+    trunk_request = zoom.approved(staff, supervisor, dnis)
+    # At the last instant: the intent is committed and the client has been told to send.
+    zoom.before_post(monkeypatch, lambda: stopping.stop(actor=supervisor, reason=REASON))
+    provision(trunk_request.pk)
+    assert states(trunk_request) == ("approved", ["not_sent"])
+    assert trunk_request.waiting_for == f"Writing to Zoom was stopped by Sam Supervisor: {REASON}"
+    assert (trunk_request.tries, trunk_request.sends, trunk_request.lines.get().sends) == (0, 0, 0)
+    assert zoom.sandbox.calls_of("POST", "sip_trunk/trunks") == []
+    assert [event.action for event in audit.history(trunk_request)][-1] == "provisioning.halted"
+    stop = WriteStop.objects.get()
+    stopping.ask_to_start(stop, actor=second_supervisor)
+    rung.clear()
+    stopping.confirm_start(stop, actor=supervisor)
+    assert rung == [(dispatch.PROVISION, trunk_request.pk)]
+    provision(trunk_request.pk)
+    assert states(trunk_request) == ("done", ["assigned"])
+    assert zoom.assigned() == {dnis: 1}
+
+
+def test_a_worker_that_cannot_look_does_not_send(
+    zoom: Zoom, staff: User, supervisor: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trunk_request = zoom.approved(staff, supervisor, zoom.trunk.prefix + "777")
+
+    def broken() -> None:
+        raise DatabaseError("the connection is gone")
+
+    zoom.before_post(monkeypatch, lambda: monkeypatch.setattr(WriteStop, "current", broken))
+    provision(trunk_request.pk)
+    monkeypatch.undo()
+    assert states(trunk_request) == ("approved", ["not_sent"])
+    assert "could not be looked up" in trunk_request.waiting_for
+    assert zoom.sandbox.calls_of("POST", "sip_trunk/trunks") == []
+    let_pass(trunk_request)
+    provision(trunk_request.pk)
+    assert states(trunk_request)[0] == "done"
+
+
+def test_a_worker_that_cannot_look_does_not_take_a_request_up(
+    zoom: Zoom, staff: User, supervisor: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trunk_request = zoom.approved(staff, supervisor, zoom.trunk.prefix + "777")
+
+    def broken() -> None:
+        raise DatabaseError("the connection is gone")
+
+    monkeypatch.setattr(WriteStop, "current", broken)
+    with pytest.raises(DatabaseError):
+        provision(trunk_request.pk)
+    assert states(trunk_request) == ("approved", ["not_sent"])
+
+
+def test_reading_goes_on_while_writing_is_stopped(
+    zoom: Zoom, staff: User, supervisor: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dnis = zoom.trunk.prefix + "777"
+    trunk_request = zoom.approved(staff, supervisor, dnis)
+    zoom.die_at(monkeypatch, "trunks.workflow.sending._note")
+    with pytest.raises(Zoom.Killed):
+        provision(trunk_request.pk)
+    stopping.stop(actor=supervisor, reason=REASON)
+    let_pass(trunk_request)
+    sweeping.sweep()
+    let_pass(trunk_request)
+    assert ringing.ready().filter(pk=trunk_request.pk).exists()
+    reconcile.settle(trunk_request.pk)
+    assert states(trunk_request) == ("done", ["assigned"])
+    assert preview.zoom_now(trunk_request).problem == ""
+
+
+def test_retrying_and_approving_stay_possible_and_send_nothing(
+    zoom: Zoom, staff: User, supervisor: User
+) -> None:
+    dnis = zoom.trunk.prefix + "771"
+    trunk_request = zoom.approved(staff, supervisor, dnis, caller_id="+14155550100")
+    zoom.in_console(dnis, "+14155550199")
+    provision(trunk_request.pk)
+    stopping.stop(actor=supervisor, reason=REASON)
+    trunk_request.refresh_from_db()
+    provisioning.retry(trunk_request, actor=staff, version=trunk_request.version)
+    provision(trunk_request.pk)
+    assert states(trunk_request) == ("approved", ["not_sent"])
+    assert zoom.sandbox.calls_of("POST", "sip_trunk/trunks") == []
+
+
+def test_no_client_of_the_workflow_writes_past_the_stop(zoom: Zoom, supervisor: User) -> None:
+    stopping.stop(actor=supervisor, reason=REASON)
+    with (
+        speaking.client_for(zoom.master) as client,
+        pytest.raises(stopping.Halted, match=REASON),
+    ):
+        client.unassign_trunk(zoom.sub.zoom_id, "268")
+    assert zoom.sandbox.calls_of("DELETE", "sip_trunk/trunks") == []
+
+
+def test_a_stop_halfway_through_a_change_halts_it_and_it_goes_on_where_it_was(
+    zoom: Zoom,
+    staff: User,
+    supervisor: User,
+    second_supervisor: User,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    old, new = zoom.trunk.prefix + "777", zoom.trunk.prefix + "778"
+    provision(zoom.approved(staff, supervisor, old).pk)
+    line = filing.LineDraft(zoom.trunk, new, "", old)
+    draft = filing.Draft(zoom.sub, "change", "Customer asked", "", [line])
+    change = cast.approved(filing.file(draft, actor=staff), supervisor)
+    zoom.before_post(monkeypatch, lambda: stopping.stop(actor=supervisor, reason=REASON))
+    provision(change.pk)
+    assert states(change) == ("approved", ["not_sent"])
+    assert zoom.assigned() == {}
+    assert list(TrunkRequest.objects.all().halfway()) == [change]
+    stop = WriteStop.objects.get()
+    stopping.ask_to_start(stop, actor=supervisor)
+    stopping.confirm_start(stop, actor=second_supervisor)
+    provision(change.pk)
+    assert states(change) == ("done", ["assigned"])
+    assert zoom.assigned() == {new: 1}
+    assert list(TrunkRequest.objects.all().halfway()) == []
+
+
+def test_starting_again_leaves_the_grace_period_alone(
+    trunk_request: TrunkRequest, supervisor: User, second_supervisor: User, rung: list[tuple[str, int]]
+) -> None:
+    stop = stopping.stop(actor=supervisor, reason=REASON)
+    cast.approved(trunk_request, supervisor)
+    TrunkRequest.objects.filter(pk=trunk_request.pk).update(next_attempt_at=clock.after(60))
+    stopping.ask_to_start(stop, actor=supervisor)
+    rung.clear()
+    stopping.confirm_start(stop, actor=second_supervisor)
+    assert rung == []

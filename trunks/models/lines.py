@@ -1,0 +1,24 @@
+"""Questions about many lines of trunk requests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import models
+from django.db.models import Exists, OuterRef, Q
+
+from trunks.models.estate import ListedTrunk
+
+if TYPE_CHECKING:
+    from trunks.models.trunk_request import Line  # noqa: F401  # the annotation below
+
+
+class LineQuerySet(models.QuerySet["Line"]):
+    def lost(self) -> LineQuerySet:
+        """Return the lines whose customer is without the trunk still: Zoom, as last read, lists neither DNIS."""
+        listed = ListedTrunk.objects.filter(
+            Q(dnis=OuterRef("dnis")) | Q(dnis=OuterRef("current_dnis")),
+            sub_account=OuterRef("trunk_request__sub_account"),
+            gone_at=None,
+        )
+        return self.filter(~Exists(listed), without_trunk=True)

@@ -1,0 +1,131 @@
+"""Waiting for a turn in a master account's rate budget, and telling the budget what the calls met."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from django.conf import settings
+
+from trunks.models import MasterAccount, NoRoom, Outlook, RateBudget, Trips
+from trunks.zoom.errors import HeldBack, RateLimited
+from trunks.zoom.retry_after import believed
+from trunks.zoom.types import Call, Label
+
+logger = logging.getLogger(__name__)
+
+# How long before its turn a call looks whether a 429 has met somebody meanwhile.
+LAST_LOOK_SECONDS = 0.004
+# On a machine so busy that every turn is missed, a late call is better than none.
+MISSING_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Urgency:
+    """Who goes first: a turn is taken only when it is at most `reach` seconds away.
+
+    Whoever finds it further away asks again for `patience` (in deadlines of a call), and reaches a tenth of a second
+    further for each second of waiting, lest a busy day keep it waiting for ever. Without patience it gives up.
+    """
+
+    reach: float
+    patience: float = 0.0
+
+    @property
+    def patience_seconds(self) -> float:
+        return self.patience * settings.HTTP_DEADLINE_SECONDS
+
+
+INTERACTIVE = Urgency(reach=2.0)
+# The usual pause after a 429 is waited out with the claim held; a longer one gives the request back.
+WORK = Urgency(reach=4.0)
+# Leaves the next turns to people and to work that somebody has approved.
+BATCH = Urgency(reach=0.15, patience=2)
+
+# The round trips that this process has measured since it last asked for a turn.
+_measured: dict[tuple[int, Label], Trips] = {}
+
+
+class Turns:
+    """The turns of one client; without a master account, of one that nobody knows yet, there is nothing to wait for."""
+
+    def __init__(self, master: MasterAccount | None, urgency: Urgency) -> None:
+        self._master = master
+        self._urgency = urgency
+        self._late = 0.0
+
+    def wait(self, label: Label) -> None:
+        """Return when it is the caller's turn. Raises HeldBack when that is not soon enough.
+
+        Call it outside of any transaction.
+        """
+        if self._master is None:
+            return
+        begun = time.monotonic()
+        while True:
+            turn = self._take(self._master, label, begun)
+            slack = _sleep_until(turn, self._master, label)
+            self._late = time.monotonic() - turn
+            # A turn that was missed is given up for another: a worker that was stopped must not break in on others.
+            if slack is not None and (self._late <= slack or time.monotonic() - begun > MISSING_SECONDS):
+                return
+
+    def learn(self, call: Call) -> None:
+        """Note how long after its turn the call was answered.
+
+        Writes are left out: they have a connection to make first, which would blur that.
+        """
+        if self._master is None or call.method != "GET" or call.status != 200:
+            return
+        measured(self._master, call.label, self._late + call.duration_ms / 1000)
+
+    def brake(self, label: Label, error: RateLimited) -> None:
+        """Silence all calls of `label`, of all processes, until the time that Zoom's 429 names."""
+        if self._master is not None:
+            slow_down(self._master, label, believed(error.retry_at, daily=error.daily))
+
+    def _take(self, master: MasterAccount, label: Label, begun: float) -> float:
+        """Take a turn within reach and return it as a moment of the monotonic clock."""
+        while True:
+            waited = time.monotonic() - begun
+            reach = self._urgency.reach + (waited / 10 if self._urgency.patience else 0)
+            try:
+                trips = _measured.pop((master.pk, label), None)
+                return time.monotonic() + RateBudget.take(master, label.value, longest=reach, trips=trips)
+            except NoRoom as error:
+                if waited + error.wait - reach > self._urgency.patience_seconds:
+                    raise _held_back(label, error.wait) from error
+                # Up to a fifth more, so that those who wait do not all ask at once.
+                time.sleep(min(error.wait - reach, 1.0) * random.uniform(1, 1.2) + 0.01)  # noqa: S311  # no secret
+
+
+def measured(master: MasterAccount, label: Label, seconds: float) -> None:
+    """Keep a round trip for the budget, which is told with the next call of this process."""
+    before = _measured.get((master.pk, label), Trips(seconds, seconds))
+    _measured[master.pk, label] = Trips(min(before.quickest, seconds), max(before.slowest, seconds))
+
+
+def slow_down(master: MasterAccount, label: Label, seconds: float) -> None:
+    """Let no call of `label` leave for `master` from any process for `seconds`: Zoom has answered 429."""
+    logger.warning("%s: Zoom answered 429; no %s call for %.1f s.", master, label, seconds)
+    RateBudget.pause(master, label.value, seconds)
+
+
+def _sleep_until(turn: float, master: MasterAccount, label: Label) -> float | None:
+    """Sleep until `turn` and return how late the call may leave, or None when all were told to pause meanwhile."""
+    ahead = Outlook()
+    if (left := turn - time.monotonic() - LAST_LOOK_SECONDS) > 0:
+        time.sleep(left)
+        ahead = RateBudget.look(master, label.value)
+        if ahead.pause > 0:
+            return None
+    time.sleep(max(0.0, turn - time.monotonic()))
+    return ahead.slack
+
+
+def _held_back(label: Label, wait: float) -> HeldBack:
+    at = datetime.now(UTC) + timedelta(seconds=wait)
+    return HeldBack(f"the next turn is at {at:%H:%M:%S} UTC", retry_at=at, category=label.value)

@@ -1,0 +1,53 @@
+"""What people have to look at: outcomes that reading could not find out in time, and master accounts in trouble."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q, QuerySet
+
+from trunks import access, audit
+from trunks.actions import Action
+from trunks.models import MasterAccount, Role, State, TrunkRequest, User, clock
+from trunks.models.trunk_request import TrunkRequestQuerySet
+
+BATCH = 200
+
+
+def ask_people() -> None:
+    """Flag the requests that have been unconfirmed for ASK_PEOPLE_SECONDS. They go on being verified."""
+    since = clock.after(-settings.ASK_PEOPLE_SECONDS)
+    waiting = TrunkRequest.objects.filter(
+        state=State.UNCONFIRMED, needs_attention=False, changed_at__lt=since
+    )
+    for trunk_request in waiting.with_names().order_by("changed_at")[:BATCH]:
+        _flag(trunk_request)
+
+
+def requests_for(user: User) -> TrunkRequestQuerySet:
+    """Return the flagged requests of the master accounts where `user` is supervisor, longest waiting first."""
+    masters = access.masters_where(user, Role.SUPERVISOR)
+    flagged = TrunkRequest.objects.filter(master__in=masters, needs_attention=True)
+    return flagged.with_names().order_by("changed_at", "id")
+
+
+def masters_for(user: User) -> QuerySet[MasterAccount]:
+    """Return those of the user's master accounts whose credentials Zoom refuses or whose estate cannot be read."""
+    trouble = Q(circuit__refused_at__isnull=False) | ~Q(sync_problem="")
+    masters = access.masters_where(user, Role.SUPERVISOR, Role.ADMINISTRATOR)
+    return masters.filter(trouble).select_related("circuit").order_by("name")
+
+
+def _flag(trunk_request: TrunkRequest) -> None:
+    same = TrunkRequest.objects.filter(
+        pk=trunk_request.pk, state=State.UNCONFIRMED, version=trunk_request.version, needs_attention=False
+    )
+    with transaction.atomic():
+        if same.update(needs_attention=True):
+            audit.record(
+                Action.PROVISIONING_ATTENTION,
+                actor=None,
+                why="unconfirmed for too long",
+                on=trunk_request,
+                comment=trunk_request.waiting_for,
+            )

@@ -1,0 +1,41 @@
+"""Trying whether Zoom is back for a master account whose circuit is open."""
+
+from __future__ import annotations
+
+import logging
+
+from django.db.models import F
+
+from trunks import dispatch
+from trunks.models import Circuit, clock
+from trunks.models.stops import CircuitQuerySet
+from trunks.workflow import circuits, speaking
+from trunks.zoom.errors import ZoomError
+
+logger = logging.getLogger(__name__)
+
+
+def ring_probes() -> None:
+    """Ring a worker for each open circuit whose next probe is due."""
+    for pk in _due().values_list("master", flat=True):
+        dispatch.ring_now(dispatch.PROBE, pk)
+
+
+def probe(master_pk: int) -> None:
+    """Read the master's own trunks, once for all who are rung; the client counts the answer and closes the circuit."""
+    circuit = _due().filter(master=master_pk).select_related("master").first()
+    if circuit is None:
+        return
+    taken = _due().filter(pk=circuit.pk, probes=circuit.probes)
+    pause = clock.after(circuits.interval(circuit.probes + 1))
+    if not taken.update(probes=F("probes") + 1, next_probe_at=pause):
+        return
+    try:
+        with speaking.client_for(circuit.master) as client:
+            client.list_trunks()
+    except ZoomError as error:
+        logger.info("%s: Zoom is not back yet: %s", circuit.master, error)
+
+
+def _due() -> CircuitQuerySet:
+    return Circuit.objects.open().filter(next_probe_at__lte=clock.now())

@@ -1,0 +1,40 @@
+"""The way to a Zoom client for everything here: it does not write while people have stopped that, and it counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from trunks import connections
+from trunks.models import MasterAccount
+from trunks.turns import WORK, Urgency
+from trunks.workflow import circuits, stopping, unknown
+from trunks.zoom.client import ZoomClient, no_record
+from trunks.zoom.errors import HeldBack, ZoomError
+from trunks.zoom.types import Call
+
+
+def client_for(
+    master: MasterAccount,
+    *,
+    urgency: Urgency = WORK,
+    observe: Callable[[Call], None] = no_record,
+    before_sending: Callable[[], None] = connections.always,
+) -> ZoomClient:
+    """Return a client that speaks for `master`; see `connections.client_for`. Its writes may raise Halted."""
+    return connections.client_for(
+        master,
+        urgency=urgency,
+        observe=observe,
+        before_sending=before_sending,
+        before_write=stopping.look,
+        ended=partial(_ended, master),
+    )
+
+
+def _ended(master: MasterAccount, error: ZoomError | None) -> None:
+    if isinstance(error, HeldBack):
+        return  # Zoom was not asked
+    circuits.note(master, error)
+    if error is not None:
+        unknown.note(master, error)
