@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 from django.test import override_settings
 
 from trunks.models import Line, LineState, TrunkRequest
-from trunks.workflow import reconcile, sending, settling, sweeping
+from trunks.workflow import sending, settling, sweeping
 from trunks.workflow.claims import Claim
 from trunks.workflow.transitions import mark, move
 
@@ -77,20 +77,6 @@ def no_sweep() -> Iterator[None]:
         yield
 
 
-@contextmanager
-def no_second_look() -> Iterator[None]:
-    """One reading without the line is enough to believe that it is absent."""
-    with patch.object(reconcile, "second_look_seconds", lambda: 0.0):
-        yield
-
-
-@contextmanager
-def no_waiting_for_the_account() -> Iterator[None]:
-    """A request is taken up while another one's write to the same sub account could still land."""
-    with patch("trunks.workflow.claims._account_is_busy", lambda _: False):
-        yield
-
-
 RULES: dict[str, Callable[[], Any]] = {
     "intent": no_intent,
     "read-back": no_read_back,
@@ -98,5 +84,4 @@ RULES: dict[str, Callable[[], Any]] = {
     "fencing": no_fencing,
     "lease check": no_lease_check,
     "sweep": no_sweep,
-    "waiting for the account": no_waiting_for_the_account,
 }

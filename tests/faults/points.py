@@ -78,7 +78,8 @@ def possible(blow: Blow) -> bool:
     """
     if blow.what == "database":
         return blow.place in DATABASE_PLACES
-    return blow.what == "kill" or not (blow.place.endswith("leave") or connection.in_atomic_block)
+    # Not in_atomic_block: Django clears that before the commit itself.
+    return blow.what == "kill" or (connection.get_autocommit() and not blow.place.endswith("leave"))
 
 
 @contextmanager
@@ -92,9 +93,18 @@ def watched(reach: Callable[[str], None], run: Callable[[], Run | None]) -> Iter
         return execute(sql, *rest)
 
     def at_commit() -> None:
-        reach("commit")
+        try:
+            reach("commit")
+        except BaseException:
+            # Django takes back only what the database refuses; a process that dies leaves nothing behind at all.
+            connection.rollback()
+            raise
         commit()
-        reach("committed")
+        try:
+            reach("committed")
+        except BaseException:
+            connection.run_on_commit.clear()
+            raise
 
     def at_begin(autocommit: bool, *args: Any, **kwargs: Any) -> None:
         if not autocommit and not connection.in_atomic_block:

@@ -15,7 +15,7 @@ from tests.faults.zoom import EFFECTS, KINDS, READ, WRITE, Fault
 from trunks.models import Kind
 from trunks.sandbox.switches import DEFAULTS
 
-pytestmark = [pytest.mark.sqlite, pytest.mark.usefixtures("transactional_db")]
+pytestmark = pytest.mark.usefixtures("transactional_db")
 SMALL = st.integers(0, 3)
 NUMBERS = st.lists(st.integers(0, 7), min_size=1, max_size=4, unique=True)
 VERBS = ("approve", "retry", "check", "withdraw", "send_back", "deny")

@@ -9,7 +9,7 @@ from tests.faults.mutations import RULES
 from tests.faults.schedule import play
 
 pytestmark = pytest.mark.usefixtures("transactional_db")
-MOST_SEEDS = 150
+MOST_SEEDS = 200
 
 
 @pytest.fixture(autouse=True)

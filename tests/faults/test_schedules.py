@@ -7,7 +7,7 @@ import pytest
 
 from tests.faults.schedule import play
 
-pytestmark = [pytest.mark.sqlite, pytest.mark.usefixtures("transactional_db")]
+pytestmark = pytest.mark.usefixtures("transactional_db")
 SEEDS = 200
 SHARES = 8
 
