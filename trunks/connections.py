@@ -13,7 +13,7 @@ from trunks.turns import INTERACTIVE, WORK, Turns, Urgency
 from trunks.zoom.auth import MemoryTokenStore, ServerToServerAuth, TokenStore
 from trunks.zoom.client import ZoomClient, no_objection, no_record, no_verdict
 from trunks.zoom.errors import ZoomError
-from trunks.zoom.types import Call, Label, Token
+from trunks.zoom.types import Call, Token
 
 POLL_SECONDS = 0.05
 
@@ -41,10 +41,6 @@ def client_for(
     """
     turns = Turns(master, urgency)
 
-    def turn(label: Label) -> None:
-        turns.wait(label)
-        before_sending()
-
     def seen(call: Call) -> None:
         turns.learn(call)
         observe(call)
@@ -53,10 +49,11 @@ def client_for(
         api_url=settings.ZOOM_API_URL,
         auth=_auth(master.zoom_id, master.client_id, master.client_secret, DatabaseTokenStore(master)),
         deadline=settings.HTTP_DEADLINE_SECONDS,
-        turn=turn,
+        turn=turns.wait,
         observe=seen,
         brake=turns.brake,
         before_write=before_write,
+        before_sending=before_sending,
         ended=ended,
     )
 

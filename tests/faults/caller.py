@@ -15,10 +15,10 @@ from tests.faults.moments import DEADLINE
 from tests.faults.points import Killed
 from trunks import audit
 from trunks.actions import Action
-from trunks.models import State, TrunkRequest
+from trunks.models import State, TrunkRequest, WriteStop
 from trunks.zoom import client as zoom_client
 from trunks.zoom.client import ZoomClient
-from trunks.zoom.errors import CredentialsRefused, NoAnswer, NotSent
+from trunks.zoom.errors import CredentialsRefused, NoAnswer, NotSent, ZoomError
 from trunks.zoom.types import Call, Label
 from trunks.zoom.wire import Answer
 
@@ -34,17 +34,21 @@ class Caller(ZoomClient):
         portal: Portal,
         *,
         observe: Callable[[Call], None],
-        before_sending: Callable[[], None] = lambda: None,
+        before_sending: Callable[[], None] = zoom_client.no_objection,
+        before_write: Callable[[], None] = zoom_client.no_objection,
+        ended: Callable[[ZoomError | None], None] = zoom_client.no_verdict,
         **_: Any,
     ) -> None:
         self._portal = portal
         self._observe = observe
         self._before_sending = before_sending
+        self._before_write = before_write
+        self._ended = ended
 
     def close(self) -> None:
         """Nothing is open."""
 
-    def _call(self, ask: Any) -> Any:
+    def _try(self, ask: Any) -> Any:
         try:
             return self._attempt(ask)
         except CredentialsRefused:
@@ -56,6 +60,8 @@ class Caller(ZoomClient):
         if connection.in_atomic_block:
             self._portal.violations.append("gaps: a transaction is open while Zoom is called")
         self._portal.reach(f"{what} turn")
+        if ask.errand.write:
+            self._before_write()
         self._before_sending()
         self._portal.reach(f"{what} leave")
         call = Call(
@@ -101,6 +107,8 @@ class Caller(ZoomClient):
         told = (last.after["call"], _named(last.after)) if last else None
         if told != (f"{ask.method} {ask.path}", _named(ask.body or {})):
             portal.violations.append(f"gaps: {row.reference} is written to Zoom without its intent")
+        if WriteStop.current():
+            portal.violations.append(f"lease: {row.reference} is written to Zoom though people stopped that")
         busy = [flight for flight in portal.zoom.flights if flight.account_id == row.sub_account.zoom_id]
         if busy:
             portal.violations.append(f"overlap: {row.reference} writes while an earlier write can still land")

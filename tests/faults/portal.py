@@ -19,13 +19,14 @@ from tests.faults.moments import SWEEP, VirtualTime
 from tests.faults.points import Blow, Killed, Plan, Run
 from tests.faults.zoom import Zoom
 from trunks import connections, dispatch
-from trunks.models import MasterAccount, TrunkRequest, User
-from trunks.workflow import filing, provisioning, reconcile, review, sweeping
+from trunks.models import MasterAccount, TrunkRequest, User, WriteStop
+from trunks.workflow import filing, probing, provisioning, reconcile, review, stopping, sweeping
 from trunks.workflow.errors import WorkflowError
 
 WORK: dict[str, Callable[[int], None]] = {
     dispatch.PROVISION: lambda pk: provisioning.provision(pk),
     dispatch.SETTLE: lambda pk: reconcile.settle(pk),
+    dispatch.PROBE: lambda pk: probing.probe(pk),
 }
 DEPTH = 3  # how many processes may be at work inside each other
 
@@ -56,7 +57,6 @@ class Portal:
         self._patches.enter_context(self.moments.in_force(self._sleep))
         self._patches.enter_context(points.watched(self.reach, lambda: self.runs[-1] if self.runs else None))
         self._patches.enter_context(patch.object(connections, "client_for", self._client))
-        self._patches.enter_context(patch.object(connections, "slow_down", lambda *_: None))
         self._patches.enter_context(patch.object(current_app, "signature", self._signature))
         return self
 
@@ -95,6 +95,16 @@ class Portal:
             self.run(Run(plan=plan or Plan()), act)
         except WorkflowError:
             return
+
+    def stop_or_start_writing(self) -> None:
+        """Have a supervisor stop all writing to Zoom, or two of them start it again."""
+        first, second = self.people.supervisors
+        stop = WriteStop.current()
+        if stop is None:
+            self.person(lambda: stopping.stop(actor=first, reason="because"))
+            return
+        self.person(lambda: stopping.ask_to_start(stop, actor=first))
+        self.person(lambda: stopping.confirm_start(stop, actor=second))
 
     # --- what the machinery does
 

@@ -14,7 +14,7 @@ from tests.faults.moments import QUIET, SWEEP
 from tests.faults.points import DATABASE_PLACES, PLACES, Blow, Plan
 from tests.faults.portal import Portal
 from tests.faults.zoom import DOUBTFUL, EFFECTS, KINDS, READ, WRITE, Fault
-from trunks.models import WORKING_STATES, Kind, TrunkRequest
+from trunks.models import WORKING_STATES, Circuit, Kind, TrunkRequest, WriteStop
 from trunks.sandbox.switches import DEFAULTS
 
 LONGEST = 4 * 86400.0
@@ -44,6 +44,8 @@ def rest(portal: Portal) -> None:
     """Let everything come to rest: what was planned still happens, then time goes on until nothing is due."""
     portal.broker_is_down = False
     portal.moments.skew = 0.0
+    if WriteStop.current():
+        portal.stop_or_start_writing()
     ends = portal.moments.seconds + LONGEST
     for number in range(MOST_ROUNDS):
         if number == TROUBLED_ROUNDS:
@@ -61,7 +63,11 @@ def rest(portal: Portal) -> None:
 def _until_next(portal: Portal) -> float:
     """Return the seconds until something is due: a lease, an attempt, or a write that lands."""
     working = TrunkRequest.objects.filter(master=portal.place.master, state__in=WORKING_STATES)
-    moments = working.aggregate(Min("next_attempt_at"), Min("lease_until")).values()
+    probes = Circuit.objects.open().filter(master=portal.place.master)
+    moments = [
+        *working.aggregate(Min("next_attempt_at"), Min("lease_until")).values(),
+        *probes.values_list("next_probe_at", flat=True),
+    ]
     left = [(moment - portal.moments.now()).total_seconds() for moment in moments if moment]
     left += [flight.lands_at - portal.moments.seconds for flight in portal.zoom.flights]
     return max(min((seconds for seconds in left if seconds > 0), default=SWEEP), 0.001) + 0.001
@@ -155,6 +161,9 @@ class Schedule:
     def _console(self) -> None:
         self.portal.in_console(self.chance.randrange(3), self.chance.randrange(2), self.chance.randrange(6))
 
+    def _stop_or_start(self) -> None:
+        self.portal.stop_or_start_writing()
+
     def _broker(self) -> None:
         self.portal.broker_is_down = not self.portal.broker_is_down
         if self.chance.random() < 0.5:
@@ -178,6 +187,7 @@ STEPS: dict[Callable[[Schedule], None], float] = {
     Schedule._advance: 3,
     Schedule._arm: 2,
     Schedule._console: 0.7,
+    Schedule._stop_or_start: 0.4,
     Schedule._broker: 0.4,
     Schedule._skew: 0.3,
     Schedule._switch: 0.3,

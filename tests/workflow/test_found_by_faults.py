@@ -49,3 +49,14 @@ def test_a_claim_looks_once_more_for_another_write_that_could_still_land(
     assert states(second) == ("unconfirmed", ["unknown"])
     assert states(first) == ("approved", ["not_sent"])
     assert len(zoom.sandbox.calls_of("POST", "sip_trunk/trunks")) == 1
+
+
+def test_nothing_comes_between_the_look_at_the_lease_and_the_call(
+    zoom: Zoom, staff: User, supervisor: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The look at the kill switch is a query, in which a worker can be stopped for longer than its lease."""
+    trunk_request = zoom.approved(staff, supervisor, zoom.trunk.prefix + "777")
+    where = "trunks.workflow.stopping.look"
+    zoom.before(monkeypatch, where, lambda: zoom.lose_lease(monkeypatch, trunk_request))
+    provision(trunk_request.pk)
+    assert zoom.sandbox.calls_of("POST", "sip_trunk/trunks") == []

@@ -79,9 +79,9 @@ class ZoomClient:
     redirects included, waiting in `turn` not. `turn` is called before each API request and may wait for the
     rate budget, or raise to keep the request from being sent. `observe` gets the record of each API request,
     failed ones included; what it raises goes to the caller. `brake` is told of each 429 before it is raised.
-    Token requests are none of these. `before_write` is called right before each request that changes something
-    at Zoom, and may raise to keep it from being sent. `ended` is told how each call ended, as a whole and token
-    requests included: None, or the error.
+    Token requests are none of these. `before_write` is called before each request that changes something at Zoom,
+    and `before_sending`, last of all, before each request; both may raise to keep it from being sent. `ended` is
+    told how each call ended, as a whole and token requests included: None, or the error.
 
     Every method raises ZoomError, and ValueError for an id that cannot be part of a path.
     """
@@ -96,6 +96,7 @@ class ZoomClient:
         observe: Callable[[Call], None] = no_record,
         brake: Callable[[Label, RateLimited], None] = no_brake,
         before_write: Callable[[], None] = no_objection,
+        before_sending: Callable[[], None] = no_objection,
         ended: Callable[[ZoomError | None], None] = no_verdict,
     ) -> None:
         self._api_url = api_url.rstrip("/")
@@ -105,6 +106,7 @@ class ZoomClient:
         self._observe = observe
         self._brake = brake
         self._before_write = before_write
+        self._before_sending = before_sending
         self._ended = ended
         self._wire = Wire()
         self._wire.session.auth = auth
@@ -224,6 +226,9 @@ class ZoomClient:
             self._turn(ask.label)
             if ask.errand.write:
                 self._before_write()
+            # Last of all: it asks whether the worker's lease outlives the call, and whatever came after could outlast
+            # the lease.
+            self._before_sending()
         began = time.monotonic()
         call = Call(
             method=ask.method,
