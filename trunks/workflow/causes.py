@@ -45,7 +45,7 @@ NETWORK = (
 RATE = (
     row(
         "held_back",
-        "Zoom is busy: the master account's rate limit is used up for now, and nothing was sent.",
+        "Zoom is busy: its rate limit is used up; nothing was sent.",
         *_WAIT,
         kind=errors.HeldBack,
     ),
