@@ -43,12 +43,7 @@ NETWORK = (
 )
 
 RATE = (
-    row(
-        "held_back",
-        "Zoom is busy: its rate limit is used up; nothing was sent.",
-        *_WAIT,
-        kind=errors.HeldBack,
-    ),
+    row("held_back", "Zoom is busy; nothing was sent.", *_WAIT, kind=errors.HeldBack),
     row(
         "rate_user",
         "Zoom's daily limit for one user is reached.",
