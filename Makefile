@@ -105,7 +105,7 @@ faults: dev ## play SEEDS=10000 fault schedules in process, or SEED=n once again
 	@$(PY) -m tests.faults $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
 
 chaos: dev ## REQUESTS=1000 through real processes, one of which is struck about every second
-	@$(PY) -m tests.chaos --requests $(REQUESTS)
+	@$(PY) -m tests.chaos --requests $(REQUESTS) $(if $(SEED),--seed $(SEED))
 
 # --- measure --------------------------------------------------------------------------------------------------------
 

@@ -5,8 +5,8 @@ from pytest_django import Settings
 
 from tests.workflow.conftest import Zoom
 from tests.workflow.timing import let_pass, states
-from trunks.models import User
-from trunks.workflow import reconcile
+from trunks.models import TrunkRequest, User
+from trunks.workflow import claims, reconcile
 from trunks.workflow.provisioning import provision
 
 pytestmark = pytest.mark.sqlite
@@ -27,3 +27,25 @@ def test_the_quiet_period_begins_when_the_call_leaves_and_not_when_it_was_intend
     reconcile.settle(trunk_request.pk)
     assert states(trunk_request) == ("unconfirmed", ["unknown"])
     assert trunk_request.absent_at is None, "the call may still land, so its absence is no finding yet"
+
+
+def test_a_claim_looks_once_more_for_another_write_that_could_still_land(
+    zoom: Zoom, staff: User, supervisor: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seed 1747: between look and claim another worker may take up, send and leave unconfirmed another request."""
+    first = zoom.approved(staff, supervisor, zoom.trunk.prefix + "777")
+    second = zoom.approved(staff, supervisor, zoom.trunk.prefix + "778")
+    zoom.sandbox.fault("drop", method="POST", path=TRUNKS, apply="never")
+    look = claims._account_is_busy
+
+    def look_and_wait(trunk_request: TrunkRequest) -> bool:
+        busy = look(trunk_request)
+        monkeypatch.setattr(claims, "_account_is_busy", look)
+        provision(second.pk)
+        return busy
+
+    monkeypatch.setattr(claims, "_account_is_busy", look_and_wait)
+    provision(first.pk)
+    assert states(second) == ("unconfirmed", ["unknown"])
+    assert states(first) == ("approved", ["not_sent"])
+    assert len(zoom.sandbox.calls_of("POST", "sip_trunk/trunks")) == 1

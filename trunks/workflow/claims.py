@@ -125,6 +125,10 @@ def claim_approved(pk: int) -> Claim | None:
                 why=why,
                 changes=taken,
             )
+            # Once more: since the first look another request may have been taken up, sent, and left unconfirmed.
+            # From here on one_writer_per_sub_account keeps others out.
+            if _account_is_busy(trunk_request):
+                raise Stale("another request's write to the sub account could still land")
             return _claim(trunk_request, begun)
     except (Stale, IntegrityError):
         # IntegrityError: one_writer_per_sub_account, another request of this customer is being applied.
