@@ -134,7 +134,7 @@ def test_a_sub_account_that_is_not_enrolled_does_not_stop_the_others(
 def test_a_rate_limit_makes_the_reading_slower_and_not_fail(
     master: MasterAccount, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(estate, "wait_until", lambda *_, **__: 0.01)
+    monkeypatch.setattr("trunks.turns.slow_down", lambda *_: None)
     sandbox.fault("429", path=OF_SUB_ACCOUNTS, times=estate.PATIENCE)
     assert estate.sync(master.pk)
     assert SubAccount.objects.filter(trunks_read_at__isnull=False).count() == 12
@@ -143,7 +143,7 @@ def test_a_rate_limit_makes_the_reading_slower_and_not_fail(
 def test_a_rate_limit_without_end_ends_the_reading(
     master: MasterAccount, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(estate, "wait_until", lambda *_, **__: 0.01)
+    monkeypatch.setattr("trunks.turns.slow_down", lambda *_: None)
     sandbox.fault("429", path=OF_SUB_ACCOUNTS, times=0)
     assert not estate.sync(master.pk)
     assert "rate limit" in last_event(master)[1]

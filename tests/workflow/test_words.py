@@ -134,6 +134,7 @@ def test_each_known_error_of_the_token_endpoint_has_its_explanation(
 
 def test_the_network_has_its_explanations() -> None:
     assert words.explain(errors.NotSent("refused")).key == "not_sent"
+    assert words.explain(errors.HeldBack("the next turn is at 12:00:00 UTC")).key == "held_back"
     assert words.explain(errors.NoAnswer("time-out")).key == "no_answer"
     assert words.sentence(errors.NotSent("refused")).endswith("(what happened: refused)")
     assert words.sentence(errors.NotSent()) == str(words.explain(errors.NotSent()))

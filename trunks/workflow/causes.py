@@ -44,12 +44,7 @@ NETWORK = (
 )
 
 RATE = (
-    row(
-        "held_back",
-        "Zoom is busy: the master account's rate limit is used up for now, and nothing was sent.",
-        *_WAIT,
-        kind=errors.HeldBack,
-    ),
+    row("held_back", "Zoom is busy; nothing was sent.", *_WAIT, kind=errors.HeldBack),
     row(
         "rate_user",
         "Zoom's daily limit for one user is reached.",
