@@ -70,15 +70,17 @@ def _share_out(seeds: int, start: int, jobs: int) -> int:
 
 
 def _play(seeds: Iterable[int], *, report: bool) -> int:
-    play = _prepared()
-    found_any = False
+    """Play `seeds`; to the parent tell only what is wrong, and at the end how many were played."""
+    play, played, found_any = _prepared(), 0, False
     for seed in seeds:
-        found = play(seed)
+        found, played = play(seed), played + 1
         found_any |= bool(found)
-        if report:
-            _say(json.dumps({"seed": seed, "played": 1, "found": found}))
-        else:
+        if not report:
             _say("\n".join(found) or "Nothing is wrong.")
+        elif found:
+            _say(json.dumps({"seed": seed, "played": 0, "found": found}))
+    if report:
+        _say(json.dumps({"seed": 0, "played": played, "found": []}))
     return int(found_any and not report)
 
 
