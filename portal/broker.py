@@ -5,6 +5,7 @@ an unreadable file ends the whole worker (celery/kombu#1551). Here a message app
 cannot be read is laid aside. The names of files are those of the stock transport otherwise.
 """
 
+import fcntl
 import logging
 import os
 import time
@@ -69,6 +70,34 @@ def _delete_if_older(path: Path, oldest: float) -> bool:
 
 class Channel(filesystem.Channel):
     """Writes aside and renames; claims by renaming."""
+
+    def get_table(self, exchange: str) -> list[Any]:
+        """Return the queues that are bound to `exchange`; its file is only ever replaced whole."""
+        try:
+            bound = loads(self._table_file(exchange).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return []
+        return [filesystem.exchange_queue_t(*queue) for queue in bound]
+
+    def _table_file(self, exchange: str) -> Path:
+        file: Path = self._exchange_file(exchange)  # type: ignore[attr-defined]  # newer than Kombu's stubs
+        return file
+
+    def _queue_bind(self, exchange: str, routing_key: str, pattern: str | None, queue: str) -> None:
+        """Bind `queue` to `exchange`, one process after the other.
+
+        The stock transport empties the file before it fills it: of several processes that start at once one read
+        nothing and ended, or wrote over what another had bound.
+        """
+        file = self._table_file(exchange)
+        entry = filesystem.exchange_queue_t(routing_key or "", pattern or "", queue or "")
+        with file.with_suffix(".lock").open("w") as turn:
+            fcntl.flock(turn, fcntl.LOCK_EX)
+            bound = self.get_table(exchange)
+            if entry not in bound:
+                aside = file.with_suffix(".tmp")
+                aside.write_text(dumps([entry, *bound]), encoding="utf-8")
+                aside.replace(file)
 
     def _put(self, queue: str, payload: Any, **kwargs: object) -> None:  # type: ignore[override]  # Kombu's own two differ
         """Put `payload` onto `queue`, whole and on the disk, or not at all."""

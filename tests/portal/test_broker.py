@@ -3,9 +3,11 @@
 import json
 import os
 import signal
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 from queue import Empty
@@ -95,6 +97,22 @@ def test_of_2000_messages_none_is_lost_and_none_comes_twice(folder: Path) -> Non
     assert Counter(taken_by(consumers)) == Counter(range(MESSAGES))
 
 
+def test_processes_that_start_at_once_are_all_bound(tmp_path: Path) -> None:
+    def bind(folder: Path, start: threading.Barrier, name: str) -> None:
+        with Connection("localfs://", transport_options=broker.transport_options(folder)) as connection:
+            channel = broker.Transport(connection).Channel(connection.transport)
+            start.wait()
+            channel._queue_bind("exchange", name, "", name)
+
+    for number in range(20):
+        folder, start = tmp_path / str(number), threading.Barrier(6)
+        names = [f"queue-{place}" for place in range(6)]
+        with ThreadPoolExecutor(6) as pool:
+            list(pool.map(lambda name, folder=folder, start=start: bind(folder, start, name), names))
+        bound = json.loads((folder / "control" / "exchange.exchange").read_text())
+        assert sorted(queue for _, _, queue in bound) == names
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_what_a_producer_said_it_sent_is_there_when_it_is_killed(
     folder: Path, number: signal.Signals
@@ -116,6 +134,8 @@ def test_a_message_has_its_name_only_when_it_is_whole(folder: Path, monkeypatch:
     replace = Path.replace
 
     def look_first(aside: Path, target: Path) -> Path:
+        if target.suffix != ".msg":  # the table of who is bound
+            return replace(aside, target)
         seen.append((waiting(folder), len(json.loads(aside.read_bytes())["body"])))
         return replace(aside, target)
 
