@@ -3,7 +3,6 @@
 from trunks.models.attempt import Attempt, ZoomCall
 from trunks.models.choices import (
     ASSIGNED_LINE_STATES,
-    BAD_LINE_STATES,
     ENDED_LINE_STATES,
     FIRST_PHASE,
     GOOD_LINE_STATES,
@@ -35,7 +34,6 @@ from trunks.models.unknown_error import UnknownError
 
 __all__ = [
     "ASSIGNED_LINE_STATES",
-    "BAD_LINE_STATES",
     "ENDED_LINE_STATES",
     "FIRST_PHASE",
     "GOOD_LINE_STATES",

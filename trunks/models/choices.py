@@ -64,7 +64,6 @@ class LineState(models.TextChoices):
 
 ASSIGNED_LINE_STATES = (LineState.ASSIGNED, LineState.ALREADY_THERE, LineState.CALLER_ID_NOT_REPORTED)
 GOOD_LINE_STATES = (*ASSIGNED_LINE_STATES, LineState.UNASSIGNED)
-BAD_LINE_STATES = (LineState.DIFFERENT, LineState.REFUSED)
 # What a retry leaves alone: it succeeded, or nobody knows that it did not.
 ENDED_LINE_STATES = (*GOOD_LINE_STATES, LineState.GIVEN_UP)
 
