@@ -127,7 +127,7 @@ bench-latency: dev ## from approve to done, with Redis and with the file broker 
 # --- keep up --------------------------------------------------------------------------------------------------------
 
 # uv writes locks that hold for every Python from 3.11 on and name no host; pip-compile's do neither. Only for this.
-LOCK := .data/lock/bin/python -m uv --no-config pip compile --quiet --universal --generate-hashes --no-header \
+LOCK := .data/lock/bin/python -m uv --no-config pip compile --quiet --universal --generate-hashes --no-strip-extras --no-header \
   --python-version 3.11 $(if $(UPGRADE),--upgrade)
 
 lock: ## write requirements/*.txt anew from *.in (UPGRADE=1 takes newer versions)
