@@ -8,8 +8,10 @@ from csp.constants import NONCE, NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from portal import environment as env
+from portal.version import VERSION
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+PORTAL_VERSION = VERSION
 DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / ".data"))).resolve()
 DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 

@@ -3,14 +3,15 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.conf import settings
 from django.db import connection, transaction
 from django.http import Http404
 
 from tests import cast
-from trunks import audit, context
+from trunks import audit, chain, context
 from trunks.actions import Action
 from trunks.models import MasterAccount, Role, TrunkRequest, User
-from trunks.models.audit_event import AuditEvent
+from trunks.models.audit_event import AuditEvent, AuditHead
 
 pytestmark = pytest.mark.sqlite
 
@@ -187,3 +188,30 @@ def test_the_choices_of_the_filters_are_people_and_all_actions(
     assert audit.people(manager) == [staff]
     assert dict(audit.actions())["request.filed"] == "filed the request"
     assert len(audit.actions()) == len(Action)
+
+
+def test_events_are_numbered_without_a_gap_and_each_takes_in_the_one_before(trail: None) -> None:
+    events = list(AuditEvent.objects.order_by("id"))
+    assert [event.id for event in events] == [1, 2, 3]
+    last = chain.GENESIS
+    for event in events:
+        fields = {field.attname: field for field in AuditEvent._meta.concrete_fields}
+        last = chain.link(last, {n: fields[n].get_prep_value(getattr(event, n)) for n in chain.FIELDS})
+        assert event.hash == last
+    assert AuditHead.objects.get().hash == last
+
+
+def test_an_event_about_a_request_names_sub_account_dnis_and_outcome(
+    trunk_request: TrunkRequest, estate: cast.Estate, supervisor: User, staff: User
+) -> None:
+    event = record(trunk_request, Action.ACTION_REFUSED, actor=supervisor, why="", on_behalf_of=staff)
+    assert (event.sub_account, event.sub_account_name) == (estate.sub, "Adatum Logistics")
+    assert (event.dnis, event.outcome, event.master_name) == ("18888123", "refused", "Northwind")
+    assert (event.on_behalf_of, event.on_behalf_of_name) == (staff, "Stella Staff")
+    assert event.portal_version == settings.PORTAL_VERSION
+
+
+def test_the_order_in_which_values_were_written_stays(estate: cast.Estate) -> None:
+    event = record(estate.master, after={"z": 1, "a": "ü"})
+    event.refresh_from_db()
+    assert list(event.after) == ["z", "a"]

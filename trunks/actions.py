@@ -1,5 +1,7 @@
 """The closed list of what the audit trail can say, each with its sentence for people."""
 
+from __future__ import annotations
+
 from django.db.models import TextChoices
 
 
@@ -54,3 +56,29 @@ class Action(TextChoices):
     @property
     def sentence(self) -> str:
         return str(self.label)
+
+    @property
+    def outcome(self) -> Outcome:
+        """Return how such an action ends unless the event says otherwise."""
+        return _OUTCOMES.get(self, Outcome.DONE)
+
+
+class Outcome(TextChoices):
+    """How what an event tells of came out."""
+
+    DONE = "done", "Done"
+    REFUSED = "refused", "Refused"
+    FAILED = "failed", "Failed"
+    UNKNOWN = "unknown", "Nobody knows"
+
+
+_OUTCOMES = {
+    Action.ACTION_REFUSED: Outcome.REFUSED,
+    Action.WRITING_ACTION_REFUSED: Outcome.REFUSED,
+    Action.REQUEST_GIVEN_UP: Outcome.UNKNOWN,
+    Action.PROVISIONING_UNCONFIRMED: Outcome.UNKNOWN,
+    Action.PROVISIONING_ATTENTION: Outcome.UNKNOWN,
+    Action.PROVISIONING_NOT_APPLIED: Outcome.FAILED,
+    Action.NOTICE_FAILED: Outcome.FAILED,
+    Action.SYNC_FAILED: Outcome.FAILED,
+}

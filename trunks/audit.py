@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db import connection, models
 from django.db.models import Q, QuerySet
 from django.http import Http404
 from django.utils import timezone
 
-from trunks import access, context
-from trunks.actions import Action
-from trunks.models import MasterAccount, Role, User
-from trunks.models.audit_event import AuditEvent
+from trunks import access, chain, context
+from trunks.actions import Action, Outcome
+from trunks.models import MasterAccount, Role, SubAccount, User
+from trunks.models.audit_event import AuditEvent, AuditHead
 
 # What is never written down, whatever table it stands in. Declared by name of the field, not guessed from values.
 SECRET_FIELDS = frozenset({"client_secret", "password", "value"})
@@ -36,11 +37,14 @@ def record(
     comment: str = "",
     tracking_id: str = "",
     why: str = "",
+    on_behalf_of: User | None = None,
+    outcome: Outcome | None = None,
 ) -> None:
     """Write one event about `on` inside the caller's transaction, so that change and event stand or fall together.
 
     `actor` None means the system, and then `why` must say on what ground it acts. `before` and `after` hold only what
-    changed. Raises NotRecorded where an event would be incomplete.
+    changed. `on_behalf_of` is whom the actor stood in for; `outcome` is that of the action unless given. Sub account
+    and DNIS are those of `on`. Raises NotRecorded where an event would be incomplete.
     """
     if not isinstance(action, Action):
         raise NotRecorded(f"{action!r} is not an action of the audit trail.")
@@ -49,16 +53,25 @@ def record(
     if not connection.in_atomic_block:
         raise NotRecorded(f"{action}: an event is written in the transaction of the change it tells of.")
     here = context.current()
-    AuditEvent.objects.create(
+    account = _sub_account_of(on)
+    belongs_to = master or _master_of(on)
+    event = AuditEvent(
         at=timezone.now(),
         action=action.value,
+        outcome=(outcome or action.outcome).value,
         actor=actor,
         actor_email=actor.email if actor else "",
         actor_name=(str(actor) if actor else f"System ({why})")[:120],
+        on_behalf_of=on_behalf_of,
+        on_behalf_of_name=str(on_behalf_of or "")[:120],
         object_type=_type_of(on),
         object_id=str(on.pk),
         object_label=str(on)[:255],
-        master=master or _master_of(on),
+        master=belongs_to,
+        master_name=str(belongs_to or "")[:120],
+        sub_account=account,
+        sub_account_name=str(account or "")[:255],
+        dnis=getattr(on, "numbers", ""),
         before=_without_secrets(before),
         after=_without_secrets(after),
         comment=comment,
@@ -66,7 +79,28 @@ def record(
         tracking_id=tracking_id[:200],
         ip=here.ip,
         user_agent=here.user_agent,
+        portal_version=settings.PORTAL_VERSION,
     )
+    _append(event)
+
+
+def _append(event: AuditEvent) -> None:
+    """Give the event its position and its hash, under the lock of the chain's head, and write it."""
+    head, _ = AuditHead.objects.select_for_update().get_or_create(pk=1)
+    event.id = head.position + 1
+    event.hash = chain.link(head.hash, _hashed(event))
+    event.save(force_insert=True)
+    AuditHead.objects.filter(pk=1).update(position=event.id, hash=event.hash)
+
+
+def _hashed(event: AuditEvent) -> dict[str, Any]:
+    """Return what the chain takes in of an event, as it is stored."""
+    fields = {field.attname: field for field in AuditEvent._meta.concrete_fields}
+    return {name: fields[name].get_prep_value(getattr(event, name)) for name in chain.FIELDS}
+
+
+def _sub_account_of(on: models.Model) -> SubAccount | None:
+    return on if isinstance(on, SubAccount) else getattr(on, "sub_account", None)
 
 
 def _master_of(on: models.Model) -> MasterAccount | None:

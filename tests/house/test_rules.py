@@ -3,6 +3,7 @@
 import ast
 import re
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from django.core.management import call_command
 
 from portal.celery import app
+from portal.version import VERSION
 from tests.processes import ROOT
 from trunks import dispatch
 
@@ -209,6 +211,11 @@ def test_there_is_a_lock_for_every_list() -> None:
     assert (
         {lock.stem for lock in LOCKS} == {path.stem for path in (ROOT / "requirements").glob("*.in")} != set()
     )
+
+
+def test_the_version_is_one() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["version"] == VERSION
 
 
 def test_what_production_runs_on_is_what_was_tested() -> None:

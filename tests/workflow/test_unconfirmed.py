@@ -568,7 +568,7 @@ def test_an_outcome_that_cannot_be_recorded_is_not_taken_for_one(
     def full(*_: object, **__: object) -> None:
         raise OperationalError("disk full")
 
-    monkeypatch.setattr("trunks.audit.AuditEvent.objects.create", full)
+    monkeypatch.setattr("trunks.audit._append", full)
     with pytest.raises(OperationalError):
         provision(filed.pk)
     assert posts(zoom) == 0

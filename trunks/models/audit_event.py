@@ -1,21 +1,28 @@
-"""The audit trail's one table. Only `trunks.audit` reads and writes it."""
+"""The audit trail's tables. Only `trunks.audit` reads and writes them."""
 
 from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
 
-from trunks.models.estate import MasterAccount
+from trunks.actions import Outcome
+from trunks.chain import GENESIS
+from trunks.models.estate import MasterAccount, SubAccount
+from trunks.models.fields import JSONTextField
 
 
 class AuditEvent(models.Model):
     """Who did what to which object, when, from where, before and after. Append-only.
 
-    People and objects are kept as text beside their ids, so that an event says the same when they are gone.
+    `id` is the event's position in the chain: 1, 2, 3 without a gap, in the order of the commits. `hash` takes in every
+    other column and the hash of the event before (see `trunks.chain`). People and objects are kept as text beside
+    their ids, so that an event says the same when they are gone.
     """
 
+    id = models.BigIntegerField("number", primary_key=True)
     at = models.DateTimeField()
     action = models.CharField(max_length=60)
+    outcome = models.CharField(max_length=10, choices=Outcome.choices, default="done")
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.DO_NOTHING,
@@ -25,19 +32,41 @@ class AuditEvent(models.Model):
     )
     actor_email = models.CharField(max_length=254, blank=True)
     actor_name = models.CharField(max_length=120)
+    on_behalf_of = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        null=True,
+        related_name="+",
+    )
+    on_behalf_of_name = models.CharField(max_length=120, blank=True)
     object_type = models.CharField(max_length=40)
     object_id = models.CharField(max_length=40)
     object_label = models.CharField(max_length=255)
     master = models.ForeignKey(
         MasterAccount, on_delete=models.DO_NOTHING, db_constraint=False, null=True, related_name="+"
     )
-    before = models.JSONField(default=dict)
-    after = models.JSONField(default=dict)
+    master_name = models.CharField(max_length=120, blank=True)
+    sub_account = models.ForeignKey(
+        SubAccount,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        null=True,
+        related_name="+",
+    )
+    sub_account_name = models.CharField(max_length=255, blank=True)
+    dnis = models.TextField("every DNIS that it is about, with a space between", blank=True)
+    before = JSONTextField(default=dict)
+    after = JSONTextField(default=dict)
     comment = models.TextField(blank=True)
     request_id = models.CharField(max_length=36, blank=True)
     tracking_id = models.CharField(max_length=200, blank=True)
     ip = models.CharField(max_length=45, blank=True)
     user_agent = models.CharField(max_length=300, blank=True)
+    portal_version = models.CharField(max_length=40, blank=True)
+    hash = models.CharField(max_length=64, default="")
 
     class Meta:
         ordering = ["-id"]
@@ -48,6 +77,9 @@ class AuditEvent(models.Model):
             models.Index(fields=["actor", "action", "-id"], name="event_by_actor_action"),
             models.Index(fields=["master", "-id"], name="event_by_master"),
             models.Index(fields=["-at", "-id"], name="event_by_time"),
+            models.Index(fields=["sub_account", "-id"], name="event_by_sub_account"),
+            models.Index(fields=["outcome", "-id"], name="event_by_outcome"),
+            models.Index(fields=["request_id", "-id"], name="event_by_request_id"),
         ]
 
     def __str__(self) -> str:
@@ -61,3 +93,17 @@ class AuditEvent(models.Model):
     @property
     def ground(self) -> str:
         return "" if self.actor_id else self.actor_name.removeprefix("System (").removesuffix(")")
+
+
+class AuditHead(models.Model):
+    """Where the chain ends: the number and the hash of the last event. One row; its lock is the chain's."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    position = models.BigIntegerField(default=0)
+    hash = models.CharField(max_length=64, default=GENESIS)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="one_head_of_the_chain")]
+
+    def __str__(self) -> str:
+        return f"{self.position} {self.hash}"

@@ -63,6 +63,7 @@ class TrunkRequest(models.Model):
     version = models.PositiveIntegerField(default=1)
     content_version = models.PositiveIntegerField(default=1)
     content_digest = models.CharField(max_length=64)
+    numbers = models.TextField("every DNIS that it asks for or removes, with a space between", blank=True)
     filed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     filed_at = models.DateTimeField()
     approved_by = models.ForeignKey(

@@ -47,6 +47,12 @@ class Draft:
             "lines": [line.content() for line in self.lines],
         }
 
+    @property
+    def numbers(self) -> str:
+        """Return every DNIS that it asks for or removes, once each, with a space between."""
+        wanted = [number for line in self.lines for number in (line.dnis, line.current_dnis) if number]
+        return " ".join(dict.fromkeys(wanted))
+
 
 def draft_of(trunk_request: TrunkRequest) -> Draft:
     """Return the request's present content as a draft, to be checked again or to be amended."""
