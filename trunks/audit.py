@@ -1,22 +1,21 @@
-"""The only writer and the only reader of the audit trail."""
+"""The only writer of the audit trail. How it is read is in `trunks.audit_reading`; both are used from here."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 from django.db import connection, models
-from django.db.models import Q, QuerySet
-from django.http import Http404
 from django.utils import timezone
 
-from trunks import access, chain, context
+from trunks import chain, context
 from trunks.actions import Action, Outcome
-from trunks.models import MasterAccount, Role, SubAccount, User
+from trunks.audit_reading import Filters, event_for, history, last_mover, people, search, type_of
+from trunks.models import MasterAccount, SubAccount, User
 from trunks.models.audit_event import AuditEvent, AuditHead
+
+__all__ = ["Filters", "NotRecorded", "event_for", "history", "last_mover", "people", "record", "search"]
 
 # What is never written down, whatever table it stands in. Declared by name of the field, not guessed from values.
 SECRET_FIELDS = frozenset({"client_secret", "password", "value"})
@@ -64,7 +63,7 @@ def record(
         actor_name=(str(actor) if actor else f"System ({why})")[:120],
         on_behalf_of=on_behalf_of,
         on_behalf_of_name=str(on_behalf_of or "")[:120],
-        object_type=_type_of(on),
+        object_type=type_of(on),
         object_id=str(on.pk),
         object_label=str(on)[:255],
         master=belongs_to,
@@ -107,83 +106,7 @@ def _master_of(on: models.Model) -> MasterAccount | None:
     return on if isinstance(on, MasterAccount) else getattr(on, "master", None)
 
 
-def _type_of(on: models.Model) -> str:
-    return str(on._meta.model_name)
-
-
 def _without_secrets(values: Mapping[str, Any] | None) -> dict[str, Any]:
     return {
         name: "(not recorded)" if name in SECRET_FIELDS else value for name, value in (values or {}).items()
     }
-
-
-@dataclass(frozen=True)
-class Filters:
-    """What a reader asks of the trail; empty means all. `since` is inclusive, `until` is not."""
-
-    actor: int | None = None
-    action: str = ""
-    object_type: str = ""
-    object_id: str = ""
-    since: datetime | None = None
-    until: datetime | None = None
-    master: int | None = None
-    q: str = ""
-
-
-def search(user: User, filters: Filters | None = None) -> QuerySet[AuditEvent]:
-    """Return the events that `user` may read and `filters` let through, newest first."""
-    wanted = filters or Filters()
-    exact = {
-        "actor_id": wanted.actor,
-        "action": wanted.action,
-        "object_type": wanted.object_type,
-        "object_id": wanted.object_id,
-        "at__gte": wanted.since,
-        "at__lt": wanted.until,
-        "master_id": wanted.master,
-    }
-    events = _readable(user).filter(**{name: value for name, value in exact.items() if value})
-    if wanted.q:
-        events = events.filter(
-            Q(object_label__icontains=wanted.q)
-            | Q(comment__icontains=wanted.q)
-            | Q(actor_name__icontains=wanted.q)
-        )
-    return events.select_related("master").order_by("-id")
-
-
-def event_for(user: User, pk: int) -> AuditEvent:
-    """Return one event, or raise Http404 for one that `user` may not know of."""
-    event = _readable(user).select_related("master").filter(pk=pk).first()
-    if event is None:
-        raise Http404
-    return event
-
-
-def history(on: models.Model) -> QuerySet[AuditEvent]:
-    """Return the events about one object, oldest first. Who may see the object may see its history."""
-    return AuditEvent.objects.filter(object_type=_type_of(on), object_id=str(on.pk)).order_by("id")
-
-
-def last_mover(on: models.Model) -> AuditEvent | None:
-    """Return the newest event about an object: who was first when somebody came too late."""
-    return history(on).exclude(action=Action.ACTION_REFUSED).last()
-
-
-def people(user: User) -> list[User]:
-    """Return who appears in the events that `user` may read, for the choice of a filter."""
-    return list(User.objects.filter(pk__in=_readable(user).values("actor_id")).order_by("name", "email"))
-
-
-def actions() -> list[tuple[str, str]]:
-    """Return each action with its sentence, for the choice of a filter."""
-    return [(action.value, action.sentence) for action in Action]
-
-
-def _readable(user: User) -> QuerySet[AuditEvent]:
-    masters = access.masters_where(user, Role.MANAGER, Role.ADMINISTRATOR)
-    events = AuditEvent.objects.filter(master__in=masters)
-    if access.for_all_masters(user, Role.MANAGER, Role.ADMINISTRATOR):
-        return AuditEvent.objects.all()
-    return events

@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from trunks import audit
+from trunks.actions import Action
 from trunks.forms.estate import master_choice
 from trunks.models import MasterAccount, User
 
@@ -39,7 +40,7 @@ class AuditFilter(forms.Form):
         super().__init__(*args, **kwargs)
         self.fields["q"].widget.attrs |= {"type": "search", "placeholder": "Object, comment or person"}
         people = [("", "Everybody"), *((str(person.pk), str(person)) for person in audit.people(user))]
-        deeds = [("", "Everything"), *audit.actions()]
+        deeds = [("", "Everything"), *((action.value, action.sentence) for action in Action)]
         self.fields["actor"] = forms.ChoiceField(label="Person", required=False, choices=people)
         self.fields["action"] = forms.ChoiceField(label="Action", required=False, choices=deeds)
         self.fields["master"] = master_choice(masters)
@@ -59,7 +60,7 @@ class AuditFilter(forms.Form):
         master = values.get("master")
         return audit.Filters(
             actor=int(values["actor"]) if values.get("actor") else None,
-            action=values.get("action", ""),
+            actions=(values["action"],) if values.get("action") else (),
             object_type=values.get("object_type", ""),
             object_id=values.get("object_id", ""),
             since=_midnight(values.get("since")),

@@ -172,7 +172,7 @@ def _create(draft: Draft, account: SubAccount, actor: User) -> TrunkRequest:
     trunk_request.refresh_from_db()
     _write_content(trunk_request, draft, actor, 1)
     after = {"state": State.PENDING.value, "reason": draft.reason, "ticket": draft.ticket, **content}
-    audit.record(Action.REQUEST_FILED, actor=actor, on=trunk_request, after=after)
+    audit.record(Action.REQUEST_FILED, actor=actor, on=trunk_request, after=after, comment=draft.reason)
     return trunk_request
 
 

@@ -1,0 +1,113 @@
+"""The events of the audit trail as people ask for them: by filters, one by one, about one object.
+
+What is asked here is asked of the events themselves. How a page of the trail is found as quickly among ten million as
+among ten thousand is in `trunks.audit_index`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import F, Model, Q, QuerySet, TextField, Value
+from django.db.models.functions import Concat
+from django.http import Http404
+
+from trunks import access
+from trunks.actions import Action
+from trunks.models import Role, User
+from trunks.models.audit_event import AuditEvent
+
+# What the search reads: the label of the object, what somebody wrote about it, who it was, whom it is about.
+SEARCHED = ("object_label", "comment", "actor_name", "sub_account_name")
+READERS = (Role.MANAGER, Role.ADMINISTRATOR)
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What a reader asks of the trail; empty means all. `since` is inclusive, `until` is not.
+
+    Of `actions` one must fit, of everything else all. `dnis` is a whole number, never a part of one; `q` is any part of
+    the texts of SEARCHED, in any case.
+    """
+
+    actor: int | None = None
+    actions: tuple[str, ...] = ()
+    object_type: str = ""
+    object_id: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    master: int | None = None
+    sub_account: int | None = None
+    dnis: str = ""
+    outcome: str = ""
+    ip: str = ""
+    request_id: str = ""
+    q: str = ""
+
+
+def search(user: User, filters: Filters | None = None) -> QuerySet[AuditEvent]:
+    """Return the events that `user` may read and `filters` let through, newest first."""
+    wanted = filters or Filters()
+    exact = {
+        "actor_id": wanted.actor,
+        "action__in": wanted.actions,
+        "object_type": wanted.object_type,
+        "object_id": wanted.object_id,
+        "at__gte": wanted.since,
+        "at__lt": wanted.until,
+        "master_id": wanted.master,
+        "sub_account_id": wanted.sub_account,
+        "outcome": wanted.outcome,
+        "ip": wanted.ip,
+        "request_id": wanted.request_id,
+    }
+    events = readable(user).filter(**{name: value for name, value in exact.items() if value})
+    if wanted.dnis:
+        numbers = Concat(Value(" "), F("dnis"), Value(" "), output_field=TextField())
+        events = events.alias(numbers=numbers).filter(numbers__contains=f" {wanted.dnis} ")
+    if wanted.q:
+        events = events.filter(any_of(SEARCHED, wanted.q))
+    return events.order_by("-id")
+
+
+def event_for(user: User, pk: int) -> AuditEvent:
+    """Return one event, or raise Http404 for one that `user` may not know of."""
+    event = readable(user).filter(pk=pk).first()
+    if event is None:
+        raise Http404
+    return event
+
+
+def history(on: Model) -> QuerySet[AuditEvent]:
+    """Return the events about one object, oldest first. Who may see the object may see its history."""
+    return AuditEvent.objects.filter(object_type=type_of(on), object_id=str(on.pk)).order_by("id")
+
+
+def last_mover(on: Model) -> AuditEvent | None:
+    """Return the newest event about an object: who was first when somebody came too late."""
+    return history(on).exclude(action=Action.ACTION_REFUSED).last()
+
+
+def people(user: User) -> list[User]:
+    """Return who appears in the events that `user` may read, for the choice of a filter."""
+    return list(User.objects.filter(pk__in=readable(user).values("actor_id")).order_by("name", "email"))
+
+
+def readable(user: User) -> QuerySet[AuditEvent]:
+    """Return the events that `user` may read: of the master accounts whose manager or administrator they are."""
+    if access.for_all_masters(user, *READERS):
+        return AuditEvent.objects.all()
+    return AuditEvent.objects.filter(master__in=access.masters_where(user, *READERS))
+
+
+def type_of(on: Model) -> str:
+    return str(on._meta.model_name)
+
+
+def any_of(fields: tuple[str, ...], words: str) -> Q:
+    """Return the condition that one of the fields holds `words`, in any case."""
+    condition = Q()
+    for field in fields:
+        condition |= Q(**{f"{field}__icontains": words})
+    return condition
