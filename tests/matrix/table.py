@@ -1,0 +1,142 @@
+"""What each caller gets from each address. Whoever adds an address adds its row here, or the suite fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from tests.matrix.scene import CALLERS, ELSEWHERE, HERE, NOBODY, ROLELESS, Scene
+
+GROUPS = {"foreign": ELSEWHERE, "roleless": ROLELESS, "nobody": NOBODY}
+Cells = Mapping[str, int]
+
+
+def cells(otherwise: int, **exceptions: int) -> Cells:
+    """Return the status for each caller: `otherwise`, but for the callers and groups that are named."""
+    found = dict.fromkeys((*HERE, *ELSEWHERE, *ROLELESS), otherwise) | dict.fromkeys(NOBODY, SIGN_IN)
+    for name, status in sorted(exceptions.items(), key=lambda item: item[0] not in GROUPS):
+        found |= dict.fromkeys(GROUPS.get(name, (name,)), status)
+    return found
+
+
+SIGN_IN = 302
+NOT_ALLOWED = cells(405)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One address: where it leads in the scene, and what each method answers; any other method is not allowed.
+
+    `notes` are the tables that looking at it may write to; `poster` is whose form is tried without its token.
+    """
+
+    path: Callable[[Scene], str] | str
+    answers: Mapping[str, Cells] = field(default_factory=dict)
+    otherwise: Cells = field(default_factory=lambda: NOT_ALLOWED)
+    notes: frozenset[str] = frozenset()
+    poster: str = "staff"
+
+    def expected(self, method: str) -> Cells:
+        return self.answers.get(method, self.otherwise)
+
+    def address(self, scene: Scene) -> str:
+        return self.path if isinstance(self.path, str) else self.path(scene)
+
+
+def page(path: Callable[[Scene], str] | str, who: Cells) -> Row:
+    return Row(path, {"GET": who})
+
+
+def action(path: Callable[[Scene], str] | str, who: Cells) -> Row:
+    return Row(path, {"POST": who})
+
+
+def form(path: Callable[[Scene], str] | str, get: Cells, post: Cells) -> Row:
+    return Row(path, {"GET": get, "POST": post})
+
+
+def one(rest: str = "") -> Callable[[Scene], str]:
+    return lambda scene: f"/requests/{scene.trunk_request.reference}/{rest}"
+
+
+EVERYBODY = cells(200)
+# An object of another master account does not exist for those who hold nothing there.
+OWN = cells(200, foreign=404, roleless=404)
+STAFF = cells(403, staff=200, colleague=200, foreign_staff=200)
+SUPERVISORS = cells(403, supervisor=200, foreign_supervisor=200)
+READERS = cells(403, manager=200, administrator=200, foreign_manager=200, foreign_administrator=200)
+ADMINISTRATORS = cells(403, administrator=200, foreign_administrator=200)
+# An empty form of somebody who may: 422. Of who knows of the request and may not: 422 as well where the form is read
+# first, which tells nothing that the page does not tell.
+HANDED_IN = cells(422, foreign=404, roleless=404)
+
+# What machines ask asks nobody who they are; without a worker the portal is not ready.
+OPEN = dict.fromkeys(CALLERS, 200)
+SHUT = dict.fromkeys(CALLERS, 405)
+
+ROWS: dict[str, Row] = {
+    "healthz": Row("/healthz", {"GET": OPEN, "HEAD": OPEN}, SHUT),
+    "readyz": Row("/readyz", dict.fromkeys(("GET", "HEAD"), dict.fromkeys(CALLERS, 503)), SHUT),
+    "metrics": Row("/metrics", {"GET": OPEN, "HEAD": OPEN}, SHUT),
+    "": page("/", EVERYBODY),
+    "requests/": page("/requests/", EVERYBODY),
+    "requests/new/": form(
+        "/requests/new/", STAFF, {**STAFF, "staff": 422, "colleague": 422, "foreign_staff": 422}
+    ),
+    "requests/new/form/": action("/requests/new/form/", STAFF),
+    "requests/new/sub-accounts/": page("/requests/new/sub-accounts/", STAFF),
+    "requests/new/present/": page("/requests/new/present/", STAFF),
+    "requests/new/next-dnis/": page(
+        lambda scene: f"/requests/new/next-dnis/?trunk={scene.estate.trunk.pk}",
+        cells(403, staff=200, colleague=200, foreign_staff=404),
+    ),
+    "requests/<reference:reference>/": page(one(), OWN),
+    "requests/<reference:reference>/live/": page(one("live/"), OWN),
+    "requests/<reference:reference>/zoom-now/": Row(
+        # Zoom is asked: its token, the rate budget and whether it answers are kept for all processes.
+        one("zoom-now/"),
+        {"GET": OWN},
+        notes=frozenset({"trunks_circuit", "trunks_ratebudget", "trunks_zoomtoken"}),
+    ),
+    "requests/<reference:reference>/amend/": form(
+        one("amend/"),
+        cells(403, staff=200, foreign=404, roleless=404),
+        cells(403, staff=422, foreign=404, roleless=404),
+    ),
+    "requests/<reference:reference>/approve/": action(one("approve/"), HANDED_IN),
+    "requests/<reference:reference>/deny/": action(one("deny/"), HANDED_IN),
+    "requests/<reference:reference>/send-back/": action(one("send-back/"), HANDED_IN),
+    "requests/<reference:reference>/withdraw/": action(one("withdraw/"), HANDED_IN),
+    "requests/<reference:reference>/retry/": action(one("retry/"), HANDED_IN),
+    "requests/<reference:reference>/check/": action(one("check/"), HANDED_IN),
+    "requests/<reference:reference>/give-up/": action(one("give-up/"), HANDED_IN),
+    "requests/<reference:reference>/attempts/": page(one("attempts/"), OWN),
+    "writing/": page("/writing/", EVERYBODY),
+    "writing/stop/": action("/writing/stop/", cells(403, supervisor=422, foreign_supervisor=422)),
+    "writing/<int:pk>/ask/": action(
+        lambda scene: f"/writing/{scene.stop.pk}/ask/", cells(403, supervisor=302, foreign_supervisor=302)
+    ),
+    "writing/<int:pk>/confirm/": action(
+        lambda scene: f"/writing/{scene.stop.pk}/confirm/", cells(403, supervisor=409, foreign_supervisor=409)
+    ),
+    "writing/<int:pk>/decline/": action(
+        lambda scene: f"/writing/{scene.stop.pk}/decline/", cells(403, supervisor=422, foreign_supervisor=422)
+    ),
+    "errors/": page("/errors/", ADMINISTRATORS),
+    "approvals/": page("/approvals/", SUPERVISORS),
+    "trunks/": page("/trunks/", EVERYBODY),
+    "trunks/<int:pk>/": page(lambda scene: f"/trunks/{scene.estate.trunk.pk}/", OWN),
+    "sub-accounts/": page("/sub-accounts/", EVERYBODY),
+    "sub-accounts/<int:pk>/": page(lambda scene: f"/sub-accounts/{scene.estate.sub.pk}/", OWN),
+    "masters/": page("/masters/", EVERYBODY),
+    "masters/connect/": form("/masters/connect/", cells(403), cells(403)),
+    "masters/<int:pk>/sync/": action(
+        lambda scene: f"/masters/{scene.estate.master.pk}/sync/",
+        cells(403, administrator=302, foreign=404, roleless=404),
+    ),
+    "audit/": page("/audit/", READERS),
+    "audit/<int:pk>/": page(
+        lambda scene: f"/audit/{scene.event}/",
+        cells(403, manager=200, administrator=200, foreign_manager=404, foreign_administrator=404),
+    ),
+}
