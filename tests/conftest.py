@@ -6,10 +6,11 @@ import pytest
 from celery import current_app
 from django.core.cache import cache
 from django.db import connection
+from django.db.backends.base.operations import BaseDatabaseOperations
 from django.test import Client
 from pytest_django import DjangoDbBlocker
 
-from tests import cast
+from tests import cast, trail
 from trunks.models import Role, TrunkRequest, User
 from trunks.workflow import filing
 
@@ -18,8 +19,13 @@ SignedIn = Callable[[User], Client]
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """Let go of the test database at the end, although a process that a test has killed may still be in it."""
-    yield
+    """Let tests empty the audit trail, and let go of the test database at the end.
+
+    A process that a test has killed may still be in it.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(BaseDatabaseOperations, "execute_sql_flush", trail.flush)
+        yield
     with django_db_blocker.unblock():
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from django.conf import settings
 from django.db import connection, models
+from django.db.models import Field
 from django.utils import timezone
 
 from trunks import chain, context
@@ -55,7 +57,6 @@ def record(
     account = _sub_account_of(on)
     belongs_to = master or _master_of(on)
     event = AuditEvent(
-        at=timezone.now(),
         action=action.value,
         outcome=(outcome or action.outcome).value,
         actor=actor,
@@ -80,22 +81,66 @@ def record(
         user_agent=here.user_agent,
         portal_version=settings.PORTAL_VERSION,
     )
+    _refuse_what_cannot_be_stored(event)
     _append(event)
 
 
 def _append(event: AuditEvent) -> None:
-    """Give the event its position and its hash, under the lock of the chain's head, and write it."""
-    head, _ = AuditHead.objects.select_for_update().get_or_create(pk=1)
+    """Write the event; its position, time and hash are given to it under the lock of the chain's head."""
+    if connection.vendor == "sqlite":
+        _chain(event)
+        event.save(force_insert=True)
+        return
+    fields = _told()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _insertion(), [field.get_prep_value(getattr(event, field.attname)) for field in fields]
+        )
+
+
+def _chain(event: AuditEvent) -> None:
+    """Do what on PostgreSQL a trigger does; BEGIN IMMEDIATE is the lock. The head follows by a trigger."""
+    head = AuditHead.objects.get(pk=1)
     event.id = head.position + 1
+    event.at = max(timezone.now(), head.at)
     event.hash = chain.link(head.hash, _hashed(event))
-    event.save(force_insert=True)
-    AuditHead.objects.filter(pk=1).update(position=event.id, hash=event.hash)
+
+
+@cache
+def _told() -> list[Field[Any, Any]]:
+    """Return the columns that an event comes with; position, time and hash are the database's to give."""
+    return [field for field in AuditEvent._meta.concrete_fields if field.attname not in ("id", "at", "hash")]
+
+
+@cache
+def _insertion() -> str:
+    """Return the one statement that writes an event. Its time only finds the partition; the trigger sets it."""
+    columns = ", ".join(connection.ops.quote_name(str(field.column)) for field in _told())
+    places = ", ".join(["%s"] * len(_told()))
+    table = connection.ops.quote_name(AuditEvent._meta.db_table)
+    return f"INSERT INTO {table} (at, {columns}) VALUES (clock_timestamp(), {places})"  # noqa: S608  # names only
 
 
 def _hashed(event: AuditEvent) -> dict[str, Any]:
     """Return what the chain takes in of an event, as it is stored."""
     fields = {field.attname: field for field in AuditEvent._meta.concrete_fields}
     return {name: fields[name].get_prep_value(getattr(event, name)) for name in chain.FIELDS}
+
+
+def _refuse_what_cannot_be_stored(event: AuditEvent) -> None:
+    """Raise NotRecorded for text with a NUL, which PostgreSQL has no place for, or with half a character."""
+    for field in _told():
+        value = getattr(event, field.attname)
+        if isinstance(value, str) and ("\0" in value or _is_broken(value)):
+            raise NotRecorded(f"{event.action}: {field.attname} holds a character that cannot be stored.")
+
+
+def _is_broken(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _sub_account_of(on: models.Model) -> SubAccount | None:

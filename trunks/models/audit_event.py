@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from django.conf import settings
 from django.db import models
 
@@ -12,7 +14,7 @@ from trunks.models.fields import JSONTextField
 
 
 class AuditEvent(models.Model):
-    """Who did what to which object, when, from where, before and after. Append-only.
+    """Who did what to which object, when, from where, before and after. Append-only: triggers refuse all else.
 
     `id` is the event's position in the chain: 1, 2, 3 without a gap, in the order of the commits. `hash` takes in every
     other column and the hash of the event before (see `trunks.chain`). People and objects are kept as text beside
@@ -96,10 +98,14 @@ class AuditEvent(models.Model):
 
 
 class AuditHead(models.Model):
-    """Where the chain ends: the number and the hash of the last event. One row; its lock is the chain's."""
+    """Where the chain ends: number, time and hash of the last event. One row; its lock is the chain's.
+
+    Only the triggers write it. Its time is there so that no event is older than the one before it.
+    """
 
     id = models.SmallIntegerField(primary_key=True, default=1)
     position = models.BigIntegerField(default=0)
+    at = models.DateTimeField(default=datetime(1970, 1, 1, tzinfo=UTC))
     hash = models.CharField(max_length=64, default=GENESIS)
 
     class Meta:

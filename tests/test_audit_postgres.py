@@ -1,0 +1,109 @@
+"""How the audit trail is kept where only PostgreSQL knows it: sessions with settings, TRUNCATE, replicas."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
+
+from tests import cast, trail
+from tests.test_audit_guard import COLUMNS, EVENT, HEAD, record, run
+from tests.together import together
+from trunks import audit
+from trunks.actions import Action
+from trunks.models import User
+from trunks.models.audit_event import AuditEvent, AuditHead
+
+pytestmark = pytest.mark.django_db
+
+SESSIONS = {
+    "DateStyle": "SQL, DMY",
+    "TimeZone": "Asia/Kathmandu",
+    "standard_conforming_strings": "off",
+    "client_encoding": "LATIN1",
+    "bytea_output": "escape",
+    "extra_float_digits": "-15",
+    "IntervalStyle": "sql_standard",
+}
+
+
+@pytest.mark.parametrize("table", [EVENT, HEAD])
+def test_truncate_is_refused(table: str, staff: User) -> None:
+    record(staff)
+    with pytest.raises(IntegrityError, match="append-only"):
+        run(f"TRUNCATE {table}")
+
+
+@pytest.mark.parametrize(
+    "sql", [f"UPDATE {EVENT} SET comment = 'x'", f"DELETE FROM {EVENT}", f"TRUNCATE {EVENT}"]
+)
+def test_who_plays_a_replica_is_refused_as_well(sql: str, staff: User) -> None:
+    record(staff)
+    run("SET LOCAL session_replication_role = replica")
+    with pytest.raises(IntegrityError, match="append-only"):
+        run(sql)
+
+
+@pytest.mark.parametrize("name", SESSIONS)
+def test_no_setting_of_the_session_changes_a_hash(name: str, staff: User) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SHOW {name}")
+        before = cursor.fetchone()[0]
+        cursor.execute(f"SET LOCAL {name} = '{SESSIONS[name]}'")
+        audit.record(Action.ROLE_GRANTED, actor=staff, on=staff, comment="Zürich \\ 'x'", after={"a": "\\n"})
+        cursor.execute(f"SET LOCAL {name} = '{before}'")
+    assert AuditEvent.objects.get().comment == "Zürich \\ 'x'"
+    assert trail.misfits() == []
+
+
+def test_nobody_slips_functions_of_their_own_under_the_chain(staff: User) -> None:
+    run("CREATE SCHEMA evil")
+    run("CREATE FUNCTION evil.sha256(bytea) RETURNS bytea LANGUAGE sql AS $$ SELECT 'x'::bytea $$")
+    run(f"CREATE TEMPORARY TABLE {HEAD} (id int, position bigint, at timestamptz, hash text)")
+    run("SET LOCAL search_path = evil, pg_catalog, public, pg_temp")
+    record(staff)
+    assert trail.misfits() == []
+
+
+def test_an_event_is_one_statement(staff: User) -> None:
+    with transaction.atomic(), CaptureQueriesContext(connection) as queries:
+        audit.record(Action.ROLE_GRANTED, actor=staff, on=staff)
+    assert [query["sql"].split()[0] for query in queries] == ["INSERT"]
+
+
+@pytest.mark.parametrize("at", ["'2020-01-31 23:59:59+00'", "'2999-01-01'", "at", "NULL"])
+def test_an_event_that_was_sent_to_another_month_is_written_in_the_right_one(at: str, staff: User) -> None:
+    record(staff)
+    run(f"INSERT INTO {EVENT} (at, {COLUMNS}) SELECT {at}, {COLUMNS} FROM {EVENT}")
+    assert abs(AuditEvent.objects.get(id=2).at - datetime.now(UTC)) < timedelta(minutes=1)
+    assert trail.misfits() == []
+
+
+def test_who_waited_over_the_end_of_a_month_writes_into_the_new_one(staff: User) -> None:
+    ahead = datetime.now(UTC) + timedelta(days=40)
+    with trail.unguarded():
+        AuditHead.objects.update(at=ahead)
+    assert record(staff).at == ahead
+    assert trail.misfits() == []
+
+
+def test_without_a_head_there_is_no_event(staff: User) -> None:
+    with trail.unguarded():
+        AuditHead.objects.all().delete()
+    with pytest.raises(DatabaseError, match="no rows"):
+        record(staff)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_second_writer_waits_for_the_first_and_follows_it() -> None:
+    user = cast.person("Wilma Writer")
+
+    def write() -> None:
+        with transaction.atomic():
+            audit.record(Action.ROLE_GRANTED, actor=user, on=user)
+            run("SELECT pg_sleep(0.2)")
+
+    assert together(write, write) == [None, None]
+    first, second = AuditEvent.objects.order_by("id")
+    assert second.at >= first.at
+    assert trail.misfits() == []

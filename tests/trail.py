@@ -1,0 +1,67 @@
+"""The seam through which tests, and nobody else, get past the triggers that keep the audit trail."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.backends.base.operations import BaseDatabaseOperations
+
+from trunks import chain
+from trunks.models.audit_event import AuditEvent, AuditHead
+
+TABLES = (AuditEvent._meta.db_table, AuditHead._meta.db_table)
+
+
+@contextmanager
+def unguarded() -> Iterator[None]:
+    """Take the triggers away, as the owner of the tables can, and put them back at the end, all in one transaction."""
+    with transaction.atomic():
+        if connection.vendor == "sqlite":
+            triggers = _query(
+                "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'audit_%'"
+            )
+            _run(*(f"DROP TRIGGER {name}" for name, _ in triggers))
+            yield
+            _run(*(sql for _, sql in triggers))
+            return
+        triggers = _query(
+            "SELECT tgrelid::regclass, tgname FROM pg_trigger WHERE tgname LIKE 'audit_%' AND tgparentid = 0"
+        )
+        _run(*(f"ALTER TABLE {table} DISABLE TRIGGER {name}" for table, name in triggers))
+        yield
+        _run("SET CONSTRAINTS ALL IMMEDIATE")
+        _run(*(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}" for table, name in triggers))
+
+
+def flush(operations: BaseDatabaseOperations, statements: list[str]) -> None:
+    """Empty every table between tests, the trail with it, and begin a new chain."""
+    with unguarded():
+        _run(*statements)
+        AuditHead.objects.get_or_create(pk=1)
+
+
+def misfits() -> list[int]:
+    """Return the number of each event that does not follow the one before it; a head that does not fit counts as 0."""
+    fields = {field.attname: field for field in AuditEvent._meta.concrete_fields}
+    wrong, place, last, at = [], 0, chain.GENESIS, None
+    for place, event in enumerate(AuditEvent.objects.order_by("id"), start=1):
+        said = {name: fields[name].get_prep_value(getattr(event, name)) for name in chain.FIELDS}
+        last = chain.link(last, said)
+        if event.id != place or event.hash != last or (at and event.at < at):
+            wrong.append(event.id)
+        at = event.at
+    head = AuditHead.objects.get()
+    return wrong if (head.position, head.hash) == (place, last) else [*wrong, 0]
+
+
+def _query(sql: str) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        return list(cursor.fetchall())
+
+
+def _run(*statements: str) -> None:
+    with connection.cursor() as cursor:
+        for sql in statements:
+            cursor.execute(sql)
