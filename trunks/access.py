@@ -9,11 +9,13 @@ from django.db.models import Exists, Model, OuterRef, Prefetch, Q, QuerySet
 from django.http import Http404
 
 from trunks.models import (
+    Invitation,
     Line,
     ListedTrunk,
     MasterAccount,
     MasterTrunk,
     Role,
+    RoleGrant,
     State,
     SubAccount,
     TrunkRequest,
@@ -107,6 +109,51 @@ def search_master_trunks(user: User, q: str) -> QuerySet[MasterTrunk]:
 
 def master_for(user: User, pk: int) -> MasterAccount:
     return _one(masters_for(user), pk)
+
+
+def people_for(user: User) -> QuerySet[User]:
+    """Return the people whose roles `user` administers: everybody, or who has a role for the same master accounts."""
+    if for_all_masters(user, Role.ADMINISTRATOR):
+        return User.objects.all()
+    return User.objects.filter(Exists(grants_for(user).filter(user=OuterRef("pk"))))
+
+
+def person_for(user: User, pk: int) -> User:
+    return _one(people_for(user), pk)
+
+
+def search_people(user: User, q: str) -> QuerySet[User]:
+    found = people_for(user)
+    return found.filter(Q(name__icontains=q) | Q(email__icontains=q)) if q else found
+
+
+def grants_for(user: User) -> QuerySet[RoleGrant]:
+    """Return the grants, ended ones included, that `user` may know of as administrator."""
+    grants = RoleGrant.objects.select_related("user", "master")
+    if for_all_masters(user, Role.ADMINISTRATOR):
+        return grants
+    masters = administered_masters(user)
+    # Without a master account of one's own there is nothing to know, not even of those who have all.
+    return grants.filter(Q(master__in=masters) | Q(Exists(masters), master=None))
+
+
+def grant_for(user: User, pk: int) -> RoleGrant:
+    return _one(grants_for(user), pk)
+
+
+def invitations_for(user: User) -> QuerySet[Invitation]:
+    """Return the open invitations whose every master account `user` administers, newest first."""
+    invitations = Invitation.objects.open().select_related("invited_by").prefetch_related("masters")
+    if for_all_masters(user, Role.ADMINISTRATOR):
+        return invitations.order_by("-id")
+    masters = administered_masters(user)
+    foreign = MasterAccount.objects.exclude(pk__in=masters)
+    theirs = invitations.filter(for_all_masters=False, masters__in=masters).exclude(masters__in=foreign)
+    return theirs.distinct().order_by("-id")
+
+
+def invitation_for(user: User, pk: int) -> Invitation:
+    return _one(invitations_for(user), pk)
 
 
 def require(user: User, *roles: Role, master_id: int | None = None) -> None:

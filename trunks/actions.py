@@ -51,6 +51,18 @@ class Action(TextChoices):
     SYNC_FINISHED = "sync.finished", "read the estate from Zoom"
     SYNC_FAILED = "sync.failed", "could not read the estate from Zoom"
     ROLE_GRANTED = "role.granted", "granted a role"
+    ROLE_CHANGED = "role.changed", "changed until when a role holds"
+    ROLE_REVOKED = "role.revoked", "revoked a role"
+    PERSON_INVITED = "person.invited", "invited the person"
+    PERSON_JOINED = "person.joined", "joined by accepting an invitation"
+    PERSON_DEACTIVATED = "person.deactivated", "deactivated the person and ended their sessions"
+    PERSON_REACTIVATED = "person.reactivated", "reactivated the person"
+    PERSON_ACTION_REFUSED = "person.action_refused", "was refused a change of people or roles"
+    INVITATION_RENEWED = "invitation.renewed", "sent the invitation with a new link"
+    INVITATION_WITHDRAWN = "invitation.withdrawn", "withdrew the invitation"
+    INVITATION_NOT_MAILED = "invitation.not_mailed", "could not send the invitation by e-mail"
+    SESSIONS_ENDED = "session.ended", "ended the person's sessions"
+    SECOND_FACTORS_RESET = "factor.reset", "removed the person's second factors"
     KEYS_ROTATED = "keys.rotated", "encrypted the stored secrets with the newest key"
 
     @property
@@ -80,5 +92,7 @@ _OUTCOMES = {
     Action.PROVISIONING_ATTENTION: Outcome.UNKNOWN,
     Action.PROVISIONING_NOT_APPLIED: Outcome.FAILED,
     Action.NOTICE_FAILED: Outcome.FAILED,
+    Action.PERSON_ACTION_REFUSED: Outcome.REFUSED,
+    Action.INVITATION_NOT_MAILED: Outcome.FAILED,
     Action.SYNC_FAILED: Outcome.FAILED,
 }

@@ -27,7 +27,7 @@ PERMISSIONS = ("camera", "microphone", "geolocation", "payment", "usb", "browsin
 PERMISSIONS_POLICY = ", ".join(f"{name}=()" for name in PERMISSIONS)
 # Pages that decide for themselves who may see them: signing in, and what machines ask.
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
-OPEN_FOLDERS = ("/accounts/", "/static/")
+OPEN_FOLDERS = ("/accounts/", "/invitation/", "/static/")
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,36}\Z")
 _ZONE = re.compile(r"[A-Za-z0-9_+/-]{1,64}\Z")

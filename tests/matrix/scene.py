@@ -10,8 +10,8 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from tests import cast
-from trunks.models import MasterAccount, Role, RoleGrant, TrunkRequest, User, WriteStop
-from trunks.workflow import filing, stopping
+from trunks.models import Invitation, MasterAccount, Role, RoleGrant, TrunkRequest, User, WriteStop
+from trunks.workflow import filing, invitations, stopping
 
 HERE = ("staff", "colleague", "supervisor", "manager", "administrator")
 ELSEWHERE = ("foreign_staff", "foreign_supervisor", "foreign_manager", "foreign_administrator")
@@ -29,6 +29,7 @@ class Scene:
     estate: cast.Estate
     trunk_request: TrunkRequest
     stop: WriteStop
+    invitation: Invitation
     event: int
     people: dict[str, User]
     clients: dict[str, Client]
@@ -49,9 +50,11 @@ def make() -> Scene:
     trunk_request = filing.file(draft, actor=people["staff"])
     stopper = cast.person("Stop Supervisor", Role.SUPERVISOR)
     stop = stopping.stop(actor=stopper, reason="Numbers of another customer were touched.")
+    offer = invitations.Offer("invited@example.com", [Role.STAFF], [estate.master])
+    invitation = invitations.invite(offer, actor=people["administrator"], by_mail=False).invitation
     RoleGrant.objects.filter(user=people["demoted"]).delete()
     User.objects.filter(pk=people["deactivated"].pk).update(is_active=False)
-    return Scene(estate, trunk_request, stop, 1, people, clients)
+    return Scene(estate, trunk_request, stop, invitation, 1, people, clients)
 
 
 def _person(name: str, estate: cast.Estate) -> User:

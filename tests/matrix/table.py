@@ -74,6 +74,28 @@ HANDED_IN = cells(422, foreign=404, roleless=404)
 OPEN = dict.fromkeys(CALLERS, 200)
 SHUT = dict.fromkeys(CALLERS, 405)
 
+
+# The people of a master account are known to its administrators alone.
+def staff_member(rest: str = "") -> Callable[[Scene], str]:
+    return lambda scene: f"/people/{scene.people['staff'].pk}/{rest}"
+
+
+def invitation(rest: str) -> Callable[[Scene], str]:
+    return lambda scene: f"/people/invitations/{scene.invitation.pk}/{rest}"
+
+
+def revocation(scene: Scene) -> str:
+    grant = scene.people["staff"].role_grants.get()
+    return staff_member(f"grants/{grant.pk}/revoke/")(scene)
+
+
+def administrators(status: int) -> Cells:
+    return cells(403, administrator=status, foreign_administrator=404)
+
+
+# Opened without being signed in; who is signed in is asked to sign out first.
+BY_LINK = {**cells(409), "anonymous": 404, "deactivated": 404}
+
 ROWS: dict[str, Row] = {
     "healthz": Row("/healthz", {"GET": OPEN, "HEAD": OPEN}, SHUT),
     "readyz": Row("/readyz", dict.fromkeys(("GET", "HEAD"), dict.fromkeys(CALLERS, 503)), SHUT),
@@ -133,6 +155,27 @@ ROWS: dict[str, Row] = {
     "masters/<int:pk>/sync/": action(
         lambda scene: f"/masters/{scene.estate.master.pk}/sync/",
         cells(403, administrator=302, foreign=404, roleless=404),
+    ),
+    "people/": page("/people/", ADMINISTRATORS),
+    "people/invite/": form(
+        "/people/invite/",
+        ADMINISTRATORS,
+        cells(403, administrator=422, foreign_administrator=422),
+    ),
+    "people/invitations/<int:pk>/renew/": action(invitation("renew/"), administrators(200)),
+    "people/invitations/<int:pk>/withdraw/": action(invitation("withdraw/"), administrators(302)),
+    "people/<int:pk>/": page(staff_member(), administrators(200)),
+    "people/<int:pk>/grant/": action(staff_member("grant/"), administrators(422)),
+    "people/<int:pk>/grants/<int:grant_pk>/revoke/": action(revocation, administrators(302)),
+    "people/<int:pk>/deactivate/": action(staff_member("deactivate/"), administrators(302)),
+    "people/<int:pk>/reactivate/": action(staff_member("reactivate/"), administrators(409)),
+    "people/<int:pk>/end-sessions/": action(staff_member("end-sessions/"), administrators(302)),
+    "people/<int:pk>/reset-factors/": action(staff_member("reset-factors/"), administrators(409)),
+    "invitation/": Row("/invitation/", {"GET": BY_LINK, "POST": BY_LINK}, dict.fromkeys(CALLERS, 405)),
+    "invitation/<str:token>/": Row(
+        "/invitation/no-such-token/",
+        {"GET": BY_LINK | dict.fromkeys(NOBODY, 302)},
+        dict.fromkeys(CALLERS, 405),
     ),
     "audit/": page("/audit/", READERS),
     "audit/<int:pk>/": page(

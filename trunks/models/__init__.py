@@ -26,6 +26,7 @@ from trunks.models.estate import (
     SubAccount,
     ZoomToken,
 )
+from trunks.models.invitation import Invitation
 from trunks.models.people import Role, RoleGrant, User
 from trunks.models.rate_budget import NoRoom, Outlook, RateBudget, Trips
 from trunks.models.stops import Circuit, WriteStop
@@ -45,6 +46,7 @@ __all__ = [
     "Decision",
     "Heartbeat",
     "Hold",
+    "Invitation",
     "Kind",
     "Line",
     "LineState",

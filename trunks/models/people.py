@@ -9,6 +9,7 @@ from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 from django.utils.functional import cached_property
 
 
@@ -39,6 +40,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     email = models.EmailField(unique=True)
     name = models.CharField(max_length=120, blank=True)
     is_active = models.BooleanField(default=True)
+    # Part of every session's seal: a new one ends all sessions of the person, wherever they are kept.
+    session_stamp = models.CharField(max_length=32, blank=True, default="")
     date_joined = models.DateTimeField(default=timezone.now)
 
     USERNAME_FIELD = "email"
@@ -52,6 +55,11 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def get_short_name(self) -> str:
         return str(self)
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        # Django's own seal holds the password alone, so that deactivating and reactivating would revive old sessions.
+        seal = f"{self.password}{self.session_stamp}"
+        return salted_hmac("trunks.User.session", seal, secret=secret, algorithm="sha256").hexdigest()
 
     @cached_property
     def grants(self) -> list[RoleGrant]:
@@ -78,6 +86,10 @@ class RoleGrantQuerySet(models.QuerySet["RoleGrant"]):
         today = timezone.now().date()
         return self.filter(Q(ends_on=None) | Q(ends_on__gte=today), user__is_active=True)
 
+    def of_lasting_administrators(self) -> RoleGrantQuerySet:
+        """Return the grants that keep the portal governable: administrator for all masters, without an end."""
+        return self.filter(role=Role.ADMINISTRATOR, master=None, ends_on=None)
+
 
 class RoleGrant(models.Model):
     """One role of one person, for one master account or, with `master` empty, for all of them."""
@@ -103,3 +115,7 @@ class RoleGrant(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_role_display()} for {self.master or 'all master accounts'}"
+
+    @property
+    def has_ended(self) -> bool:
+        return self.ends_on is not None and self.ends_on < timezone.now().date()

@@ -21,6 +21,7 @@ KINDS = {
     "mastertrunk": "master trunk",
     "rolegrant": "role",
     "user": "person",
+    "invitation": "invitation",
     "writestop": "stop of writing",
 }
 ICONS = {
@@ -40,8 +41,20 @@ ICONS = {
     "sync.failed": "triangle-alert",
     "writing.stopped": "octagon-pause",
     "circuit.opened": "unplug",
+    "role.granted": "shield-plus",
+    "role.revoked": "shield-minus",
+    "person.invited": "user-plus",
+    "person.deactivated": "user-x",
+    "person.action_refused": "shield-alert",
 }
-FAMILY_ICONS = {"request": "file-text", "provisioning": "cog", "master": "building-2", "sync": "refresh-cw"}
+FAMILY_ICONS = {
+    "request": "file-text",
+    "provisioning": "cog",
+    "master": "building-2",
+    "sync": "refresh-cw",
+    "person": "user",
+    "role": "shield",
+}
 
 
 class Event(Protocol):

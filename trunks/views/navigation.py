@@ -36,6 +36,7 @@ PAGES = (
     ("Master trunks", "trunks", "cable", EVERYONE),
     ("Audit trail", "audit", "scroll-text", frozenset({Role.MANAGER, Role.ADMINISTRATOR})),
     ("Master accounts", "masters", "key-round", frozenset({Role.ADMINISTRATOR})),
+    ("People", "people", "users", frozenset({Role.ADMINISTRATOR})),
 )
 
 

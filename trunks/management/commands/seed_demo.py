@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from trunks.management import demo_requests
+from trunks.management import demo_people, demo_requests
 from trunks.models import MasterAccount, Role, TrunkRequest
 from trunks.sandbox.estate import CONTOSO, NORTHWIND, DemoCredential
 from trunks.workflow import estate, people
@@ -28,7 +28,7 @@ class Command(BaseCommand):
     help = (
         "Make staff@, second-staff@, supervisor@, second-supervisor@, manager@, admin@example.com, each with its role"
         " for all master accounts and the password from DEMO_PASSWORD; then connect the sandbox's two master accounts"
-        " and file requests in every state. Repeating it changes nothing."
+        " and file requests in every state, and show what the people page is for. Repeating it changes nothing."
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -48,6 +48,7 @@ class Command(BaseCommand):
             self._connect(credential)
         if not TrunkRequest.objects.exists():
             demo_requests.make(self.stdout.write)
+        demo_people.make(self.stdout.write)
 
     def _connect(self, credential: DemoCredential) -> None:
         if MasterAccount.objects.filter(zoom_id=credential.account_id, synced_at__isnull=False).exists():

@@ -1,0 +1,276 @@
+"""Invitations: by whom, for what, how long, once, and what the letter says."""
+
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.core import mail
+from django.core.mail.backends.locmem import EmailBackend
+from django.utils import timezone
+from pytest_django import Settings
+
+from tests import cast
+from tests.together import together
+from trunks import audit
+from trunks.models import Invitation, Role, RoleGrant, User
+from trunks.workflow import invitations, people
+from trunks.workflow.errors import Invalid, Refused, Stale
+from trunks.workflow.invitations import Offer, Sent
+
+EMAIL = "new@example.com"
+SECRET = "a long enough secret"
+
+
+def offer(*wanted: Role, **more: Any) -> Offer:
+    return Offer(**{"email": EMAIL, "wanted": wanted or (Role.STAFF,)} | more)
+
+
+def token_of(sent: Sent) -> str:
+    return sent.link.rstrip("/").rpartition("/")[2]
+
+
+@pytest.fixture
+def sent(administrator: User) -> Sent:
+    return invitations.invite(offer(Role.STAFF, Role.MANAGER, name="Nina New"), actor=administrator)
+
+
+@pytest.fixture
+def local(estate: cast.Estate) -> User:
+    return cast.person("Lola Local", Role.ADMINISTRATOR, master=estate.master)
+
+
+def test_an_invitation_is_kept_without_its_token_and_audited(sent: Sent, administrator: User) -> None:
+    row = Invitation.objects.get()
+    assert row.token_digest not in sent.link
+    assert token_of(sent) not in str(vars(row))
+    assert row.expires_at - row.invited_at == pytest.approx(timedelta(hours=72), abs=timedelta(seconds=5))
+    event = audit.history(row).get()
+    assert (event.action, event.actor, event.object_label) == ("person.invited", administrator, EMAIL)
+    assert (event.after["roles"], event.after["masters"]) == (["staff", "manager"], "all")
+    assert token_of(sent) not in str(event.after)
+
+
+def test_the_letter_names_who_invites_and_holds_the_link(sent: Sent) -> None:
+    [letter] = mail.outbox
+    assert sent.mailed
+    assert letter.to == [EMAIL]
+    assert letter.subject == "Ada Administrator invites you to the SIP trunk portal"
+    assert sent.link in letter.body
+    assert "staff and manager" in letter.body
+
+
+def test_a_name_with_line_breaks_does_not_reach_the_head_of_the_letter(db: None) -> None:
+    inviter = cast.person("Eve\nBcc: all@example.com", Role.ADMINISTRATOR)
+    invitations.invite(offer(), actor=inviter)
+    assert "\n" not in mail.outbox[0].subject
+
+
+def test_accepting_makes_the_account_with_the_roles(sent: Sent) -> None:
+    user = invitations.accept(sent.invitation, name=" Nina New ", password=SECRET)
+    found = User.objects.get(email=EMAIL)
+    assert found == user
+    assert (found.name, found.check_password(SECRET)) == ("Nina New", True)
+    assert found.roles == {"staff", "manager"}
+    invitation = Invitation.objects.get()
+    assert invitation.accepted_by == found
+    assert invitation.accepted_at
+    joined, *granted = audit.history(found)
+    assert (joined.action, joined.actor) == ("person.joined", found)
+    assert [(event.action, event.ground) for event in granted] == [
+        ("role.granted", "invited by Ada Administrator")
+    ] * 2
+
+
+def test_named_masters_and_a_last_day_come_with_the_invitation(
+    administrator: User, estate: cast.Estate
+) -> None:
+    day = timezone.now().date() + timedelta(days=5)
+    sent = invitations.invite(offer(masters=[estate.master], ends_on=day), actor=administrator)
+    user = invitations.accept(sent.invitation, name="Nina", password=SECRET)
+    grant = RoleGrant.objects.get(user=user)
+    assert (grant.master, grant.ends_on) == (estate.master, day)
+    assert audit.history(sent.invitation).get().master == estate.master
+
+
+def test_a_link_works_once(sent: Sent) -> None:
+    again = Invitation.objects.get()
+    invitations.accept(sent.invitation, name="Nina", password=SECRET)
+    with pytest.raises(Stale):
+        invitations.accept(again, name="Eve", password=SECRET)
+    assert User.objects.get(email=EMAIL).name == "Nina"
+
+
+def test_a_link_ends_after_72_hours(sent: Sent) -> None:
+    with time_machine.travel(timezone.now() + timedelta(hours=71, minutes=59)):
+        assert Invitation.objects.by_token(token_of(sent)) == sent.invitation
+    with time_machine.travel(timezone.now() + timedelta(hours=72, minutes=1)):
+        assert Invitation.objects.by_token(token_of(sent)) is None
+        with pytest.raises(Stale):
+            invitations.accept(sent.invitation, name="Nina", password=SECRET)
+    assert not User.objects.filter(email=EMAIL).exists()
+
+
+def test_sending_again_makes_a_new_link_and_voids_the_old_one(sent: Sent) -> None:
+    other = cast.person("Amy Administrator", Role.ADMINISTRATOR)
+    old = Invitation.objects.get()
+    again = invitations.renew(Invitation.objects.get(), actor=other)
+    assert again.link != sent.link
+    assert len(mail.outbox) == 2
+    with pytest.raises(Stale):
+        invitations.accept(old, name="Nina", password=SECRET)
+    invitations.accept(again.invitation, name="Nina", password=SECRET)
+    assert [event.action for event in audit.history(old)] == ["person.invited", "invitation.renewed"]
+
+
+def test_a_withdrawn_invitation_is_void_and_can_be_made_again(sent: Sent, administrator: User) -> None:
+    kept = Invitation.objects.get()
+    invitations.withdraw(sent.invitation, actor=administrator)
+    with pytest.raises(Stale):
+        invitations.accept(kept, name="Nina", password=SECRET)
+    for verb in (invitations.withdraw, invitations.renew):
+        with pytest.raises(Stale):
+            verb(kept, actor=administrator)
+    assert audit.history(kept).last().action == "invitation.withdrawn"  # type: ignore[union-attr]
+    assert invitations.invite(offer(), actor=administrator).invitation.pk != kept.pk
+
+
+def test_an_address_is_invited_once_at_a_time(sent: Sent, administrator: User) -> None:
+    with pytest.raises(Invalid) as caught:
+        invitations.invite(offer(email=EMAIL.upper()), actor=administrator)
+    assert list(caught.value.problems) == ["email"]
+    assert len(mail.outbox) == 1
+
+
+@pytest.mark.parametrize(("active", "words"), [(True, "Grant the role"), (False, "reactivate")])
+def test_who_has_an_account_is_not_invited(
+    administrator: User, staff: User, active: bool, words: str
+) -> None:
+    User.objects.filter(pk=staff.pk).update(is_active=active)
+    with pytest.raises(Invalid, match=words):
+        invitations.invite(offer(email=staff.email), actor=administrator)
+
+
+def test_everything_wrong_with_an_offer_is_said_at_once(administrator: User) -> None:
+    bad = Offer(email="no address", wanted=(), masters=(), name="x" * 121, ends_on=date(2020, 1, 1))
+    with pytest.raises(Invalid) as caught:
+        invitations.invite(bad, actor=administrator)
+    assert set(caught.value.problems) == {"email", "roles", "masters", "name", "ends_on"}
+    assert not Invitation.objects.exists()
+
+
+@pytest.mark.parametrize("name", ["staff", "supervisor", "manager", "stranger", "superuser"])
+def test_nobody_but_administrators_invites_renews_or_withdraws(
+    name: str, sent: Sent, request: pytest.FixtureRequest
+) -> None:
+    actor = request.getfixturevalue(name)
+    with pytest.raises(Refused):
+        invitations.invite(offer(email="friend@example.com"), actor=actor)
+    for verb in (invitations.renew, invitations.withdraw):
+        with pytest.raises(Refused):
+            verb(sent.invitation, actor=actor)
+    assert audit.history(actor).get().action == "person.action_refused"
+    assert Invitation.objects.by_token(token_of(sent))
+
+
+def test_an_administrator_of_one_master_invites_for_that_one_only(local: User, estate: cast.Estate) -> None:
+    invitations.invite(offer(masters=[estate.master]), actor=local)
+    for masters in ([None], [estate.foreign_master], [estate.master, estate.foreign_master]):
+        with pytest.raises(Refused):
+            invitations.invite(offer(email="b@example.com", masters=masters), actor=local)
+
+
+def test_an_invitation_dies_with_the_authority_of_who_made_it(sent: Sent, administrator: User) -> None:
+    second = cast.person("Amy Administrator", Role.ADMINISTRATOR)
+    people.deactivate(administrator, actor=second)
+    with pytest.raises(Stale, match="can no longer give"):
+        invitations.accept(Invitation.objects.get(), name="Eve", password=SECRET)
+    assert not User.objects.filter(email=EMAIL).exists()
+    again = invitations.renew(Invitation.objects.get(), actor=second)
+    invitations.accept(again.invitation, name="Nina", password=SECRET)
+
+
+@pytest.mark.parametrize(
+    ("name", "password", "fields"),
+    [
+        ("", SECRET, ["name"]),
+        ("x" * 121, SECRET, ["name"]),
+        ("Nina", "short", ["password1"]),
+        ("Nina", "password1234", ["password1"]),
+        ("", "new@example.com", ["name", "password1"]),
+    ],
+)
+def test_a_bad_name_or_password_is_said_and_the_link_stays_good(
+    sent: Sent, name: str, password: str, fields: list[str]
+) -> None:
+    with pytest.raises(Invalid) as caught:
+        invitations.accept(sent.invitation, name=name, password=password)
+    assert list(caught.value.problems) == fields
+    assert Invitation.objects.by_token(token_of(sent))
+
+
+def test_an_account_that_was_made_meanwhile_is_not_touched(sent: Sent) -> None:
+    cast.person("New")
+    with pytest.raises(Stale, match="account for this address"):
+        invitations.accept(sent.invitation, name="Eve", password=SECRET)
+    assert User.objects.get(email=EMAIL).check_password(cast.PASSWORD)
+    assert Invitation.objects.open().exists()
+
+
+def test_a_mail_server_that_refuses_stops_nothing_and_is_written_down(
+    administrator: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> int:
+        raise OSError("connection refused")
+
+    monkeypatch.setattr(EmailBackend, "send_messages", refuse)
+    sent = invitations.invite(offer(), actor=administrator)
+    assert not sent.mailed
+    assert Invitation.objects.by_token(token_of(sent))
+    event = audit.history(sent.invitation).last()
+    assert event
+    assert (event.action, event.comment) == ("invitation.not_mailed", "OSError: connection refused")
+
+
+def test_the_command_line_invites_without_a_letter(db: None, settings: Settings) -> None:
+    settings.SITE_URL = "https://portal.example.org"
+    sent = invitations.invite(offer(), actor=None, why="command line", by_mail=False)
+    assert sent.link.startswith("https://portal.example.org/invitation/")
+    assert mail.outbox == []
+    invitations.accept(sent.invitation, name="Nina", password=None)
+    assert not User.objects.get(email=EMAIL).has_usable_password()
+
+
+@pytest.mark.sqlite
+@pytest.mark.django_db(transaction=True)
+def test_of_two_who_accept_at_the_same_moment_one_gets_the_account() -> None:
+    administrator = cast.person("Ada Administrator", Role.ADMINISTRATOR)
+    sent = invitations.invite(offer(), actor=administrator)
+
+    def accept(name: str) -> str:
+        row = Invitation.objects.get(pk=sent.invitation.pk)
+        try:
+            return invitations.accept(row, name=name, password=SECRET).name
+        except Stale:
+            return "too late"
+
+    outcomes = together(lambda: accept("First"), lambda: accept("Second"))
+    assert "too late" in outcomes
+    assert User.objects.get(email=EMAIL).name in outcomes
+    assert RoleGrant.objects.filter(user__email=EMAIL).count() == 1
+
+
+@pytest.mark.sqlite
+@pytest.mark.django_db(transaction=True)
+def test_two_who_invite_the_same_address_at_the_same_moment_make_one_invitation() -> None:
+    administrator = cast.person("Ada Administrator", Role.ADMINISTRATOR)
+
+    def invite() -> str:
+        try:
+            invitations.invite(offer(), actor=administrator)
+        except Invalid:
+            return "invited already"
+        return "invited"
+
+    assert sorted(map(str, together(invite, invite))) == ["invited", "invited already"]
+    assert Invitation.objects.count() == 1
