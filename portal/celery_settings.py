@@ -83,6 +83,11 @@ beat_schedule = {
         "schedule": settings.SYNC_SECONDS,
         "options": {"expires": settings.SYNC_SECONDS},
     },
+    "audit-months": {
+        "task": "trunks.tasks.make_audit_months",
+        "schedule": 86400.0,
+        "options": {"expires": 86400},
+    },
     "clear-sessions": {
         "task": "portal.housekeeping.clear_sessions",
         "schedule": 86400.0,

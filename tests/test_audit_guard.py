@@ -64,8 +64,8 @@ def test_after_all_migrations_the_triggers_are_there() -> None:
         cursor.execute(
             "SELECT tbl_name, name FROM sqlite_master WHERE type = 'trigger'"
             if connection.vendor == "sqlite"
-            else "SELECT tgrelid::regclass::text, tgname FROM pg_trigger"
-            " WHERE tgname LIKE 'audit_%' AND tgparentid = 0 AND tgenabled = 'A'"
+            else "SELECT tgrelid::regclass::text, tgname FROM pg_trigger WHERE tgname LIKE 'audit_%'"
+            f" AND tgrelid IN ('{EVENT}'::regclass, '{HEAD}'::regclass) AND tgenabled = 'A'"
         )
         assert set(cursor.fetchall()) == TRIGGERS[connection.vendor]
 

@@ -18,14 +18,14 @@ def unguarded() -> Iterator[None]:
     """Take the triggers away, as the owner of the tables can, and put them back at the end, all in one transaction."""
     with transaction.atomic():
         if connection.vendor == "sqlite":
-            triggers = _query(
+            triggers = query(
                 "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'audit_%'"
             )
             _run(*(f"DROP TRIGGER {name}" for name, _ in triggers))
             yield
             _run(*(sql for _, sql in triggers))
             return
-        triggers = _query(
+        triggers = query(
             "SELECT tgrelid::regclass, tgname FROM pg_trigger WHERE tgname LIKE 'audit_%' AND tgparentid = 0"
         )
         _run(*(f"ALTER TABLE {table} DISABLE TRIGGER {name}" for table, name in triggers))
@@ -55,7 +55,7 @@ def misfits() -> list[int]:
     return wrong if (head.position, head.hash) == (place, last) else [*wrong, 0]
 
 
-def _query(sql: str) -> list[tuple[Any, ...]]:
+def query(sql: str) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(sql)
         return list(cursor.fetchall())

@@ -17,7 +17,17 @@ from trunks.audit_reading import Filters, event_for, history, last_mover, people
 from trunks.models import MasterAccount, SubAccount, User
 from trunks.models.audit_event import AuditEvent, AuditHead
 
-__all__ = ["Filters", "NotRecorded", "event_for", "history", "last_mover", "people", "record", "search"]
+__all__ = [
+    "Filters",
+    "NotRecorded",
+    "event_for",
+    "history",
+    "last_mover",
+    "make_coming_months",
+    "people",
+    "record",
+    "search",
+]
 
 # What is never written down, whatever table it stands in. Declared by name of the field, not guessed from values.
 SECRET_FIELDS = frozenset({"client_secret", "password", "value"})
@@ -96,6 +106,18 @@ def _append(event: AuditEvent) -> None:
         cursor.execute(
             _insertion(), [field.get_prep_value(getattr(event, field.attname)) for field in fields]
         )
+
+
+def make_coming_months() -> int:
+    """Make the tables of this month's and the next three months' events, and return how many were missing.
+
+    Until there is one, its events go to the table for the rest. SQLite has one table for all.
+    """
+    if connection.vendor == "sqlite":
+        return 0
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT audit_months_ahead()")
+        return int(cursor.fetchone()[0])
 
 
 def _chain(event: AuditEvent) -> None:

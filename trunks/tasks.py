@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from celery import shared_task
 from django.conf import settings
 
-from trunks import context
+from trunks import audit, context
 from trunks.models import MasterAccount
 from trunks.workflow import estate, notices, probing, provisioning, reconcile, sweeping
 
@@ -64,6 +64,12 @@ def sweep() -> None:
         sweeping.expire_stale()
         sweeping.sweep()
         notices.sweep()
+
+
+@shared_task
+def make_audit_months() -> None:
+    """Have the tables of the coming months' audit events ready before their first."""
+    audit.make_coming_months()
 
 
 @shared_task(expires=settings.SWEEP_SECONDS * 4)
