@@ -16,6 +16,8 @@ from trunks.workflow import estate
 from trunks.workflow.errors import Refused
 from trunks.zoom.client import ZoomClient
 
+TRUNKS = "/sip_trunk/trunks$"
+
 pytestmark = [pytest.mark.sqlite, pytest.mark.django_db]
 
 
@@ -107,6 +109,20 @@ def test_zoom_that_cannot_be_reached_is_told_and_nothing_stored(settings: Settin
     with pytest.raises(estate.CannotConnect, match="Zoom cannot be reached"):
         connect(NORTHWIND)
     assert not MasterAccount.objects.exists()
+
+
+def test_a_zoom_that_fails_once_does_not_stop_the_connecting(sandbox: Sandbox) -> None:
+    sandbox.fault("503", path="/oauth/token")
+    sandbox.fault("502", path=TRUNKS)
+    sandbox.fault("429", path=r"/v2/accounts$")
+    assert connect(NORTHWIND).zoom_id == NORTHWIND.account_id
+
+
+def test_who_waits_for_a_zoom_that_is_down_is_not_told_that_it_goes_on_by_itself(sandbox: Sandbox) -> None:
+    sandbox.fault("503", path=TRUNKS, times=0)
+    with pytest.raises(estate.CannotConnect, match=r"internal problem\. Try again in a moment") as caught:
+        connect(NORTHWIND)
+    assert "by itself" not in caught.value.reason
 
 
 def test_the_name_of_another_account_is_not_taken_twice(sandbox: Sandbox) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -15,6 +16,7 @@ from trunks.models import Line, ListedTrunk, TrunkRequest, User
 from trunks.workflow import drafts, errors, filing, provisioning, rules, sweeping
 from trunks.workflow.provisioning import provision
 from trunks.workflow.reconcile import settle
+from trunks.zoom.client import ZoomClient
 
 pytestmark = pytest.mark.sqlite
 OLD, NEW = "+14155550100", "+14155550199"
@@ -29,6 +31,17 @@ def dnis(zoom: Zoom, staff: User, supervisor: User) -> str:
     provision(zoom.approved(staff, supervisor, number, caller_id=OLD).pk)
     assert zoom.assigned() == {number: 1}
     return number
+
+
+def test_a_trunk_that_zoom_lists_without_an_id_is_not_removed(
+    zoom: Zoom, staff: User, supervisor: User, dnis: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trunk_request = to_unassign(zoom, staff, supervisor, dnis)
+    real = ZoomClient.list_trunks
+    monkeypatch.setattr(ZoomClient, "list_trunks", lambda *who: [replace(row, id="") for row in real(*who)])
+    provision(trunk_request.pk)
+    assert states(trunk_request) == ("failed", ["different"])
+    assert "without an id" in trunk_request.lines.get().detail
 
 
 def draft(zoom: Zoom, kind: str, *lines: filing.LineDraft) -> filing.Draft:

@@ -1,5 +1,7 @@
 """Reading the estate: everything there is, what vanished marked gone, and nothing believed that was half read."""
 
+from collections.abc import Iterator
+
 import pytest
 from django.utils import timezone
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
@@ -11,8 +13,10 @@ from trunks.models import Hold, ListedTrunk, MasterAccount, MasterTrunk, SubAcco
 from trunks.sandbox.console import act
 from trunks.sandbox.estate import CONTOSO, big_estate
 from trunks.sandbox.server import Sandbox
-from trunks.workflow import estate, filing
+from trunks.workflow import estate, filing, patience
 from trunks.workflow.errors import Refused
+from trunks.zoom import errors, types
+from trunks.zoom.client import ZoomClient
 
 pytestmark = [pytest.mark.sqlite, pytest.mark.django_db]
 
@@ -131,11 +135,72 @@ def test_a_sub_account_that_is_not_enrolled_does_not_stop_the_others(
     assert not SubAccount.objects.exclude(trunks_problem="").exists()
 
 
+def test_a_sub_account_of_which_zoom_fails_does_not_stop_the_others(
+    master: MasterAccount, sandbox: Sandbox
+) -> None:
+    bad = [account.id for account in sandbox.estate.sub_accounts(CONTOSO.account_id)][3]
+    sandbox.fault("500", path=f"/{bad}/sip_trunk/trunks$", times=0)
+    assert estate.sync(master.pk)
+    [odd] = SubAccount.objects.exclude(trunks_problem="")
+    assert odd.zoom_id == bad
+    assert "internal problem" in odd.trunks_problem
+
+
+def test_a_call_that_fails_now_and_then_makes_the_reading_slower_and_not_fail(
+    master: MasterAccount, sandbox: Sandbox
+) -> None:
+    sandbox.fault("503", path=r"/v2/accounts$", times=patience.SECOND_TRIES)
+    sandbox.fault("html", path=OF_SUB_ACCOUNTS, times=patience.SECOND_TRIES)
+    assert estate.sync(master.pk)
+    assert not SubAccount.objects.exclude(trunks_problem="").exists()
+
+
+def test_a_place_in_the_list_that_zoom_forgot_is_looked_for_from_the_beginning(
+    master: MasterAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost = [errors.Refused("The next page token is invalid or expired.", retryable=True)]
+    real = ZoomClient.list_sub_accounts
+
+    def listing(client: ZoomClient) -> Iterator[types.SubAccount]:
+        yield next(real(client))
+        if lost:
+            raise lost.pop()
+        yield from real(client)
+
+    monkeypatch.setattr(ZoomClient, "list_sub_accounts", listing)
+    assert estate.sync(master.pk)
+    assert master.sub_accounts.count() == 12
+
+
+def test_the_master_is_no_sub_account_though_zoom_lists_it(
+    master: MasterAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = ZoomClient.list_sub_accounts
+
+    def listing(client: ZoomClient) -> Iterator[types.SubAccount]:
+        yield types.SubAccount(master.zoom_id, "Itself", "1", "", "", "")
+        yield from real(client)
+
+    monkeypatch.setattr(ZoomClient, "list_sub_accounts", listing)
+    assert estate.sync(master.pk)
+    assert master.sub_accounts.count() == 12
+
+
+def test_a_master_trunk_without_an_id_is_left_out(
+    master: MasterAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = ZoomClient.list_trunks
+    nameless = types.Trunk("", "", "", "70003999", "0", None)
+    monkeypatch.setattr(ZoomClient, "list_trunks", lambda *who: [*real(*who), nameless])
+    assert estate.sync(master.pk)
+    assert set(master.trunks.values_list("zoom_id", flat=True)) == {"501", "502"}
+
+
 def test_a_rate_limit_makes_the_reading_slower_and_not_fail(
     master: MasterAccount, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("trunks.turns.slow_down", lambda *_: None)
-    sandbox.fault("429", path=OF_SUB_ACCOUNTS, times=estate.PATIENCE)
+    sandbox.fault("429", path=OF_SUB_ACCOUNTS, times=patience.PATIENCE)
     assert estate.sync(master.pk)
     assert SubAccount.objects.filter(trunks_read_at__isnull=False).count() == 12
 

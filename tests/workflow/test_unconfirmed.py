@@ -2,6 +2,7 @@
 
 import json
 import logging
+from itertools import count
 from typing import Any
 
 import pytest
@@ -12,9 +13,12 @@ from tests.workflow.conftest import Zoom
 from tests.workflow.timing import let_pass, states
 from trunks import audit
 from trunks.models import Attempt, Line, Role, RoleGrant, TrunkRequest, User
-from trunks.workflow import errors, estate, reconcile, sweeping
+from trunks.workflow import errors, estate, reading, reconcile, sweeping
 from trunks.workflow.provisioning import provision
 from trunks.workflow.reconcile import settle
+from trunks.zoom.client import ZoomClient
+from trunks.zoom.errors import ServerError, ZoomError
+from trunks.zoom.types import Trunk
 
 pytestmark = pytest.mark.sqlite
 CALLER_ID = "+14155550100"
@@ -391,13 +395,78 @@ def test_two_dnis_on_one_trunk_where_the_second_replaces_the_first_do_not_chase_
     assert posts(zoom) == 1
 
 
+def test_a_line_that_a_later_call_displaced_is_not_called_assigned(
+    zoom: Zoom, staff: User, supervisor: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trunks.workflow.sending.LOOKS", (0.0,))
+    zoom.sandbox.switch("second_assignment", "replace")
+    trunk_request = bad_in_the_middle(zoom, staff, supervisor)
+    provision(trunk_request.pk)
+    settle_in_time(trunk_request)
+    provision(trunk_request.pk)
+    assert states(trunk_request) == ("unconfirmed", ["unknown", "refused", "assigned"])
+    settle_in_time(trunk_request)
+    assert states(trunk_request) == ("partial", ["refused", "refused", "assigned"])
+    assert list(zoom.assigned()) == [trunk_request.lines.all()[2].dnis]
+
+
+def test_a_list_that_only_seems_to_have_lost_a_line_costs_it_nothing(
+    zoom: Zoom, staff: User, supervisor: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trunk_request = bad_in_the_middle(zoom, staff, supervisor)
+    provision(trunk_request.pk)
+    settle_in_time(trunk_request)
+    real, reads = reading.read_list, count(1)
+
+    def lagging(*args: Any) -> list[Trunk]:
+        rows = real(*args)
+        return [] if next(reads) == 4 else rows
+
+    monkeypatch.setattr("trunks.workflow.provisioning.read_list", lagging)
+    provision(trunk_request.pk)
+    assert states(trunk_request) == ("unconfirmed", ["unknown", "refused", "unknown"])
+    settle_in_time(trunk_request, looks=1)
+    assert states(trunk_request) == ("partial", ["assigned", "refused", "assigned"])
+
+
+@pytest.mark.parametrize("failing", [ServerError("down"), None])
+def test_the_last_look_at_all_lines_may_fail(
+    zoom: Zoom, staff: User, supervisor: User, monkeypatch: pytest.MonkeyPatch, failing: ZoomError | None
+) -> None:
+    trunk_request = bad_in_the_middle(zoom, staff, supervisor)
+    provision(trunk_request.pk)
+    settle_in_time(trunk_request)
+    real, reads = reading.read_list, count(1)
+
+    def broken(*args: Any) -> list[Trunk]:
+        if failing and next(reads) == 4:
+            raise failing
+        return real(*args)
+
+    monkeypatch.setattr("trunks.workflow.provisioning.read_list", broken)
+    provision(trunk_request.pk)
+    assert states(trunk_request) == ("partial", ["assigned", "refused", "assigned"])
+
+
+def test_a_list_with_a_row_of_which_zoom_hides_the_dnis_proves_no_absence(
+    zoom: Zoom, filed: TrunkRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = ZoomClient.list_trunks
+    row = Trunk("1", "", "", "", "", None)
+    monkeypatch.setattr(ZoomClient, "list_trunks", lambda *who: [*real(*who), row])
+    provision(filed.pk)
+    filed.refresh_from_db()
+    assert (filed.state, posts(zoom)) == ("approved", 0)
+    assert "without its DNIS" in filed.waiting_for
+
+
 # --- claims ---------------------------------------------------------------------------------------------------------
 
 
 def test_a_worker_lost_before_sending_puts_the_request_back(
     zoom: Zoom, filed: TrunkRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    zoom.die_at(monkeypatch, "trunks.workflow.provisioning.read_list")
+    zoom.die_at(monkeypatch, "trunks.workflow.reading.read_list")
     with pytest.raises(zoom.Killed):
         provision(filed.pk)
     assert states(filed) == ("applying", ["not_sent"])
@@ -429,7 +498,7 @@ def test_a_worker_lost_after_sending_leaves_it_unconfirmed_and_then_true(
 def test_a_lease_that_runs_is_not_taken_back(
     zoom: Zoom, filed: TrunkRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    zoom.die_at(monkeypatch, "trunks.workflow.provisioning.read_list")
+    zoom.die_at(monkeypatch, "trunks.workflow.reading.read_list")
     with pytest.raises(zoom.Killed):
         provision(filed.pk)
     sweeping.sweep()

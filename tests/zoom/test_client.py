@@ -43,6 +43,57 @@ class TestListingTrunks:
             Trunk("281", "", "", "", "", ""),
         ]
 
+    def test_a_row_is_known_by_its_dnis_however_it_is_written(
+        self, client: Opened, zoom: responses.RequestsMock
+    ) -> None:
+        rows = [
+            {"id": None, "dnis": 90001258},
+            {
+                "id": 7,
+                "dnis": " 18888001 ",
+                "name": [],
+                "sip_server_address": {"a": 1},
+                "number_prefix": False,
+            },
+        ]
+        zoom.get(TRUNKS, json={"total_records": "2", "sip_trunks": rows})
+        assert client.list_trunks("sub") == [
+            Trunk("", "", "", "90001258", "", None),
+            Trunk("7", "", "", "18888001", "", None),
+        ]
+
+    @pytest.mark.parametrize("body", ['{"total_records": 0}', '{"total_records": "0", "sip_trunks": null}'])
+    def test_a_list_that_counts_to_nought_is_empty(
+        self, client: Opened, zoom: responses.RequestsMock, body: str
+    ) -> None:
+        zoom.get(TRUNKS, body=body)
+        assert client.list_trunks("sub") == []
+
+    def test_pages_that_zoom_does_not_document_are_read_to_the_end(
+        self, client: Opened, zoom: responses.RequestsMock
+    ) -> None:
+        for query, page in (
+            ({}, {"sip_trunks": [{"id": "1", "dnis": "1"}], "next_page_token": "x"}),
+            ({"next_page_token": "x"}, {"sip_trunks": [], "next_page_token": "y"}),
+            ({"next_page_token": "y"}, {"sip_trunks": [{"id": "2", "dnis": "2"}], "next_page_token": ""}),
+        ):
+            zoom.get(TRUNKS, json=page, match=[query_param_matcher(query)])
+        assert [trunk.id for trunk in client.list_trunks("sub")] == ["1", "2"]
+
+    def test_a_page_token_that_leads_back_to_the_same_rows_means_nothing(
+        self, client: Opened, zoom: responses.RequestsMock
+    ) -> None:
+        zoom.get(TRUNKS, json={"sip_trunks": [{"id": "1"}, {"id": "1"}], "next_page_token": "x"})
+        assert [trunk.id for trunk in client.list_trunks("sub")] == ["1", "1"]
+        assert len(client.calls) == 2
+
+    def test_an_empty_list_that_promises_more_is_no_list(
+        self, client: Opened, zoom: responses.RequestsMock
+    ) -> None:
+        zoom.get(TRUNKS, json={"sip_trunks": [], "next_page_token": "x"})
+        with pytest.raises(Unreadable, match="twice"):
+            client.list_trunks("sub")
+
     def test_a_reported_caller_id_is_kept(self, client: Opened, zoom: responses.RequestsMock) -> None:
         zoom.get(TRUNKS, json={"sip_trunks": [{"id": "1", "outbound_caller_id": "+15550100"}]})
         assert client.list_trunks("sub")[0].outbound_caller_id == "+15550100"
@@ -94,8 +145,15 @@ class TestListingTrunks:
     def test_a_list_with_a_code_beside_it_is_a_list(
         self, client: Opened, zoom: responses.RequestsMock
     ) -> None:
+        zoom.get(TRUNKS, json={"code": 300, "message": "odd", "sip_trunks": [{"id": "1"}]})
+        assert [trunk.id for trunk in client.list_trunks("sub")] == ["1"]
+
+    def test_a_list_that_is_empty_beside_a_complaint_is_no_list(
+        self, client: Opened, zoom: responses.RequestsMock
+    ) -> None:
         zoom.get(TRUNKS, json={"code": 300, "message": "odd", "sip_trunks": []})
-        assert client.list_trunks("sub") == []
+        with pytest.raises(Refused, match="odd"):
+            client.list_trunks("sub")
 
 
 class TestSubAccounts:
@@ -131,6 +189,13 @@ class TestSubAccounts:
             list(client.list_sub_accounts())
         assert len(client.calls) == 2
 
+    def test_a_page_token_that_never_changes_leads_to_the_end_all_the_same(
+        self, client: Opened, zoom: responses.RequestsMock
+    ) -> None:
+        for page in (accounts_page("same", "a"), accounts_page("same", "b"), accounts_page("", "b", "c")):
+            zoom.get(f"{API}/accounts", json=page)
+        assert [account.id for account in client.list_sub_accounts()] == ["a", "b", "c"]
+
     def test_a_list_without_end_is_an_error(
         self, client: Opened, zoom: responses.RequestsMock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -151,11 +216,14 @@ class TestSubAccounts:
         with pytest.raises(Unreadable, match="next_page_token"):
             list(client.list_sub_accounts())
 
-    def test_an_expired_page_token_is_a_refusal(self, client: Opened, zoom: responses.RequestsMock) -> None:
+    def test_an_expired_page_token_is_a_refusal_that_reading_anew_cures(
+        self, client: Opened, zoom: responses.RequestsMock
+    ) -> None:
         body = {"code": 300, "message": "The next page token is invalid or expired."}
         zoom.get(f"{API}/accounts", json=body, status=400)
-        with pytest.raises(Refused):
+        with pytest.raises(Refused) as caught:
             list(client.list_sub_accounts())
+        assert caught.value.retryable
 
     def test_one_account_is_read_with_its_numbers_as_text(
         self, client: Opened, zoom: responses.RequestsMock

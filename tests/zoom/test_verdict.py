@@ -222,6 +222,15 @@ class TestRateLimits:
         assert isinstance(found, RateLimited)
         assert found.retry_at == datetime(2020, 5, 31, tzinfo=UTC)
 
+    @pytest.mark.parametrize(("factor", "ahead"), [(1, 30), (1000, 30), (1, -30)])
+    def test_a_number_that_is_far_too_large_for_seconds_is_a_unix_time(self, factor: int, ahead: int) -> None:
+        at = datetime.now(UTC) + timedelta(seconds=ahead)
+        found = verdict(429, "", Retry_After=str(int(at.timestamp() * factor)))
+        assert isinstance(found, RateLimited)
+        assert found.retry_at is not None
+        expected = max(at, datetime.now(UTC))
+        assert abs(found.retry_at - expected) < timedelta(seconds=2)
+
     @pytest.mark.parametrize("value", ["9" * 400, "9999-12-31T23:59:59-23:59", "2999-01-01"])
     def test_an_absurd_instant_is_at_most_a_year_away(self, value: str) -> None:
         found = verdict(429, "", Retry_After=value)

@@ -54,6 +54,12 @@ class TestBodies:
         body = gzip.compress(b'\xef\xbb\xbf{"sip_trunks": [{"id": "1"}]}')
         assert len(open_client(serve(answer(200, body, Content_Encoding="gzip")).url).list_trunks()) == 1
 
+    @pytest.mark.parametrize("status", [100, 102, 103])
+    def test_interim_answers_are_passed_over(self, open_client: Open, serve: Serve, status: int) -> None:
+        interim = f"HTTP/1.1 {status} Wait\r\nLink: </x>; rel=preload\r\n\r\n".encode()
+        server = serve(interim * 2 + answer(200, {"sip_trunks": [{"id": "1"}]}))
+        assert len(open_client(server.url).list_trunks()) == 1
+
     def test_a_body_that_lies_about_its_compression_cannot_be_understood(
         self, open_client: Open, serve: Serve
     ) -> None:

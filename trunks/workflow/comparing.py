@@ -56,6 +56,10 @@ def _compare_removed(fitting: Sequence[Trunk], rows: Sequence[Trunk]) -> Finding
     if not fitting:
         return Finding(Likeness.MET)
     row = fitting[0]
+    if not row.id:
+        return Finding(
+            Likeness.DIFFERENT, row, "Zoom lists the trunk without an id, so that it cannot be removed."
+        )
     if sum(other.id == row.id for other in rows) > 1:
         words = (
             f"Zoom lists several trunks under the id {row.id}, so one of them cannot be removed by itself."

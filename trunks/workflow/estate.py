@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -16,15 +16,16 @@ from trunks.turns import BATCH
 from trunks.workflow import circuits, speaking, sweeping
 from trunks.workflow.errors import Refused
 from trunks.workflow.listing import take_in
+from trunks.workflow.patience import patiently
 from trunks.workflow.words import sentence
 from trunks.zoom import errors, types
 from trunks.zoom.client import ZoomClient
 from trunks.zoom.errors import ZoomError
 
-PATIENCE = 5
+# After so many accounts in a row of which Zoom could not be asked, it is Zoom that fails, and the reading ends.
+FAILING_IN_A_ROW = 3
 NAME_MAX_LENGTH = 120
 Progress = Callable[[str], None]
-Result = TypeVar("Result")
 WRITE_SCOPES = ("sip_trunk:master", "sip_connected_audio:write:trunks:master")
 
 
@@ -121,11 +122,11 @@ def _try_out(account_id: str, client_id: str, client_secret: str) -> None:
         )
         for trial in trials:
             try:
-                findings.append(trial())
+                findings.append(patiently(trial))
             except errors.CredentialsRefused as error:
                 raise CannotConnect([sentence(error)]) from error
             except ZoomError as error:
-                findings.append(sentence(error))
+                findings.append(sentence(error, trying=True))
             except ValueError as error:
                 # Text that cannot be encoded, such as a byte of another encoding on the command line.
                 findings.append(f"The credentials cannot be sent: {error}.")
@@ -203,16 +204,20 @@ def _end(
 
 
 def _read_all(master: MasterAccount, client: ZoomClient, progress: Progress) -> dict[str, Any]:
-    trunks = _patiently(client.list_trunks)
+    trunks = patiently(client.list_trunks)
     progress(f"{len(trunks)} trunks of {master}.")
     gone_trunks = _mirror_trunks(master, trunks)
-    accounts = _patiently(lambda: list(client.list_sub_accounts()))
+    listed = patiently(lambda: list(client.list_sub_accounts()))
+    accounts = [account for account in listed if account.id != master.zoom_id]
     progress(f"{len(accounts)} sub accounts.")
     gone_accounts = _mirror_accounts(master, accounts)
     present = SubAccount.objects.filter(master=master, gone_at=None).order_by("pk")
     MasterAccount.objects.filter(pk=master.pk).update(sync_total=len(accounts))
+    failing = 0
     for done, account in enumerate(present.iterator(chunk_size=200), start=1):
-        _read_account(account, client)
+        failing = (
+            0 if _read_account(account, client, may_fail=failing < FAILING_IN_A_ROW - 1) else failing + 1
+        )
         held = MasterAccount.objects.filter(pk=master.pk)
         held.update(sync_done=F("sync_done") + 1, sync_until=clock.after(_lease()))
         if done % 50 == 0 or done == len(accounts):
@@ -221,28 +226,34 @@ def _read_all(master: MasterAccount, client: ZoomClient, progress: Progress) -> 
     return counts | {"trunks_gone": gone_trunks, "sub_accounts_gone": gone_accounts}
 
 
-def _read_account(account: SubAccount, client: ZoomClient) -> None:
-    """Read one sub account's trunks. What is wrong with that account alone does not stop the others."""
-    try:
-        read_at, rows = _patiently(lambda: (clock.read(), client.list_trunks(account.zoom_id)))
-        take_in(account, rows, read_at)
-    except (errors.NotEnrolled, errors.AccountNotFound, errors.Refused, errors.InvalidParameter) as error:
-        SubAccount.objects.filter(pk=account.pk).update(trunks_problem=sentence(error))
+# Zoom's no to these is about the account that is read, or one of its answers cannot be had.
+ABOUT_ONE = (
+    errors.NotEnrolled,
+    errors.AccountNotFound,
+    errors.NotMaster,
+    errors.NoTrunkConfigs,
+    errors.Refused,
+    errors.InvalidParameter,
+)
+FAILED = (errors.NoAnswer, errors.ServerError, errors.Unreadable)
 
 
-def _patiently(read: Callable[[], Result]) -> Result:
-    """Read a list; another app that eats the shared rate limit makes this slower, not fail.
+def _read_account(account: SubAccount, client: ZoomClient, *, may_fail: bool) -> bool:
+    """Read one sub account's trunks, and say whether Zoom answered.
 
-    After a 429 the next call waits in the budget, and gives up there when that is too long.
+    What is wrong with that account alone does not stop the others. A call that fails is the account's own trouble as
+    well while it `may_fail`: when others before it have failed too, Zoom is down, and the reading ends.
     """
-    for _ in range(PATIENCE):
-        try:
-            return read()
-        except errors.HeldBack:
+    try:
+        read_at, rows = patiently(lambda: (clock.read(), client.list_trunks(account.zoom_id)))
+        take_in(account, rows, read_at)
+    except (*ABOUT_ONE, *FAILED) as error:
+        failed = isinstance(error, FAILED)
+        if failed and not may_fail:
             raise
-        except errors.RateLimited:
-            continue
-    return read()
+        SubAccount.objects.filter(pk=account.pk).update(trunks_problem=sentence(error))
+        return not failed
+    return True
 
 
 def _mirror_trunks(master: MasterAccount, rows: Sequence[types.Trunk]) -> int:
@@ -254,6 +265,7 @@ def _mirror_trunks(master: MasterAccount, rows: Sequence[types.Trunk]) -> int:
             "number_prefix": row.number_prefix[:64],
         }
         for row in rows
+        if row.id  # what has no id cannot be assigned
     }
     return _mirror(MasterTrunk, master, fields)
 

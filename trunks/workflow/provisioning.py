@@ -7,11 +7,13 @@ is being called. What cannot be known is left `unconfirmed`, for `reconcile` to 
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from trunks import dispatch
 from trunks.actions import Action
 from trunks.models import (
+    ASSIGNED_LINE_STATES,
     ENDED_LINE_STATES,
     FIRST_PHASE,
     Kind,
@@ -109,7 +111,31 @@ def _carry_out(claim: Claim, client: ZoomClient) -> None:
         group = _next_group(claim.trunk_request, unmet(findings))
         if group and not send(claim, client, group):
             return
-    settling.settle(claim)
+    if not _displaced(claim, client):
+        settling.settle(claim)
+
+
+def _displaced(claim: Claim, client: ZoomClient) -> bool:
+    """Say whether a later call of this request seems to have taken an earlier one's line away.
+
+    Nobody documents that an assignment adds to the others. Lines that went one by one are therefore looked at together
+    in the end; what is not there any more is settled by later readings, since one list could lag.
+    """
+    good = claim.trunk_request.lines.filter(state__in=ASSIGNED_LINE_STATES)
+    if not claim.trunk_request.one_by_one or good.count() < 2:
+        return False
+    try:
+        gone = unmet(look_up(with_names(good), read_list(claim, client)))
+    except ZoomError:
+        return False
+    if not gone:
+        return False
+    with transaction.atomic():
+        claim.hold()
+        mark(Line.objects.filter(pk__in=[line.pk for line in gone]), LineState.UNKNOWN)
+        words = "Zoom's list no longer shows a line that it has shown."
+        settling.leave_unconfirmed(claim, words, look_after=settings.QUIET_SECONDS)
+    return True
 
 
 def _next_group(trunk_request: TrunkRequest, waiting: list[Line]) -> list[Line]:

@@ -13,6 +13,7 @@ from trunks.workflow.claims import Claim
 from trunks.workflow.comparing import Finding, Likeness, compare
 from trunks.workflow.listing import take_in
 from trunks.zoom.client import ZoomClient
+from trunks.zoom.errors import Unreadable
 from trunks.zoom.types import Trunk
 
 Findings = dict[Line, Finding]
@@ -22,6 +23,9 @@ def read_list(claim: Claim, client: ZoomClient) -> list[Trunk]:
     """Read Zoom's list of the sub account and take it into the estate. Raises ZoomError."""
     read_at = clock.read()
     rows = client.list_trunks(claim.trunk_request.sub_account.zoom_id)
+    if not all(row.dnis for row in rows):
+        # Any of the lines could be the one that Zoom does not tell: nothing may be believed absent.
+        raise Unreadable("Zoom's list names a trunk without its DNIS", doing="reading the trunks")
     take_in(claim.trunk_request.sub_account, rows, read_at)
     return rows
 

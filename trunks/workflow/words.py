@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from trunks.models import ZoomCall
 from trunks.workflow.causes import OTHER, TABLE
-from trunks.workflow.explanations import UNKNOWN, Explanation
+from trunks.workflow.explanations import BY_ITSELF, UNKNOWN, Explanation
 from trunks.zoom import errors
 from trunks.zoom.errors import ZoomError
 from trunks.zoom.verdict import error_of
@@ -35,15 +35,20 @@ def explain(error: ZoomError) -> Explanation:
     return found
 
 
-def sentence(error: ZoomError) -> str:
-    """Return the explanation with Zoom's own words and tracking id behind it."""
+def sentence(error: ZoomError, *, trying: bool = False) -> str:
+    """Return the explanation with Zoom's own words and tracking id behind it.
+
+    With `trying` somebody is waiting for the answer, so that nothing is tried again by itself.
+    """
     # Without a status nobody at Zoom has said anything; the words are the network's.
     whose = "Zoom's words" if error.status else "what happened"
     details = [f"{whose}: {error.message}" if error.message else ""]
     details += [f"HTTP {error.status}" if error.status else "", f"code {error.code}" if error.code else ""]
     details += [f"tracking id {error.tracking_id}" if error.tracking_id else ""]
     known = ", ".join(detail for detail in details if detail)
-    return f"{explain(error)} ({known})" if known else str(explain(error))
+    said = explain(error)
+    words = f"{said.cause} Try again in a moment." if trying and said.again == BY_ITSELF else str(said)
+    return f"{words} ({known})" if known else words
 
 
 def decode(call: ZoomCall) -> Decoded | None:

@@ -36,6 +36,7 @@ _ANSWER_CHARACTERS = 4_000
 _FOLLOWED = {301, 302, 303, 307, 308}
 
 Result = TypeVar("Result")
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -125,26 +126,15 @@ class ZoomClient:
 
     def scopes(self) -> frozenset[str]:
         """Return the scopes that Zoom's token answer named; empty when it named none."""
-        return frozenset(self._auth.token().scope.split())
+        return frozenset(self._auth.token().scope.replace(",", " ").split())
 
     def list_sub_accounts(self) -> Iterator[SubAccount]:
         """Return all sub accounts, page by page as they are read; after an error the list is incomplete.
 
-        A page token lives 15 minutes. A token that comes twice, or more than 10,000 pages, is Unreadable.
+        A page token lives 15 minutes. One that comes twice with nothing new, or the 10,001st page, is Unreadable.
         """
-        errand = Errand("listing the sub accounts")
-        query, seen = {"page_size": str(PAGE_SIZE)}, set[str]()
-        for _ in range(PAGES_AT_MOST):
-            ask = _Ask(errand, "GET", "/accounts", read_sub_accounts, Label.MEDIUM, query, most=LIST_BYTES)
-            page, token = self._call(ask)
-            yield from page
-            if not token:
-                return
-            if token in seen:
-                raise Unreadable("the same page token came twice", doing=errand.doing)
-            seen.add(token)
-            query = query | {"next_page_token": token}
-        raise Unreadable(f"there are more than {PAGES_AT_MOST:,} pages", doing=errand.doing)
+        ask = _Ask(Errand("listing the sub accounts"), "GET", "/accounts", read_sub_accounts, Label.MEDIUM)
+        yield from self._pages(replace(ask, query={"page_size": str(PAGE_SIZE)}, most=LIST_BYTES))
 
     def sub_account(self, account_id: str) -> SubAccount:
         """Return one sub account; AccountNotFound when it is not ours."""
@@ -152,9 +142,13 @@ class ZoomClient:
         return self._call(_Ask(errand, "GET", f"/accounts/{_segment(account_id)}", read_sub_account))
 
     def list_trunks(self, account_id: str = "me") -> list[Trunk]:
-        """Return all trunks of a sub account, or the master's own ("me"); Zoom does not page this list."""
+        """Return all trunks of a sub account, or the master's own ("me").
+
+        Zoom documents no paging of this list, so that a page token that leads back to the same rows means nothing.
+        """
         errand = Errand(f"listing the trunks of account {account_id}")
-        return self._call(_Ask(errand, "GET", _trunks(account_id), read_trunks, most=LIST_BYTES))
+        ask = _Ask(errand, "GET", _trunks(account_id), read_trunks, most=LIST_BYTES)
+        return list(self._pages(ask, may_repeat=True))
 
     def assign_trunks(self, account_id: str, assignments: Sequence[Assignment]) -> list[Trunk]:
         """Assign 1 to 30 trunks to a sub account and return what Zoom says it assigned, which may be nothing.
@@ -173,6 +167,24 @@ class ZoomClient:
         """Take a trunk from a sub account; the id is the one in the sub account's own list."""
         errand = Errand(f"unassigning trunk {trunk_id} from account {account_id}", write=True)
         self._call(_Ask(errand, "DELETE", f"{_trunks(account_id)}/{_segment(trunk_id)}", read_done))
+
+    def _pages(self, ask: _Ask[tuple[list[Item], str]], *, may_repeat: bool = False) -> Iterator[Item]:
+        """Yield the items of all pages; what came on an earlier page is not repeated."""
+        known, seen = set[Item](), set[str]()
+        for _ in range(PAGES_AT_MOST):
+            page, token = self._call(ask)
+            fresh = [item for item in page if item not in known]
+            yield from fresh
+            if not token:
+                return
+            if token in seen and not fresh:
+                if may_repeat and page:
+                    return
+                raise Unreadable("the same page token came twice", doing=ask.errand.doing)
+            known |= set(page)
+            seen.add(token)
+            ask = replace(ask, query={**(ask.query or {}), "next_page_token": token})
+        raise Unreadable(f"there are more than {PAGES_AT_MOST:,} pages", doing=ask.errand.doing)
 
     def _call(self, ask: _Ask[Result]) -> Result:
         try:

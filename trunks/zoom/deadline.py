@@ -9,6 +9,7 @@ Looking up a name cannot be interrupted (the resolver has its own time-outs, 5 t
 has been sent then, and nothing will be once the deadline is over.
 """
 
+import http.client
 import socket
 import ssl
 import time
@@ -91,8 +92,21 @@ class PunctualTlsSocket(_PunctualSocket, ssl.SSLSocket):
     """The same under TLS; Python bounds the handshake as a whole by the time-out the plain socket had."""
 
 
+class _PatientResponse(http.client.HTTPResponse):
+    """Passes over interim answers such as 103 Early Hints; http.client knows only 100 for one."""
+
+    def _read_status(self) -> tuple[str, int, str]:
+        while True:
+            version, status, reason = super()._read_status()  # type: ignore[misc]  # not in typeshed
+            if not 102 <= status < 200:
+                return version, status, reason
+            http.client.parse_headers(self.fp)
+
+
 class _PunctualConnection(HTTPConnection):
     """Connects within the deadline, however many addresses there are; notes when the first byte leaves."""
+
+    response_class = _PatientResponse
 
     def _new_conn(self) -> socket.socket:
         limit = _limit.get()

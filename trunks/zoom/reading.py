@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from trunks.zoom.types import SubAccount, Trunk
-from trunks.zoom.verdict import parsed
+from trunks.zoom.verdict import number, parsed
 from trunks.zoom.wire import Answer, clean
 
 Item = TypeVar("Item")
@@ -17,9 +17,13 @@ class WrongShapeError(Exception):
     """The answer is not what Zoom's API text promises; the words say where."""
 
 
-def read_trunks(answer: Answer) -> list[Trunk]:
-    """Return the trunks of a list. In Zoom's own example `total_records` is wrong, so it is not looked at."""
-    return _items(_object(answer), "sip_trunks", _trunk)
+def read_trunks(answer: Answer) -> tuple[list[Trunk], str]:
+    """Return one page of trunks and the token of the next page, "" on the last.
+
+    Zoom documents no paging of this list; should it come, the rows of later pages must not look absent. In Zoom's own
+    example `total_records` is wrong, so that nothing but a 0 is believed.
+    """
+    return _page(answer, "sip_trunks", _trunk)
 
 
 def read_assigned(answer: Answer) -> list[Trunk]:
@@ -43,11 +47,7 @@ def read_sub_account(answer: Answer) -> SubAccount:
 
 def read_sub_accounts(answer: Answer) -> tuple[list[SubAccount], str]:
     """Return one page of sub accounts and the token of the next page, "" on the last."""
-    body = _object(answer)
-    token = body.get("next_page_token")
-    if token is not None and not isinstance(token, str):
-        raise WrongShapeError("next_page_token is not text")
-    return _items(body, "accounts", _sub_account), token or ""
+    return _page(answer, "accounts", _sub_account)
 
 
 def _accepted(answer: Answer) -> object:
@@ -68,6 +68,16 @@ def _object(answer: Answer) -> dict[str, object]:
     return body
 
 
+def _page(answer: Answer, key: str, read: Callable[[dict[str, object]], Item]) -> tuple[list[Item], str]:
+    body = _object(answer)
+    token = body.get("next_page_token")
+    if token is not None and not isinstance(token, str):
+        raise WrongShapeError("next_page_token is not text")
+    if body.get(key) is None and number(body.get("total_records")) == 0:
+        return [], token or ""
+    return _items(body, key, read), token or ""
+
+
 def _items(body: dict[str, object], key: str, read: Callable[[dict[str, object]], Item]) -> list[Item]:
     rows = body.get(key)
     if not isinstance(rows, list):
@@ -78,12 +88,14 @@ def _items(body: dict[str, object], key: str, read: Callable[[dict[str, object]]
 
 
 def _trunk(row: dict[str, object]) -> Trunk:
+    """Read a row of a list. By its DNIS it can be recognised even without an id, but not without both."""
+    dnis = _text(row, "dnis").strip()
     return Trunk(
-        id=_id(row),
-        name=_text(row, "name"),
-        sip_server_address=_text(row, "sip_server_address"),
-        dnis=_text(row, "dnis"),
-        number_prefix=_text(row, "number_prefix"),
+        id=_text(row, "id") if dnis else _id(row),
+        name=_words(row, "name"),
+        sip_server_address=_words(row, "sip_server_address"),
+        dnis=dnis,
+        number_prefix=_words(row, "number_prefix"),
         outbound_caller_id=None
         if row.get("outbound_caller_id") is None
         else _text(row, "outbound_caller_id"),
@@ -93,11 +105,11 @@ def _trunk(row: dict[str, object]) -> Trunk:
 def _sub_account(row: dict[str, object]) -> SubAccount:
     return SubAccount(
         id=_id(row),
-        name=_text(row, "account_name"),
-        number=_text(row, "account_number"),
-        account_type=_text(row, "account_type"),
-        owner_email=_text(row, "owner_email"),
-        created_at=_text(row, "created_at"),
+        name=_words(row, "account_name"),
+        number=_words(row, "account_number"),
+        account_type=_words(row, "account_type"),
+        owner_email=_words(row, "owner_email"),
+        created_at=_words(row, "created_at"),
     )
 
 
@@ -105,6 +117,14 @@ def _id(row: dict[str, object]) -> str:
     if not (found := _text(row, "id")):
         raise WrongShapeError("an item has no id")
     return found
+
+
+def _words(row: dict[str, object], key: str) -> str:
+    """Return a field that nothing depends on; what is no text must not make the whole list unreadable."""
+    try:
+        return _text(row, key)
+    except WrongShapeError:
+        return ""
 
 
 def _text(row: dict[str, object], key: str) -> str:

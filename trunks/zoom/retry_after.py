@@ -5,6 +5,7 @@ from datetime import UTC, datetime, time, timedelta
 from email.utils import parsedate_to_datetime
 
 _A_YEAR = 366 * 24 * 3600
+_EPOCH, _EPOCH_MS = 1e9, 1e12  # a number from here on is an instant: of seconds since 1970, of milliseconds
 LONGEST_WAIT = 3600.0
 LONGEST_DAILY_WAIT = 86400.0
 LEAST_WAIT = 1.1  # Zoom counts by the second; and the way there
@@ -21,7 +22,7 @@ def retry_at(value: str, *, daily: bool) -> datetime | None:
     now = datetime.now(UTC)
     latest = now + timedelta(seconds=_A_YEAR)
     if re.fullmatch(r"[0-9]+(\.[0-9]+)?", value):
-        return min(now + timedelta(seconds=min(float(value), _A_YEAR)), latest)
+        return min(now + timedelta(seconds=min(_seconds(float(value), now), _A_YEAR)), latest)
     for read in (datetime.fromisoformat, parsedate_to_datetime):
         try:
             instant = read(value)
@@ -30,6 +31,13 @@ def retry_at(value: str, *, daily: bool) -> datetime | None:
         except (ValueError, TypeError, OverflowError):
             continue
     return datetime.combine(now.date() + timedelta(days=1), time(0), UTC) if daily else None
+
+
+def _seconds(value: float, now: datetime) -> float:
+    """Return the seconds from `now` that a number means: it is a span of time, or a Unix time."""
+    if value < _EPOCH:
+        return value
+    return max(0.0, (value / 1000 if value >= _EPOCH_MS else value) - now.timestamp())
 
 
 def believed(instant: datetime | None, *, daily: bool) -> float:

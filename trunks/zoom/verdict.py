@@ -34,6 +34,7 @@ _SCOPES = {104, 4700, 4711}
 _CREDENTIALS = {124, 4717, 4738, 4741}
 _ACCOUNT_MISSING = re.compile(r"account does not exist", re.IGNORECASE)
 _REST_DISABLED = re.compile(r"not enabled? REST API", re.IGNORECASE)
+_PLACE_LOST = re.compile(r"next page token is invalid or expired", re.IGNORECASE)
 _PARAMETER = re.compile(r"invalid parameter\b|^validation failed|^request body should", re.IGNORECASE)
 _CODE_300: list[tuple[re.Pattern[str], type[ZoomError]]] = [
     (re.compile(r"not enrolled in SIP Connected Audio", re.IGNORECASE), NotEnrolled),
@@ -103,7 +104,8 @@ def _details(answer: Answer, errand: Errand, complaint: Complaint) -> Details:
 def _complaint_in_success(answer: Answer) -> Complaint | None:
     """Return the error that hides in a 2xx; "code" 0 and the codes of HTTP's own successes are none."""
     body = parsed(answer.text)
-    if answer.cut or not isinstance(body, dict) or "sip_trunks" in body or "accounts" in body:
+    # Rows are an answer, whatever stands beside them; an empty list beside a complaint is empty because Zoom failed.
+    if answer.cut or not isinstance(body, dict) or body.get("sip_trunks") or body.get("accounts"):
         return None
     complaint = _complaint(body)
     if not complaint.code or not complaint.message:
@@ -131,6 +133,9 @@ def _refusal(answer: Answer, errand: Errand, complaint: Complaint) -> ZoomError:
             return error(message, **details)
     if complaint.fields or _PARAMETER.search(message):
         return InvalidParameter(message, fields=complaint.fields, **details)
+    if _PLACE_LOST.search(message):
+        # Reading from the beginning gets a new token.
+        return Refused(message, **details | Details(retryable=not errand.write))
     return Refused(message, **details)
 
 

@@ -1,0 +1,39 @@
+"""Reading again what another app, or a bad moment of Zoom's, has kept from being read."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from django.conf import settings
+
+from trunks.zoom import errors
+from trunks.zoom.errors import ZoomError
+from trunks.zoom.retry_after import believed
+
+PATIENCE = 5
+SECOND_TRIES = 2  # of a call that fails, where a 429 does not count
+Result = TypeVar("Result")
+
+
+def patiently(read: Callable[[], Result]) -> Result:
+    """Read; another app that eats the shared rate limit, or a call that fails now and then, makes this slower.
+
+    After a 429 the next call waits in the budget, and gives up there when that is too long; an account that nobody
+    knows yet has no budget, so that what Zoom asks for is waited here.
+    """
+    failed = 0
+    for _ in range(PATIENCE):
+        try:
+            return read()
+        except errors.HeldBack:
+            raise
+        except errors.RateLimited as error:
+            time.sleep(min(believed(error.retry_at, daily=error.daily), settings.HTTP_DEADLINE_SECONDS / 10))
+        except ZoomError as error:
+            failed += 1
+            if not error.retryable or failed > SECOND_TRIES:
+                raise
+            time.sleep(settings.HTTP_DEADLINE_SECONDS / 20)
+    return read()
