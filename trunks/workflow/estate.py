@@ -11,11 +11,12 @@ from django.db.models import F, Q
 
 from trunks import audit, connections, dispatch
 from trunks.actions import Action
-from trunks.models import MasterAccount, MasterTrunk, RatePlan, Role, SubAccount, User, clock
+from trunks.models import MasterAccount, RatePlan, Role, SubAccount, User, clock
 from trunks.turns import BATCH
 from trunks.workflow import circuits, speaking, sweeping
 from trunks.workflow.errors import Refused
 from trunks.workflow.listing import take_in
+from trunks.workflow.mirroring import mirror_accounts, mirror_trunks
 from trunks.workflow.patience import patiently
 from trunks.workflow.words import sentence
 from trunks.zoom import errors, types
@@ -206,11 +207,11 @@ def _end(
 def _read_all(master: MasterAccount, client: ZoomClient, progress: Progress) -> dict[str, Any]:
     trunks = patiently(client.list_trunks)
     progress(f"{len(trunks)} trunks of {master}.")
-    gone_trunks = _mirror_trunks(master, trunks)
+    gone_trunks = mirror_trunks(master, trunks)
     listed = patiently(lambda: list(client.list_sub_accounts()))
     accounts = [account for account in listed if account.id != master.zoom_id]
     progress(f"{len(accounts)} sub accounts.")
-    gone_accounts = _mirror_accounts(master, accounts)
+    gone_accounts = mirror_accounts(master, accounts)
     present = SubAccount.objects.filter(master=master, gone_at=None).order_by("pk")
     MasterAccount.objects.filter(pk=master.pk).update(sync_total=len(accounts))
     failing = 0
@@ -254,54 +255,3 @@ def _read_account(account: SubAccount, client: ZoomClient, *, may_fail: bool) ->
         SubAccount.objects.filter(pk=account.pk).update(trunks_problem=sentence(error))
         return not failed
     return True
-
-
-def _mirror_trunks(master: MasterAccount, rows: Sequence[types.Trunk]) -> int:
-    fields = {
-        row.id: {
-            "name": row.name[:255],
-            "sip_server_address": row.sip_server_address[:255],
-            "dnis": row.dnis[:64],
-            "number_prefix": row.number_prefix[:64],
-        }
-        for row in rows
-        if row.id  # what has no id cannot be assigned
-    }
-    return _mirror(MasterTrunk, master, fields)
-
-
-def _mirror_accounts(master: MasterAccount, rows: Sequence[types.SubAccount]) -> int:
-    fields = {
-        row.id: {
-            "name": row.name[:255],
-            "number": row.number[:64],
-            "account_type": row.account_type[:64],
-            "owner_email": row.owner_email[:255],
-        }
-        for row in rows
-    }
-    return _mirror(SubAccount, master, fields)
-
-
-def _mirror(
-    model: type[MasterTrunk] | type[SubAccount], master: MasterAccount, fields: dict[str, dict[str, str]]
-) -> int:
-    """Make the rows of `model` show `fields`, by Zoom id, and return how many are newly gone."""
-    now = clock.read()
-    names = list(next(iter(fields.values()), {}))
-    with transaction.atomic():
-        rows: list[Any] = [
-            model(master=master, zoom_id=zoom_id, first_seen_at=now, last_seen_at=now, **values)
-            for zoom_id, values in fields.items()
-        ]
-        model._default_manager.bulk_create(
-            rows,
-            batch_size=500,
-            update_conflicts=True,
-            unique_fields=["master", "zoom_id"],
-            update_fields=[*names, "last_seen_at", "gone_at"],
-        )
-        present = model._default_manager.filter(master=master, gone_at=None)
-        gone = [pk for pk, zoom_id in present.values_list("pk", "zoom_id") if zoom_id not in fields]
-        model._default_manager.filter(pk__in=gone).update(gone_at=now)
-    return len(gone)

@@ -1,0 +1,65 @@
+"""Making the estate show a list of Zoom's: what is new or changed is written, what is missing marked gone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db import transaction
+
+from trunks.models import MasterAccount, MasterTrunk, SubAccount, clock
+from trunks.zoom.types import SubAccount as Account
+from trunks.zoom.types import Trunk
+
+
+def mirror_trunks(master: MasterAccount, rows: Sequence[Trunk]) -> int:
+    """Make the master's trunks those of `rows`, and return how many are newly gone."""
+    fields = {
+        row.id: {
+            "name": row.name[:255],
+            "sip_server_address": row.sip_server_address[:255],
+            "dnis": row.dnis[:64],
+            "number_prefix": row.number_prefix[:64],
+        }
+        for row in rows
+        if row.id  # what has no id cannot be assigned
+    }
+    return _mirror(MasterTrunk, master, fields)
+
+
+def mirror_accounts(master: MasterAccount, rows: Sequence[Account]) -> int:
+    """Make the master's sub accounts those of `rows`, and return how many are newly gone."""
+    fields = {
+        row.id: {
+            "name": row.name[:255],
+            "number": row.number[:64],
+            "account_type": row.account_type[:64],
+            "owner_email": row.owner_email[:255],
+        }
+        for row in rows
+    }
+    return _mirror(SubAccount, master, fields)
+
+
+def _mirror(
+    model: type[MasterTrunk] | type[SubAccount], master: MasterAccount, fields: dict[str, dict[str, str]]
+) -> int:
+    """Make the rows of `model` show `fields`, by Zoom id, and return how many are newly gone."""
+    now = clock.read()
+    names = list(next(iter(fields.values()), {}))
+    with transaction.atomic():
+        rows: list[Any] = [
+            model(master=master, zoom_id=zoom_id, first_seen_at=now, last_seen_at=now, **values)
+            for zoom_id, values in fields.items()
+        ]
+        model._default_manager.bulk_create(
+            rows,
+            batch_size=500,
+            update_conflicts=True,
+            unique_fields=["master", "zoom_id"],
+            update_fields=[*names, "last_seen_at", "gone_at"],
+        )
+        present = model._default_manager.filter(master=master, gone_at=None)
+        gone = [pk for pk, zoom_id in present.values_list("pk", "zoom_id") if zoom_id not in fields]
+        model._default_manager.filter(pk__in=gone).update(gone_at=now)
+    return len(gone)
