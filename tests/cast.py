@@ -2,11 +2,22 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
+from django.utils import timezone
 
-from trunks.models import MasterAccount, MasterTrunk, Role, RoleGrant, SubAccount, TrunkRequest, User
-from trunks.workflow import filing, review
+from trunks.models import (
+    ApprovalPolicy,
+    MasterAccount,
+    MasterTrunk,
+    Role,
+    RoleGrant,
+    SubAccount,
+    TrunkRequest,
+    User,
+)
+from trunks.workflow import approval_rules, filing, review
 
 PASSWORD = "demo-pass-2468"
 LONG_AGO = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
@@ -93,3 +104,12 @@ def draft(
 def approved(trunk_request: TrunkRequest, supervisor: User) -> TrunkRequest:
     """Return the request, approved; the worker's task is not run."""
     return review.approve(trunk_request, actor=supervisor, version=trunk_request.version)
+
+
+def policy(master: MasterAccount, **rules: Any) -> ApprovalPolicy:
+    """Put a policy into force for `master`, as the next version, without anybody saving it."""
+    version = ApprovalPolicy.current(master).version + 1
+    made = ApprovalPolicy(master=master, version=version, made_at=timezone.now(), **rules)
+    made.text = "\n".join(approval_rules.sentences(made))
+    made.save()
+    return made

@@ -126,6 +126,7 @@ ROWS: dict[str, Row] = {
         cells(403, staff=422, foreign=404, roleless=404),
     ),
     "requests/<reference:reference>/approve/": action(one("approve/"), HANDED_IN),
+    "requests/<reference:reference>/take-back/": action(one("take-back/"), HANDED_IN),
     "requests/<reference:reference>/deny/": action(one("deny/"), HANDED_IN),
     "requests/<reference:reference>/send-back/": action(one("send-back/"), HANDED_IN),
     "requests/<reference:reference>/withdraw/": action(one("withdraw/"), HANDED_IN),

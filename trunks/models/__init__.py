@@ -1,5 +1,6 @@
 """The tables. Questions about one row are methods, questions about many rows are QuerySet methods."""
 
+from trunks.models.approval_policy import ApprovalPolicy
 from trunks.models.attempt import Attempt, ZoomCall
 from trunks.models.choices import (
     ASSIGNED_LINE_STATES,
@@ -17,6 +18,7 @@ from trunks.models.choices import (
     Step,
     Verdict,
 )
+from trunks.models.decisions import Decision, Look, Permit, Revision
 from trunks.models.estate import (
     Heartbeat,
     ListedTrunk,
@@ -30,7 +32,7 @@ from trunks.models.invitation import Invitation
 from trunks.models.people import Role, RoleGrant, User
 from trunks.models.rate_budget import NoRoom, Outlook, RateBudget, Trips
 from trunks.models.stops import Circuit, WriteStop
-from trunks.models.trunk_request import Decision, Line, Revision, TrunkRequest
+from trunks.models.trunk_request import Line, TrunkRequest
 from trunks.models.unknown_error import UnknownError
 
 __all__ = [
@@ -41,6 +43,7 @@ __all__ = [
     "MAX_LINES",
     "OPEN_STATES",
     "WORKING_STATES",
+    "ApprovalPolicy",
     "Attempt",
     "Circuit",
     "Decision",
@@ -51,10 +54,12 @@ __all__ = [
     "Line",
     "LineState",
     "ListedTrunk",
+    "Look",
     "MasterAccount",
     "MasterTrunk",
     "NoRoom",
     "Outlook",
+    "Permit",
     "Phase",
     "RateBudget",
     "RatePlan",

@@ -20,10 +20,12 @@ from trunks.models.choices import (
     Phase,
     State,
     Step,
-    Verdict,
 )
 from trunks.models.estate import MasterAccount, MasterTrunk, SubAccount
 from trunks.models.lines import LineQuerySet
+
+# The digest of {}: the snapshot of requests that were filed before there were policies. They take one approval.
+NO_POLICY = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
 
 
 class TrunkRequestQuerySet(models.QuerySet["TrunkRequest"]):
@@ -70,6 +72,10 @@ class TrunkRequest(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", null=True, blank=True
     )
     approved_digest = models.CharField(max_length=64, blank=True)
+    # The approval policy as it was when this content was filed: its rules, what it asks of this request, and why.
+    policy = models.JSONField(default=dict, blank=True)
+    policy_digest = models.CharField(max_length=64, default=NO_POLICY)
+    approvals_needed = models.PositiveSmallIntegerField(default=1)
     changed_at = models.DateTimeField()
 
     # The claim: `fence` rises with each claim, and every write of a worker names the fence it holds.
@@ -106,6 +112,10 @@ class TrunkRequest(models.Model):
             models.CheckConstraint(
                 condition=Q(approved_by=None) | ~Q(approved_by=F("filed_by")),
                 name="nobody_approves_their_own",
+            ),
+            models.CheckConstraint(
+                condition=Q(approvals_needed__gte=1, approvals_needed__lte=3),
+                name="request_takes_1_to_3_approvals",
             ),
         ]
 
@@ -218,43 +228,3 @@ class Line(models.Model):
         if self.phase == Phase.ASSIGN:
             return self.dnis, self.outbound_caller_id
         return self.current_dnis, self.current_caller_id
-
-
-class Revision(models.Model):
-    """One version of a request's content and who made it; its authors may not decide on the request."""
-
-    trunk_request = models.ForeignKey(TrunkRequest, on_delete=models.CASCADE, related_name="revisions")
-    content_version = models.PositiveIntegerField()
-    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    at = models.DateTimeField()
-    content = models.JSONField()
-    digest = models.CharField(max_length=64)
-
-    class Meta:
-        ordering = ["content_version"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["trunk_request", "content_version"], name="one_revision_per_version"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.trunk_request_id} version {self.content_version}"
-
-
-class Decision(models.Model):
-    """One supervisor's verdict, bound to the content it was made on."""
-
-    trunk_request = models.ForeignKey(TrunkRequest, on_delete=models.CASCADE, related_name="decisions")
-    verdict = models.CharField(max_length=10, choices=Verdict.choices)
-    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    decided_at = models.DateTimeField()
-    comment = models.TextField(blank=True)
-    content_version = models.PositiveIntegerField()
-    content_digest = models.CharField(max_length=64)
-
-    class Meta:
-        ordering = ["id"]
-
-    def __str__(self) -> str:
-        return f"{self.get_verdict_display()} by {self.decided_by}"

@@ -1,12 +1,13 @@
 """The supervisors' queue."""
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Count, Exists, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from trunks import access
-from trunks.models import Revision, Role
+from trunks.models import Decision, Revision, Role, Verdict
 from trunks.views.http import HtmxHttpRequest
 from trunks.views.paging import page
 
@@ -15,5 +16,14 @@ from trunks.views.paging import page
 def approvals(request: HtmxHttpRequest) -> HttpResponse:
     access.require(request.user, Role.SUPERVISOR)
     own = Revision.objects.filter(trunk_request=OuterRef("pk"), author=request.user)
-    waiting = access.waiting_for(request.user).prefetch_related("lines__trunk").annotate(own=Exists(own))
+    waiting = access.waiting_for(request.user).prefetch_related("lines__trunk")
+    waiting = waiting.annotate(own=Exists(own), mine=Exists(_approvals().filter(decided_by=request.user)))
+    given = _approvals().values("trunk_request").annotate(n=Count("pk")).values("n")
+    waiting = waiting.annotate(given=Coalesce(Subquery(given), 0))
     return render(request, "trunks/approvals.html", {"page": page(waiting, request, key=("id",), size=25)})
+
+
+def _approvals() -> QuerySet[Decision]:
+    """Return the approvals of the present content of the request of the outer query."""
+    theirs = {"trunk_request": OuterRef("pk"), "content_version": OuterRef("content_version")}
+    return Decision.objects.filter(verdict=Verdict.APPROVE, taken_back_at=None, **theirs).order_by()

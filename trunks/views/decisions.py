@@ -11,10 +11,10 @@ from django.views.decorators.http import require_POST
 
 from trunks import access
 from trunks.forms.decisions import DecisionForm
-from trunks.models import TrunkRequest
+from trunks.models import State, TrunkRequest
 from trunks.views.http import HtmxHttpRequest, problem_page
 from trunks.views.request_page import request_page
-from trunks.workflow import filing, provisioning, reconcile, review
+from trunks.workflow import filing, provisioning, quorum, reconcile, review
 from trunks.workflow.errors import Invalid, Refused, Stale
 
 Verb = Callable[[TrunkRequest, int, str], TrunkRequest | None]
@@ -25,7 +25,22 @@ def approve(request: HtmxHttpRequest, reference: int) -> HttpResponse:
     def verb(trunk_request: TrunkRequest, version: int, comment: str) -> TrunkRequest | None:
         return review.approve(trunk_request, actor=request.user, version=version, comment=comment)
 
-    return _carry_out(request, reference, "approve", verb, "approved.")
+    return _carry_out(request, reference, "approve", verb, _approved)
+
+
+@require_POST
+def take_back(request: HtmxHttpRequest, reference: int) -> HttpResponse:
+    def verb(trunk_request: TrunkRequest, version: int, comment: str) -> TrunkRequest | None:
+        return review.take_back(trunk_request, actor=request.user, version=version, comment=comment)
+
+    return _carry_out(request, reference, "take_back", verb, "waits again: your approval is taken back.")
+
+
+def _approved(trunk_request: TrunkRequest) -> str:
+    if trunk_request.state == State.PENDING:
+        now = quorum.of(trunk_request)
+        return f"has {now.words} now. It waits for {now.missing} more."
+    return "approved."
 
 
 @require_POST
@@ -76,7 +91,13 @@ def give_up(request: HtmxHttpRequest, reference: int) -> HttpResponse:
     return _carry_out(request, reference, "give_up", verb, "was given up. Its page says what nobody knows.")
 
 
-def _carry_out(request: HtmxHttpRequest, reference: int, name: str, verb: Verb, done: str) -> HttpResponse:
+def _carry_out(
+    request: HtmxHttpRequest,
+    reference: int,
+    name: str,
+    verb: Verb,
+    done: str | Callable[[TrunkRequest], str],
+) -> HttpResponse:
     """Do `verb` and go back to the page; or say, with the right status, why it was not done."""
     trunk_request = access.trunk_request_for(request.user, reference)
     form = DecisionForm(request.POST, auto_id=f"id_{name}_%s")
@@ -88,7 +109,7 @@ def _carry_out(request: HtmxHttpRequest, reference: int, name: str, verb: Verb, 
         return _with_problems(request, reference, name, form, error)
     except (Refused, Stale) as error:
         return not_done(request, reference, error)
-    messages.success(request, f"{trunk_request.reference} {done}")
+    messages.success(request, f"{trunk_request.reference} {done(trunk_request) if callable(done) else done}")
     return redirect("request_detail", reference)
 
 

@@ -13,12 +13,12 @@ from trunks import audit
 from trunks.forms.decisions import DecisionForm, Problem
 from trunks.models import Line, LineState, Role, State, TrunkRequest, User, ZoomCall
 from trunks.views.http import HtmxHttpRequest
-from trunks.workflow import policy, words
+from trunks.workflow import policy, quorum, words
 
 DECISIONS = ("approve", "deny", "send_back")
 # Which actions are of any use in a state; the others would be noise, allowed or not.
 OFFERED: dict[str, tuple[str, ...]] = {
-    State.PENDING: (*DECISIONS, "amend", "withdraw"),
+    State.PENDING: (*DECISIONS, "take_back", "amend", "withdraw"),
     State.SENT_BACK: ("amend", "withdraw"),
     State.APPROVED: ("withdraw",),
     State.UNCONFIRMED: ("check", "give_up"),
@@ -84,6 +84,8 @@ def moving_parts(user: User, trunk_request: TrunkRequest) -> dict[str, Any]:
         "lines": lines,
         "lost": lost_lines(trunk_request),
         "explained": explained(lines, calls),
+        "quorum": quorum.of(trunk_request) if trunk_request.state == State.PENDING else None,
+        "votes": quorum.votes(trunk_request),
         "events": events,
         "event_links": user.holds(Role.MANAGER, trunk_request.master_id)
         or user.holds(Role.ADMINISTRATOR, trunk_request.master_id),
@@ -125,6 +127,8 @@ def panels(
             quick_picks=QUICK_PICKS.get(name, ()),
         )
         for name in OFFERED.get(trunk_request.state, ())
+        # Taking back is of use to nobody but who has given something.
+        if answers[name] or name != "take_back"
     }
 
 

@@ -16,7 +16,7 @@ from django.db.models import Exists, F, OuterRef
 
 from trunks.actions import Action
 from trunks.models import Attempt, State, Step, TrunkRequest, WriteStop, ZoomCall, clock
-from trunks.workflow import circuits, speaking
+from trunks.workflow import circuits, permits, speaking
 from trunks.workflow.errors import Stale
 from trunks.workflow.transitions import move
 from trunks.zoom.client import ZoomClient
@@ -31,7 +31,8 @@ class Fenced(Exception):
 class Claim:
     """One worker's hold on one request. `last_tracking_id` is that of the latest call to Zoom.
 
-    `intends` holds from the committed intent of a write until its answer is noted.
+    `intends` holds from the committed intent of a write until its answer is noted. `not_permitted` says why the request
+    has no permit that could be spent, and must go back to its people.
     """
 
     trunk_request: TrunkRequest
@@ -40,6 +41,7 @@ class Claim:
     lease_ends: float
     last_tracking_id: str = ""
     intends: bool = False
+    not_permitted: str = ""
 
     def outlives_a_call(self) -> bool:
         """Say whether the lease lasts, by this machine's monotonic clock, longer than one call to Zoom can take.
@@ -129,7 +131,9 @@ def claim_approved(pk: int) -> Claim | None:
             # From here on one_writer_per_sub_account keeps others out.
             if _account_is_busy(trunk_request):
                 raise Stale("another request's write to the sub account could still land")
-            return _claim(trunk_request, begun)
+            claim = _claim(trunk_request, begun)
+            claim.not_permitted = permits.spend(trunk_request)
+            return claim
     except (Stale, IntegrityError):
         # IntegrityError: one_writer_per_sub_account, another request of this customer is being applied.
         return None

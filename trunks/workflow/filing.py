@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from trunks import audit, numbers
 from trunks.actions import Action
 from trunks.models import (
     FIRST_PHASE,
+    ApprovalPolicy,
     Hold,
     Kind,
     Line,
@@ -26,12 +29,15 @@ from trunks.models import (
     clock,
 )
 from trunks.models.trunk_request import first_hold
-from trunks.workflow import rules
+from trunks.workflow import permits, rules
+from trunks.workflow.approval_rules import facts_of, snapshot
 from trunks.workflow.content import digest_of
 from trunks.workflow.drafts import Draft, LineDraft, completed, draft_of, present_caller_ids
 from trunks.workflow.errors import AlreadyFiled, Invalid, Problems, Refused
 from trunks.workflow.guard import demand, demand_comment
 from trunks.workflow.transitions import move
+
+KEPT = ("policy", "policy_digest", "approvals_needed")
 
 __all__ = ["Draft", "LineDraft", "amend", "draft_of", "file", "next_free_dnis", "problems", "withdraw"]
 
@@ -96,6 +102,7 @@ def withdraw(trunk_request: TrunkRequest, *, actor: User, version: int, comment:
             comment=comment,
             changes={"next_attempt_at": None},
         )
+        permits.cancel(trunk_request, "withdrawn")
         release_holds(trunk_request)
     return trunk_request
 
@@ -157,6 +164,7 @@ def _refuse_twin(draft: Draft, account: SubAccount, actor: User) -> None:
 
 def _create(draft: Draft, account: SubAccount, actor: User) -> TrunkRequest:
     content = draft.content()
+    kept = _policy_for(draft, account, None)
     trunk_request = TrunkRequest.objects.create(
         master=account.master,
         sub_account=account,
@@ -168,10 +176,12 @@ def _create(draft: Draft, account: SubAccount, actor: User) -> TrunkRequest:
         filed_at=clock.now(),
         changed_at=clock.now(),
         content_digest=digest_of(content),
+        **kept,
     )
     trunk_request.refresh_from_db()
     _write_content(trunk_request, draft, actor, 1)
     after = {"state": State.PENDING.value, "reason": draft.reason, "ticket": draft.ticket, **content}
+    after |= _told(kept) | {"policy_digest": kept["policy_digest"]}
     audit.record(Action.REQUEST_FILED, actor=actor, on=trunk_request, after=after, comment=draft.reason)
     return trunk_request
 
@@ -193,7 +203,10 @@ def _replace(
         "content_digest": digest_of(draft.content()),
         "approved_by": None,
         "approved_digest": "",
+        **_policy_for(draft, account, trunk_request),
     }
+    before |= _told({name: getattr(trunk_request, name) for name in KEPT})
+    after |= _told(changes)
     # First the compare-and-swap: whoever loses it has not touched the winner's lines.
     move(
         trunk_request,
@@ -239,4 +252,20 @@ def _write_content(trunk_request: TrunkRequest, draft: Draft, actor: User, numbe
         at=clock.now(),
         content=draft.content(),
         digest=digest_of(draft.content()),
+        reason=draft.reason,
+        ticket=draft.ticket,
     )
+
+
+def _policy_for(draft: Draft, account: SubAccount, amending: TrunkRequest | None) -> dict[str, Any]:
+    """Return what is kept with the request of the policy in force: whoever weakens that later, weakens not this."""
+    policy = ApprovalPolicy.current(account.master)
+    kept = snapshot(policy, facts_of(draft, timezone.now(), besides=amending))
+    return {"policy": kept, "policy_digest": digest_of(kept), "approvals_needed": kept["needed"]}
+
+
+def _told(kept: Mapping[str, Any]) -> dict[str, Any]:
+    """Return of the policy kept with a request what the audit event says."""
+    policy = kept["policy"]
+    told = {"policy_version": policy.get("version", 0), "approvals_needed": kept["approvals_needed"]}
+    return told | {"approvals_why": policy.get("why", [])}

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from trunks.models import ENDED_LINE_STATES, LineState, Role, RoleGrant, State, TrunkRequest, User
+from trunks.models import (
+    ENDED_LINE_STATES,
+    Decision,
+    LineState,
+    Role,
+    RoleGrant,
+    State,
+    TrunkRequest,
+    User,
+)
+from trunks.workflow import quorum
 
 
 @dataclass(frozen=True)
@@ -60,7 +70,8 @@ def _names(users: list[User]) -> str:
     return ", ".join(str(user) for user in users[:5]) + (" and others" if len(users) > 5 else "")
 
 
-def _decide(user: User, trunk_request: TrunkRequest) -> Answer:
+def eligible(user: User, trunk_request: TrunkRequest) -> Answer:
+    """Answer whether `user` is somebody who may decide on the request at all, whatever its state."""
     # Authorship comes before the role and before any look at is_superuser: a check that lets superusers through
     # first is how other products let people approve their own requests.
     if user.pk in authors(trunk_request):
@@ -71,9 +82,34 @@ def _decide(user: User, trunk_request: TrunkRequest) -> Answer:
     if not user.holds(Role.SUPERVISOR, trunk_request.master_id):
         who = _names(deciders(trunk_request))
         return Answer(False, f"Only a supervisor for {trunk_request.master} can decide on this request.", who)
+    return YES
+
+
+def _decide(user: User, trunk_request: TrunkRequest) -> Answer:
+    answer = eligible(user, trunk_request)
+    if answer and trunk_request.state != State.PENDING:
+        return _not_now(trunk_request)
+    return answer
+
+
+def _approve(user: User, trunk_request: TrunkRequest) -> Answer:
+    answer = _decide(user, trunk_request)
+    if not answer:
+        return answer
+    approvers = {one.decided_by_id for one in quorum.counted(trunk_request)}
+    if user.pk in approvers:
+        who = _names([one for one in deciders(trunk_request) if one.pk not in approvers])
+        return Answer(False, "You have approved it already, so another supervisor does.", who or "nobody yet")
+    return YES
+
+
+def _take_back(user: User, trunk_request: TrunkRequest) -> Answer:
     if trunk_request.state != State.PENDING:
         return _not_now(trunk_request)
-    return YES
+    mine = Decision.objects.for_content_of(trunk_request).filter(decided_by=user)
+    return (
+        YES if mine.exists() else Answer(False, "You have given no approval of it that you could take back.")
+    )
 
 
 def _not_now(trunk_request: TrunkRequest) -> Answer:
@@ -91,7 +127,7 @@ def _works_on(user: User, trunk_request: TrunkRequest) -> Answer:
 
 
 def _withdraw(user: User, trunk_request: TrunkRequest) -> Answer:
-    if user.pk not in {trunk_request.filed_by_id, trunk_request.approved_by_id}:
+    if user.pk not in {trunk_request.filed_by_id, *_approvers(trunk_request)}:
         return Answer(
             False, "Only who filed the request, or approved it, can withdraw it.", str(trunk_request.filed_by)
         )
@@ -102,6 +138,14 @@ def _withdraw(user: User, trunk_request: TrunkRequest) -> Answer:
             False, "It has been sent to Zoom already, so it can no longer be withdrawn.", by_state=True
         )
     return YES
+
+
+def _approvers(trunk_request: TrunkRequest) -> set[int]:
+    """Return who approved the request, once it is approved: each of them may still stop it."""
+    if trunk_request.approved_by_id is None:
+        return set()
+    decisions = Decision.objects.for_content_of(trunk_request)
+    return {trunk_request.approved_by_id, *decisions.values_list("decided_by", flat=True)}
 
 
 def _amend(user: User, trunk_request: TrunkRequest) -> Answer:
@@ -144,9 +188,10 @@ def _give_up(user: User, trunk_request: TrunkRequest) -> Answer:
 
 
 RULES: dict[str, Callable[[User, TrunkRequest], Answer]] = {
-    "approve": _decide,
+    "approve": _approve,
     "deny": _decide,
     "send_back": _decide,
+    "take_back": _take_back,
     "withdraw": _withdraw,
     "amend": _amend,
     "retry": _retry,

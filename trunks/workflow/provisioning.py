@@ -25,7 +25,7 @@ from trunks.models import (
     User,
 )
 from trunks.models.trunk_request import first_hold
-from trunks.workflow import rules, settling
+from trunks.workflow import permits, rules, settling
 from trunks.workflow.claims import Claim, Fenced, claim_approved
 from trunks.workflow.content import content_of, digest_of
 from trunks.workflow.drafts import draft_of
@@ -74,6 +74,7 @@ def retry(trunk_request: TrunkRequest, *, actor: User, version: int) -> TrunkReq
             take_turn(trunk_request)
             for line in lines:
                 _begin_again(line)
+            permits.issue_again(trunk_request)
             dispatch.ring(dispatch.PROVISION, trunk_request.pk)
     except IntegrityError as error:
         raise Refused("Another request has taken one of the DNIS meanwhile; file a new one.") from error
@@ -94,7 +95,7 @@ def _begin_again(line: Line) -> None:
 
 
 def _carry_out(claim: Claim, client: ZoomClient) -> None:
-    moved = _world_moved(claim.trunk_request)
+    moved = _world_moved(claim)
     if moved:
         settling.give_back(claim, moved)
         return
@@ -151,10 +152,15 @@ def _next_group(trunk_request: TrunkRequest, waiting: list[Line]) -> list[Line]:
     return list(with_names(Line.objects.filter(pk__in=[line.pk for line in group])))
 
 
-def _world_moved(trunk_request: TrunkRequest) -> str:
+def _world_moved(claim: Claim) -> str:
     """Return why the request no longer fits what it was approved on, or "" when it still does."""
+    trunk_request = claim.trunk_request
     if digest_of(content_of(trunk_request)) != trunk_request.approved_digest:
         return "The request's content is not the content that was approved."
+    if digest_of(trunk_request.policy) != trunk_request.policy_digest:
+        return "The policy kept with the request is not the one it was approved under."
+    if claim.not_permitted:
+        return claim.not_permitted
     if any(line.has_begun for line in trunk_request.lines.all()):
         # Half of a change is at Zoom already: it must be finished, or taken back, whatever the world looks like.
         return ""

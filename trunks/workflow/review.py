@@ -10,17 +10,18 @@ from django.db import transaction
 from trunks import dispatch
 from trunks.actions import Action
 from trunks.models import Decision, State, TrunkRequest, User, Verdict, clock
-from trunks.workflow import rules
+from trunks.workflow import permits, quorum, rules
 from trunks.workflow.content import content_of, digest_of
 from trunks.workflow.drafts import draft_of
 from trunks.workflow.errors import Invalid
 from trunks.workflow.filing import release_holds
 from trunks.workflow.guard import demand, demand_comment, refuse
+from trunks.workflow.quorum import Quorum
 from trunks.workflow.transitions import move
 
 
 def approve(trunk_request: TrunkRequest, *, actor: User, version: int, comment: str = "") -> TrunkRequest:
-    """Approve exactly the content the page showed; after the commit a worker is rung.
+    """Approve exactly the content the page showed. The last approval that it takes rings a worker, after the commit.
 
     Raises Refused, Stale, or Invalid when the world has moved so that the content no longer fits.
     """
@@ -29,25 +30,37 @@ def approve(trunk_request: TrunkRequest, *, actor: User, version: int, comment: 
     found = rules.problems(draft_of(trunk_request), amending=trunk_request)
     if found:
         raise Invalid(found)
-    grace = settings.GRACE_SECONDS
-    changes = {
-        "approved_by": actor,
-        "approved_digest": trunk_request.content_digest,
-        "next_attempt_at": clock.after(grace) if grace else None,
-        "tries": 0,
-        "sends": 0,
-        "waiting_for": "",
-    }
     with transaction.atomic():
-        _decide(trunk_request, State.APPROVED, Verdict.APPROVE, actor, version, comment, changes)
-        genuine = digest_of(content_of(trunk_request)) == trunk_request.content_digest
-        if not genuine:
+        # Counted before the move: whoever approves or takes back in between raises the version, and ours is stale.
+        now = quorum.of(trunk_request)
+        if now.missing > 1:
+            _give_approval(trunk_request, now, actor, version, comment)
+        else:
+            _approve_at_last(trunk_request, now, actor, version, comment)
+        # Now that the row is ours and nobody else can change it.
+        wrong = _not_as_filed(trunk_request)
+        if wrong:
             transaction.set_rollback(True)
-        elif not grace:
-            dispatch.ring(dispatch.PROVISION, trunk_request.pk)
-    if not genuine:
-        words = "The request's content is not what was filed, so it cannot be approved."
-        refuse(actor, "approve", trunk_request, words)
+    if wrong:
+        refuse(actor, "approve", trunk_request, wrong)
+    return trunk_request
+
+
+def take_back(trunk_request: TrunkRequest, *, actor: User, version: int, comment: str = "") -> TrunkRequest:
+    """Take one's own approval back while others are still missing. Raises Refused, Stale or Invalid."""
+    demand(actor, "take_back", trunk_request, version=version)
+    demand_comment(comment)
+    with transaction.atomic():
+        move(
+            trunk_request,
+            State.PENDING,
+            Action.REQUEST_APPROVAL_TAKEN_BACK,
+            actor=actor,
+            version=version,
+            comment=comment,
+        )
+        mine = Decision.objects.for_content_of(trunk_request).filter(decided_by=actor)
+        mine.update(taken_back_at=clock.now())
     return trunk_request
 
 
@@ -56,7 +69,7 @@ def deny(trunk_request: TrunkRequest, *, actor: User, version: int, comment: str
     demand(actor, "deny", trunk_request, version=version)
     demand_comment(comment, why="Say why it is denied: the requester reads it.")
     with transaction.atomic():
-        _decide(trunk_request, State.DENIED, Verdict.DENY, actor, version, comment, {})
+        _decide(trunk_request, State.DENIED, Verdict.DENY, Action.REQUEST_DENIED, actor, version, comment)
         release_holds(trunk_request)
     return trunk_request
 
@@ -66,30 +79,65 @@ def send_back(trunk_request: TrunkRequest, *, actor: User, version: int, comment
     demand(actor, "send_back", trunk_request, version=version)
     demand_comment(comment, why="Say what should be changed: the requester reads it.")
     with transaction.atomic():
-        _decide(trunk_request, State.SENT_BACK, Verdict.SEND_BACK, actor, version, comment, {})
+        action = Action.REQUEST_SENT_BACK
+        _decide(trunk_request, State.SENT_BACK, Verdict.SEND_BACK, action, actor, version, comment)
     return trunk_request
 
 
-_ACTIONS = {
-    Verdict.APPROVE: Action.REQUEST_APPROVED,
-    Verdict.DENY: Action.REQUEST_DENIED,
-    Verdict.SEND_BACK: Action.REQUEST_SENT_BACK,
-}
+def _not_as_filed(trunk_request: TrunkRequest) -> str:
+    """Return why the row is not what was filed: somebody changed it behind the portal; "" when it is."""
+    if digest_of(content_of(trunk_request)) != trunk_request.content_digest:
+        return "The request's content is not what was filed, so it cannot be approved."
+    if digest_of(trunk_request.policy) != trunk_request.policy_digest:
+        return "The policy kept with the request is not what it was filed under, so it cannot be approved."
+    return ""
+
+
+def _give_approval(trunk_request: TrunkRequest, now: Quorum, actor: User, version: int, comment: str) -> None:
+    """Write down one approval of several; the request stays pending."""
+    given = {"approvals": f"{len(now.given) + 1} of {now.needed}"}
+    action = Action.REQUEST_APPROVAL_GIVEN
+    _decide(trunk_request, State.PENDING, Verdict.APPROVE, action, actor, version, comment, {}, given)
+
+
+def _approve_at_last(
+    trunk_request: TrunkRequest, now: Quorum, actor: User, version: int, comment: str
+) -> None:
+    """Write down the last approval that it takes, and issue the permit that lets it be carried out."""
+    grace = settings.GRACE_SECONDS
+    changes = {
+        "approved_by": actor,
+        "approved_digest": trunk_request.content_digest,
+        "next_attempt_at": clock.after(grace) if grace else None,
+        "tries": 0,
+        "sends": 0,
+        "waiting_for": "",
+    }
+    given = {"approvals": f"{len(now.given) + 1} of {now.needed}"}
+    action = Action.REQUEST_APPROVED
+    last = _decide(
+        trunk_request, State.APPROVED, Verdict.APPROVE, action, actor, version, comment, changes, given
+    )
+    permits.issue(trunk_request, [*now.given, last], needed=now.needed, ground="approval")
+    if not grace:
+        dispatch.ring(dispatch.PROVISION, trunk_request.pk)
 
 
 def _decide(
     trunk_request: TrunkRequest,
     to: State,
     verdict: Verdict,
+    action: Action,
     actor: User,
     version: int,
     comment: str,
-    changes: dict[str, Any],
-) -> None:
+    changes: dict[str, Any] | None = None,
+    after: dict[str, Any] | None = None,
+) -> Decision:
     move(
         trunk_request,
         to,
-        _ACTIONS[verdict],
+        action,
         actor=actor,
         version=version,
         comment=comment,
@@ -97,14 +145,18 @@ def _decide(
         after={
             "content_version": trunk_request.content_version,
             "content_digest": trunk_request.content_digest,
+            "policy_digest": trunk_request.policy_digest,
+            **(after or {}),
         },
     )
-    Decision.objects.create(
+    return Decision.objects.create(
         trunk_request=trunk_request,
         verdict=verdict,
         decided_by=actor,
+        filed_by=trunk_request.filed_by,
         decided_at=clock.now(),
         comment=comment,
         content_version=trunk_request.content_version,
         content_digest=trunk_request.content_digest,
+        policy_digest=trunk_request.policy_digest,
     )

@@ -24,6 +24,7 @@ from trunks.models import (
     TrunkRequest,
     clock,
 )
+from trunks.workflow import permits
 from trunks.workflow.claims import Claim, Fenced
 from trunks.workflow.errors import Stale
 from trunks.workflow.filing import release_holds
@@ -102,6 +103,7 @@ def release(
     }
     with transaction.atomic():
         _leave(claim, State.APPROVED, action, outcome, changes=changes)
+        permits.give_back(claim.trunk_request)
         if not wait:
             dispatch.ring(dispatch.PROVISION, claim.trunk_request.pk)
 

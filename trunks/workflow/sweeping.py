@@ -11,7 +11,7 @@ from django.db.models import F
 
 from trunks.actions import Action
 from trunks.models import Heartbeat, MasterAccount, State, Step, TrunkRequest, clock
-from trunks.workflow import attention, probing
+from trunks.workflow import attention, permits, probing
 from trunks.workflow.errors import Stale
 from trunks.workflow.filing import release_holds
 from trunks.workflow.ringing import ring_ready
@@ -49,6 +49,8 @@ def take_back(trunk_request: TrunkRequest) -> None:
     try:
         with transaction.atomic():
             move(trunk_request, to, action, actor=None, why="lease ran out", comment=words, changes=changes)
+            if not sending:
+                permits.give_back(trunk_request)
     except Stale:
         return
 

@@ -1,0 +1,148 @@
+"""Who made which version of a request's content, decided on it, looked at it; and the permits that came of it."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Exists, F, OuterRef, Q
+
+from trunks.models.choices import Verdict
+from trunks.models.people import Role, RoleGrant
+from trunks.models.trunk_request import NO_POLICY, TrunkRequest
+
+
+class Revision(models.Model):
+    """One version of a request's content and who made it; its authors may not decide on the request."""
+
+    trunk_request = models.ForeignKey(TrunkRequest, on_delete=models.CASCADE, related_name="revisions")
+    content_version = models.PositiveIntegerField()
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField()
+    content = models.JSONField()
+    digest = models.CharField(max_length=64)
+    reason = models.TextField(blank=True)
+    ticket = models.CharField(max_length=60, blank=True)
+
+    class Meta:
+        ordering = ["content_version"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["trunk_request", "content_version"], name="one_revision_per_version"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.trunk_request_id} version {self.content_version}"
+
+
+def _supervises() -> Exists:
+    held = RoleGrant.objects.in_force().filter(
+        Q(master=None) | Q(master=OuterRef("trunk_request__master")),
+        user=OuterRef("decided_by"),
+        role=Role.SUPERVISOR,
+    )
+    return Exists(held)
+
+
+class DecisionQuerySet(models.QuerySet["Decision"]):
+    def with_standing(self) -> DecisionQuerySet:
+        """Add `stands`: whether who decided is a supervisor for the request's master account to this day."""
+        return self.annotate(stands=_supervises())
+
+    def standing(self) -> DecisionQuerySet:
+        return self.filter(_supervises())
+
+    def for_content_of(self, trunk_request: TrunkRequest) -> DecisionQuerySet:
+        """Return the approvals of exactly the present content under the present snapshot, not taken back."""
+        return self.filter(
+            trunk_request=trunk_request,
+            verdict=Verdict.APPROVE,
+            taken_back_at=None,
+            content_version=trunk_request.content_version,
+            content_digest=trunk_request.content_digest,
+            policy_digest=trunk_request.policy_digest,
+        )
+
+
+class Decision(models.Model):
+    """One supervisor's verdict, bound to the content and the policy it was made on.
+
+    `filed_by` repeats who filed the request, so that the database can refuse a decision of that very person.
+    """
+
+    trunk_request = models.ForeignKey(TrunkRequest, on_delete=models.CASCADE, related_name="decisions")
+    verdict = models.CharField(max_length=10, choices=Verdict.choices)
+    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    filed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    decided_at = models.DateTimeField()
+    comment = models.TextField(blank=True)
+    content_version = models.PositiveIntegerField()
+    content_digest = models.CharField(max_length=64)
+    policy_digest = models.CharField(max_length=64, default=NO_POLICY)
+    taken_back_at = models.DateTimeField(null=True, blank=True)
+
+    objects = DecisionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            # The last wall behind the rule of four eyes, for scripts and shells as well.
+            models.CheckConstraint(
+                condition=~Q(decided_by=F("filed_by")), name="nobody_decides_on_what_they_filed"
+            ),
+            models.UniqueConstraint(
+                fields=["trunk_request", "decided_by", "content_version"],
+                condition=Q(verdict=Verdict.APPROVE, taken_back_at=None),
+                name="one_approval_per_supervisor",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_verdict_display()} by {self.decided_by}"
+
+
+class Permit(models.Model):
+    """The leave to carry out one approved content once, on the ground of the decisions it names.
+
+    It is spent by the claim that begins to carry it out. A request without an unspent permit is not carried out.
+    """
+
+    trunk_request = models.ForeignKey(TrunkRequest, on_delete=models.CASCADE, related_name="permits")
+    issued_at = models.DateTimeField()
+    ground = models.CharField(max_length=20)
+    needed = models.PositiveSmallIntegerField("approvals that must stand")
+    content_digest = models.CharField(max_length=64)
+    policy_digest = models.CharField(max_length=64)
+    decisions = models.ManyToManyField(Decision, related_name="permits")
+    spent_at = models.DateTimeField(null=True, blank=True)
+    spent_on = models.CharField(max_length=60, blank=True)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["trunk_request"], condition=Q(spent_at=None), name="one_unspent_permit_per_request"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"permit {self.pk} for {self.trunk_request_id}"
+
+
+class Look(models.Model):
+    """That a supervisor has had a version of a pending request on the screen: what they know of it."""
+
+    trunk_request = models.ForeignKey(TrunkRequest, on_delete=models.CASCADE, related_name="looks")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    content_version = models.PositiveIntegerField()
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["trunk_request", "user", "content_version"], name="one_look_per_version"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} saw {self.trunk_request_id} version {self.content_version}"

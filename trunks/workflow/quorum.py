@@ -1,0 +1,96 @@
+"""How many approvals a request takes, which it has, and which it lacks: the one place that counts them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from trunks.models import ApprovalPolicy, Decision, State, TrunkRequest, Verdict
+from trunks.workflow.approval_rules import Assessment, Facts, approvals, assess
+
+
+@dataclass(frozen=True)
+class Quorum:
+    """The approvals that count, how many it takes, and why so many.
+
+    `stricter` says that the policy asks for more today than it did when the request was filed.
+    """
+
+    given: tuple[Decision, ...]
+    needed: int
+    why: tuple[str, ...]
+    stricter: bool = False
+
+    @property
+    def missing(self) -> int:
+        return max(self.needed - len(self.given), 0)
+
+    @property
+    def words(self) -> str:
+        return f"{len(self.given)} of {approvals(self.needed)}"
+
+    @property
+    def reason(self) -> str:
+        """Return in words why it takes more than one, or "" for a request that takes one."""
+        if self.needed == 1:
+            return ""
+        because = f", because {' and '.join(self.why)}" if self.why else ""
+        return f"It takes {approvals(self.needed)}{because}."
+
+
+def of(trunk_request: TrunkRequest) -> Quorum:
+    """Return how the request stands.
+
+    A policy that was weakened meanwhile weakens nothing that is filed already; one that was made stricter counts for
+    everything that is not approved yet: of snapshot and today's policy the stricter holds.
+    """
+    then = snapshotted(trunk_request)
+    now = _today(trunk_request, then)
+    found = now if now.needed > then.needed else then
+    return Quorum(tuple(counted(trunk_request)), found.needed, found.why, stricter=found is not then)
+
+
+def counted(trunk_request: TrunkRequest) -> list[Decision]:
+    """Return the approvals that count, one for each supervisor: of the present content, by who still is supervisor."""
+    decisions = Decision.objects.for_content_of(trunk_request).standing().select_related("decided_by")
+    return list(decisions.order_by("id"))
+
+
+@dataclass(frozen=True)
+class Vote:
+    """One decision as people see it; `void` says why it no longer counts, or is ""."""
+
+    decision: Decision
+    void: str
+
+
+def votes(trunk_request: TrunkRequest) -> list[Vote]:
+    """Return every decision that was ever made on the request, oldest first, void ones included."""
+    decisions = Decision.objects.filter(trunk_request=trunk_request).select_related("decided_by")
+    return [Vote(one, _void(one, trunk_request)) for one in decisions.with_standing().order_by("id")]
+
+
+def _void(decision: Any, trunk_request: TrunkRequest) -> str:
+    if decision.taken_back_at:
+        return "taken back"
+    if decision.verdict != Verdict.APPROVE:
+        return ""
+    if decision.content_version != trunk_request.content_version:
+        return f"void: it was for version {decision.content_version}, and the request was amended since"
+    if trunk_request.state == State.PENDING and not decision.stands:
+        return "void: no longer a supervisor for the master account"
+    if trunk_request.state == State.SENT_BACK:
+        return "void: the request was sent back"
+    return ""
+
+
+def snapshotted(trunk_request: TrunkRequest) -> Assessment:
+    """Return what the policy asked when this content was filed; one approval for what is older than policies."""
+    return Assessment(trunk_request.approvals_needed, tuple(trunk_request.policy.get("why", ())))
+
+
+def _today(trunk_request: TrunkRequest, then: Assessment) -> Assessment:
+    policy = ApprovalPolicy.current(trunk_request.master)
+    if policy.version == trunk_request.policy.get("version", 0):
+        return then
+    return assess(policy, Facts.of(trunk_request))
