@@ -64,7 +64,19 @@ def test_every_secret_is_a_file() -> None:
     assert not {*(secret - {"REDIS_URL"}), "POSTGRES_PASSWORD"} & set(given)
     for name in PORTAL:
         files = [value for key, value in SERVICES[name]["environment"].items() if key.endswith("_FILE")]
-        assert sorted(files) == sorted(f"/run/secrets/{secret}" for secret in SERVICES[name]["secrets"])
+        read = {f"/run/secrets/{secret}" for secret in SERVICES[name]["secrets"]}
+        # The one that migrates reads the other's address as well, to make its role.
+        assert set(files) == read - ({"/run/secrets/database_url"} if name == ONE_SHOT else set())
+
+
+def test_the_owner_of_the_tables_migrates_and_another_role_runs_the_portal() -> None:
+    address = {name: SERVICES[name]["environment"]["DATABASE_URL_FILE"] for name in PORTAL}
+    assert address.pop(ONE_SHOT) == "/run/secrets/owner_url"
+    assert set(address.values()) == {"/run/secrets/database_url"}
+    assert all("owner_url" not in SERVICES[name]["secrets"] for name in address)
+    steps = SERVICES[ONE_SHOT]["command"][-1].splitlines()
+    assert "migrate" in steps[0]
+    assert steps[1].endswith("grant_runtime --url-file /run/secrets/database_url")
 
 
 def test_the_portal_is_given_only_variables_that_it_reads() -> None:

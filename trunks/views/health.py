@@ -18,10 +18,13 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from trunks import dispatch
+from trunks import audit_roles, dispatch
 from trunks.models import Circuit, Heartbeat, State, TrunkRequest, WriteStop
 
 BROKER_TIMEOUT = 1.0
+_OWNER_RUNS = (
+    "The portal runs as the owner of the audit trail, and could take its guards away: see grant_runtime."
+)
 
 
 @require_safe
@@ -42,7 +45,8 @@ def readyz(request: HttpRequest) -> JsonResponse:
         "worker": database and _worker_seen(),
     }
     ready = all(checks.values())
-    return JsonResponse({"ready": ready, **checks}, status=200 if ready else 503)
+    warnings = {"warnings": [_OWNER_RUNS]} if database and audit_roles.owner_runs_the_portal() else {}
+    return JsonResponse({"ready": ready, **checks, **warnings}, status=200 if ready else 503)
 
 
 @require_safe

@@ -1,0 +1,178 @@
+"""On PostgreSQL the portal runs as a role that owns nothing: it adds events, and cannot touch what keeps them."""
+
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import DatabaseError, ProgrammingError, connection, transaction
+from django.test import Client
+
+from tests import trail
+from tests.test_audit_guard import EVENT, HEAD, record, run
+from tests.workflow.conftest import Zoom
+from trunks import audit, audit_roles, tasks
+from trunks.models import Heartbeat, State, User
+from trunks.workflow import filing, provisioning, stopping
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def address(folder: Path, text: str) -> Path:
+    file = folder / "database_url"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def grant(*arguments: str) -> str:
+    out = io.StringIO()
+    call_command("grant_runtime", *arguments, stdout=out)
+    return out.getvalue()
+
+
+def act_as(role: str) -> None:
+    """Sign in to the database anew as `role`."""
+    connection.close()
+    connection.settings_dict["USER"] = role
+
+
+@pytest.fixture
+def role(transactional_db: None, tmp_path: Path) -> Iterator[str]:
+    """Return the name of a second role that may run the portal; the test begins as the owner."""
+    owner, name = connection.settings_dict["USER"], f"runs_{connection.settings_dict['NAME']}"
+    grant(f"--url-file={address(tmp_path, f'postgres://{name}:s%20cret@db/portal')}")
+    yield name
+    act_as(owner)
+    run(f"DROP OWNED BY {name}; DROP ROLE {name}")
+
+
+@pytest.fixture
+def runtime(role: str) -> Callable[[], None]:
+    """Return what makes everything after it happen as the role that runs the portal."""
+    return lambda: act_as(role)
+
+
+FORBIDDEN = [
+    f"UPDATE {EVENT} SET comment = 'x'",
+    f"DELETE FROM {EVENT}",
+    f"TRUNCATE {EVENT}",
+    f"INSERT INTO {EVENT}_rest SELECT * FROM {EVENT}",
+    f"SELECT * FROM {EVENT}_rest",
+    f"ALTER TABLE {EVENT} DISABLE TRIGGER ALL",
+    f"ALTER TABLE {EVENT} DETACH PARTITION {EVENT}_rest",
+    f"ALTER TABLE {EVENT} ADD COLUMN x int",
+    f"ALTER TABLE {EVENT} OWNER TO CURRENT_USER",
+    f"DROP TRIGGER audit_keep ON {EVENT}",
+    f"DROP TABLE {EVENT}",
+    f"DROP TABLE {EVENT}_rest",
+    f"LOCK TABLE {EVENT} IN ACCESS EXCLUSIVE MODE",
+    f"UPDATE {HEAD} SET position = 0",
+    f"SELECT * FROM {HEAD} FOR UPDATE",
+    f"INSERT INTO {HEAD} (id, position, at, hash) VALUES (2, 0, now(), 'x')",
+    f"DELETE FROM {HEAD}",
+    f"TRUNCATE {HEAD}",
+    f"ALTER TABLE {HEAD} DISABLE TRIGGER ALL",
+    "SET session_replication_role = replica",
+    "SELECT audit_month(now())",
+    "SELECT audit_keep_whole('trunks_user')",
+    "DROP FUNCTION audit_chain() CASCADE",
+    "CREATE OR REPLACE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
+    "CREATE TABLE mine (id int)",
+    "DELETE FROM django_migrations",
+]
+
+
+def test_the_role_that_runs_the_portal_adds_events_and_nothing_else(
+    runtime: Callable[[], None], staff: User
+) -> None:
+    runtime()
+    for number in (1, 2):
+        assert record(staff).id == number
+    for sql in FORBIDDEN:
+        with pytest.raises(ProgrammingError, match=r"permission denied|must be owner"):
+            run(sql)
+    assert not audit_roles.owner_runs_the_portal()
+    assert trail.misfits() == []
+
+
+def test_who_runs_the_portal_cannot_become_its_owner(role: str) -> None:
+    owner = connection.settings_dict["USER"]
+    act_as(role)
+    for sql in (f"SET ROLE {owner}", f"SET SESSION AUTHORIZATION {owner}", f"GRANT {owner} TO {role}"):
+        with pytest.raises(DatabaseError, match=r"permission denied|must"):
+            run(sql)
+
+
+def test_the_portal_does_its_work_as_that_role(
+    runtime: Callable[[], None], zoom: Zoom, staff: User, supervisor: User, client: Client
+) -> None:
+    runtime()
+    trunk_request = zoom.approved(staff, supervisor, zoom.trunk.prefix + "123")
+    provisioning.provision(trunk_request.pk)
+    trunk_request.refresh_from_db()
+    assert trunk_request.state == State.DONE
+    other = filing.file(zoom.draft(zoom.trunk.prefix + "124"), actor=staff)
+    filing.withdraw(other, actor=staff, version=other.version)
+    stopping.stop(actor=supervisor, reason="We look into something.")
+    tasks.sweep()
+    tasks.make_audit_months()
+    client.force_login(supervisor, backend="django.contrib.auth.backends.ModelBackend")
+    for path in ("/", "/requests/", f"/requests/{trunk_request.reference}/", "/healthz"):
+        assert client.get(path).status_code == 200
+    assert "warnings" not in client.get("/readyz").json()
+    assert Heartbeat.objects.exists()
+    assert trail.misfits() == []
+
+
+def test_the_owner_migrates_and_grants_again(role: str, staff: User) -> None:
+    call_command("migrate", verbosity=0)
+    assert grant(f"--role={role}") == f"{role} may run the portal, and owns nothing.\n"
+    act_as(role)
+    with pytest.raises(ProgrammingError, match="must be owner"):
+        call_command("migrate", "trunks", "0004", verbosity=0)
+    assert record(staff).id == 1
+    assert audit.make_coming_months() == 0
+
+
+def test_the_password_of_the_role_is_kept_as_a_verifier_only(role: str) -> None:
+    [(kept,)] = trail.query(f"SELECT rolpassword FROM pg_authid WHERE rolname = '{role}'")
+    assert kept.startswith("SCRAM-SHA-256$")
+
+
+def test_as_the_owner_the_portal_is_ready_and_warns(client: Client, staff: User) -> None:
+    assert audit_roles.owner_runs_the_portal()
+    assert "grant_runtime" in client.get("/readyz").json()["warnings"][0]
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("postgres://db/portal", "names no role"),
+        ("postgres://x@db/portal", "names no role"),
+        ("postgres://[", "cannot"),
+    ],
+)
+def test_an_address_that_names_nobody_is_refused(text: str, why: str, tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match=why):
+        grant(f"--url-file={address(tmp_path, text)}")
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="cannot be read"):
+        grant(f"--url-file={tmp_path / 'nothing'}")
+
+
+def test_neither_the_owner_nor_nobody_can_be_the_one_that_runs_the_portal() -> None:
+    with pytest.raises(CommandError, match="could take the guards away"):
+        grant(f"--role={connection.settings_dict['USER']}")
+    with pytest.raises(CommandError, match="There is no role nobody_at_all"):
+        grant("--role=nobody_at_all")
+
+
+def test_all_rights_are_given_or_none(role: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(f"REVOKE SELECT ON trunks_user FROM {role}")
+    monkeypatch.setattr(audit_roles, "_narrow", lambda _: ["SELECT 1/0"])
+    with pytest.raises(DatabaseError, match="division"), transaction.atomic():
+        audit_roles.grant(role)
+    assert trail.query(f"SELECT has_table_privilege('{role}', 'trunks_user', 'SELECT')") == [(False,)]
