@@ -2,11 +2,15 @@
 
 import ipaddress
 import os
+from datetime import date
 from pathlib import Path
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
+
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 def text(name: str, default: str | None = None) -> str:
@@ -82,6 +86,39 @@ def choice(name: str, default: str, *, among: frozenset[str]) -> str:
     if value not in among:
         raise ImproperlyConfigured(f"{name} must be one of {', '.join(sorted(among))}, not {value!r}.")
     return value
+
+
+def weekdays(name: str, default: str) -> frozenset[int]:
+    """Return days of the week (Monday is 0) from a list of days and spans, such as `mon-thu,sat`; at least one."""
+    value = text(name, default).lower()
+    found: set[int] = set()
+    for part in value.replace(" ", "").split(","):
+        first, dash, last = part.partition("-")
+        last = last if dash else first
+        if first not in WEEKDAYS or last not in WEEKDAYS:
+            raise ImproperlyConfigured(f"{name} must be days such as mon-fri or mon,wed, not {value!r}.")
+        start, end = WEEKDAYS.index(first), WEEKDAYS.index(last)
+        found.update(day % 7 for day in range(start, (end if end >= start else end + 7) + 1))
+    return frozenset(found)
+
+
+def zone(name: str, default: str) -> ZoneInfo:
+    """Return a time zone by its name in the tz database."""
+    value = text(name, default)
+    try:
+        return ZoneInfo(value)
+    except (KeyError, ValueError, OSError):
+        raise ImproperlyConfigured(
+            f"{name} must be a time zone such as Europe/Madrid, not {value!r}."
+        ) from None
+
+
+def dates(name: str) -> frozenset[date]:
+    """Return a comma-separated list of dates, such as 2026-12-25."""
+    try:
+        return frozenset(date.fromisoformat(word) for word in words(name))
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} must be dates such as 2026-12-25,2027-01-01.") from None
 
 
 def is_loopback(host: str) -> bool:

@@ -9,6 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from portal import environment as env
 from portal.version import VERSION
+from trunks.business import Calendar
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 PORTAL_VERSION = VERSION
@@ -151,6 +152,17 @@ SYNC_SECONDS = env.number("SYNC_SECONDS", 3600, least=1)
 if LEASE_SECONDS < HTTP_DEADLINE_SECONDS * 1.5:
     # A worker sends only while its lease outlives the call; a shorter lease would never let it send.
     raise ImproperlyConfigured("LEASE_SECONDS must be at least one and a half times HTTP_DEADLINE_SECONDS.")
+
+# --- when people are at work ------------------------------------------------------------------------------------
+
+CALENDAR = Calendar(
+    weekdays=env.weekdays("BUSINESS_DAYS", "mon-fri"),
+    zone=env.zone("BUSINESS_ZONE", "UTC"),
+    holidays=env.dates("HOLIDAYS"),
+)
+DIGEST_HOUR = env.whole("DIGEST_HOUR", 8)
+if DIGEST_HOUR > 23:
+    raise ImproperlyConfigured("DIGEST_HOUR must be an hour of the day, 0 to 23.")
 
 # --- people -----------------------------------------------------------------------------------------------------
 

@@ -7,7 +7,20 @@ from pathlib import Path
 from portal import environment
 from tests.processes import ROOT
 
-READERS = {"text", "secret", "flag", "number", "whole", "words", "choice", "web_address", "fernet_keys"}
+READERS = {
+    "text",
+    "secret",
+    "flag",
+    "number",
+    "whole",
+    "words",
+    "choice",
+    "web_address",
+    "fernet_keys",
+    "weekdays",
+    "zone",
+    "dates",
+}
 SECRET_READERS = {"secret", "fernet_keys"}
 
 

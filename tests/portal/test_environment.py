@@ -179,3 +179,39 @@ def test_the_portal_does_not_start_with_a_bad_value(
     assert name in last
     assert words in last
     assert "s3cret" not in last
+
+
+@pytest.mark.parametrize(
+    ("value", "days"),
+    [
+        ("mon-fri", {0, 1, 2, 3, 4}),
+        ("Sun-Thu", {6, 0, 1, 2, 3}),
+        ("mon, wed ,sat", {0, 2, 5}),
+        ("mon-tue,sat", {0, 1, 5}),
+        ("sat-sat", {5}),
+    ],
+)
+def test_days_of_the_week_are_days_and_spans(give: Set, value: str, days: set[int]) -> None:
+    give(value)
+    assert env.weekdays(NAME, "mon") == days
+
+
+@pytest.mark.parametrize("value", ["monday", "mon-", "mon-xyz", ",", "-", "1-5", "mon--fri"])
+def test_what_is_no_day_is_refused(give: Set, value: str) -> None:
+    give(value)
+    refused(env.weekdays, "mon-fri", default="mon")
+
+
+def test_a_zone_is_one_of_the_tz_database(give: Set) -> None:
+    assert env.zone(NAME, "Europe/Madrid").key == "Europe/Madrid"
+    for value in ("Nowhere/Land", "../../etc/passwd", "Europe"):
+        give(value)
+        refused(env.zone, "Europe/Madrid", default="UTC")
+
+
+def test_holidays_are_dates(give: Set) -> None:
+    assert env.dates(NAME) == frozenset()
+    give("2026-12-25, 2027-01-01")
+    assert sorted(map(str, env.dates(NAME))) == ["2026-12-25", "2027-01-01"]
+    give("25.12.2026")
+    refused(env.dates, "2026-12-25")
