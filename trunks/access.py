@@ -14,6 +14,7 @@ from trunks.models import (
     ListedTrunk,
     MasterAccount,
     MasterTrunk,
+    Notice,
     Role,
     RoleGrant,
     State,
@@ -154,6 +155,18 @@ def invitations_for(user: User) -> QuerySet[Invitation]:
 
 def invitation_for(user: User, pk: int) -> Invitation:
     return _one(invitations_for(user), pk)
+
+
+def stuck_notices_for(user: User) -> QuerySet[Notice]:
+    """Return the letters that could not be sent about what `user` administers, newest first."""
+    about = Q(occasion__trunk_request__master__in=administered_masters(user))
+    if for_all_masters(user, Role.ADMINISTRATOR):
+        about |= Q(occasion__trunk_request=None)
+    return Notice.objects.stuck().filter(about).select_related("user", "occasion__trunk_request")
+
+
+def stuck_notice_for(user: User, pk: int) -> Notice:
+    return _one(stuck_notices_for(user), pk)
 
 
 def require(user: User, *roles: Role, master_id: int | None = None) -> None:

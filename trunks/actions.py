@@ -45,7 +45,9 @@ class Action(TextChoices):
     CIRCUIT_CLOSED = "circuit.closed", "calls Zoom for the master account again: it answers"
 
     NOTICE_SENT = "notice.sent", "sends the supervisors an e-mail: a customer is without a trunk"
-    NOTICE_FAILED = "notice.failed", "could not tell the supervisors by e-mail"
+    NOTICE_FAILED = "notice.failed", "could not send an e-mail"
+    NOTICE_SENT_AGAIN = "notice.sent_again", "asked for an e-mail to be sent again"
+    NOTICES_CHOSEN = "notice.chosen", "chose what to hear by e-mail"
 
     MASTER_CONNECTED = "master.connected", "connected the master account"
     MASTER_CREDENTIALS_CHANGED = "master.credentials_changed", "changed the master account's credentials"

@@ -15,9 +15,10 @@ PROVISION = "trunks.tasks.provision"
 SETTLE = "trunks.tasks.settle"
 SYNC = "trunks.tasks.sync_master"
 ALIVE = "trunks.tasks.alive"
-ALARM = "trunks.tasks.alarm"
 PROBE = "trunks.tasks.probe_master"
-TASK_NAMES = (PROVISION, SETTLE, SYNC, ALIVE, ALARM, PROBE)
+SPREAD = "trunks.tasks.spread"
+LETTERS = "trunks.tasks.send_letters"
+TASK_NAMES = (PROVISION, SETTLE, SYNC, ALIVE, PROBE, SPREAD, LETTERS)
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from django.conf import settings
 
 from trunks import audit, context
 from trunks.models import MasterAccount
-from trunks.workflow import estate, notices, probing, provisioning, reconcile, sweeping
+from trunks.workflow import estate, mailing, probing, provisioning, reconcile, spreading, sweeping
 
 
 @contextmanager
@@ -32,9 +32,16 @@ def settle(pk: int) -> None:
 
 
 @shared_task
-def alarm(pk: int) -> None:
+def spread(pk: int) -> None:
     with _as_task():
-        notices.alarm(pk)
+        spreading.spread(pk)
+
+
+@shared_task(expires=settings.SWEEP_SECONDS * 4)
+def send_letters(_: int) -> None:
+    """Send the letters that are due; the outbox and not the message says which."""
+    with _as_task():
+        mailing.send_due()
 
 
 @shared_task
@@ -63,7 +70,6 @@ def sweep() -> None:
         sweeping.beat("worker")
         sweeping.expire_stale()
         sweeping.sweep()
-        notices.sweep()
 
 
 @shared_task

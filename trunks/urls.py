@@ -13,6 +13,7 @@ from trunks.views import (
     home,
     invitations,
     masters,
+    notices,
     people,
     requests,
     writing,
@@ -83,6 +84,9 @@ urlpatterns = [
     path("people/<int:pk>/reset-factors/", people.reset_factors, name="person_reset_factors"),
     path("invitation/", invitations.accept, name="invitation_accept"),
     path("invitation/<str:token>/", invitations.follow, name="invitation"),
+    path("notices/", notices.notices, name="notices"),
+    path("notices/unsent/", notices.unsent, name="notices_unsent"),
+    path("notices/<int:pk>/again/", notices.send_again, name="notice_send_again"),
     path("audit/", audit.trail, name="audit"),
     path("audit/<int:pk>/", audit.event, name="audit_event"),
     # Before allauth's page of that address: who could change their own e-mail could sign events as somebody else.

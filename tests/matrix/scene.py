@@ -10,7 +10,18 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from tests import cast
-from trunks.models import Invitation, MasterAccount, Role, RoleGrant, TrunkRequest, User, WriteStop
+from trunks.models import (
+    Invitation,
+    MasterAccount,
+    Notice,
+    Occasion,
+    Role,
+    RoleGrant,
+    Sending,
+    TrunkRequest,
+    User,
+    WriteStop,
+)
 from trunks.workflow import filing, invitations, stopping
 
 HERE = ("staff", "colleague", "supervisor", "manager", "administrator")
@@ -31,6 +42,7 @@ class Scene:
     stop: WriteStop
     invitation: Invitation
     event: int
+    notice: Notice
     people: dict[str, User]
     clients: dict[str, Client]
 
@@ -54,7 +66,19 @@ def make() -> Scene:
     invitation = invitations.invite(offer, actor=people["administrator"], by_mail=False).invitation
     RoleGrant.objects.filter(user=people["demoted"]).delete()
     User.objects.filter(pk=people["deactivated"].pk).update(is_active=False)
-    return Scene(estate, trunk_request, stop, invitation, 1, people, clients)
+    return Scene(estate, trunk_request, stop, invitation, 1, _unsent(trunk_request, stopper), people, clients)
+
+
+def _unsent(trunk_request: TrunkRequest, user: User) -> Notice:
+    """Return a letter about the request that the mail server has refused for good."""
+    return Notice.objects.create(
+        occasion=Occasion.objects.get(trunk_request=trunk_request),
+        user=user,
+        sending=Sending.FAILED,
+        made_at=cast.LONG_AGO,
+        next_attempt_at=cast.LONG_AGO,
+        problem="no such mailbox",
+    )
 
 
 def _person(name: str, estate: cast.Estate) -> User:

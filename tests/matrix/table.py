@@ -157,6 +157,12 @@ ROWS: dict[str, Row] = {
         lambda scene: f"/masters/{scene.estate.master.pk}/sync/",
         cells(403, administrator=302, foreign=404, roleless=404),
     ),
+    "notices/": form("/notices/", EVERYBODY, cells(422)),
+    "notices/unsent/": page("/notices/unsent/", ADMINISTRATORS),
+    "notices/<int:pk>/again/": action(
+        lambda scene: f"/notices/{scene.notice.pk}/again/",
+        cells(403, administrator=302, foreign_administrator=404),
+    ),
     "people/": page("/people/", ADMINISTRATORS),
     "people/invite/": form(
         "/people/invite/",

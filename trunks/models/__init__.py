@@ -29,6 +29,7 @@ from trunks.models.estate import (
     ZoomToken,
 )
 from trunks.models.invitation import Invitation
+from trunks.models.notice import How, Notice, NoticeChoice, Occasion, Sending, Topic
 from trunks.models.people import Role, RoleGrant, User
 from trunks.models.rate_budget import NoRoom, Outlook, RateBudget, Trips
 from trunks.models.stops import Circuit, WriteStop
@@ -49,6 +50,7 @@ __all__ = [
     "Decision",
     "Heartbeat",
     "Hold",
+    "How",
     "Invitation",
     "Kind",
     "Line",
@@ -58,6 +60,9 @@ __all__ = [
     "MasterAccount",
     "MasterTrunk",
     "NoRoom",
+    "Notice",
+    "NoticeChoice",
+    "Occasion",
     "Outlook",
     "Permit",
     "Phase",
@@ -66,9 +71,11 @@ __all__ = [
     "Revision",
     "Role",
     "RoleGrant",
+    "Sending",
     "State",
     "Step",
     "SubAccount",
+    "Topic",
     "Trips",
     "TrunkRequest",
     "UnknownError",

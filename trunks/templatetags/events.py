@@ -22,6 +22,7 @@ KINDS = {
     "rolegrant": "role",
     "user": "person",
     "invitation": "invitation",
+    "notice": "letter",
     "writestop": "stop of writing",
 }
 ICONS = {
@@ -38,6 +39,8 @@ ICONS = {
     "provisioning.unconfirmed": "circle-question-mark",
     "notice.sent": "mail",
     "notice.failed": "mail-x",
+    "notice.sent_again": "mail",
+    "notice.chosen": "bell",
     "sync.failed": "triangle-alert",
     "writing.stopped": "octagon-pause",
     "circuit.opened": "unplug",

@@ -37,6 +37,7 @@ PAGES = (
     ("Audit trail", "audit", "scroll-text", frozenset({Role.MANAGER, Role.ADMINISTRATOR})),
     ("Master accounts", "masters", "key-round", frozenset({Role.ADMINISTRATOR})),
     ("People", "people", "users", frozenset({Role.ADMINISTRATOR})),
+    ("Unsent mail", "notices_unsent", "mail-x", frozenset({Role.ADMINISTRATOR})),
 )
 
 

@@ -10,6 +10,7 @@ from trunks import access, audit
 from trunks.actions import Action
 from trunks.models import MasterAccount, Role, State, TrunkRequest, User, clock
 from trunks.models.trunk_request import TrunkRequestQuerySet
+from trunks.workflow import occasions
 
 BATCH = 200
 
@@ -44,6 +45,9 @@ def _flag(trunk_request: TrunkRequest) -> None:
     )
     with transaction.atomic():
         if same.update(needs_attention=True):
+            occasions.note(
+                Action.PROVISIONING_ATTENTION, trunk_request, actor=None, comment=trunk_request.waiting_for
+            )
             audit.record(
                 Action.PROVISIONING_ATTENTION,
                 actor=None,

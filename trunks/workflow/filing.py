@@ -29,7 +29,7 @@ from trunks.models import (
     clock,
 )
 from trunks.models.trunk_request import first_hold
-from trunks.workflow import permits, rules
+from trunks.workflow import occasions, permits, rules
 from trunks.workflow.approval_rules import facts_of, snapshot
 from trunks.workflow.content import digest_of
 from trunks.workflow.drafts import Draft, LineDraft, completed, draft_of, present_caller_ids
@@ -182,6 +182,7 @@ def _create(draft: Draft, account: SubAccount, actor: User) -> TrunkRequest:
     _write_content(trunk_request, draft, actor, 1)
     after = {"state": State.PENDING.value, "reason": draft.reason, "ticket": draft.ticket, **content}
     after |= _told(kept) | {"policy_digest": kept["policy_digest"]}
+    occasions.note(Action.REQUEST_FILED, trunk_request, actor=actor)
     audit.record(Action.REQUEST_FILED, actor=actor, on=trunk_request, after=after, comment=draft.reason)
     return trunk_request
 

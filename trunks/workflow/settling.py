@@ -24,7 +24,7 @@ from trunks.models import (
     TrunkRequest,
     clock,
 )
-from trunks.workflow import permits
+from trunks.workflow import occasions, permits
 from trunks.workflow.claims import Claim, Fenced
 from trunks.workflow.errors import Stale
 from trunks.workflow.filing import release_holds
@@ -82,7 +82,7 @@ def end(trunk_request: TrunkRequest) -> None:
     trunk_request.lines.filter(state__in=ASSIGNED_LINE_STATES).update(hold=Hold.ASSIGNED)
     release_holds(trunk_request)
     if trunk_request.lines.filter(without_trunk=True).exists():
-        dispatch.ring(dispatch.ALARM, trunk_request.pk)
+        occasions.note_lost(trunk_request)
     _ring_next(trunk_request)
 
 

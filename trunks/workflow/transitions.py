@@ -12,6 +12,7 @@ from django.db.models import F, QuerySet
 from trunks import audit
 from trunks.actions import Action
 from trunks.models import Line, LineState, State, TrunkRequest, User, clock
+from trunks.workflow import occasions
 from trunks.workflow.errors import Stale
 
 logger = logging.getLogger(__name__)
@@ -75,6 +76,7 @@ def move(
     if not moved:
         raise Stale(who_was_first(trunk_request))
     trunk_request.refresh_from_db(from_queryset=TrunkRequest.objects.with_names())
+    occasions.note(action, trunk_request, actor=actor, comment=comment)
     audit.record(
         action,
         actor=actor,

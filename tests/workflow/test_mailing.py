@@ -1,0 +1,190 @@
+"""Sending letters: once each, tried again for a day, and given up openly."""
+
+import random
+import smtplib
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core import mail
+from django.utils import timezone
+
+from tests import cast
+from tests.outbox import break_mail, deliver, standing
+from tests.together import together
+from trunks import audit, tasks
+from trunks.models import Notice, Occasion, TrunkRequest, User, clock
+from trunks.workflow import mailing, spreading
+
+pytestmark = pytest.mark.sqlite
+
+
+@pytest.fixture
+def waiting(trunk_request: TrunkRequest, supervisor: User, second_supervisor: User) -> list[Notice]:
+    """Return two letters about a new request that are due."""
+    spreading.spread(Occasion.objects.get().pk)
+    return list(Notice.objects.order_by("id"))
+
+
+def let_be_due() -> None:
+    Notice.objects.update(next_attempt_at=clock.after(-1))
+
+
+def test_each_person_gets_a_letter_of_their_own(
+    waiting: list[Notice], supervisor: User, second_supervisor: User
+) -> None:
+    mailing.send_due()
+    assert [letter.recipients() for letter in mail.outbox] == [[supervisor.email], [second_supervisor.email]]
+    assert all(notice.sent_at and notice.subject for notice in Notice.objects.all())
+
+
+def test_it_is_sent_once_however_often_the_worker_is_rung(waiting: list[Notice]) -> None:
+    for _ in range(3):
+        tasks.send_letters(0)
+    assert len(mail.outbox) == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_workers_at_the_same_time_send_each_letter_once(waiting: list[Notice]) -> None:
+    assert together(*[mailing.send_due] * 4) == [None] * 4
+    assert len(mail.outbox) == 2
+    assert {notice.tries for notice in Notice.objects.all()} == {1}
+
+
+def test_who_comes_second_between_look_and_claim_sends_nothing(
+    waiting: list[Notice], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [first, _] = waiting
+    real = clock.after
+
+    def after(seconds: float) -> Any:
+        monkeypatch.setattr(clock, "after", real)
+        Notice.objects.filter(pk=first.pk).update(tries=7)
+        return real(seconds)
+
+    monkeypatch.setattr(clock, "after", after)
+    assert mailing._claim(first.pk) is None
+
+
+def test_a_letter_that_another_worker_holds_is_left_alone(waiting: list[Notice]) -> None:
+    Notice.objects.update(lease_until=clock.after(60))
+    mailing.send_due()
+    assert mail.outbox == []
+    assert mailing._claim(waiting[0].pk) is None
+
+
+def test_a_letter_whose_worker_died_is_sent_by_another_under_the_same_id(waiting: list[Notice]) -> None:
+    claimed = mailing._claim(waiting[0].pk)
+    assert claimed is not None
+    Notice.objects.update(lease_until=clock.after(-1))
+    mailing.send_due()
+    sent = mail.outbox[0].extra_headers["Message-ID"]
+    assert sent.startswith(f"<notice-{waiting[0].pk}.")
+    assert Notice.objects.get(pk=waiting[0].pk).tries == 2
+
+
+def test_a_worker_that_comes_back_late_changes_nothing(waiting: list[Notice]) -> None:
+    late = mailing._claim(waiting[0].pk)
+    assert late is not None
+    Notice.objects.update(lease_until=clock.after(-1))
+    mailing.send_due()
+    mailing._failed(late, OSError("too late"), for_good=False)
+    assert Notice.objects.get(pk=late.pk).sending == "sent"
+
+
+def test_a_mail_server_that_is_down_costs_one_try_and_not_one_a_letter(
+    waiting: list[Notice], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = break_mail(monkeypatch, ConnectionRefusedError("no mail server"))
+    mailing.send_due()
+    mailing.send_due()
+    assert tries == [1]
+    assert not Notice.objects.due().exists()
+    first = Notice.objects.get(pk=waiting[0].pk)
+    assert (first.sending, first.problem) == ("waiting", "ConnectionRefusedError: no mail server")
+    assert list(Notice.objects.stuck()) == [first]
+    monkeypatch.undo()
+    let_be_due()
+    mailing.send_due()
+    assert len(mail.outbox) == 2
+    assert set(Notice.objects.values_list("sending", "problem")) == {("sent", "")}
+
+
+def test_it_is_tried_at_growing_intervals_that_differ(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(random, "uniform", lambda low, high: 1.0)
+    assert [mailing.wait_after(tries) for tries in (0, 1, 2, 6, 7, 99)] == [30, 60, 120, 1920, 3600, 3600]
+    monkeypatch.undo()
+    waits = {mailing.wait_after(1) for _ in range(20)}
+    assert len(waits) > 1
+    assert all(45 <= wait <= 75 for wait in waits)
+
+
+def test_after_a_day_it_is_given_up_and_the_trail_says_so(
+    waiting: list[Notice], trunk_request: TrunkRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Notice.objects.update(made_at=timezone.now() - timedelta(hours=25))
+    break_mail(monkeypatch, ConnectionRefusedError("no mail server"))
+    mailing.send_due()
+    assert standing() == [("Sam Supervisor", "failed"), ("Sue Supervisor", "waiting")]
+    event = audit.history(trunk_request).get(action="notice.failed")
+    assert event.after == {"to": "sam-supervisor@example.com", "about": "asked"}
+    assert event.comment == "ConnectionRefusedError: no mail server"
+
+
+@pytest.mark.parametrize(
+    ("error", "first", "goes_on"),
+    [
+        (smtplib.SMTPRecipientsRefused({"a@example.com": (550, b"nobody here")}), "failed", True),
+        (smtplib.SMTPRecipientsRefused({"a@example.com": (450, b"greylisted")}), "waiting", True),
+        (smtplib.SMTPDataError(554, b"spam"), "failed", True),
+        (smtplib.SMTPDataError(451, b"later"), "waiting", True),
+        (smtplib.SMTPAuthenticationError(535, b"who are you"), "waiting", False),
+        (smtplib.SMTPServerDisconnected("gone"), "waiting", False),
+        (ValueError("Invalid address"), "failed", True),
+    ],
+    ids=["unknown", "greylisted", "refused", "later", "unauthorised", "gone", "unwritable"],
+)
+def test_what_is_wrong_with_one_letter_does_not_stop_the_others(
+    waiting: list[Notice],
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    first: str,
+    *,
+    goes_on: bool,
+) -> None:
+    tries = break_mail(monkeypatch, error)
+    mailing.send_due()
+    assert len(tries) == (2 if goes_on else 1)
+    assert Notice.objects.get(pk=waiting[0].pk).sending == first
+
+
+def test_nothing_due_opens_no_connection(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[object] = []
+    monkeypatch.setattr(mail, "get_connection", lambda **options: opened.append(options))
+    mailing.send_due()
+    assert opened == []
+
+
+def test_a_letter_is_plain_text_and_html_with_the_same_words(
+    trunk_request: TrunkRequest, supervisor: User
+) -> None:
+    TrunkRequest.objects.update(reason="<b>& urgent</b>")
+    [letter] = deliver()
+    html, kind = letter.alternatives[0]
+    assert kind == "text/html"
+    assert "<b>& urgent</b>" in letter.body
+    assert "&lt;b&gt;&amp; urgent&lt;/b&gt;" in html
+    assert "<b>" not in html
+    for words in ("Stella Staff asks: 1 trunk for Adatum Logistics", "DNIS 18888123, caller ID +14155550100"):
+        assert words in letter.body
+        assert words in html
+    address = f"http://127.0.0.1:8000/requests/{trunk_request.reference}/"
+    assert address in letter.body
+    assert f'href="{address}"' in html
+    assert letter.extra_headers["Auto-Submitted"] == "auto-generated"
+
+
+def test_a_held_claim_is_for_one_try(waiting: list[Notice], staff: User) -> None:
+    assert cast.PASSWORD not in str(waiting[0])
+    assert str(waiting[0]) == "letter to Sam Supervisor"
+    assert str(waiting[0].occasion).startswith("asked:")

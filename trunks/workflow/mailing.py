@@ -1,0 +1,169 @@
+"""Sending the letters that are due: claimed by compare-and-swap, tried again for a day, each with what came of it."""
+
+from __future__ import annotations
+
+import logging
+import random
+import smtplib
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.core import mail
+from django.core.mail.backends.base import BaseEmailBackend
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from trunks import audit
+from trunks.actions import Action
+from trunks.models import How, Notice, Role, Sending, State, Topic, TrunkRequest, clock
+from trunks.workflow import choosing, digest, letters, policy
+from trunks.workflow.letters import Letter
+
+BATCH = 100
+TIMEOUT_SECONDS = 10.0
+LEASE_SECONDS = 120.0
+FIRST_WAIT, LONGEST_WAIT = 30.0, 3600.0
+GIVE_UP_AFTER = timedelta(days=1)
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Aside:
+    """Why a letter is not sent, or not yet; the subject is for the morning mail, which tells of it."""
+
+    reason: str
+    sending: Sending = Sending.SPARED
+    subject: str = ""
+
+
+def send_due() -> None:
+    """Send what is due, at most 100 letters, over one connection; a mail server that is down ends it at once."""
+    connection: BaseEmailBackend | None = None
+    try:
+        for pk in list(Notice.objects.due().values_list("pk", flat=True)[:BATCH]):
+            notice = _claim(pk)
+            if notice is None:
+                continue
+            letter = _letter(notice)
+            if isinstance(letter, Aside):
+                _write(notice, sending=letter.sending, problem=letter.reason, subject=letter.subject)
+                continue
+            connection = connection or mail.get_connection(timeout=TIMEOUT_SECONDS)
+            if not _send(notice, letter, connection):
+                return
+    finally:
+        if connection:
+            connection.close()
+
+
+def wait_after(tries: int) -> float:
+    """Return how many seconds to wait after `tries` failures: doubling from half a minute to an hour, with jitter."""
+    return min(FIRST_WAIT * float(2 ** min(tries, 12)), LONGEST_WAIT) * random.uniform(0.75, 1.25)  # noqa: S311  # no secret
+
+
+def _claim(pk: int) -> Notice | None:
+    """Take the letter for two minutes, or return None: it is not due any more, or another worker was first."""
+    names = ("user", "occasion__actor", "occasion__trunk_request")
+    notice = Notice.objects.due().select_related(*names).filter(pk=pk).first()
+    if notice is None:
+        return None
+    same = Notice.objects.due().filter(pk=pk, tries=notice.tries)
+    if not same.update(tries=F("tries") + 1, lease_until=clock.after(LEASE_SECONDS)):
+        return None
+    notice.tries += 1
+    return notice
+
+
+def _letter(notice: Notice) -> Letter | Aside:
+    """Return the words, or why the letter is not sent: it is not wanted, or not needed any more, or not yet."""
+    occasion, topic = notice.occasion, Topic(notice.occasion.topic)
+    if not notice.user.is_active:
+        return Aside("The person is deactivated.")
+    if topic == Topic.DIGEST:
+        return digest.letter(notice.user) or Aside("Nothing waits.")
+    if occasion.trunk_request_id is None:
+        return letters.to_administrators(occasion)
+    trunk_request = TrunkRequest.objects.with_names().get(pk=occasion.trunk_request_id)
+    if reason := _needless(notice, trunk_request):
+        return Aside(reason)
+    letter = letters.about_request(occasion, trunk_request)
+    how = choosing.how(notice.user, topic)
+    if how == How.NEVER:
+        return Aside("The person does not want it.")
+    return Aside("", Sending.HELD, letters.one_line(letter.subject)) if how == How.IN_DIGEST else letter
+
+
+def _needless(notice: Notice, trunk_request: TrunkRequest) -> str:
+    """Return why the letter has no point any more, or ""."""
+    topic, user = notice.occasion.topic, notice.user
+    if not any(user.holds(role, trunk_request.master_id) for role in Role):
+        return "The person has no role for the master account any more."
+    if topic in (Topic.ASKED, Topic.REMINDER, Topic.ESCALATED) and trunk_request.state != State.PENDING:
+        return "The request does not wait any more."
+    if topic in (Topic.ASKED, Topic.REMINDER) and user not in policy.deciders(trunk_request):
+        return "The person cannot decide on it any more."
+    if topic == Topic.LOST and not trunk_request.lines.lost().exists():
+        return "The customer has a trunk again."
+    return ""
+
+
+def _send(notice: Notice, letter: Letter, connection: BaseEmailBackend) -> bool:
+    """Send one letter and write down what came of it; say whether the mail server is worth another."""
+    try:
+        connection.send_messages([letters.message(notice, letter)])
+    except smtplib.SMTPResponseException as error:
+        _failed(notice, error, for_good=500 <= error.smtp_code < 600 and not _is_about_the_server(error))
+        return not _is_about_the_server(error)
+    except smtplib.SMTPRecipientsRefused as error:
+        codes = [code for code, _ in error.recipients.values()]
+        _failed(notice, error, for_good=all(code >= 500 for code in codes))
+        return True
+    except OSError as error:
+        _failed(notice, error, for_good=False)
+        _put_off()
+        return False
+    except ValueError as error:  # an address or a word that no mail can carry
+        _failed(notice, error, for_good=True)
+        return True
+    with transaction.atomic():
+        subject = letters.one_line(letter.subject)
+        _write(notice, sending=Sending.SENT, sent_at=clock.now(), subject=subject, problem="")
+        Notice.objects.filter(pk__in=letter.carries, sending=Sending.HELD).update(
+            sending=Sending.SENT, sent_at=clock.now()
+        )
+    return True
+
+
+def _is_about_the_server(error: smtplib.SMTPResponseException) -> bool:
+    return isinstance(
+        error, (smtplib.SMTPConnectError, smtplib.SMTPHeloError, smtplib.SMTPAuthenticationError)
+    )
+
+
+def _put_off() -> None:
+    """Let everything that is due wait a little: a mail server that is down costs one time-out, not one a letter."""
+    Notice.objects.due().update(next_attempt_at=clock.after(wait_after(0)))
+
+
+def _failed(notice: Notice, error: Exception, *, for_good: bool) -> None:
+    problem = f"{type(error).__name__}: {error}"[:2000]
+    logger.warning("%s about %s was not sent: %s", notice, notice.occasion, problem)
+    if not for_good and timezone.now() - notice.made_at < GIVE_UP_AFTER:
+        _write(notice, problem=problem, next_attempt_at=clock.after(wait_after(notice.tries)))
+        return
+    with transaction.atomic():
+        _write(notice, sending=Sending.FAILED, problem=problem)
+        on = notice.occasion.trunk_request or notice
+        told = {"to": notice.user.email, "about": notice.occasion.topic}
+        audit.record(
+            Action.NOTICE_FAILED, actor=None, why="the mail was not taken", on=on, after=told, comment=problem
+        )
+
+
+def _write(notice: Notice, **changes: Any) -> None:
+    """Write what came of it, unless the lease ran out and another worker has it now."""
+    mine = Notice.objects.filter(pk=notice.pk, tries=notice.tries)
+    mine.update(lease_until=None, **changes)

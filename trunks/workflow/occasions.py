@@ -1,0 +1,69 @@
+"""Writing down what people are to be told of, in the transaction in which it happens."""
+
+from __future__ import annotations
+
+from django.db import IntegrityError, transaction
+
+from trunks import dispatch
+from trunks.actions import Action
+from trunks.models import Topic, TrunkRequest, User, clock
+from trunks.models.notice import Occasion
+
+# What a move tells people of. What is not here changes nothing for anybody yet, or is told by who finds it out.
+TOPICS: dict[Action, Topic] = {
+    Action.REQUEST_FILED: Topic.ASKED,
+    Action.REQUEST_AMENDED: Topic.ASKED,
+    Action.REQUEST_APPROVED: Topic.DECIDED,
+    Action.REQUEST_DENIED: Topic.DECIDED,
+    Action.REQUEST_SENT_BACK: Topic.DECIDED,
+    Action.REQUEST_WITHDRAWN: Topic.DECIDED,
+    Action.REQUEST_EXPIRED: Topic.DECIDED,
+    Action.REQUEST_GIVEN_UP: Topic.SETTLED,
+    Action.PROVISIONING_SETTLED: Topic.SETTLED,
+    Action.PROVISIONING_STOPPED: Topic.SETTLED,
+    Action.PROVISIONING_ATTENTION: Topic.UNSETTLED,
+}
+
+
+def note(action: Action, trunk_request: TrunkRequest, *, actor: User | None, comment: str = "") -> None:
+    """Write down that people are to be told of `action`, if they are; a worker is rung after the commit."""
+    topic = TOPICS.get(action)
+    if topic is None:
+        return
+    _write(topic, trunk_request, actor, {"action": action.value, "comment": comment})
+
+
+def note_lost(trunk_request: TrunkRequest) -> None:
+    """Write down that the supervisors are to be told that a customer is without a trunk."""
+    _write(Topic.LOST, trunk_request, None, {})
+
+
+def note_once(topic: Topic, trunk_request: TrunkRequest | None, key: str, facts: dict[str, str]) -> bool:
+    """Write down an occasion that a sweep found; say whether it is the first to do so. Needs no transaction."""
+    if Occasion.objects.filter(key=key).exists():
+        return False
+    try:
+        with transaction.atomic():
+            _create(topic, trunk_request, None, facts, key)
+    except IntegrityError:
+        return False  # another sweep was first
+    return True
+
+
+def _write(topic: Topic, trunk_request: TrunkRequest, actor: User | None, facts: dict[str, str]) -> None:
+    # The version rises with each move, so one thing that happened to a request has one key.
+    _create(topic, trunk_request, actor, facts, f"{topic}:{trunk_request.pk}:{trunk_request.version}")
+
+
+def _create(
+    topic: Topic,
+    trunk_request: TrunkRequest | None,
+    actor: User | None,
+    facts: dict[str, str],
+    key: str,
+) -> None:
+    facts = {"state": trunk_request.state, **facts} if trunk_request else facts
+    made = Occasion.objects.create(
+        key=key, topic=topic, trunk_request=trunk_request, actor=actor, facts=facts, at=clock.now()
+    )
+    dispatch.ring(dispatch.SPREAD, made.pk)

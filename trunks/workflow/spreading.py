@@ -1,0 +1,115 @@
+"""Finding out whom an occasion concerns: one letter for each person, each once."""
+
+from __future__ import annotations
+
+from django.db import transaction
+
+from trunks import audit, dispatch
+from trunks.actions import Action
+from trunks.models import Notice, Occasion, Role, RoleGrant, State, Topic, TrunkRequest, User, clock
+from trunks.workflow import policy
+
+BATCH = 200
+WHY_LOST = "a customer is without a trunk"
+
+
+def spread(pk: int) -> None:
+    """Make the letters of the occasion `pk`; quietly nothing when somebody was first, or there is no such occasion."""
+    occasion = Occasion.objects.unspread().filter(pk=pk).first()
+    if occasion is None:
+        return
+    with transaction.atomic():
+        if not Occasion.objects.unspread().filter(pk=pk).update(spread_at=clock.now()):
+            return
+        people = concerned(occasion)
+        rows = [
+            Notice(occasion=occasion, user=user, made_at=clock.now(), next_attempt_at=clock.now())
+            for user in people
+        ]
+        Notice.objects.bulk_create(rows)
+        _write_down(occasion, people)
+        if people:
+            dispatch.ring(dispatch.LETTERS, 0)
+
+
+def ring_lost() -> None:
+    """Ring for what has been lost on the way: occasions nobody was picked for, and letters that are due."""
+    for pk in Occasion.objects.unspread().values_list("pk", flat=True)[:BATCH]:
+        if not dispatch.ring_now(dispatch.SPREAD, pk):
+            return
+    if Notice.objects.due().exists():
+        dispatch.ring_now(dispatch.LETTERS, 0)
+
+
+def concerned(occasion: Occasion) -> list[User]:
+    """Return who is to be told, by name; never who did it, and nobody for being a superuser."""
+    trunk_request = _request_of(occasion)
+    match occasion.topic:
+        case Topic.ASKED | Topic.REMINDER if trunk_request:
+            waits = trunk_request.state == State.PENDING
+            people = policy.deciders(trunk_request) if waits else []
+        case Topic.ESCALATED if trunk_request:
+            people = _not_told_yet(trunk_request)
+        case Topic.DECIDED | Topic.SETTLED if trunk_request:
+            people = [trunk_request.filed_by]
+        case Topic.UNSETTLED if trunk_request:
+            others = policy.supervisors(trunk_request)
+            people = [trunk_request.filed_by, *(user for user in others if user != trunk_request.filed_by)]
+        case Topic.LOST if trunk_request:
+            people = policy.supervisors(trunk_request)
+        case Topic.DIGEST:
+            people = _everybody()
+        case _:
+            people = holders(Role.ADMINISTRATOR)
+    return [user for user in people if user.is_active and user.pk != occasion.actor_id]
+
+
+def holders(role: Role, master_id: int | None = None) -> list[User]:
+    """Return who holds `role` for the master account (without one: for all of them), by name."""
+    grants = RoleGrant.objects.in_force().filter(role=role).select_related("user")
+    users = {grant.user for grant in grants if grant.master_id in (None, master_id)}
+    return sorted(users, key=lambda user: (str(user), user.pk))
+
+
+def _everybody() -> list[User]:
+    held = RoleGrant.objects.in_force().values("user")
+    return list(User.objects.filter(pk__in=held, is_active=True).order_by("pk"))
+
+
+def _not_told_yet(trunk_request: TrunkRequest) -> list[User]:
+    """Return whoever could decide on a request, or see to it, and has got no letter about it so far."""
+    if trunk_request.state != State.PENDING:
+        return []
+    deciders = policy.deciders(trunk_request)
+    above = holders(Role.MANAGER, trunk_request.master_id)
+    # With nobody to decide it is who grants roles that can help.
+    above += [] if deciders else holders(Role.ADMINISTRATOR, trunk_request.master_id)
+    told = set(
+        Notice.objects.filter(
+            occasion__trunk_request=trunk_request,
+            occasion__topic__in=(Topic.ASKED, Topic.REMINDER),
+            occasion__at__gte=trunk_request.changed_at,
+            sent_at__isnull=False,
+        ).values_list("user", flat=True)
+    )
+    barred = policy.authors(trunk_request) | told
+    return [user for user in dict.fromkeys([*deciders, *above]) if user.pk not in barred]
+
+
+def _request_of(occasion: Occasion) -> TrunkRequest | None:
+    if occasion.trunk_request_id is None:
+        return None
+    return TrunkRequest.objects.with_names().get(pk=occasion.trunk_request_id)
+
+
+def _write_down(occasion: Occasion, people: list[User]) -> None:
+    """Write into the request's history what everybody who looks at it should know: who else was told, and why."""
+    trunk_request = _request_of(occasion)
+    if trunk_request is None:
+        return
+    told = {"to": [user.email for user in people]}
+    if occasion.topic == Topic.LOST and not people:
+        words = "Nobody is supervisor for it."
+        audit.record(Action.NOTICE_FAILED, actor=None, why=WHY_LOST, on=trunk_request, comment=words)
+    elif occasion.topic == Topic.LOST:
+        audit.record(Action.NOTICE_SENT, actor=None, why=WHY_LOST, on=trunk_request, after=told)
