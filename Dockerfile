@@ -19,7 +19,7 @@ ENV PATH=/opt/venv/bin:$PATH \
     HOME=/tmp \
     DATA_DIR=/data
 RUN useradd --system --uid 10001 --home-dir /nonexistent --shell /usr/sbin/nologin portal \
- && install -d -o portal -g portal -m 700 /data
+ && install -d -o portal -g portal -m 700 /data /digests
 COPY --from=packages /opt/venv /opt/venv
 WORKDIR /app
 COPY manage.py ./

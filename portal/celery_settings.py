@@ -88,6 +88,12 @@ beat_schedule = {
         "schedule": 86400.0,
         "options": {"expires": 86400},
     },
+    "keep-audit": {
+        "task": "trunks.tasks.keep_audit",
+        "args": (0,),
+        "schedule": 300.0,
+        "options": {"expires": 300},
+    },
     "clear-sessions": {
         "task": "portal.housekeeping.clear_sessions",
         "schedule": 86400.0,

@@ -8,7 +8,10 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from cryptography.fernet import Fernet
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.core.exceptions import ImproperlyConfigured
+
+from trunks import seals
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -145,6 +148,29 @@ def web_address(name: str, default: str | None = None) -> str:
     if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         raise ImproperlyConfigured(f"{name} must be https (http is for loopback addresses only).")
     return value
+
+
+def signing_key(name: str) -> Ed25519PrivateKey | None:
+    """Return the Ed25519 key that signs, from PEM or from its 32 bytes in base64; None where none is set."""
+    value = secret(name, "")
+    try:
+        return seals.private_key(value) if value else None
+    except seals.NotAKey as error:
+        raise ImproperlyConfigured(f"{name} {error}") from None
+
+
+def trusted_keys(name: str, signing: Ed25519PrivateKey | None) -> list[seals.TrustedKey]:
+    """Return the public keys whose signatures count; without any, the one of the key that signs."""
+    own = seals.public_bytes(signing) if signing else None
+    try:
+        keys = [seals.trusted_key(word) for word in words(name)]
+    except seals.NotAKey as error:
+        raise ImproperlyConfigured(f"{name}: one of its entries {error}") from None
+    if own and not keys:
+        return [seals.TrustedKey(own)]
+    if own and own not in {key.public for key in keys}:
+        raise ImproperlyConfigured(f"{name} does not hold the public key of the signing key.")
+    return keys
 
 
 def fernet_keys(name: str) -> list[str]:

@@ -4,6 +4,7 @@ Runs before Django is configured, because it makes the configuration.
 """
 
 import argparse
+import base64
 import fcntl
 import json
 import os
@@ -108,9 +109,13 @@ def environment_of(port: int, given: Mapping[str, str]) -> dict[str, str]:
     data_dir = Path(given.get("DATA_DIR") or BASE_DIR / ".data").resolve()
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     zoom = f"http://127.0.0.1:{_free_port()}"
+    digests = data_dir / "digests"
+    digests.mkdir(exist_ok=True)
     return {
         **_DEFAULTS,
         **_secrets(data_dir / "secrets.json"),
+        # In earnest this is another machine.
+        "AUDIT_DIGEST_DIR": str(digests),
         "SITE_URL": f"http://127.0.0.1:{port}",
         **given,
         "DATA_DIR": str(data_dir),
@@ -122,20 +127,22 @@ def environment_of(port: int, given: Mapping[str, str]) -> dict[str, str]:
 
 
 def _secrets(path: Path) -> dict[str, str]:
-    """Return the demo's secrets, made at the first start: data encrypted with them is read with them ever after."""
-    if not path.exists():
-        made = {
-            "SECRET_KEY": secrets.token_urlsafe(50),
-            "FIELD_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
-        }
+    """Return the demo's secrets, each made when it is first wanted and kept: what it encrypted must stay readable."""
+    made = {
+        "SECRET_KEY": secrets.token_urlsafe(50),
+        "FIELD_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
+        "AUDIT_SIGNING_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
+    }
+    kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    if made.keys() - kept.keys():
+        kept = made | kept
         part = path.with_suffix(".part")
         part.unlink(missing_ok=True)
         with os.fdopen(
             os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
         ) as file:
-            json.dump(made, file)
+            json.dump(kept, file)
         part.replace(path)
-    kept = json.loads(path.read_text(encoding="utf-8"))
     return {str(name): str(value) for name, value in kept.items()}
 
 
@@ -158,7 +165,9 @@ def reset(environment: Mapping[str, str]) -> None:
     for pattern in ("portal.sqlite3*", "sandbox.json*", "beat*"):
         for path in data_dir.glob(pattern):
             path.unlink()
-    shutil.rmtree(data_dir / "broker", ignore_errors=True)
+    for folder in ("broker", "digests"):
+        shutil.rmtree(data_dir / folder, ignore_errors=True)
+    Path(environment["AUDIT_DIGEST_DIR"]).mkdir(exist_ok=True)
 
 
 def _port(text: str) -> int:

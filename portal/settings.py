@@ -164,6 +164,12 @@ DIGEST_HOUR = env.whole("DIGEST_HOUR", 8)
 if DIGEST_HOUR > 23:
     raise ImproperlyConfigured("DIGEST_HOUR must be an hour of the day, 0 to 23.")
 
+# --- proof of the audit trail -----------------------------------------------------------------------------------
+
+AUDIT_SIGNING_KEY = env.signing_key("AUDIT_SIGNING_KEY")
+AUDIT_PUBLIC_KEYS = env.trusted_keys("AUDIT_PUBLIC_KEYS", AUDIT_SIGNING_KEY)
+AUDIT_DIGEST_DIR = env.text("AUDIT_DIGEST_DIR", "") or None
+
 # --- people -----------------------------------------------------------------------------------------------------
 
 REQUIRE_MFA = frozenset(

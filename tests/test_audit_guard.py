@@ -21,6 +21,7 @@ from trunks.models.fields import JSONTextField
 pytestmark = [pytest.mark.sqlite, pytest.mark.django_db]
 
 EVENT, HEAD = trail.TABLES
+DIGEST = "trunks_auditdigest"
 TRIGGERS = {
     "postgresql": {
         (EVENT, "audit_chain"),
@@ -29,6 +30,8 @@ TRIGGERS = {
         (HEAD, "audit_head_by_chain"),
         (HEAD, "audit_head_keep"),
         (HEAD, "audit_head_keep_all"),
+        (DIGEST, "audit_digest_keep"),
+        (DIGEST, "audit_digest_keep_all"),
     },
     "sqlite": {
         (EVENT, "audit_chain"),
@@ -38,6 +41,9 @@ TRIGGERS = {
         (HEAD, "audit_head_by_chain"),
         (HEAD, "audit_head_keep"),
         (HEAD, "audit_head_keep_row"),
+        (DIGEST, "audit_digest_keep"),
+        (DIGEST, "audit_digest_keep_row"),
+        (DIGEST, "audit_digest_add"),
     },
 }
 COLUMNS = ", ".join(
@@ -65,7 +71,7 @@ def test_after_all_migrations_the_triggers_are_there() -> None:
             "SELECT tbl_name, name FROM sqlite_master WHERE type = 'trigger'"
             if connection.vendor == "sqlite"
             else "SELECT tgrelid::regclass::text, tgname FROM pg_trigger WHERE tgname LIKE 'audit_%'"
-            f" AND tgrelid IN ('{EVENT}'::regclass, '{HEAD}'::regclass) AND tgenabled = 'A'"
+            f" AND tgrelid IN ('{EVENT}'::regclass, '{HEAD}'::regclass, '{DIGEST}'::regclass) AND tgenabled = 'A'"
         )
         assert set(cursor.fetchall()) == TRIGGERS[connection.vendor]
 

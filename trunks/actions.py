@@ -49,6 +49,12 @@ class Action(TextChoices):
     NOTICE_SENT_AGAIN = "notice.sent_again", "asked for an e-mail to be sent again"
     NOTICES_CHOSEN = "notice.chosen", "chose what to hear by e-mail"
 
+    DIGEST_MADE = "digest.made", "sealed a day of the audit trail"
+    DIGEST_NOT_SENT = "digest.not_sent", "could not put a digest of the audit trail where it should be"
+    VERIFICATION_ASKED = "verification.asked", "asked for the audit trail to be verified"
+    VERIFICATION_PASSED = "verification.passed", "verified the audit trail: nothing was altered"
+    VERIFICATION_FAILED = "verification.failed", "verified the audit trail, and it is not in order"
+
     MASTER_CONNECTED = "master.connected", "connected the master account"
     MASTER_CREDENTIALS_CHANGED = "master.credentials_changed", "changed the master account's credentials"
     SYNC_REQUESTED = "sync.requested", "asked for the estate to be read again"
@@ -99,4 +105,6 @@ _OUTCOMES = {
     Action.PERSON_ACTION_REFUSED: Outcome.REFUSED,
     Action.INVITATION_NOT_MAILED: Outcome.FAILED,
     Action.SYNC_FAILED: Outcome.FAILED,
+    Action.DIGEST_NOT_SENT: Outcome.FAILED,
+    Action.VERIFICATION_FAILED: Outcome.FAILED,
 }

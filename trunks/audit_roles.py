@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from django.db import connection, transaction
 
+from trunks.models import AuditDigest
 from trunks.models.audit_event import AuditEvent, AuditHead
 
 EVENTS, HEAD = AuditEvent._meta.db_table, AuditHead._meta.db_table
+DIGESTS = AuditDigest._meta.db_table
 # What the running portal may do to tables that are not simply its own to write.
-NARROW = {EVENTS: "SELECT, INSERT", HEAD: "SELECT", "django_migrations": "SELECT"}
+NARROW = {
+    EVENTS: "SELECT, INSERT",
+    HEAD: "SELECT",
+    DIGESTS: "SELECT, INSERT",
+    "django_migrations": "SELECT",
+}
 
 
 class NotGranted(Exception):

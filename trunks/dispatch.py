@@ -18,7 +18,9 @@ ALIVE = "trunks.tasks.alive"
 PROBE = "trunks.tasks.probe_master"
 SPREAD = "trunks.tasks.spread"
 LETTERS = "trunks.tasks.send_letters"
-TASK_NAMES = (PROVISION, SETTLE, SYNC, ALIVE, PROBE, SPREAD, LETTERS)
+SEAL = "trunks.tasks.keep_audit"
+VERIFY = "trunks.tasks.verify_audit"
+TASK_NAMES = (PROVISION, SETTLE, SYNC, ALIVE, PROBE, SPREAD, LETTERS, SEAL, VERIFY)
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,17 @@ from django.conf import settings
 
 from trunks import audit, context
 from trunks.models import MasterAccount
-from trunks.workflow import estate, mailing, probing, provisioning, reconcile, spreading, sweeping
+from trunks.workflow import (
+    checks,
+    estate,
+    mailing,
+    probing,
+    provisioning,
+    reconcile,
+    sealing,
+    spreading,
+    sweeping,
+)
 
 
 @contextmanager
@@ -62,6 +72,20 @@ def sync_all() -> None:
     with _as_task():
         for pk in MasterAccount.objects.values_list("pk", flat=True):
             estate.sync(pk)
+
+
+@shared_task
+def keep_audit(_: int) -> None:
+    """Make the digests of the days that are over, and ask for the checks that are due."""
+    with _as_task():
+        sealing.make_due()
+        checks.schedule()
+
+
+@shared_task
+def verify_audit(pk: int) -> None:
+    with _as_task():
+        checks.run(pk)
 
 
 @shared_task(expires=settings.SWEEP_SECONDS * 4)

@@ -92,9 +92,17 @@ def test_the_stand_in_for_zoom_runs_only_when_asked_for() -> None:
 
 
 def test_what_must_last_is_in_named_volumes() -> None:
-    assert set(COMPOSE["volumes"]) == {"data", "database"}
+    assert set(COMPOSE["volumes"]) == {"data", "database", "digests"}
     assert SERVICES["db"]["volumes"] == ["database:/var/lib/postgresql/data"]
-    assert all(SERVICES[name]["volumes"] == ["data:/data"] for name in PORTAL)
+    assert all(SERVICES[name]["volumes"] == ["data:/data"] for name in PORTAL if name != "worker")
+    assert SERVICES["worker"]["volumes"] == ["data:/data", "digests:/digests"]
+
+
+def test_only_the_worker_holds_the_key_that_signs_the_audit_trail() -> None:
+    holders = [
+        name for name, service in SERVICES.items() if "audit_signing_key" in service.get("secrets", [])
+    ]
+    assert holders == ["worker"]
 
 
 def test_a_worker_has_time_to_finish_its_conversation_with_zoom() -> None:

@@ -20,8 +20,10 @@ READERS = {
     "weekdays",
     "zone",
     "dates",
+    "signing_key",
+    "trusted_keys",
 }
-SECRET_READERS = {"secret", "fernet_keys"}
+SECRET_READERS = {"secret", "fernet_keys", "signing_key"}
 
 
 def variables() -> dict[str, ast.Call]:

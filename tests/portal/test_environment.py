@@ -1,17 +1,21 @@
 """A bad value of the environment stops the start with the variable's name, and never with its secret."""
 
+import base64
 import os
 import subprocess
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.core.exceptions import ImproperlyConfigured
 
 from portal import environment as env
 from tests.processes import PYTHON, ROOT
+from trunks import seals
 
 NAME = "PORTAL_TEST_VALUE"
 Set = Callable[[str], None]
@@ -145,6 +149,25 @@ def test_keys_are_fernet_keys_and_at_least_one(give: Set) -> None:
         refused(env.fernet_keys, "key 2 is not a Fernet key")
 
 
+def test_the_key_that_signs_is_among_those_that_are_trusted(give: Set) -> None:
+    key = Ed25519PrivateKey.generate()
+    own = seals.TrustedKey(seals.public_bytes(key))
+    other = seals.TrustedKey(b"x" * 32, since=date(2026, 1, 1))
+    assert env.trusted_keys(NAME, None) == []
+    assert env.trusted_keys(NAME, key) == [own]
+    give(f"{other.text},{own.text}")
+    assert env.trusted_keys(NAME, key) == [other, own]
+    give(other.text)
+    assert env.trusted_keys(NAME, None) == [other]
+    refused(lambda name: env.trusted_keys(name, key), "does not hold the public key")
+
+
+def test_without_a_signing_key_there_is_none(give: Set) -> None:
+    assert env.signing_key(NAME) is None
+    give(base64.b64encode(b"x" * 32).decode())
+    assert env.signing_key(NAME) is not None
+
+
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
@@ -159,6 +182,8 @@ def test_keys_are_fernet_keys_and_at_least_one(give: Set) -> None:
         ("REQUIRE_MFA", "staff,king", "holds king"),
         ("EMAIL_URL", "smtp+s3cret://:::", "EMAIL_URL cannot be understood"),
         ("QUIET_SECONDS", "soon", "must be a number"),
+        ("AUDIT_SIGNING_KEY", "s3cret", "is not an Ed25519 key"),
+        ("AUDIT_PUBLIC_KEYS", "no-key", "one of its entries is not a public key"),
         ("LOG_LEVEL", "chatty", "must be one of CRITICAL, DEBUG"),
     ],
 )

@@ -1,5 +1,6 @@
 """`make demo` ends what it started, says what happened, and keeps its secrets to itself."""
 
+import base64
 import json
 import os
 import re
@@ -186,8 +187,15 @@ def test_secrets_are_made_once_and_readable_to_their_owner_only(tmp_path: Path) 
     again = launcher.environment_of(8000, {"DATA_DIR": str(tmp_path)})
     assert stat.S_IMODE((tmp_path / "secrets.json").stat().st_mode) == 0o600
     kept = json.loads((tmp_path / "secrets.json").read_text(encoding="utf-8"))
-    for name in ("SECRET_KEY", "FIELD_ENCRYPTION_KEYS"):
+    for name in ("SECRET_KEY", "FIELD_ENCRYPTION_KEYS", "AUDIT_SIGNING_KEY"):
         assert first[name] == again[name] == kept[name]
+
+
+def test_a_secret_that_an_older_demo_did_not_have_is_added_and_the_others_stay(tmp_path: Path) -> None:
+    (tmp_path / "secrets.json").write_text('{"SECRET_KEY": "kept", "FIELD_ENCRYPTION_KEYS": "kept too"}')
+    environment = launcher.environment_of(8000, {"DATA_DIR": str(tmp_path)})
+    assert (environment["SECRET_KEY"], environment["FIELD_ENCRYPTION_KEYS"]) == ("kept", "kept too")
+    assert len(base64.b64decode(environment["AUDIT_SIGNING_KEY"])) == 32
 
 
 def test_the_demo_never_speaks_with_the_real_zoom(tmp_path: Path) -> None:
@@ -207,11 +215,13 @@ def test_reset_removes_data_but_no_secrets(tmp_path: Path) -> None:
         "sandbox.json",
         "beat.db",
         "broker/messages/1.celery.msg",
+        "digests/audit-2026-11-25.json",
     ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     launcher.reset(environment)
-    assert [path.name for path in tmp_path.iterdir()] == ["secrets.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["digests", "secrets.json"]
+    assert list((tmp_path / "digests").iterdir()) == []
 
 
 def test_reset_leaves_other_databases_alone(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from trunks.models.approval_policy import ApprovalPolicy
 from trunks.models.attempt import Attempt, ZoomCall
+from trunks.models.audit_digest import AuditCheck, AuditDigest, Result
 from trunks.models.choices import (
     ASSIGNED_LINE_STATES,
     ENDED_LINE_STATES,
@@ -46,6 +47,8 @@ __all__ = [
     "WORKING_STATES",
     "ApprovalPolicy",
     "Attempt",
+    "AuditCheck",
+    "AuditDigest",
     "Circuit",
     "Decision",
     "Heartbeat",
@@ -68,6 +71,7 @@ __all__ = [
     "Phase",
     "RateBudget",
     "RatePlan",
+    "Result",
     "Revision",
     "Role",
     "RoleGrant",

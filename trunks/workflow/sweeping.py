@@ -11,7 +11,7 @@ from django.db.models import F
 
 from trunks.actions import Action
 from trunks.models import Heartbeat, MasterAccount, State, Step, TrunkRequest, clock
-from trunks.workflow import attention, digest, permits, probing, spreading
+from trunks.workflow import attention, checks, digest, permits, probing, sealing, spreading
 from trunks.workflow.errors import Stale
 from trunks.workflow.filing import release_holds
 from trunks.workflow.ringing import ring_ready
@@ -30,6 +30,8 @@ def sweep() -> int:
     probing.ring_probes()
     digest.make_due()
     spreading.ring_lost()
+    sealing.ring_due()
+    checks.ring_lost()
     return ring_ready()
 
 

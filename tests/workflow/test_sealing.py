@@ -1,0 +1,198 @@
+"""The daily digest: one for each day, signed, in the second place, in the managers' mailboxes."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from django.core import mail
+from django.utils import timezone
+from pytest_django import Settings
+
+from tests import cast
+from tests.sealed import Sealed, clock_at
+from tests.together import together
+from trunks import audit, dispatch, seals, tasks
+from trunks.models import AuditDigest, Role, User
+from trunks.models.audit_event import AuditEvent
+from trunks.workflow import sealing, second_place, sweeping
+
+pytestmark = [pytest.mark.sqlite, pytest.mark.django_db]
+
+
+@pytest.fixture
+def sealed(settings: Settings, tmp_path: Path, staff: User) -> Sealed:
+    return Sealed(settings, tmp_path, staff)
+
+
+def told(digest: AuditDigest) -> list[str]:
+    return [event.action for event in audit.history(digest)]
+
+
+def test_a_day_is_sealed_once_it_is_over(sealed: Sealed) -> None:
+    sealed.act(3)
+    assert sealing.make_due() == []
+    [digest] = sealed.pass_days()
+    last = AuditEvent.objects.get(id=3)
+    assert (digest.first, digest.last, digest.count, digest.head) == (1, 3, 3, last.hash)
+    assert (digest.previous, digest.day) == (seals.GENESIS, last.at.astimezone(UTC).date())
+    said = seals.read(digest.statement)
+    assert (said.earliest, said.latest) == (AuditEvent.objects.get(id=1).at, last.at)
+    assert seals.judge(digest.statement, digest.signature, sealed.settings.AUDIT_PUBLIC_KEYS) == seals.PROVEN
+    assert told(digest) == ["digest.made"]
+    assert audit.history(digest)[0].after == {"events": 3, "first": 1, "last": 3, "head": last.hash}
+
+
+def test_a_day_is_not_over_right_at_midnight(sealed: Sealed) -> None:
+    sealed.act()
+    midnight = datetime.combine(timezone.now().date() + timedelta(days=1), datetime.min.time(), UTC)
+    with clock_at(midnight + timedelta(minutes=4)):
+        assert sealing.due() == []
+    with clock_at(midnight + timedelta(minutes=5)):
+        assert sealing.due() == [timezone.now().date() - timedelta(days=1)]
+
+
+def test_without_any_event_there_is_nothing_to_seal(sealed: Sealed) -> None:
+    assert sealed.pass_days(3) == []
+
+
+def test_days_without_events_are_sealed_too_and_missed_ones_caught_up_with(sealed: Sealed) -> None:
+    sealed.act(2)
+    first, *empty = sealed.pass_days(4)
+    assert [digest.day - first.day for digest in empty] == [timedelta(days=number) for number in (1, 2, 3)]
+    assert first.count == 2
+    for before, digest in zip([first, *empty], empty, strict=False):
+        assert digest.previous == seals.fingerprint(before.statement)
+        assert digest.first == before.last + 1
+    assert sealed.pass_days(0) == []
+
+
+def test_a_quiet_day_repeats_the_last_head(sealed: Sealed, monkeypatch: pytest.MonkeyPatch) -> None:
+    sealed.act(2)
+    [first] = sealed.pass_days()
+    monkeypatch.setattr("trunks.audit_chain.last_before", lambda _: first.last)
+    [second] = sealed.pass_days()
+    said = seals.read(second.statement)
+    assert (second.count, second.head, said.earliest, said.latest) == (0, first.head, None, None)
+
+
+def test_a_day_s_digest_is_kept_although_its_last_event_is_gone(
+    sealed: Sealed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sealed.act(2)
+    [first] = sealed.pass_days()
+    monkeypatch.setattr("trunks.audit_chain.last_before", lambda _: first.last)
+    monkeypatch.setattr("trunks.audit_chain.at", lambda _: None)
+    assert sealed.pass_days()[0].head == first.head
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_several_workers_one_makes_the_digest(sealed: Sealed, manager: User) -> None:
+    sealed.act(2)
+    with clock_at(timezone.now() + timedelta(days=1)):
+        made = together(*[sealing.make_due] * 4)
+    assert sorted(map(len, made)) == [0, 0, 0, 1]  # type: ignore[arg-type]
+    assert told(AuditDigest.objects.get()) == ["digest.made"]
+    assert len(mail.outbox) == 1
+    assert len(second_place.days()) == 1
+
+
+def test_the_second_place_holds_what_was_signed(sealed: Sealed, tmp_path: Path) -> None:
+    sealed.act()
+    [digest] = sealed.pass_days()
+    [file] = tmp_path.iterdir()
+    assert file.name == f"audit-{digest.day}.json"
+    assert json.loads(file.read_text()) == {"statement": digest.statement, "signature": digest.signature}
+
+
+def test_a_file_is_never_written_again(sealed: Sealed, tmp_path: Path) -> None:
+    sealed.act()
+    sealed.pass_days(3)
+    oldest, _, newest = sorted(tmp_path.iterdir())
+    oldest.unlink()
+    newest.write_text("something else")
+    sealing.deliver()
+    assert not oldest.exists()
+    assert newest.read_text() == "something else"
+
+
+def test_a_second_place_that_is_back_gets_what_it_missed(sealed: Sealed, tmp_path: Path) -> None:
+    sealed.act()
+    sealed.settings.AUDIT_DIGEST_DIR = str(tmp_path / "away")
+    [first] = sealed.pass_days()
+    [second] = sealed.pass_days()
+    assert told(first) == ["digest.made", "digest.not_sent"]
+    assert audit.history(first)[1].comment == "AUDIT_DIGEST_DIR: No such file or directory"
+    sealed.pass_days(0)
+    assert told(second) == ["digest.made", "digest.not_sent"]
+    (tmp_path / "away").mkdir()
+    (tmp_path / "away" / "README").touch()
+    sealing.make_due()
+    assert second_place.days() == [first.day, second.day]
+
+
+def test_a_second_place_that_is_away_before_the_first_digest_stops_nothing(sealed: Sealed) -> None:
+    sealed.settings.AUDIT_DIGEST_DIR = "/nowhere"
+    sealing.deliver()
+    assert not AuditEvent.objects.exists()
+
+
+def test_without_a_second_place_nothing_is_written(sealed: Sealed, tmp_path: Path) -> None:
+    sealed.settings.AUDIT_DIGEST_DIR = None
+    sealed.act()
+    assert len(sealed.pass_days()) == 1
+    assert (second_place.days(), list(tmp_path.iterdir())) == ([], [])
+
+
+def test_every_manager_gets_a_letter_with_the_digest(
+    sealed: Sealed, manager: User, estate: cast.Estate
+) -> None:
+    other = cast.person("Hans Here", Role.MANAGER, master=estate.master)
+    sealed.act()
+    [digest] = sealed.pass_days()
+    assert [letter.to for letter in mail.outbox] == [[other.email], [manager.email]]
+    assert mail.outbox[0].subject == f"Audit digest of {digest.day}"
+    assert digest.envelope in mail.outbox[0].body
+    assert "not signed" not in mail.outbox[0].body
+
+
+def test_days_that_were_caught_up_with_are_one_letter(sealed: Sealed, manager: User) -> None:
+    sealed.act()
+    made = sealed.pass_days(3)
+    [letter] = mail.outbox
+    assert letter.subject == f"Audit digest of {made[0].day} to {made[-1].day}"
+    assert all(digest.envelope in letter.body for digest in made)
+
+
+def test_a_mail_server_that_is_away_stops_nothing(
+    sealed: Sealed, manager: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise ConnectionRefusedError("no mail today")
+
+    monkeypatch.setattr("django.core.mail.backends.locmem.EmailBackend.send_messages", refuse)
+    sealed.act()
+    [digest] = sealed.pass_days()
+    assert told(digest) == ["digest.made", "digest.not_sent"]
+    assert audit.history(digest)[1].comment == "E-mail: ConnectionRefusedError: no mail today"
+
+
+def test_without_a_key_the_digest_says_that_it_is_not_signed(sealed: Sealed, manager: User) -> None:
+    sealed.settings.AUDIT_SIGNING_KEY, sealed.settings.AUDIT_PUBLIC_KEYS = None, []
+    sealed.act()
+    [digest] = sealed.pass_days()
+    assert (digest.key, digest.signature) == ("", "")
+    assert "No signing key is set" in mail.outbox[0].body
+
+
+def test_the_sweep_rings_for_it_and_the_task_makes_it(sealed: Sealed, rung: list[tuple[str, int]]) -> None:
+    sealed.act()
+    sweeping.sweep()
+    assert rung == []
+    with clock_at(timezone.now() + timedelta(days=1)):
+        sweeping.sweep()
+        assert rung == [(dispatch.SEAL, 0)]
+        tasks.keep_audit(0)
+    assert AuditDigest.objects.count() == 1

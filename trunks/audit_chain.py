@@ -1,0 +1,155 @@
+"""Reading the chain of the audit trail for checks and digests: quickly, in pieces, from wherever one left off.
+
+The database puts each event into the bytes that are hashed (see `trunks.chain`), which costs a tenth of doing it in
+Python; the hashes themselves are computed here, apart from what wrote them. Tests hold both encodings equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from hashlib import sha256
+
+from django.db import connection, models
+from django.db.models import Subquery
+
+from trunks import chain
+from trunks.models.audit_event import AuditEvent, AuditHead
+
+PIECE = 10_000
+# The database dates events; before it did, their times came from machines whose clocks differ a little.
+CLOCK_TOLERANCE_SECONDS = 300
+_TOLERANCE = CLOCK_TOLERANCE_SECONDS * 1_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_START = (chain.VERSION + "64:").encode()
+
+Row = tuple[int, int | None, str, str | None]
+
+
+@dataclass(frozen=True)
+class Place:
+    """A place in the chain: the position and hash of an event, and its time in microseconds since 1970."""
+
+    position: int = 0
+    hash: str = chain.GENESIS
+    at: int = 0
+
+
+class Misfit(Exception):
+    """The first event that does not fit: its position, and what is wrong in words."""
+
+    def __init__(self, position: int, what: str) -> None:
+        super().__init__(what)
+        self.position = position
+        self.what = what
+
+
+def ends() -> tuple[Place, Place]:
+    """Return the last event that is there, and what the head of the chain says the last one is.
+
+    Both from one statement, which sees one moment: events are being added meanwhile.
+    """
+    head = AuditHead.objects.filter(pk=1)
+    known = {"head_position": Subquery(head.values("position")), "head_hash": Subquery(head.values("hash"))}
+    row = AuditEvent.objects.order_by("-id").annotate(**known).values_list("id", "hash", "at", *known).first()
+    if row is None:
+        said = head.first()
+        return Place(), Place(said.position, said.hash) if said else Place()
+    return Place(row[0], row[1], chain.microseconds(row[2])), Place(row[3] or 0, row[4] or chain.GENESIS)
+
+
+def at(position: int) -> Place | None:
+    """Return the event at `position`, or None."""
+    row = AuditEvent.objects.filter(id=position).values_list("id", "hash", "at").first()
+    return Place(row[0], row[1], chain.microseconds(row[2])) if row else None
+
+
+def last_before(moment: datetime) -> int:
+    """Return the position of the last event of before `moment`, or 0."""
+    found = AuditEvent.objects.filter(at__lt=moment).order_by("-at", "-id").values_list("id", flat=True)
+    return found.first() or 0
+
+
+def moment_of(place: Place | None) -> datetime | None:
+    return _EPOCH + timedelta(microseconds=place.at) if place and place.position else None
+
+
+def first_moment() -> datetime | None:
+    """Return when the first event happened, or None without any."""
+    return AuditEvent.objects.order_by("id").values_list("at", flat=True).first()
+
+
+def piece(after: int, upto: int, size: int = PIECE) -> list[Row]:
+    """Return at most `size` events after the position `after`, as position, time, hash, and the bytes to be hashed."""
+    with connection.cursor() as cursor:
+        cursor.execute(_select(), [after, upto, size])
+        return list(cursor.fetchall())
+
+
+def follow(place: Place, rows: Sequence[Row]) -> Place:
+    """Return the place after `rows`, which begin right after `place`; raise Misfit at the first that does not fit."""
+    position, last_hash, last_at = place.position, place.hash, place.at
+    for number, moment, written, body in rows:
+        position += 1
+        if number != position:
+            raise _wrong_number(number, position)
+        if body is None or moment is None:
+            raise Misfit(position, "a field holds something that an event cannot hold.")
+        computed = sha256(_START + last_hash.encode() + body.encode()).hexdigest()
+        if computed != written:
+            raise Misfit(
+                position, "a field or the hash was altered, or the event does not stand where it was written."
+            )
+        if moment < last_at - _TOLERANCE:
+            raise Misfit(position, "time goes backwards: it says that it is older than the event before it.")
+        last_hash, last_at = written, moment
+    return Place(position, last_hash, last_at)
+
+
+def _wrong_number(number: int, expected: int) -> Misfit:
+    if number < expected:
+        return Misfit(number, "there is more than one event with this number.")
+    if number == expected + 1:
+        return Misfit(expected, "the event is missing.")
+    return Misfit(expected, f"the events {expected} to {number - 1} are missing.")
+
+
+@cache
+def _select() -> str:
+    """Return the statement that reads a piece, in the words of the database that is used."""
+    fields = {field.attname: field for field in AuditEvent._meta.concrete_fields}
+    moment = _MOMENT[connection.vendor].format(column=_quoted("at"))
+    body = " || ".join(_bytes_of(fields[name], moment) for name in chain.FIELDS)
+    table = connection.ops.quote_name(AuditEvent._meta.db_table)
+    return (
+        f"SELECT id, {moment}, hash, {body} FROM {table}"  # noqa: S608  # names of our own model
+        " WHERE id > %s AND id <= %s ORDER BY id LIMIT %s"
+    )
+
+
+# Whole microseconds since 1970. SQLite holds a moment as text, with its fraction only where there is one.
+_MOMENT = {
+    "postgresql": "(EXTRACT(EPOCH FROM {column}) * 1000000)::bigint",
+    "sqlite": (
+        "(CAST(strftime('%%s', substr({column}, 1, 19)) AS INTEGER) * 1000000"
+        " + CAST(substr(substr({column}, 21) || '000000', 1, 6) AS INTEGER))"
+    ),
+}
+_TEXT = {"postgresql": "{value}::text", "sqlite": "CAST({value} AS TEXT)"}
+_LENGTH = {"postgresql": "octet_length({text})::text", "sqlite": "length(CAST({text} AS BLOB))"}
+
+
+def _bytes_of(field: models.Field[object, object], moment: str) -> str:
+    """Return the expression that gives a column with its length before it, or "-" for none at all."""
+    column = _quoted(str(field.column))
+    value = moment if field.attname == "at" else column
+    plain = isinstance(field, models.CharField | models.TextField)
+    text = value if plain else _TEXT[connection.vendor].format(value=value)
+    whole = f"{_LENGTH[connection.vendor].format(text=text)} || ':' || {text}"
+    return f"CASE WHEN {column} IS NULL THEN '-' ELSE {whole} END" if field.null else whole
+
+
+def _quoted(name: str) -> str:
+    return connection.ops.quote_name(name)

@@ -1,0 +1,170 @@
+"""Checks of the audit trail as work: asked for by people or by the clock, carried out by a worker, and kept.
+
+A check is a row. Its worker writes down after each piece how far it is; when the worker is lost, the sweep rings again
+and the next one goes on from there.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+
+from django.db import DatabaseError, IntegrityError, transaction
+from django.db.models import Q
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from trunks import audit, dispatch
+from trunks.actions import Action
+from trunks.audit_chain import Place
+from trunks.models import AuditCheck, AuditDigest, Result, Role, User, clock
+from trunks.workflow import verifying
+from trunks.workflow.errors import Refused
+
+LOST_SECONDS = 60.0
+FULL_DAYS = 7
+ONLY_READERS = "Only managers and administrators can have the audit trail verified."
+WHY = "schedule"
+
+logger = logging.getLogger(__name__)
+
+
+def ask(*, actor: User, full: bool) -> AuditCheck:
+    """Have the trail verified by a worker; return the check, or the one that is under way. Raises Refused."""
+    if not (actor.holds(Role.MANAGER) or actor.holds(Role.ADMINISTRATOR)):
+        raise Refused(ONLY_READERS, who="a manager or an administrator")
+    return _begin(AuditCheck(full=full, asked_by=actor, asked_at=timezone.now()), actor=actor)
+
+
+def schedule() -> None:
+    """Ask for what the clock wants: a full check every week, an incremental one after each new digest."""
+    newest = AuditDigest.objects.first()
+    last = AuditCheck.last_finished(full=True)
+    now = timezone.now()
+    if newest is None or AuditCheck.running():
+        return
+    if last is None or last.asked_at < now - timedelta(days=FULL_DAYS):
+        _begin(AuditCheck(full=True, why=WHY, asked_at=now), actor=None)
+    elif not AuditCheck.objects.filter(asked_at__gte=newest.made_at).exists():
+        _begin(AuditCheck(full=False, why=WHY, asked_at=now), actor=None)
+
+
+def ring_lost() -> None:
+    """Ring for the check that no worker has taken up, or whose worker was lost."""
+    check = AuditCheck.objects.filter(_free(), under_way=True).first()
+    if check:
+        dispatch.ring_now(dispatch.VERIFY, check.pk)
+
+
+def run(pk: int) -> None:
+    """Carry a check out, from where it was left; leave quietly when somebody else does or has."""
+    mine = AuditCheck.objects.filter(_free(), pk=pk, under_way=True)
+    now = clock.now()
+    if not mine.update(seen_at=now, started_at=Coalesce("started_at", now)):
+        return
+    check = AuditCheck.objects.get(pk=pk)
+    _finish(check, _carry_out(check))
+
+
+def run_here(
+    *, full: bool, resume: bool = False, tell: Callable[[AuditCheck], None] | None = None
+) -> AuditCheck:
+    """Carry out a check at once, for the command line, and return it finished.
+
+    With `resume` the last such check that was broken off goes on. It is no event of the trail: it changes nothing.
+    """
+    mine = AuditCheck.objects.filter(under_way=False, finished_at=None, full=full)
+    check = mine.first() if resume else None
+    if check is None:
+        now = timezone.now()
+        check = AuditCheck(full=full, why="command line", asked_at=now, started_at=now, under_way=False)
+        check.save()
+    found = _carry_out(check, tell)
+    _write(check, found)
+    return check
+
+
+def _begin(check: AuditCheck, *, actor: User | None) -> AuditCheck:
+    try:
+        with transaction.atomic():
+            check.save()
+            audit.record(
+                Action.VERIFICATION_ASKED,
+                actor=actor,
+                why=check.why,
+                on=check,
+                after={"kind": check.kind.lower()},
+            )
+            dispatch.ring(dispatch.VERIFY, check.pk)
+    except IntegrityError:
+        return AuditCheck.objects.filter(under_way=True).latest("id")
+    return check
+
+
+def _free() -> Q:
+    """Return the condition that nobody works on a check."""
+    return Q(seen_at=None) | Q(seen_at__lt=clock.after(-LOST_SECONDS))
+
+
+def _carry_out(
+    check: AuditCheck, tell: Callable[[AuditCheck], None] | None = None
+) -> verifying.Finding | OSError:
+    entrance = None if check.full else _entrance()
+    since = Place(check.position, check.hash) if check.hash else None
+    if not check.hash:
+        check.start = check.position = entrance.last if entrance else 0
+    try:
+        return verifying.verify(
+            since=since, after_day=entrance.day if entrance else None, progress=partial(_note, check, tell)
+        )
+    except OSError as error:
+        return error
+
+
+def _entrance() -> AuditDigest | None:
+    """Return the newest digest that a check which passed has reached, or None."""
+    passed = AuditCheck.objects.filter(result=Result.PASSED).order_by("-position").first()
+    return AuditDigest.objects.filter(last__lte=passed.position).first() if passed else None
+
+
+def _note(check: AuditCheck, tell: Callable[[AuditCheck], None] | None, place: Place, total: int) -> None:
+    """Write down how far the check is."""
+    check.position, check.hash, check.total = place.position, place.hash, total
+    AuditCheck.objects.filter(pk=check.pk, finished_at=None).update(
+        start=check.start, position=check.position, hash=check.hash, total=total, seen_at=clock.now()
+    )
+    if tell:
+        tell(check)
+
+
+def _finish(check: AuditCheck, found: verifying.Finding | OSError) -> None:
+    """Write down what came of it. A trail that is damaged may not take the event, and the row says it anyway."""
+    if not _write(check, found):
+        return
+    action = Action.VERIFICATION_PASSED if check.result == Result.PASSED else Action.VERIFICATION_FAILED
+    after = {"events": check.events, "head": check.hash, "first_bad": check.bad}
+    try:
+        with transaction.atomic():
+            audit.record(action, actor=None, why=WHY, on=check, after=after, comment=check.problem)
+    except DatabaseError:
+        logger.exception("The audit trail does not take the result of %s.", check)
+
+
+def _write(check: AuditCheck, found: verifying.Finding | OSError) -> bool:
+    """Fill in the result; say whether this was the first to end the check."""
+    if isinstance(found, OSError):
+        check.result = Result.BROKEN
+        check.problem = f"The second place (AUDIT_DIGEST_DIR) cannot be read: {found.strerror}."
+    else:
+        check.result = Result.PASSED if found.passed else Result.FAILED
+        check.position, check.hash = found.place.position, found.place.hash
+        check.digests, check.bad = found.digests, found.bad
+        check.problem = found.problem or " ".join(found.notes)
+    check.finished_at = timezone.now()
+    names = ("result", "problem", "start", "position", "hash", "digests", "bad", "finished_at")
+    values = {name: getattr(check, name) for name in names}
+    ended = AuditCheck.objects.filter(pk=check.pk, finished_at=None).update(under_way=False, **values)
+    check.under_way = False
+    return bool(ended)

@@ -1,0 +1,169 @@
+"""The daily digest of the audit trail: what a day has, signed, and put where the database does not reach.
+
+One digest for each UTC day, made once the day is over, in the order of the days; missed days are caught up with. It is
+made by one insert that the day's uniqueness guards, so that of several workers one makes it and the others leave.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.conf import settings
+from django.core import mail
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from trunks import audit, audit_chain, dispatch, seals
+from trunks.actions import Action
+from trunks.models import AuditDigest, Role, RoleGrant, User
+from trunks.workflow import second_place
+
+# A transaction that began before midnight may end after it; its events then belong to the next digest.
+MARGIN = timedelta(minutes=5)
+TIMEOUT_SECONDS = 10.0
+BATCH = 400
+WHY = "daily digest"
+
+logger = logging.getLogger(__name__)
+
+
+def make_due() -> list[AuditDigest]:
+    """Make the digests of all days that are over and have none, put them in the second place, and send them."""
+    made = [digest for day in due() if (digest := _make(day))]
+    deliver()
+    if made:
+        _send(made)
+    return made
+
+
+def due() -> list[date]:
+    """Return the days that are over and have no digest yet, oldest first, at most BATCH of them."""
+    last = AuditDigest.objects.first()
+    begun = last.day + timedelta(days=1) if last else _first_day()
+    end = (timezone.now() - MARGIN).astimezone(UTC).date()
+    days = (end - begun).days if begun else 0
+    return [begun + timedelta(days=number) for number in range(min(days, BATCH))] if begun else []
+
+
+def ring_due() -> None:
+    """Ring for the digests that are due, in case beat is gone."""
+    if due():
+        dispatch.ring_now(dispatch.SEAL, 0)
+
+
+def deliver() -> None:
+    """Put into the second place what is not there yet. A place that cannot be written is reported once a digest."""
+    try:
+        second_place.put(_missing_there())
+    except OSError as error:
+        logger.exception("The digests of the audit trail cannot be put in AUDIT_DIGEST_DIR.")
+        _report(f"AUDIT_DIGEST_DIR: {error.strerror or type(error).__name__}")
+
+
+def _first_day() -> date | None:
+    moment = audit_chain.first_moment()
+    return moment.astimezone(UTC).date() if moment else None
+
+
+def _make(day: date) -> AuditDigest | None:
+    """Make the digest of `day`, or return None when somebody else has."""
+    digest = _digest_of(day)
+    try:
+        with transaction.atomic():
+            digest.save(force_insert=True)
+            after = {"events": digest.count, "first": digest.first, "last": digest.last, "head": digest.head}
+            audit.record(Action.DIGEST_MADE, actor=None, why=WHY, on=digest, after=after)
+    except IntegrityError:
+        return None
+    return digest
+
+
+def _digest_of(day: date) -> AuditDigest:
+    before = AuditDigest.objects.first()
+    reached = before.last if before else 0
+    midnight = datetime.combine(day + timedelta(days=1), time.min, UTC)
+    last = max(audit_chain.last_before(midnight), reached)
+    place = audit_chain.at(last)
+    signing = settings.AUDIT_SIGNING_KEY
+    statement = seals.Statement(
+        day=day,
+        first=reached + 1,
+        last=last,
+        head=place.hash if place else before.head if before else seals.GENESIS,
+        previous=seals.fingerprint(before.statement) if before else seals.GENESIS,
+        earliest=audit_chain.moment_of(audit_chain.at(reached + 1)) if last > reached else None,
+        latest=audit_chain.moment_of(place) if last > reached else None,
+        key=seals.key_id(seals.public_bytes(settings.AUDIT_SIGNING_KEY))
+        if settings.AUDIT_SIGNING_KEY
+        else "",
+    )
+    return _signed(statement, signing)
+
+
+def _signed(statement: seals.Statement, signing: Ed25519PrivateKey | None) -> AuditDigest:
+    text = statement.text()
+    return AuditDigest(
+        day=statement.day,
+        first=statement.first,
+        last=statement.last,
+        head=statement.head,
+        previous=statement.previous,
+        key=statement.key,
+        statement=text,
+        signature=seals.sign(signing, text) if signing else "",
+        made_at=timezone.now(),
+    )
+
+
+def _missing_there() -> Iterator[AuditDigest]:
+    """Yield, oldest first, the digests of after the newest one in the second place.
+
+    One that is missing among older ones is left missing: that it was taken away is for the check to say.
+    """
+    newest = second_place.newest_day()
+    later = AuditDigest.objects.order_by("day")
+    yield from later.filter(day__gt=newest) if newest else later
+
+
+def _report(words: str) -> None:
+    """Write down, once for the newest digest, that it is not where it should be."""
+    newest = AuditDigest.objects.first()
+    if newest is None or audit.history(newest).filter(action=Action.DIGEST_NOT_SENT).exists():
+        return
+    with transaction.atomic():
+        audit.record(Action.DIGEST_NOT_SENT, actor=None, why=WHY, on=newest, comment=words)
+
+
+def _send(made: Sequence[AuditDigest]) -> None:
+    """Send the managers one letter each: every mailbox is one more place that the database does not reach."""
+    days = f"{made[0].day.isoformat()} to {made[-1].day.isoformat()}" if len(made) > 1 else f"{made[0].day}"
+    people = managers()
+    letters = [mail.EmailMessage(f"Audit digest of {days}", _text(made), to=[user.email]) for user in people]
+    try:
+        mail.get_connection(timeout=TIMEOUT_SECONDS).send_messages(letters)
+    except OSError as error:
+        logger.exception("The digests of the audit trail could not be sent to the managers.")
+        _report(f"E-mail: {type(error).__name__}: {error}")
+
+
+def managers() -> list[User]:
+    """Return everybody who is manager, by name."""
+    grants = RoleGrant.objects.in_force().filter(role=Role.MANAGER).select_related("user")
+    return sorted({grant.user for grant in grants}, key=lambda user: (str(user), user.pk))
+
+
+def _text(made: Sequence[AuditDigest]) -> str:
+    unsigned = (
+        ""
+        if all(digest.key for digest in made)
+        else "No signing key is set: these digests are not signed.\n\n"
+    )
+    return (
+        "Keep this letter. Whoever alters the audit trail later cannot alter what it says.\n"
+        "`python manage.py verify_audit` checks the trail against it.\n\n"
+        + unsigned
+        + "\n".join(digest.envelope for digest in made)
+    )

@@ -1,0 +1,75 @@
+"""The second place of the digests: a folder that the database does not reach, such as a mounted bucket or another host.
+
+Files are only ever added, whole and flushed to the disk before they get their name; none is opened for writing again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import uuid
+from collections.abc import Iterable, Iterator
+from datetime import date
+from pathlib import Path
+
+from django.conf import settings
+
+from trunks.models import AuditDigest
+
+NAME = re.compile(r"audit-(\d{4}-\d{2}-\d{2})\.json")
+
+
+def is_set() -> bool:
+    return settings.AUDIT_DIGEST_DIR is not None
+
+
+def days() -> list[date]:
+    """Return the days of which a digest lies there, oldest first."""
+    return sorted(_days()) if is_set() else []
+
+
+def newest_day() -> date | None:
+    return max(days(), default=None)
+
+
+def content(day: date) -> tuple[str, str] | None:
+    """Return statement and signature of the digest that lies there for `day`, or None when it cannot be read."""
+    try:
+        said = json.loads((_folder() / f"audit-{day.isoformat()}.json").read_text(encoding="utf-8"))
+        return str(said["statement"]), str(said["signature"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def put(digests: Iterable[AuditDigest]) -> None:
+    """Write the digests there. Raises OSError; what was written until then stays."""
+    if not is_set():
+        return
+    for digest in digests:
+        _write(_folder() / digest.file_name, digest.envelope)
+
+
+def _write(path: Path, text: str) -> None:
+    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}")  # another worker may be writing the same
+    with part.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    part.rename(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # the name must last as well as the content
+    finally:
+        os.close(folder)
+
+
+def _days() -> Iterator[date]:
+    for path in _folder().iterdir():
+        found = NAME.fullmatch(path.name)
+        if found:
+            yield date.fromisoformat(found[1])
+
+
+def _folder() -> Path:
+    return Path(str(settings.AUDIT_DIGEST_DIR))
