@@ -20,6 +20,7 @@ class Action(TextChoices):
     REQUEST_RETRIED = "request.retried", "asked for another try of the lines that failed"
     REQUEST_CHECKED = "request.checked", "asked for Zoom to be read now"
     REQUEST_GIVEN_UP = "request.given_up", "gave up on finding out what Zoom did"
+    FILING_REFUSED = "request.filing_refused", "was refused to file a request for the sub account"
     ACTION_REFUSED = "request.action_refused", "was refused an action on the request"
 
     PROVISIONING_STARTED = "provisioning.started", "began to carry out the request"
@@ -57,6 +58,7 @@ class Action(TextChoices):
 
     MASTER_CONNECTED = "master.connected", "connected the master account"
     MASTER_CREDENTIALS_CHANGED = "master.credentials_changed", "changed the master account's credentials"
+    MASTER_ACTION_REFUSED = "master.action_refused", "was refused to connect or read a master account"
     SYNC_REQUESTED = "sync.requested", "asked for the estate to be read again"
     SYNC_FINISHED = "sync.finished", "read the estate from Zoom"
     SYNC_FAILED = "sync.failed", "could not read the estate from Zoom"
@@ -95,6 +97,8 @@ class Outcome(TextChoices):
 
 
 _OUTCOMES = {
+    Action.FILING_REFUSED: Outcome.REFUSED,
+    Action.MASTER_ACTION_REFUSED: Outcome.REFUSED,
     Action.ACTION_REFUSED: Outcome.REFUSED,
     Action.WRITING_ACTION_REFUSED: Outcome.REFUSED,
     Action.REQUEST_GIVEN_UP: Outcome.UNKNOWN,

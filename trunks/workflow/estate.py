@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from django.conf import settings
-from django.db import transaction
+from django.db import models, transaction
 from django.db.models import F, Q
 
 from trunks import audit, connections, dispatch
@@ -67,7 +67,7 @@ def connect(
     (nothing is stored then), and Refused for a person who is not administrator of all masters.
     """
     if actor is not None and not _may_connect(actor):
-        raise Refused("Only an administrator for all master accounts can connect one.")
+        _refuse("connect", "Only an administrator for all master accounts can connect one.", actor, on=actor)
     if not 0 < len(name.strip()) <= NAME_MAX_LENGTH:
         raise CannotConnect([f"The name has 1 to {NAME_MAX_LENGTH} characters."])
     progress("Trying the credentials at Zoom …")
@@ -149,10 +149,20 @@ def _first(accounts: Iterable[types.SubAccount]) -> str:
     return ""
 
 
+def _refuse(what: str, reason: str, actor: User, *, on: models.Model) -> NoReturn:
+    """Write the refusal down, in a transaction of its own, and raise it."""
+    with transaction.atomic():
+        refused = {"action": what, "reason": reason}
+        audit.record(Action.MASTER_ACTION_REFUSED, actor=actor, on=on, after=refused)
+    raise Refused(reason)
+
+
 def request_sync(master: MasterAccount, *, actor: User) -> None:
     """Have a worker read the estate of `master` again. Raises Refused."""
     if not actor.holds(Role.ADMINISTRATOR, master.pk):
-        raise Refused(f"Only an administrator for {master} can have its estate read again.")
+        _refuse(
+            "sync", f"Only an administrator for {master} can have its estate read again.", actor, on=master
+        )
     with transaction.atomic():
         audit.record(Action.SYNC_REQUESTED, actor=actor, on=master, master=master)
         dispatch.ring(dispatch.SYNC, master.pk)

@@ -140,7 +140,11 @@ def _account_of(draft: Draft, actor: User) -> SubAccount:
     if draft.sub_account is None:
         raise Invalid(rules.problems(draft))
     if not actor.holds(Role.STAFF, draft.sub_account.master_id):
-        raise Refused(f"Only staff for {draft.sub_account.master} can file requests for its sub accounts.")
+        reason = f"Only staff for {draft.sub_account.master} can file requests for its sub accounts."
+        with transaction.atomic():
+            refused = {"action": "file", "reason": reason}
+            audit.record(Action.FILING_REFUSED, actor=actor, on=draft.sub_account, after=refused)
+        raise Refused(reason)
     return draft.sub_account
 
 

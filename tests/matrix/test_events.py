@@ -1,0 +1,166 @@
+"""Every address that changes something leaves an event when it does; an address without a recipe fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from allauth.mfa.models import Authenticator
+
+from tests.matrix import scene as stage
+from tests.matrix.scene import Scene
+from tests.matrix.table import ROWS, invitation, one, revocation, staff_member
+from trunks.models import LineState, RoleGrant, State, TrunkRequest, User
+from trunks.models.audit_event import AuditEvent
+from trunks.workflow import people, review, stopping
+
+POSTS = {pattern for pattern, row in ROWS.items() if "POST" in row.answers}
+Recipe = tuple[str, Callable[[Scene], str] | str, Callable[[Scene], dict[str, Any]]]
+# What answers a POST and changes nothing: it draws the form again.
+CHANGES_NOTHING = {"requests/new/form/"}
+# Asks Zoom before it stores anything, or comes with a link instead of a person; see test_connecting, test_invitations.
+ELSEWHERE = {"masters/connect/", "invitation/"}
+CHOICES = {"asked": "never", "reminder": "never", "escalated": "never", "decided": "never"}
+CHOICES |= {"settled": "never", "unsettled": "never", "digest": "never"}
+WHY = {"version": "1", "comment": "Because."}
+
+
+def nothing(_: Scene) -> dict[str, Any]:
+    return {}
+
+
+def first(scene: Scene) -> dict[str, Any]:
+    return {"version": "1"}
+
+
+def why(scene: Scene) -> dict[str, Any]:
+    return WHY
+
+
+def after(happening: Callable[[Scene], object], data: dict[str, Any]) -> Callable[[Scene], dict[str, Any]]:
+    def prepare(scene: Scene) -> dict[str, Any]:
+        happening(scene)
+        return data
+
+    return prepare
+
+
+def at(state: State, line: LineState) -> Callable[[Scene], object]:
+    def put(scene: Scene) -> None:
+        scene.trunk_request.lines.update(state=line)
+        TrunkRequest.objects.filter(pk=scene.trunk_request.pk).update(state=state, needs_attention=True)
+
+    return put
+
+
+def half_approved(scene: Scene) -> None:
+    TrunkRequest.objects.filter(pk=scene.trunk_request.pk).update(approvals_needed=2)
+    scene.trunk_request.refresh_from_db()
+    review.approve(scene.trunk_request, actor=scene.people["supervisor"], version=1)
+
+
+def asked(scene: Scene) -> None:
+    stopping.ask_to_start(scene.stop, actor=scene.stop.stopped_by)
+
+
+def deactivated(scene: Scene) -> None:
+    people.deactivate(scene.people["staff"], actor=scene.people["administrator"])
+
+
+def with_factor(scene: Scene) -> None:
+    Authenticator.objects.create(user=scene.people["staff"], type=Authenticator.Type.TOTP, data={})
+
+
+def started(scene: Scene) -> None:
+    asked(scene)
+    stopping.confirm_start(scene.stop, actor=scene.people["supervisor"])
+
+
+def content(dnis: str) -> Callable[[Scene], dict[str, Any]]:
+    return lambda scene: {
+        "version": "1",
+        "master": scene.estate.master.pk,
+        "sub_account": scene.estate.sub.pk,
+        "kind": "assign",
+        "reason": "They grow.",
+        "ticket": "",
+        "lines-0-trunk": scene.estate.trunk.pk,
+        "lines-0-dnis": dnis,
+        "lines-0-outbound_caller_id": "",
+    }
+
+
+def writing(rest: str) -> Callable[[Scene], str]:
+    return lambda scene: f"/writing/{scene.stop.pk}/{rest}"
+
+
+R = "requests/<reference:reference>/"
+P = "people/<int:pk>/"
+UNCLEAR = at(State.UNCONFIRMED, LineState.UNKNOWN)
+RECIPES: dict[str, Recipe] = {
+    "requests/new/": ("staff", "/requests/new/", content("18888777")),
+    f"{R}amend/": ("staff", one("amend/"), content("18888778")),
+    f"{R}approve/": ("supervisor", one("approve/"), first),
+    f"{R}take-back/": ("supervisor", one("take-back/"), after(half_approved, {"version": "2"})),
+    f"{R}deny/": ("supervisor", one("deny/"), why),
+    f"{R}send-back/": ("supervisor", one("send-back/"), why),
+    f"{R}withdraw/": ("staff", one("withdraw/"), first),
+    f"{R}retry/": ("staff", one("retry/"), after(at(State.FAILED, LineState.REFUSED), {"version": "1"})),
+    f"{R}check/": ("staff", one("check/"), after(UNCLEAR, {"version": "1"})),
+    f"{R}give-up/": ("supervisor", one("give-up/"), after(UNCLEAR, WHY)),
+    "writing/stop/": ("supervisor", "/writing/stop/", after(started, {"reason": "Look first."})),
+    "writing/<int:pk>/ask/": ("supervisor", writing("ask/"), nothing),
+    "writing/<int:pk>/confirm/": ("supervisor", writing("confirm/"), after(asked, {})),
+    "writing/<int:pk>/decline/": ("supervisor", writing("decline/"), after(asked, {"reason": "Not yet."})),
+    "masters/<int:pk>/sync/": ("administrator", lambda s: f"/masters/{s.estate.master.pk}/sync/", nothing),
+    "notices/": ("staff", "/notices/", lambda s: CHOICES),
+    "notices/<int:pk>/again/": ("administrator", lambda s: f"/notices/{s.notice.pk}/again/", nothing),
+    "people/invite/": (
+        "administrator",
+        "/people/invite/",
+        lambda s: {"email": "new@example.com", "roles": ["staff"], "masters": [s.estate.master.pk]},
+    ),
+    "people/invitations/<int:pk>/renew/": ("administrator", invitation("renew/"), nothing),
+    "people/invitations/<int:pk>/withdraw/": ("administrator", invitation("withdraw/"), nothing),
+    f"{P}grant/": (
+        "administrator",
+        staff_member("grant/"),
+        lambda s: {"role": "manager", "masters": [s.estate.master.pk]},
+    ),
+    f"{P}grants/<int:grant_pk>/revoke/": ("administrator", revocation, nothing),
+    f"{P}deactivate/": ("administrator", staff_member("deactivate/"), nothing),
+    f"{P}reactivate/": ("administrator", staff_member("reactivate/"), after(deactivated, {})),
+    f"{P}end-sessions/": ("administrator", staff_member("end-sessions/"), nothing),
+    f"{P}reset-factors/": ("administrator", staff_member("reset-factors/"), after(with_factor, {})),
+}
+
+
+@pytest.fixture
+def scene(db: None) -> Scene:
+    scene = stage.make()
+    RoleGrant.objects.filter(user=scene.people["supervisor"]).update(master=None)
+    return scene
+
+
+def test_every_address_that_takes_a_form_has_its_recipe() -> None:
+    assert RECIPES.keys() | CHANGES_NOTHING | ELSEWHERE == POSTS
+
+
+@pytest.mark.parametrize("pattern", sorted(RECIPES))
+def test_what_is_done_on_a_page_leaves_an_event_of_whoever_did_it(pattern: str, scene: Scene) -> None:
+    who, path, prepare = RECIPES[pattern]
+    data = prepare(scene)
+    address = path if isinstance(path, str) else path(scene)
+    before = AuditEvent.objects.count()
+    answer = scene.clients[who].post(address, data)
+    assert answer.status_code in (200, 302), answer.content.decode()[-2000:]
+    events = AuditEvent.objects.order_by("id")[before:]
+    assert scene.people[who] in [event.actor for event in events]
+    assert {event.outcome for event in events} <= {"done", "unknown"}
+
+
+def test_drawing_a_form_again_changes_nothing(scene: Scene) -> None:
+    before = AuditEvent.objects.count()
+    assert scene.clients["staff"].post("/requests/new/form/", content("18888777")(scene)).status_code == 200
+    assert (AuditEvent.objects.count(), User.objects.count()) == (before, len(scene.people) + 1)

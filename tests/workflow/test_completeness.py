@@ -1,0 +1,209 @@
+"""No verb without its event: every one is found by looking, made to act, and made to refuse."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from allauth.mfa.models import Authenticator
+
+from tests import cast
+from trunks import workflow
+from trunks.actions import Outcome
+from trunks.models import (
+    How,
+    Invitation,
+    LineState,
+    Role,
+    RoleGrant,
+    State,
+    Topic,
+    TrunkRequest,
+    User,
+    WriteStop,
+)
+from trunks.models.audit_event import AuditEvent
+from trunks.workflow import (
+    authority,
+    choosing,
+    errors,
+    estate,
+    filing,
+    invitations,
+    notices,
+    occasions,
+    people,
+    provisioning,
+    reconcile,
+    review,
+    roles,
+    stopping,
+    transitions,
+)
+
+pytestmark = [pytest.mark.sqlite, pytest.mark.django_db]
+
+
+@dataclass
+class Stage:
+    """The cast and one pending request, for the recipes."""
+
+    estate: cast.Estate
+    trunk_request: TrunkRequest
+    staff: User
+    supervisor: User
+    second_supervisor: User
+    administrator: User
+    stranger: User
+
+    def draft(self, dnis: str) -> filing.Draft:
+        return cast.draft(self.estate.sub, self.estate.trunk, dnis)
+
+    def at(self, state: State, line: LineState) -> TrunkRequest:
+        self.trunk_request.lines.update(state=line)
+        TrunkRequest.objects.filter(pk=self.trunk_request.pk).update(state=state, needs_attention=True)
+        self.trunk_request.refresh_from_db()
+        return self.trunk_request
+
+    def stop(self) -> WriteStop:
+        return stopping.stop(actor=self.supervisor, reason="Look first.")
+
+    def asked(self) -> WriteStop:
+        stop = self.stop()
+        stopping.ask_to_start(stop, actor=self.supervisor)
+        return stop
+
+    def invited(self) -> Invitation:
+        offer = invitations.Offer("new@example.com", [Role.STAFF])
+        return invitations.invite(offer, actor=self.administrator, by_mail=False).invitation
+
+    def grant(self) -> RoleGrant:
+        return self.staff.role_grants.get()
+
+    def half_approved(self) -> TrunkRequest:
+        TrunkRequest.objects.filter(pk=self.trunk_request.pk).update(approvals_needed=2)
+        self.trunk_request.refresh_from_db()
+        return cast.approved(self.trunk_request, self.supervisor)
+
+    def with_factor(self) -> User:
+        Authenticator.objects.create(user=self.staff, type=Authenticator.Type.TOTP, data={})
+        return self.staff
+
+    def inactive(self) -> User:
+        people.deactivate(self.staff, actor=self.administrator)
+        return self.staff
+
+
+Verb = Callable[..., Any]
+# For each verb: who acts, and what they act with. A verb that has no recipe fails the first test.
+Recipe = tuple[str, Callable[[Stage], tuple[tuple[Any, ...], dict[str, Any]]]]
+ONE = {"version": 1}
+WHY = {"version": 1, "comment": "Because."}
+RECIPES: dict[Verb, Recipe] = {
+    filing.file: ("staff", lambda s: ((s.draft("18888777"),), {})),
+    filing.amend: ("staff", lambda s: ((s.trunk_request, s.draft("18888778")), ONE)),
+    filing.withdraw: ("staff", lambda s: ((s.trunk_request,), ONE)),
+    review.approve: ("supervisor", lambda s: ((s.trunk_request,), ONE)),
+    review.deny: ("supervisor", lambda s: ((s.trunk_request,), WHY)),
+    review.send_back: ("supervisor", lambda s: ((s.trunk_request,), WHY)),
+    provisioning.retry: ("staff", lambda s: ((s.at(State.FAILED, LineState.REFUSED),), ONE)),
+    reconcile.check_now: ("staff", lambda s: ((s.at(State.UNCONFIRMED, LineState.UNKNOWN),), {})),
+    reconcile.give_up: ("supervisor", lambda s: ((s.at(State.UNCONFIRMED, LineState.UNKNOWN),), WHY)),
+    estate.request_sync: ("administrator", lambda s: ((s.estate.master,), {})),
+    stopping.stop: ("supervisor", lambda s: ((), {"reason": "Look first."})),
+    stopping.ask_to_start: ("supervisor", lambda s: ((s.stop(),), {})),
+    stopping.decline_to_start: ("supervisor", lambda s: ((s.asked(),), {"reason": "Not yet."})),
+    stopping.confirm_start: ("second_supervisor", lambda s: ((s.asked(),), {})),
+    invitations.invite: (
+        "administrator",
+        lambda s: ((invitations.Offer("new@example.com", [Role.STAFF]),), {"by_mail": False}),
+    ),
+    invitations.renew: ("administrator", lambda s: ((s.invited(),), {"by_mail": False})),
+    invitations.withdraw: ("administrator", lambda s: ((s.invited(),), {})),
+    roles.grant: ("administrator", lambda s: ((s.stranger,), {"role": Role.MANAGER})),
+    roles.revoke: ("administrator", lambda s: ((s.grant(),), {})),
+    people.deactivate: ("administrator", lambda s: ((s.staff,), {})),
+    people.reactivate: ("administrator", lambda s: ((s.inactive(),), {})),
+    people.end_sessions: ("administrator", lambda s: ((s.staff,), {})),
+    people.reset_second_factors: ("administrator", lambda s: ((s.with_factor(),), {})),
+    choosing.choose: ("staff", lambda s: (({Topic.ASKED: How.NEVER},), {})),
+    review.take_back: ("supervisor", lambda s: ((s.half_approved(),), {"version": 2})),
+}
+# What takes an actor and is no verb of its own: questions, and what verbs are made of. Each has tests of its own.
+PARTS: set[Verb] = {
+    *(authority.may_give, authority.may_change_roles, authority.may_change_person),
+    *(authority.demand, authority.refuse, filing.problems, transitions.move, occasions.note),
+}
+# Each of these has tests of its own that look at its event: it asks Zoom first, or needs more than one person.
+ELSEWHERE: dict[Verb, str] = {estate.connect: "test_connecting", notices.send_again: "test_notices"}
+# Everybody chooses for themselves.
+NEVER_REFUSED: set[Verb] = {choosing.choose}
+
+
+def verbs() -> set[Verb]:
+    found = set()
+    for module in pkgutil.iter_modules(workflow.__path__):
+        for name, verb in vars(importlib.import_module(f"trunks.workflow.{module.name}")).items():
+            own = getattr(verb, "__module__", "") == f"trunks.workflow.{module.name}"
+            if own and callable(verb) and not name.startswith("_") and not inspect.isclass(verb):
+                found |= {verb} if "actor" in inspect.signature(verb).parameters else set()
+    return found
+
+
+def named(verb: Verb) -> str:
+    return f"{verb.__module__.rpartition('.')[2]}.{verb.__name__}"
+
+
+CASES: list[Verb] = sorted(RECIPES, key=lambda verb: named(verb))
+
+
+@pytest.fixture
+def stage(
+    estate: cast.Estate,
+    trunk_request: TrunkRequest,
+    staff: User,
+    supervisor: User,
+    second_supervisor: User,
+    administrator: User,
+    stranger: User,
+) -> Stage:
+    people_ = (staff, supervisor, second_supervisor, administrator, stranger)
+    return Stage(estate, trunk_request, *people_)
+
+
+def test_every_verb_has_its_recipe() -> None:
+    known = {named(verb) for verb in (*RECIPES, *PARTS, *ELSEWHERE)}
+    assert {named(verb) for verb in verbs()} == known
+
+
+def fresh() -> AuditEvent | None:
+    return AuditEvent.objects.order_by("-id").first()
+
+
+@pytest.mark.parametrize("verb", CASES, ids=named)
+def test_what_a_person_does_leaves_an_event_of_theirs(verb: Verb, stage: Stage) -> None:
+    who, recipe = RECIPES[verb]
+    arguments, more = recipe(stage)
+    before = fresh()
+    verb(*arguments, actor=getattr(stage, who), **more)
+    after = fresh()
+    assert after is not None
+    assert before is None or after.id > before.id
+    assert after.actor == getattr(stage, who)
+    assert after.outcome != Outcome.REFUSED
+
+
+@pytest.mark.parametrize("verb", [verb for verb in CASES if verb not in NEVER_REFUSED], ids=named)
+def test_a_refused_attempt_leaves_an_event_as_well(verb: Verb, stage: Stage) -> None:
+    _, recipe = RECIPES[verb]
+    arguments, more = recipe(stage)
+    with pytest.raises(errors.Refused):
+        verb(*arguments, actor=stage.stranger, **more)
+    event = fresh()
+    assert event is not None
+    assert (event.actor, event.outcome) == (stage.stranger, Outcome.REFUSED)
