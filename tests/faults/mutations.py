@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
-from django.db.models import QuerySet
 from django.test import override_settings
 
 from trunks.models import Line, LineState, TrunkRequest
@@ -23,7 +22,7 @@ from trunks.workflow.transitions import mark, move
 def no_intent() -> Iterator[None]:
     """Nothing is written down before the call: a worker that dies leaves no sign that it may have sent."""
 
-    def intend(claim: Claim, lines: QuerySet[Line], group: list[Line]) -> None:
+    def intend(claim: Claim, group: list[Line]) -> None:
         """Write nothing."""
 
     with patch.object(sending, "_intend", intend):
@@ -34,8 +33,8 @@ def no_intent() -> Iterator[None]:
 def no_read_back() -> Iterator[None]:
     """Zoom's answer is believed: a success assigned every line of the call, whatever its list shows."""
 
-    def believe(claim: Claim, client: Any, lines: QuerySet[Line]) -> bool:
-        mark(lines, LineState.ASSIGNED)
+    def believe(claim: Claim, client: Any, group: list[Line]) -> bool:
+        mark(sending._rows(group), LineState.ASSIGNED)
         return True
 
     with patch.object(sending, "_read_back", believe):

@@ -1,12 +1,14 @@
 """What the fault schedules of `tests.faults` have found, each as the shortest plain case."""
 
+import time
+
 import pytest
 from pytest_django import Settings
 
 from tests.workflow.conftest import Zoom
 from tests.workflow.timing import let_pass, states
-from trunks.models import TrunkRequest, User
-from trunks.workflow import claims, reconcile
+from trunks.models import User
+from trunks.workflow import reconcile
 from trunks.workflow.provisioning import provision
 
 pytestmark = pytest.mark.sqlite
@@ -36,15 +38,13 @@ def test_a_claim_looks_once_more_for_another_write_that_could_still_land(
     first = zoom.approved(staff, supervisor, zoom.trunk.prefix + "777")
     second = zoom.approved(staff, supervisor, zoom.trunk.prefix + "778")
     zoom.sandbox.fault("drop", method="POST", path=TRUNKS, apply="never")
-    look = claims._account_is_busy
 
-    def look_and_wait(trunk_request: TrunkRequest) -> bool:
-        busy = look(trunk_request)
-        monkeypatch.setattr(claims, "_account_is_busy", look)
+    def meanwhile() -> float:
+        monkeypatch.undo()
         provision(second.pk)
-        return busy
+        return time.monotonic()
 
-    monkeypatch.setattr(claims, "_account_is_busy", look_and_wait)
+    monkeypatch.setattr("trunks.workflow.claims.time.monotonic", meanwhile)
     provision(first.pk)
     assert states(second) == ("unconfirmed", ["unknown"])
     assert states(first) == ("approved", ["not_sent"])

@@ -229,7 +229,7 @@ def test_a_worker_that_cannot_look_does_not_send(
     def broken() -> None:
         raise DatabaseError("the connection is gone")
 
-    zoom.before_post(monkeypatch, lambda: monkeypatch.setattr(WriteStop, "current", broken))
+    zoom.before_post(monkeypatch, lambda: monkeypatch.setattr(WriteStop, "in_force_now", broken))
     provision(trunk_request.pk)
     monkeypatch.undo()
     assert states(trunk_request) == ("approved", ["not_sent"])
@@ -248,7 +248,7 @@ def test_a_worker_that_cannot_look_does_not_take_a_request_up(
     def broken() -> None:
         raise DatabaseError("the connection is gone")
 
-    monkeypatch.setattr(WriteStop, "current", broken)
+    monkeypatch.setattr(WriteStop, "in_force_now", broken)
     with pytest.raises(DatabaseError):
         provision(trunk_request.pk)
     assert states(trunk_request) == ("approved", ["not_sent"])

@@ -1,6 +1,8 @@
 """Columns of our own: text that is encrypted at rest, and JSON that is kept to the letter."""
 
 import json
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from cryptography.fernet import Fernet, MultiFernet
@@ -11,7 +13,12 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 
 def _cipher() -> MultiFernet:
-    return MultiFernet([Fernet(key) for key in settings.FIELD_ENCRYPTION_KEYS])
+    return _cipher_of(tuple(settings.FIELD_ENCRYPTION_KEYS))
+
+
+@lru_cache(maxsize=4)
+def _cipher_of(keys: Sequence[str]) -> MultiFernet:
+    return MultiFernet([Fernet(key) for key in keys])
 
 
 class EncryptedTextField(models.TextField):  # type: ignore[type-arg]  # generic in the stubs only

@@ -54,14 +54,22 @@ class WriteStop(models.Model):
         return f"Writing to Zoom was stopped by {self.stopped_by}: {self.reason}"
 
     @classmethod
+    def in_force_now(cls) -> models.QuerySet[WriteStop]:
+        return cls.objects.filter(in_force=True)
+
+    @classmethod
     def current(cls) -> WriteStop | None:
         """Return the stop in force, with its people, or None while writing is allowed."""
-        return cls.objects.select_related("stopped_by", "start_asked_by").filter(in_force=True).first()
+        return cls.in_force_now().select_related("stopped_by", "start_asked_by").first()
 
 
 class CircuitQuerySet(models.QuerySet["Circuit"]):
     def open(self) -> CircuitQuerySet:
         return self.filter(opened_at__isnull=False)
+
+    def troubled(self) -> CircuitQuerySet:
+        """Return the circuits that a good call would change something about."""
+        return self.filter(Q(failures__gt=0) | Q(opened_at__isnull=False) | Q(refused_at__isnull=False))
 
 
 class Circuit(models.Model):

@@ -32,6 +32,10 @@ class TrunkRequestQuerySet(models.QuerySet["TrunkRequest"]):
     def with_names(self) -> TrunkRequestQuerySet:
         return self.select_related("master", "sub_account", "filed_by", "approved_by")
 
+    def for_workers(self) -> TrunkRequestQuerySet:
+        """Return what a worker speaks with Zoom about: no people."""
+        return self.select_related("master", "sub_account")
+
     def due(self) -> TrunkRequestQuerySet:
         """Return what a worker could take up now: nobody holds it, and its time has come."""
         return self.filter(

@@ -34,18 +34,19 @@ def note(master: MasterAccount, error: ZoomError | None) -> None:
     if isinstance(error, FAILED):
         _failed(master, error)
         return
-    _answered(master)
+    # Nearly every call is a good one after good ones: one question for all that it could change.
+    if Circuit.objects.troubled().filter(master=master).exists():
+        _answered(master)
+        if error is None:
+            forgive(master)
     if isinstance(error, errors.CredentialsRefused):
         _refused(master, error)
-    elif error is None:
-        forgive(master)
 
 
 def forgive(master: MasterAccount) -> None:
     """Forget that Zoom refused the credentials: it has accepted them since, or there are new ones."""
     refused = Circuit.objects.filter(master=master, refused_at__isnull=False)
-    if refused.exists():
-        refused.update(refused_at=None, refusal="")
+    refused.update(refused_at=None, refusal="")
 
 
 def interval(probes: int) -> float:

@@ -7,7 +7,7 @@ names the fence it holds, and one that no longer holds it changes nothing.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings
@@ -15,7 +15,8 @@ from django.db import IntegrityError, transaction
 from django.db.models import Exists, F, OuterRef
 
 from trunks.actions import Action
-from trunks.models import Attempt, State, Step, TrunkRequest, WriteStop, ZoomCall, clock
+from trunks.models import Attempt, Circuit, State, Step, TrunkRequest, WriteStop, ZoomCall, clock
+from trunks.models.trunk_request import TrunkRequestQuerySet
 from trunks.workflow import circuits, permits, speaking
 from trunks.workflow.errors import Stale
 from trunks.workflow.transitions import move
@@ -42,6 +43,7 @@ class Claim:
     last_tracking_id: str = ""
     intends: bool = False
     not_permitted: str = ""
+    _calls: list[ZoomCall] = field(default_factory=list)
 
     def outlives_a_call(self) -> bool:
         """Say whether the lease lasts, by this machine's monotonic clock, longer than one call to Zoom can take.
@@ -79,9 +81,9 @@ class Claim:
         self.write(fence=F("fence"))
 
     def observe(self, call: Call) -> None:
-        """Keep a record of one call to Zoom with the attempt."""
+        """Keep a record of one call to Zoom; `keep_calls` writes it."""
         self.last_tracking_id = call.tracking_id
-        ZoomCall.objects.create(
+        record = ZoomCall(
             attempt=self.attempt,
             method=call.method,
             path=call.path[:300],
@@ -93,6 +95,15 @@ class Claim:
             answer=call.answer.replace("\x00", "\\x00"),
             problem=call.error,
         )
+        self._calls.append(record)
+
+    def keep_calls(self) -> None:
+        """Write the record of the calls since the last time: when a write's answer is noted, and at the end.
+
+        What a crash loses of it is calls that only read; a write's intent is in the audit trail before it leaves.
+        """
+        ZoomCall.objects.bulk_create(self._calls)
+        self._calls.clear()
 
     def client(self) -> ZoomClient:
         """Return a client whose calls are recorded with the attempt and leave only while the lease lasts."""
@@ -100,17 +111,18 @@ class Claim:
         return speaking.client_for(master, observe=self.observe, before_sending=self.be_sure)
 
     def close(self, outcome: str) -> None:
+        self.keep_calls()
         Attempt.objects.filter(pk=self.attempt.pk).update(ended_at=clock.now(), outcome=outcome)
 
 
 def claim_approved(pk: int) -> Claim | None:
     """Take up an approved request whose time has come, or return None: it is not, or somebody was first."""
-    trunk_request = TrunkRequest.objects.with_names().due().filter(pk=pk, state=State.APPROVED).first()
-    if trunk_request is None or _account_is_busy(trunk_request) or _has_to_wait(trunk_request):
+    trunk_request = _free_to_begin().filter(pk=pk).first()
+    if trunk_request is None:
         return None
     begun = time.monotonic()
     taken = {
-        "fence": F("fence") + 1,
+        "fence": trunk_request.fence + 1,
         "step": Step.CLAIMED,
         "lease_until": clock.after(settings.LEASE_SECONDS),
         "next_attempt_at": None,
@@ -125,6 +137,7 @@ def claim_approved(pk: int) -> Claim | None:
                 Action.PROVISIONING_STARTED,
                 actor=None,
                 why=why,
+                fence=trunk_request.fence,
                 changes=taken,
             )
             # Once more: since the first look another request may have been taken up, sent, and left unconfirmed.
@@ -141,7 +154,7 @@ def claim_approved(pk: int) -> Claim | None:
 
 def claim_unconfirmed(pk: int) -> Claim | None:
     """Take up an unconfirmed request whose time has come, or return None: it is not, or somebody was first."""
-    trunk_request = TrunkRequest.objects.with_names().due().filter(pk=pk, state=State.UNCONFIRMED).first()
+    trunk_request = _due().filter(pk=pk, state=State.UNCONFIRMED).first()
     if trunk_request is None or circuits.is_open(trunk_request.master_id):
         return None
     begun = time.monotonic()
@@ -153,7 +166,7 @@ def claim_unconfirmed(pk: int) -> Claim | None:
         )
         if not taken:
             return None
-        trunk_request.refresh_from_db(from_queryset=TrunkRequest.objects.with_names())
+        trunk_request.refresh_from_db(from_queryset=TrunkRequest.objects.for_workers())
         return _claim(trunk_request, begun)
 
 
@@ -164,16 +177,29 @@ def _claim(trunk_request: TrunkRequest, begun: float) -> Claim:
     return Claim(trunk_request, attempt, trunk_request.fence, begun + settings.LEASE_SECONDS)
 
 
-def _has_to_wait(trunk_request: TrunkRequest) -> bool:
-    """Say whether people have stopped writing, or Zoom does not answer for the master account."""
-    return WriteStop.current() is not None or circuits.is_open(trunk_request.master_id)
+def _due() -> TrunkRequestQuerySet:
+    return TrunkRequest.objects.for_workers().due()
+
+
+def _free_to_begin() -> TrunkRequestQuerySet:
+    """Return the approved requests that are due and have nothing to wait for.
+
+    Neither people who have stopped writing, nor a Zoom that does not answer for the master account, nor an earlier
+    write to the same sub account.
+    """
+    down = Circuit.objects.open().filter(master=OuterRef("master"))
+    could_land = _could_still_land().filter(sub_account=OuterRef("sub_account")).exclude(pk=OuterRef("pk"))
+    return _due().filter(
+        ~Exists(could_land), ~Exists(down), ~Exists(WriteStop.in_force_now()), state=State.APPROVED
+    )
 
 
 def _account_is_busy(trunk_request: TrunkRequest) -> bool:
     """Say whether an earlier write to the same sub account could still land at Zoom."""
-    others = TrunkRequest.objects.filter(
-        sub_account=OuterRef("sub_account"),
-        state=State.UNCONFIRMED,
-        sent_at__gt=clock.after(-settings.QUIET_SECONDS),
-    ).exclude(pk=trunk_request.pk)
-    return TrunkRequest.objects.filter(Exists(others), pk=trunk_request.pk).exists()
+    here = _could_still_land().filter(sub_account=trunk_request.sub_account_id)
+    return here.exclude(pk=trunk_request.pk).exists()
+
+
+def _could_still_land() -> TrunkRequestQuerySet:
+    lately = clock.after(-settings.QUIET_SECONDS)
+    return TrunkRequest.objects.filter(state=State.UNCONFIRMED, sent_at__gt=lately)

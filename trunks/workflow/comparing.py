@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -28,8 +28,13 @@ class Finding:
     row: Trunk | None = None
     detail: str = ""
 
+    @property
+    def tells(self) -> bool:
+        """Say whether the list says anything that is to be written down."""
+        return self.likeness is not Likeness.UNMET or self.row is not None
 
-def compare(line: Line, rows: Sequence[Trunk], siblings: Sequence[MasterTrunk]) -> Finding:
+
+def compare(line: Line, rows: Sequence[Trunk], siblings: Iterable[MasterTrunk]) -> Finding:
     """Return what `rows`, Zoom's list of the sub account, says about `line`.
 
     A row is the line's when it has the line's DNIS: the row's id may be the master trunk's or one of its own (Zoom
@@ -68,7 +73,7 @@ def _compare_removed(fitting: Sequence[Trunk], rows: Sequence[Trunk]) -> Finding
     return Finding(Likeness.UNMET, row)
 
 
-def _other_trunk(line: Line, row: Trunk, siblings: Sequence[MasterTrunk]) -> MasterTrunk | None:
+def _other_trunk(line: Line, row: Trunk, siblings: Iterable[MasterTrunk]) -> MasterTrunk | None:
     """Return the other trunk of the master that `row` belongs to, or None when nothing says it is not the line's."""
     if row.id == line.trunk.zoom_id:
         return None

@@ -2,14 +2,23 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from typing import Any
 
-from trunks.models import TrunkRequest
+from trunks.models import Line, TrunkRequest
 
 
-def content_of(trunk_request: TrunkRequest) -> dict[str, Any]:
-    """Return everything that would be carried out, as the database has it: account, kind, lines in order."""
-    lines = trunk_request.lines.select_related("trunk").order_by("position")
+def lines_of(trunk_request: TrunkRequest) -> list[Line]:
+    """Return the lines in order with their trunks, as the database has them now."""
+    return list(trunk_request.lines.select_related("trunk").order_by("position"))
+
+
+def content_of(trunk_request: TrunkRequest, lines: Sequence[Line] | None = None) -> dict[str, Any]:
+    """Return everything that would be carried out, as the database has it: account, kind, lines in order.
+
+    `lines` are for who has just read them.
+    """
+    lines = lines_of(trunk_request) if lines is None else lines
     return {
         "master": trunk_request.master.zoom_id,
         "sub_account": trunk_request.sub_account.zoom_id,

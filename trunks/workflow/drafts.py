@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from trunks.models import Kind, ListedTrunk, MasterTrunk, SubAccount, TrunkRequest
+from trunks.models import Kind, Line, ListedTrunk, MasterTrunk, SubAccount, TrunkRequest
 from trunks.models.trunk_request import line_content
+from trunks.workflow.content import lines_of
 
 
 @dataclass(frozen=True)
@@ -54,9 +55,12 @@ class Draft:
         return " ".join(dict.fromkeys(wanted))
 
 
-def draft_of(trunk_request: TrunkRequest) -> Draft:
-    """Return the request's present content as a draft, to be checked again or to be amended."""
-    lines = trunk_request.lines.select_related("trunk").order_by("position")
+def draft_of(trunk_request: TrunkRequest, lines: Sequence[Line] | None = None) -> Draft:
+    """Return the request's present content as a draft, to be checked again or to be amended.
+
+    `lines` are for who has just read them.
+    """
+    lines = lines_of(trunk_request) if lines is None else lines
     return Draft(
         sub_account=trunk_request.sub_account,
         kind=trunk_request.kind,

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Exists, QuerySet
 
 from trunks.models import Hold, Line, ListedTrunk, SubAccount, clock
 from trunks.zoom.types import Trunk
@@ -21,13 +22,18 @@ def take_in(account: SubAccount, rows: Sequence[Trunk], read_at: datetime) -> li
     Zoom does not say how soon a list shows a change, so a row counts as vanished only when it was last seen longer ago
     than the quiet period: a list that lags behind an assignment must not give the DNIS away.
     """
+    vanished: list[ListedTrunk] = []
     with transaction.atomic():
         _write(account, rows, read_at)
-        vanished = _vanished(account, rows, read_at)
-        ListedTrunk.objects.filter(pk__in=[row.pk for row in vanished]).update(gone_at=read_at)
-        release_assigned(account, [row.dnis for row in vanished])
-        settle_given_up(account, [row.dnis for row in rows], read_at)
-        SubAccount.objects.filter(pk=account.pk).update(trunks_read_at=read_at, trunks_problem="")
+        # One question for both, since most lists leave nothing to tidy up.
+        overdue, given_up = _overdue(account, read_at), _given_up(account)
+        here = SubAccount.objects.filter(pk=account.pk)
+        some_overdue, some_given_up = here.values_list(Exists(overdue), Exists(given_up)).get()
+        if some_overdue:
+            vanished = _let_go(account, overdue, rows, read_at)
+        if some_given_up:
+            settle_given_up(account, [row.dnis for row in rows], read_at)
+        here.update(trunks_read_at=read_at, trunks_problem="")
     return vanished
 
 
@@ -49,15 +55,33 @@ def settle_given_up(account: SubAccount, shown: Sequence[str], read_at: datetime
 
     What it shows is assigned. What it does not show becomes free after two such lists, since one could lag behind.
     """
-    perhaps = Line.objects.filter(trunk_request__sub_account=account, hold=Hold.UNKNOWN)
-    if not perhaps.exists():
-        return
+    perhaps = _given_up(account)
     perhaps.filter(dnis__in=shown).update(hold=Hold.ASSIGNED, detail=GIVEN_UP_SHOWN)
     absent = perhaps.exclude(dnis__in=shown)
     again = absent.filter(absent_at__lte=read_at - timedelta(seconds=settings.QUIET_SECONDS))
     again.update(hold=Hold.NONE, detail=GIVEN_UP_ABSENT)
     quiet = read_at - timedelta(seconds=settings.QUIET_SECONDS)
     absent.filter(absent_at=None, trunk_request__sent_at__lte=quiet).update(absent_at=read_at)
+
+
+def _given_up(account: SubAccount) -> QuerySet[Line]:
+    return Line.objects.filter(trunk_request__sub_account=account, hold=Hold.UNKNOWN)
+
+
+def _overdue(account: SubAccount, read_at: datetime) -> QuerySet[ListedTrunk]:
+    """Return what the estate shows although no list of the quiet period has shown it."""
+    long_ago = read_at - timedelta(seconds=settings.QUIET_SECONDS)
+    return ListedTrunk.objects.filter(sub_account=account, gone_at=None, last_seen_at__lte=long_ago)
+
+
+def _let_go(
+    account: SubAccount, overdue: QuerySet[ListedTrunk], rows: Sequence[Trunk], read_at: datetime
+) -> list[ListedTrunk]:
+    found = {(row.id, row.dnis[:64]) for row in rows}
+    vanished = [row for row in overdue if (row.zoom_id, row.dnis) not in found]
+    ListedTrunk.objects.filter(pk__in=[row.pk for row in vanished]).update(gone_at=read_at)
+    release_assigned(account, [row.dnis for row in vanished])
+    return vanished
 
 
 def _write(account: SubAccount, rows: Sequence[Trunk], read_at: datetime) -> None:
@@ -89,10 +113,3 @@ def _write(account: SubAccount, rows: Sequence[Trunk], read_at: datetime) -> Non
             "gone_at",
         ],
     )
-
-
-def _vanished(account: SubAccount, rows: Sequence[Trunk], read_at: datetime) -> list[ListedTrunk]:
-    found = {(row.id, row.dnis[:64]) for row in rows}
-    long_ago = read_at - timedelta(seconds=settings.QUIET_SECONDS)
-    present = ListedTrunk.objects.filter(sub_account=account, gone_at=None, last_seen_at__lte=long_ago)
-    return [row for row in present if (row.zoom_id, row.dnis) not in found]

@@ -45,9 +45,9 @@ def _note_present(line: Line, finding: Finding) -> None:
     """Note what is about to be removed: by which id, and with which caller ID it could be assigned again."""
     if finding.row is None:
         return
-    caller_id = finding.row.outbound_caller_id or line.current_caller_id
-    row = Line.objects.filter(pk=line.pk)
-    row.update(zoom_id=finding.row.id, current_caller_id=caller_id[:32])
+    line.zoom_id = finding.row.id
+    line.current_caller_id = (finding.row.outbound_caller_id or line.current_caller_id)[:32]
+    line.save(update_fields=["zoom_id", "current_caller_id"])
 
 
 def _assigned(line: Line, finding: Finding) -> None:

@@ -27,12 +27,12 @@ from trunks.models import (
 from trunks.models.trunk_request import first_hold
 from trunks.workflow import permits, rules, settling
 from trunks.workflow.claims import Claim, Fenced, claim_approved
-from trunks.workflow.content import content_of, digest_of
+from trunks.workflow.content import content_of, digest_of, lines_of
 from trunks.workflow.drafts import draft_of
 from trunks.workflow.errors import Refused
 from trunks.workflow.filing import take_turn
 from trunks.workflow.guard import demand
-from trunks.workflow.reading import look_up, read_list, refuse, unmet, with_names, write_findings
+from trunks.workflow.reading import look_up, read_list, refuse, unmet, write_findings
 from trunks.workflow.sending import send
 from trunks.workflow.transitions import mark, move
 from trunks.workflow.words import sentence
@@ -95,38 +95,39 @@ def _begin_again(line: Line) -> None:
 
 
 def _carry_out(claim: Claim, client: ZoomClient) -> None:
-    moved = _world_moved(claim)
+    lines = lines_of(claim.trunk_request)
+    moved = _world_moved(claim, lines)
     if moved:
         settling.give_back(claim, moved)
         return
-    lines = claim.trunk_request.lines.filter(state=LineState.NOT_SENT)
-    while lines.exists():
+    while waiting := [line for line in lines if line.state == LineState.NOT_SENT]:
         try:
             rows = read_list(claim, client)
         except ZoomError as error:
-            if not _cannot_read(claim, error):
+            if not _cannot_read(claim, waiting, error):
                 return
-            continue
-        findings = look_up(with_names(lines), rows)
-        write_findings(claim, findings)
-        group = _next_group(claim.trunk_request, unmet(findings))
-        if group and not send(claim, client, group):
-            return
-    if not _displaced(claim, client):
-        settling.settle(claim)
+        else:
+            findings = look_up(waiting, rows)
+            write_findings(claim, findings)
+            group = _next_group(claim.trunk_request, unmet(findings))
+            if group and not send(claim, client, group):
+                return
+        lines = lines_of(claim.trunk_request)
+    if not _displaced(claim, client, lines):
+        settling.settle(claim, lines)
 
 
-def _displaced(claim: Claim, client: ZoomClient) -> bool:
+def _displaced(claim: Claim, client: ZoomClient, lines: list[Line]) -> bool:
     """Say whether a later call of this request seems to have taken an earlier one's line away.
 
     Nobody documents that an assignment adds to the others. Lines that went one by one are therefore looked at together
     in the end; what is not there any more is settled by later readings, since one list could lag.
     """
-    good = claim.trunk_request.lines.filter(state__in=ASSIGNED_LINE_STATES)
-    if not claim.trunk_request.one_by_one or good.count() < 2:
+    good = [line for line in lines if line.state in ASSIGNED_LINE_STATES]
+    if not claim.trunk_request.one_by_one or len(good) < 2:
         return False
     try:
-        gone = unmet(look_up(with_names(good), read_list(claim, client)))
+        gone = unmet(look_up(good, read_list(claim, client)))
     except ZoomError:
         return False
     if not gone:
@@ -147,29 +148,27 @@ def _next_group(trunk_request: TrunkRequest, waiting: list[Line]) -> list[Line]:
     """
     assigning = [line for line in waiting if line.phase != Phase.REMOVE]
     alone = trunk_request.one_by_one or not assigning
-    group = (assigning or waiting)[:1] if alone else assigning
-    # Removing is by the id that was just noted, assigning by the values; both as the database has them now.
-    return list(with_names(Line.objects.filter(pk__in=[line.pk for line in group])))
+    return (assigning or waiting)[:1] if alone else assigning
 
 
-def _world_moved(claim: Claim) -> str:
+def _world_moved(claim: Claim, lines: list[Line]) -> str:
     """Return why the request no longer fits what it was approved on, or "" when it still does."""
     trunk_request = claim.trunk_request
-    if digest_of(content_of(trunk_request)) != trunk_request.approved_digest:
+    if digest_of(content_of(trunk_request, lines)) != trunk_request.approved_digest:
         return "The request's content is not the content that was approved."
     if digest_of(trunk_request.policy) != trunk_request.policy_digest:
         return "The policy kept with the request is not the one it was approved under."
     if claim.not_permitted:
         return claim.not_permitted
-    if any(line.has_begun for line in trunk_request.lines.all()):
+    if any(line.has_begun for line in lines):
         # Half of a change is at Zoom already: it must be finished, or taken back, whatever the world looks like.
         return ""
-    draft = draft_of(trunk_request)
+    draft = draft_of(trunk_request, lines)
     found = rules.problems(draft, amending=trunk_request, executing=True)
     return " ".join(dict.fromkeys(text for sentences in found.values() for text in sentences))
 
 
-def _cannot_read(claim: Claim, error: ZoomError) -> bool:
+def _cannot_read(claim: Claim, waiting: list[Line], error: ZoomError) -> bool:
     """Decide what an unreadable list means: wait for Zoom (False), or take its no for the lines' answer (True)."""
     if isinstance(error, errors.RateLimited):
         settling.wait_for_rate(claim, error)
@@ -177,5 +176,5 @@ def _cannot_read(claim: Claim, error: ZoomError) -> bool:
     if error.retryable or isinstance(error, errors.CredentialsRefused | errors.Redirected):
         settling.wait_for_zoom(claim, error)
         return False
-    refuse(claim, claim.trunk_request.lines.filter(state=LineState.NOT_SENT), sentence(error))
+    refuse(claim, waiting, sentence(error))
     return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from django.db import transaction
-from django.db.models import F, QuerySet, Value
+from django.db.models import F, Value
 
 from trunks.models import Line, LineState, MasterTrunk, clock
 from trunks.workflow import outcomes
@@ -33,7 +33,8 @@ def read_list(claim: Claim, client: ZoomClient) -> list[Trunk]:
 def look_up(lines: Iterable[Line], rows: Sequence[Trunk]) -> Findings:
     """Return what `rows` say about each of `lines`."""
     lines = list(lines)
-    siblings = list(MasterTrunk.objects.filter(master__in={line.master_id for line in lines}))
+    # Read only when a row is not under the id of the line's own trunk.
+    siblings = MasterTrunk.objects.filter(master__in={line.master_id for line in lines})
     return {line: compare(line, rows, siblings) for line in lines}
 
 
@@ -44,6 +45,8 @@ def unmet(findings: Findings) -> list[Line]:
 
 def write_findings(claim: Claim, findings: Findings) -> None:
     """Write the outcome of every line that Zoom's list settles; the others keep their state. May raise Fenced."""
+    if not any(finding.tells for finding in findings.values()):
+        return
     settled = [line for line, finding in findings.items() if finding.likeness is not Likeness.UNMET]
     landed = any(line.state == LineState.UNKNOWN for line in settled)
     with transaction.atomic():
@@ -52,13 +55,8 @@ def write_findings(claim: Claim, findings: Findings) -> None:
             outcomes.shown(line, finding)
 
 
-def refuse(claim: Claim, lines: QuerySet[Line], detail: str) -> None:
+def refuse(claim: Claim, lines: Iterable[Line], detail: str) -> None:
     """Write down that what `lines` wanted did not happen, and why. May raise Fenced."""
     with transaction.atomic():
         claim.hold()
-        outcomes.failed(with_names(lines), detail)
-
-
-def with_names(lines: QuerySet[Line]) -> QuerySet[Line]:
-    """Return `lines` with everything that comparing and ending them needs."""
-    return lines.select_related("trunk", "trunk_request__sub_account")
+        outcomes.failed(lines, detail)

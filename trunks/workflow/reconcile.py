@@ -28,9 +28,10 @@ from trunks.models import (
 )
 from trunks.workflow import outcomes, settling
 from trunks.workflow.claims import Claim, Fenced, claim_unconfirmed
+from trunks.workflow.content import lines_of
 from trunks.workflow.errors import Invalid
 from trunks.workflow.guard import demand
-from trunks.workflow.reading import look_up, read_list, unmet, with_names, write_findings
+from trunks.workflow.reading import look_up, read_list, unmet, write_findings
 from trunks.workflow.transitions import mark, move
 from trunks.workflow.words import sentence
 from trunks.zoom.errors import ZoomError
@@ -85,7 +86,7 @@ def give_up(trunk_request: TrunkRequest, *, actor: User, version: int, comment: 
         # What was only to be removed needs no hold: the estate shows it until Zoom's list no longer does.
         unknown.filter(hold=Hold.HELD).exclude(phase=Phase.REMOVE).update(hold=Hold.UNKNOWN, absent_at=None)
         mark(unknown, LineState.GIVEN_UP)
-        settling.end(trunk_request)
+        settling.end(trunk_request, trunk_request.lines.all())
     return trunk_request
 
 
@@ -104,7 +105,7 @@ def _look(claim: Claim) -> None:
             )
             return
     unknown = claim.trunk_request.lines.filter(state=LineState.UNKNOWN)
-    findings = look_up(with_names(unknown), rows)
+    findings = look_up(unknown.select_related("trunk"), rows)
     write_findings(claim, findings)
     missing = unmet(findings)
     if missing and not _believable(claim):
@@ -152,12 +153,13 @@ def _conclude(claim: Claim, missing: list[Line]) -> None:
         claim.hold()
         for line in missing:
             _end_or_send_again(line, landed=claim.trunk_request.landed)
-    if claim.trunk_request.lines.filter(state=LineState.NOT_SENT).exists():
+    lines = lines_of(claim.trunk_request)
+    if any(line.state == LineState.NOT_SENT for line in lines):
         outcome = "Zoom's list shows that it did not happen." if missing else "Going on with the other lines."
         action = Action.PROVISIONING_NOT_APPLIED if missing else Action.PROVISIONING_RELEASED
         settling.release(claim, outcome, wait=0, action=action)
     else:
-        settling.settle(claim)
+        settling.settle(claim, lines)
 
 
 def _end_or_send_again(line: Line, *, landed: bool) -> None:

@@ -86,6 +86,7 @@ def send_back(trunk_request: TrunkRequest, *, actor: User, version: int, comment
 
 def _not_as_filed(trunk_request: TrunkRequest) -> str:
     """Return why the row is not what was filed: somebody changed it behind the portal; "" when it is."""
+    trunk_request.refresh_from_db(fields=["content_digest", "policy", "policy_digest"])
     if digest_of(content_of(trunk_request)) != trunk_request.content_digest:
         return "The request's content is not what was filed, so it cannot be approved."
     if digest_of(trunk_request.policy) != trunk_request.policy_digest:

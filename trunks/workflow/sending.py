@@ -14,7 +14,7 @@ from trunks.models import Line, LineState, Phase, Step, clock
 from trunks.models.trunk_request import line_content
 from trunks.workflow import settling
 from trunks.workflow.claims import Claim
-from trunks.workflow.reading import look_up, read_list, refuse, unmet, with_names, write_findings
+from trunks.workflow.reading import look_up, read_list, refuse, unmet, write_findings
 from trunks.workflow.stopping import Halted
 from trunks.workflow.transitions import mark
 from trunks.workflow.words import sentence
@@ -44,17 +44,20 @@ def send(claim: Claim, client: ZoomClient, group: list[Line]) -> bool:
 
     False means that the claim was given up: the request waits, or is unconfirmed. Raises Fenced.
     """
-    lines = claim.trunk_request.lines.filter(pk__in=[line.pk for line in group])
-    _intend(claim, lines, group)
+    _intend(claim, group)
     try:
         # Right before the call leaves, the client asks the claim once more whether its lease outlives the call.
         _call(client, claim.trunk_request.sub_account.zoom_id, group)
     except Halted as halt:
-        return _halted(claim, lines, halt)
+        return _halted(claim, group, halt)
     except ZoomError as error:
-        return _not_accepted(claim, client, lines, error)
-    _note(claim, lines, "Zoom accepted the call.", answered=True)
-    return _read_back(claim, client, lines)
+        return _not_accepted(claim, client, group, error)
+    _note(claim, group, "Zoom accepted the call.", answered=True)
+    return _read_back(claim, client, group)
+
+
+def _rows(group: list[Line]) -> QuerySet[Line]:
+    return Line.objects.filter(pk__in=[line.pk for line in group])
 
 
 def _call(client: ZoomClient, account_id: str, group: list[Line]) -> None:
@@ -73,12 +76,13 @@ def _in_words(account_id: str, group: list[Line]) -> dict[str, object]:
     return {"call": f"POST {path}", "sip_trunks": sent}
 
 
-def _intend(claim: Claim, lines: QuerySet[Line], group: list[Line]) -> None:
+def _intend(claim: Claim, group: list[Line]) -> None:
     with transaction.atomic():
         claim.write(
             step=Step.SENDING, sent_at=clock.now(), sends=F("sends") + 1, landed=False, absent_at=None
         )
-        mark(lines, LineState.UNKNOWN, sends=F("sends") + 1, answered=False)
+        sends = [line.sends + 1 for line in group]
+        mark(_rows(group), LineState.UNKNOWN, held=group, sends=F("sends") + 1, answered=False)
         audit.record(
             Action.PROVISIONING_INTENDED,
             actor=None,
@@ -87,14 +91,16 @@ def _intend(claim: Claim, lines: QuerySet[Line], group: list[Line]) -> None:
             after=_in_words(claim.trunk_request.sub_account.zoom_id, group),
         )
     claim.intends = True
+    for line, number in zip(group, sends, strict=True):
+        line.sends = number
 
 
-def _note(claim: Claim, lines: QuerySet[Line], outcome: str, *, answered: bool = False) -> None:
+def _note(claim: Claim, group: list[Line], outcome: str, *, answered: bool = False) -> None:
     """Write down how the call ended, with Zoom's tracking id."""
     claim.intends = False
     with transaction.atomic():
         claim.hold()
-        lines.update(answered=answered, tracking_id=claim.last_tracking_id[:200])
+        _rows(group).update(answered=answered, tracking_id=claim.last_tracking_id[:200])
         audit.record(
             Action.PROVISIONING_ANSWERED,
             actor=None,
@@ -103,67 +109,68 @@ def _note(claim: Claim, lines: QuerySet[Line], outcome: str, *, answered: bool =
             comment=outcome,
             tracking_id=claim.last_tracking_id[:200],
         )
+        claim.keep_calls()
 
 
-def _not_accepted(claim: Claim, client: ZoomClient, lines: QuerySet[Line], error: ZoomError) -> bool:
-    _note(claim, lines, sentence(error))
+def _not_accepted(claim: Claim, client: ZoomClient, group: list[Line], error: ZoomError) -> bool:
+    _note(claim, group, sentence(error))
     if error.might_have_happened:
         settling.leave_unconfirmed(claim, sentence(error), look_after=settings.QUIET_SECONDS)
         return False
     if isinstance(error, errors.RateLimited | errors.NotSent | errors.CredentialsRefused):
-        _unsend(claim, lines)
+        _unsend(claim, group)
         if isinstance(error, errors.RateLimited):
             settling.wait_for_rate(claim, error)
         else:
             settling.wait_for_zoom(claim, error)
         return False
-    return _refused(claim, client, lines, error)
+    return _refused(claim, client, group, error)
 
 
-def _halted(claim: Claim, lines: QuerySet[Line], halt: Halted) -> bool:
+def _halted(claim: Claim, group: list[Line], halt: Halted) -> bool:
     """The call was kept from leaving. That is no failure: the request is taken up when writing starts again."""
-    _unsend(claim, lines)
+    _unsend(claim, group)
     action = Action.PROVISIONING_HALTED
     settling.release(claim, str(halt), wait=halt.wait, counted=False, action=action)
     return False
 
 
-def _unsend(claim: Claim, lines: QuerySet[Line]) -> None:
+def _unsend(claim: Claim, group: list[Line]) -> None:
     """Take the lines back to where they were: the call surely did nothing."""
     with transaction.atomic():
         claim.write(step=Step.CLAIMED, sends=F("sends") - 1)
-        mark(lines, LineState.NOT_SENT, sends=F("sends") - 1)
+        mark(_rows(group), LineState.NOT_SENT, sends=F("sends") - 1)
 
 
-def _refused(claim: Claim, client: ZoomClient, lines: QuerySet[Line], error: ZoomError) -> bool:
+def _refused(claim: Claim, client: ZoomClient, group: list[Line], error: ZoomError) -> bool:
     """Zoom said no. Of a call with several lines nobody documents whether some were applied all the same."""
     words = sentence(error)
-    if lines.count() > 1 and not isinstance(error, ABOUT_THE_ACCOUNT):
+    if len(group) > 1 and not isinstance(error, ABOUT_THE_ACCOUNT):
         # Sending the lines one by one right away would double those that Zoom did apply and does not list yet.
-        lines.update(detail=words)
+        _rows(group).update(detail=words)
         claim.write(one_by_one=True)
         settling.leave_unconfirmed(claim, words, look_after=settings.QUIET_SECONDS)
         return False
     try:
-        findings = look_up(with_names(lines), read_list(claim, client))
+        findings = look_up(group, read_list(claim, client))
     except ABOUT_THE_ACCOUNT:
-        refuse(claim, lines, words)
+        refuse(claim, group, words)
         return True
     except ZoomError as unread:
         settling.leave_unconfirmed(claim, f"{words} {sentence(unread)}", look_after=settings.QUIET_SECONDS)
         return False
     write_findings(claim, findings)
-    refuse(claim, lines.filter(pk__in=[line.pk for line in unmet(findings)]), words)
+    refuse(claim, unmet(findings), words)
     return True
 
 
-def _read_back(claim: Claim, client: ZoomClient, lines: QuerySet[Line]) -> bool:
+def _read_back(claim: Claim, client: ZoomClient, group: list[Line]) -> bool:
     """Read Zoom's list until it shows every line of the call, a few times at most."""
     why = "Zoom accepted the call, but its list does not show it yet."
     for pause in LOOKS:
         time.sleep(pause)
         try:
-            findings = look_up(with_names(lines), read_list(claim, client))
+            findings = look_up(group, read_list(claim, client))
         except ZoomError as error:
             why = f"Zoom accepted the call, but its list cannot be read. {sentence(error)}"
             break

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Case, F, Value, When
 from django.utils import timezone
 
 from trunks import dispatch
@@ -26,8 +27,8 @@ from trunks.models import (
 )
 from trunks.workflow import occasions, permits
 from trunks.workflow.claims import Claim, Fenced
+from trunks.workflow.content import lines_of
 from trunks.workflow.errors import Stale
-from trunks.workflow.filing import release_holds
 from trunks.workflow.transitions import mark, move
 from trunks.workflow.words import sentence
 from trunks.zoom.errors import RateLimited, ZoomError
@@ -57,10 +58,12 @@ def _leave(claim: Claim, to: State, action: Action, outcome: str, **more: Any) -
     claim.close(outcome)
 
 
-def settle(claim: Claim) -> None:
-    """End the request by its lines, all of which have an outcome."""
+def settle(claim: Claim, lines: Sequence[Line]) -> None:
+    """End the request by its lines, all of which have an outcome.
+
+    They were read under the claim, and only who has the claim writes outcomes: that it still holds, the move proves.
+    """
     with transaction.atomic():
-        lines = list(claim.trunk_request.lines.all())
         good = [line for line in lines if line.state in GOOD_LINE_STATES]
         to = State.DONE if len(good) == len(lines) else State.PARTIAL if good else State.FAILED
         after = {"lines": {line.dnis: line.state for line in lines}}
@@ -74,14 +77,15 @@ def settle(claim: Claim) -> None:
             changes=changes,
             tracking_id=claim.last_tracking_id,
         )
-        end(claim.trunk_request)
+        end(claim.trunk_request, lines)
 
 
-def end(trunk_request: TrunkRequest) -> None:
+def end(trunk_request: TrunkRequest, lines: Iterable[Line]) -> None:
     """Turn the DNIS holds of a request that has ended into assignments, or let go of them; ring for who waited."""
-    trunk_request.lines.filter(state__in=ASSIGNED_LINE_STATES).update(hold=Hold.ASSIGNED)
-    release_holds(trunk_request)
-    if trunk_request.lines.filter(without_trunk=True).exists():
+    assigned = When(state__in=ASSIGNED_LINE_STATES, then=Value(Hold.ASSIGNED))
+    released = When(hold=Hold.HELD, then=Value(Hold.NONE))
+    trunk_request.lines.update(hold=Case(assigned, released, default=F("hold")), removing=False)
+    if any(line.without_trunk for line in lines):
         occasions.note_lost(trunk_request)
     _ring_next(trunk_request)
 
@@ -150,7 +154,7 @@ def give_back(claim: Claim, outcome: str) -> None:
     applied = claim.trunk_request.lines.filter(state__in=GOOD_LINE_STATES)
     if applied.exists():
         _refuse_rest(claim, outcome)
-        settle(claim)
+        settle(claim, lines_of(claim.trunk_request))
         return
     changes = {"approved_by": None, "approved_digest": "", "waiting_for": outcome, "next_attempt_at": None}
     with transaction.atomic():
@@ -167,7 +171,7 @@ def backoff(tries: int) -> float:
     return min(2.0 * float(2 ** min(tries, 10)), 300.0) * random.uniform(0.75, 1.25)  # noqa: S311  # no secret
 
 
-def _summary(lines: list[Line]) -> str:
+def _summary(lines: Sequence[Line]) -> str:
     labels = [LineState(line.state).label for line in lines]
     names = [label[0].lower() + label[1:] for label in labels]
     counts = {name: names.count(name) for name in dict.fromkeys(names)}

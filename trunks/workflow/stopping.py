@@ -34,7 +34,7 @@ class Halted(Exception):
 def look() -> None:
     """Raise Halted while people have stopped writing, and when the database does not say whether they have."""
     try:
-        stop = WriteStop.current()
+        stop = WriteStop.current() if WriteStop.in_force_now().exists() else None
     except DatabaseError as error:
         words = "Whether writing to Zoom is stopped could not be looked up."
         raise Halted(words, wait=settings.SWEEP_SECONDS) from error

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.db import connection
-from django.db.models import F, QuerySet
+from django.db.models import QuerySet
+from django.db.models.expressions import Combinable
 
 from trunks import audit
 from trunks.actions import Action
@@ -66,16 +67,16 @@ def move(
         raise NoSuchMove(f"{trunk_request.reference}: a move is made in a transaction, with its audit event")
     held = {} if fence is None else {"fence": fence}
     expected = trunk_request.version if version is None else version
-    moved = TrunkRequest.objects.filter(pk=trunk_request.pk, state=leaving, version=expected, **held).update(
-        state=to,
-        version=F("version") + 1,
-        changed_at=clock.now(),
-        needs_attention=False,
+    written = {
+        "version": expected + 1,
+        "changed_at": clock.now(),
+        "needs_attention": False,
         **(changes or {}),
-    )
-    if not moved:
+    }
+    rows = TrunkRequest.objects.filter(pk=trunk_request.pk, state=leaving, version=expected, **held)
+    if not rows.update(state=to, **written):
         raise Stale(who_was_first(trunk_request))
-    trunk_request.refresh_from_db(from_queryset=TrunkRequest.objects.with_names())
+    _keep(trunk_request, to, written)
     occasions.note(action, trunk_request, actor=actor, comment=comment)
     audit.record(
         action,
@@ -91,13 +92,28 @@ def move(
     logger.info("%s: %s to %s by %s. %s", trunk_request.reference, leaving, to, who, comment)
 
 
-def mark(lines: QuerySet[Line], to: LineState, **changes: Any) -> None:
+def mark(lines: QuerySet[Line], to: LineState, *, held: Iterable[Line] = (), **changes: Any) -> None:
     """Write the state of `lines`, with `changes` to other columns, in the caller's transaction.
 
     A line's state follows from what was sent and what Zoom's list shows; it needs no table of moves, but the caller's
-    claim must hold.
+    claim must hold. `held` are the same lines as the caller has them, to be brought up to date.
     """
     lines.update(state=to, **changes)
+    for line in held:
+        _keep(line, to, changes)
+
+
+def _keep(row: TrunkRequest | Line, state: str, written: Mapping[str, Any]) -> None:
+    """Bring the object up to what was written, without reading its row again.
+
+    What only the database knows, such as its time, becomes a deferred field: it is read when somebody asks for it.
+    """
+    for name, value in {"state": str(state), **written}.items():
+        if isinstance(value, Combinable):
+            row.__dict__.pop(name, None)
+        else:
+            setattr(row, name, value)
+    row.__dict__.pop("_prefetched_objects_cache", None)
 
 
 def who_was_first(trunk_request: TrunkRequest) -> str:

@@ -83,6 +83,7 @@ class ServerToServerAuth(AuthBase):
         self._client_secret = client_secret
         self._tokens = tokens
         self._deadline = deadline
+        self._held: Token | None = None
 
     def __repr__(self) -> str:
         return f"ServerToServerAuth(account_id={self._account_id!r})"
@@ -92,16 +93,20 @@ class ServerToServerAuth(AuthBase):
         return request
 
     def token(self) -> Token:
-        """Return a token that is good now, fetching one if need be. Raises ZoomError, with nothing done."""
-        held = self._tokens.current()
-        if held is not None and time.time() < held.expires_at:
-            return held
-        return self._tokens.renew(held, self._fetch)
+        """Return a token that is good now, fetching one if need be. Raises ZoomError, with nothing done.
+
+        The store is asked once, and again when the token's time is up or Zoom refuses it.
+        """
+        held = self._held or self._tokens.current()
+        if held is None or time.time() >= held.expires_at:
+            held = self._tokens.renew(held, self._fetch)
+        self._held = held
+        return held
 
     def renew_after(self, request: requests.PreparedRequest) -> None:
         """Replace the token that Zoom refused on this request, unless somebody has replaced it already."""
         used = request.headers["Authorization"].removeprefix("Bearer ")
-        self._tokens.renew(Token(used, 0.0, ""), self._fetch)
+        self._held = self._tokens.renew(Token(used, 0.0, ""), self._fetch)
 
     def _fetch(self) -> Token:
         request = requests.Request(
