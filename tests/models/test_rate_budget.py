@@ -8,7 +8,7 @@ import pytest
 from tests import cast
 from tests.together import together
 from trunks import turns
-from trunks.models import MasterAccount, RateBudget, RatePlan
+from trunks.models import MasterAccount, RateBudget, RatePlan, rate_budget
 from trunks.models.rate_budget import RATES, SHARE
 from trunks.turns import WORK, Turns
 from trunks.zoom.types import Label
@@ -17,6 +17,12 @@ pytestmark = pytest.mark.sqlite
 
 # SQLite tells the time in whole milliseconds, and once for each statement.
 GRAIN = 0.002
+
+
+@pytest.fixture(autouse=True)
+def no_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have every call wait for its turn: what a rest allows is tested by itself."""
+    monkeypatch.setitem(rate_budget._NUMBERS, "rest", 1e12)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from django.db import connection
 from tests import cast, database
 from tests.processes import PYTHON, start
 from trunks import turns
-from trunks.models import MasterAccount, NoRoom, RateBudget, RatePlan, Trips
+from trunks.models import MasterAccount, NoRoom, RateBudget, RatePlan, Trips, rate_budget
 from trunks.models.rate_budget import LEAST_SHARE, RATES, SHARE
 from trunks.turns import BATCH, INTERACTIVE, WORK, Turns
 from trunks.zoom.errors import HeldBack, RateLimited
@@ -28,7 +28,8 @@ LABEL = Label.LIGHT
 TAKER = """
 import json, time, django
 django.setup()
-from trunks.models import MasterAccount, RateBudget
+from trunks.models import MasterAccount, RateBudget, rate_budget
+rate_budget._NUMBERS["rest"] = 1e12
 master, found = MasterAccount.objects.get(), []
 for _ in range(8):
     before = time.time()
@@ -36,6 +37,12 @@ for _ in range(8):
     found.append((before + wait, time.time() + wait))
 print(json.dumps(found))
 """
+
+
+@pytest.fixture(autouse=True)
+def no_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have every call wait for its turn: what a rest allows is tested by itself."""
+    monkeypatch.setitem(rate_budget._NUMBERS, "rest", 1e12)
 
 
 @pytest.fixture

@@ -28,6 +28,11 @@ MOST_JITTER = 0.16
 # draws it in a little, so that an outlier is forgotten.
 EDGE_STEP = 0.02
 EDGE_DECAY = 0.0003
+# After a rest the first calls may leave before their turns: as many as one request of one line makes. Their turns stay
+# taken, and in the second before nothing left, so that no second holds more calls than it would otherwise. The rest is
+# that second, and one more for calls that left or arrived late.
+EARLY_CALLS = 3
+REST_SECONDS = 2.0
 
 _WORDS = {
     "postgresql": {
@@ -55,13 +60,19 @@ _NUMBERS = {
     "jitter": MOST_JITTER,
     "step": EDGE_STEP,
     "decay": EDGE_DECAY,
+    "early": EARLY_CALLS,
+    "rest": REST_SECONDS,
 }
 _SHARE_NOW = (
     "{least}({top}, share + {creep} * ({now} - limited_at),"
     " 1.0 / (1.0 + {least}({jitter}, {margin} * (slowest - quickest) + {quarter} / {rate})))"
 )
+# `early` counts the calls that may still leave at once. At a rate so low that they are all of a second there are none.
 _TAKE = (
-    "UPDATE {table} SET turn_at = {most}(next_at, not_before, {now}),"
+    "UPDATE {table} SET turn_at = CASE WHEN early > 0 AND not_before <= {now} THEN {now}"
+    " ELSE {most}(next_at, not_before, {now}) END,"
+    " early = CASE WHEN {most}(turn_at, not_before) <= {now} - {rest} AND {rate} * {share_now} >= {early}"
+    " THEN {early} - 1 WHEN not_before <= {now} AND early > 0 THEN early - 1 ELSE 0 END,"
     " next_at = {most}(next_at, not_before, {now}) + 1.0 / ({rate} * {share_now}){learn}"
     " WHERE master_id = %s AND label = %s AND {most}(next_at, not_before) - {now} <= %s"
     " RETURNING turn_at - {now}{soon}"
@@ -114,15 +125,16 @@ class Outlook(NamedTuple):
 class RateBudget(models.Model):
     """When the next call of a label may leave, by the database's clock, in seconds since 1970.
 
-    GCRA without burst: each call takes the turn `turn_at` and moves `next_at` on by one interval in one atomic UPDATE,
-    and waits until its turn. `not_before` is Zoom's own word, from a 429. `share` is what the last 429 (at
-    `limited_at`) left of the limit; `quickest` and `slowest` are the edges of the measured round trips.
+    GCRA: each call takes the turn `turn_at`, moves `next_at` on by one interval in one atomic UPDATE, and waits until
+    its turn; after a rest, `early` calls do not wait. `not_before` is Zoom's own word, from a 429. `share` is what the
+    last 429 (at `limited_at`) left of the limit; `quickest` and `slowest` are the edges of the measured round trips.
     """
 
     master = models.ForeignKey(MasterAccount, on_delete=models.CASCADE, related_name="+")
     label = models.CharField(max_length=10)
     next_at = models.FloatField(default=0)
     turn_at = models.FloatField(default=0)
+    early = models.PositiveSmallIntegerField(default=0)
     not_before = models.FloatField(default=0)
     share = models.FloatField(default=SHARE)
     limited_at = models.FloatField(default=0)
