@@ -7,6 +7,7 @@ that fails for good by the old values again, so that the customer is not left wi
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from trunks.models import Hold, Kind, Line, LineState, Phase
 from trunks.workflow import listing
@@ -37,8 +38,8 @@ def failed(lines: Iterable[Line], detail: str) -> None:
         _end_or_restore(line, LineState.REFUSED, detail)
 
 
-def _write(line: Line, to: LineState, **changes: object) -> None:
-    mark(Line.objects.filter(pk=line.pk), to, **changes)
+def _write(line: Line, to: LineState, **changes: Any) -> None:
+    mark(Line.objects.filter(pk=line.pk), to, held=[line], **changes)
 
 
 def _note_present(line: Line, finding: Finding) -> None:
