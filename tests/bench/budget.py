@@ -11,6 +11,7 @@ from pathlib import Path
 
 from django.core.management import call_command
 
+from tests.bench import processor
 from tests.bench.ground import Ground, ground
 from tests.bench.standing import say
 from tests.bench.watch import Figures, broken_silences, figures, foreign_app
@@ -42,8 +43,13 @@ def carry_out(base: Ground, count: int, *, patience: float) -> tuple[Figures, di
     """Have the workers carry out `count` requests and return what the sandbox saw and how they ended."""
     requests = base.approve(count)
     base.work(PROCESSES, CONCURRENCY)
-    base.ring(requests)
-    states = base.wait_for(requests, patience)
+    states: dict[str, int] = {}
+
+    def work() -> None:
+        base.ring(requests)
+        states.update(base.wait_for(requests, patience))
+
+    base.effort = processor.measured([worker.pid for worker in base.workers], work, count)
     base.rest()
     return figures(base.watch.ours(), base.limit), states
 
@@ -107,9 +113,13 @@ def cost_of_waiting(base: Ground, waiting: int, measured: int) -> float:
     base.approve(waiting, due_in=3600)
     requests = base.approve(measured)
     base.work(1, 1)
-    base.ring(requests)
     begun = time.monotonic()
-    base.wait_for(requests, 120)
+
+    def work() -> None:
+        base.ring(requests)
+        base.wait_for(requests, 120)
+
+    base.effort = processor.measured([worker.pid for worker in base.workers], work, measured)
     spent = time.monotonic() - begun
     base.rest()
     return spent / measured
@@ -132,7 +142,7 @@ def main(folder: Path, arguments: list[str]) -> None:
     for waiting in (500, 10_000) if options.only in ("", "cost") else ():
         with ground(folder, {}, sub_accounts=waiting + 100) as base:
             spent = cost_of_waiting(base, waiting, 100)
-        say(f"one worker process, {waiting} others waiting: {spent * 1000:.0f} ms per request")
+        say(f"one worker process, {waiting} others waiting: {spent * 1000:.0f} ms per request; {base.effort}")
         _empty()
     with ground(folder, {}, sub_accounts=options.requests) as base:
         if options.only in ("", "foreign"):
@@ -148,6 +158,7 @@ def _measure(base: Ground, jitter: float, options: argparse.Namespace) -> None:
         with fresh(base, 0, jitter):
             found, states = carry_out(base, options.requests, patience=options.requests)
         say(f"{name}: {found}; {states}")
+        say(f"  {base.effort}")
         forget(base)
     if options.only in ("", "libraries") and "REDIS_URL" in os.environ:
         with fresh(base, 0, jitter):

@@ -17,15 +17,18 @@ from tests.bench.watch import Watch, limit_of
 from tests.processes import Process, start_worker
 from trunks import dispatch
 from trunks.models import (
+    Decision,
     Line,
     MasterAccount,
     MasterTrunk,
+    Permit,
     RatePlan,
     Role,
     State,
     SubAccount,
     TrunkRequest,
     User,
+    Verdict,
 )
 from trunks.sandbox.estate import NORTHWIND, big_estate
 from trunks.sandbox.records import Account
@@ -50,6 +53,7 @@ class Ground:
     limit: int
     people: list[User] = field(default_factory=list)
     workers: list[Process] = field(default_factory=list)
+    effort: str = ""  # what the last measurement took of the processors, in words
 
     @property
     def account(self) -> Account:
@@ -77,11 +81,47 @@ class Ground:
         ]
         made = TrunkRequest.objects.bulk_create(rows)
         used = Line.objects.count()
-        Line.objects.bulk_create(self._line(row, used + place) for place, row in enumerate(made))
-        for row in made if not due_in else []:
-            digest = digest_of(content_of(row))
-            TrunkRequest.objects.filter(pk=row.pk).update(content_digest=digest, approved_digest=digest)
+        lines = [self._line(row, used + place) for place, row in enumerate(made)]
+        Line.objects.bulk_create(lines)
+        for row, line in zip(made, lines, strict=True) if not due_in else ():
+            row.content_digest = row.approved_digest = digest_of(content_of(row, [line]))
+        TrunkRequest.objects.bulk_update(made, ["content_digest", "approved_digest"], batch_size=500)
+        self._permit(made)
         return [row.pk for row in made]
+
+    def _permit(self, made: list[TrunkRequest]) -> None:
+        """Have each request decided on, and the permit issued that its approval would have issued."""
+        bound = [(row, row.content_digest, row.policy_digest) for row in made]
+        now = timezone.now()
+        decisions = Decision.objects.bulk_create(
+            Decision(
+                trunk_request=row,
+                verdict=Verdict.APPROVE,
+                decided_by=self.people[1],
+                filed_by=self.people[0],
+                decided_at=now,
+                content_version=1,
+                content_digest=content,
+                policy_digest=policy,
+            )
+            for row, content, policy in bound
+        )
+        permits = Permit.objects.bulk_create(
+            Permit(
+                trunk_request=row,
+                issued_at=now,
+                ground="approval",
+                needed=1,
+                content_digest=content,
+                policy_digest=policy,
+            )
+            for row, content, policy in bound
+        )
+        named = Permit.decisions.through
+        named.objects.bulk_create(
+            named(permit=permit, decision=decision)
+            for permit, decision in zip(permits, decisions, strict=True)
+        )
 
     def file(self, count: int) -> list[int]:
         """File `count` requests of one line as staff, to be approved."""
