@@ -1,12 +1,24 @@
 """What the portal asks of allauth: accounts are given out, not taken, and second factors are kept encrypted."""
 
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core import context
 from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.usersessions.adapter import DefaultUserSessionsAdapter
+from allauth.usersessions.models import UserSession
 from cryptography.fernet import Fernet, MultiFernet
 from django.conf import settings
 from django.http import HttpRequest
 
-from trunks import middleware
+from trunks import middleware, step_up
+from trunks.models import User
+from trunks.workflow import signing_in
+
+NO_ADDRESS = "0.0.0.0"  # noqa: S104  # nothing listens on it
+REAUTHENTICATION_SECONDS = 300.0
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is not typed
@@ -16,7 +28,38 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is
         return False
 
     def get_client_ip(self, request: HttpRequest) -> str:
-        return middleware.client_ip(request) or "unknown"
+        # Lists of sessions keep it in a column for addresses, so that nobody's is the unspecified one.
+        return middleware.client_ip(request) or NO_ADDRESS
+
+    def is_reauthentication_required(self, *, app: str, **more: Any) -> bool:
+        """Ask nobody for a proof who has just signed in or given one."""
+        if step_up.is_recent(context.request, REAUTHENTICATION_SECONDS):
+            return False
+        return bool(super().is_reauthentication_required(app=app, **more))
+
+    def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
+        signing_in.failed(str(credentials.get("email") or ""))
+
+    def reauthenticate(self, user: User, password: str) -> bool:
+        # allauth's own looks the person up by a table of addresses that is not kept here.
+        right = user.check_password(password)
+        if not right:
+            signing_in.not_confirmed(user)
+        return right
+
+    def logout(self, request: HttpRequest) -> None:
+        if isinstance(request.user, User):
+            signing_in.signed_out(actor=request.user, session_key=request.session.session_key)
+        super().logout(request)
+
+
+class SessionsAdapter(DefaultUserSessionsAdapter):  # type: ignore[misc]  # allauth is not typed
+    """Writes down that somebody has ended their other sessions."""
+
+    def end_sessions(self, sessions: Sequence[UserSession]) -> None:
+        super().end_sessions(sessions)
+        if sessions:
+            signing_in.others_ended(actor=sessions[0].user, number=len(sessions))
 
 
 class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth is not typed
@@ -24,6 +67,10 @@ class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth is not typ
 
     def encrypt(self, text: str) -> str:
         return _cipher().encrypt(text.encode()).decode()
+
+    def get_public_key_credential_rp_entity(self) -> dict[str, str]:
+        # The name of the site, not what the caller wrote into Host: a passkey is good for one site.
+        return {"id": str(urlsplit(settings.SITE_URL).hostname), "name": "SIP trunk portal"}
 
     def decrypt(self, encrypted_text: str) -> str:
         return _cipher().decrypt(encrypted_text.encode()).decode()

@@ -133,6 +133,14 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def is_ip_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def web_address(name: str, default: str | None = None) -> str:
     """Return an https address, or an http one on the loopback interface: tokens never travel in clear text."""
     value = text(name, default).rstrip("/")

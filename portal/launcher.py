@@ -28,6 +28,7 @@ PEOPLE = ("staff", "second-staff", "supervisor", "second-supervisor", "manager",
 _DEFAULTS = {
     "DEBUG": "0",
     "REQUIRE_MFA": "",
+    "STEP_UP_SECONDS": "0",
     "DEMO_PASSWORD": "demo-pass-2468",
     # Quick enough to watch; in earnest the defaults hold.
     "GRACE_SECONDS": "0",

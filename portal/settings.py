@@ -32,6 +32,7 @@ FIELD_ENCRYPTION_KEYS = env.fernet_keys("FIELD_ENCRYPTION_KEYS")
 
 INSTALLED_APPS = [
     "trunks",
+    "portal",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.humanize",
@@ -201,8 +202,14 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = _site.scheme
 ALLAUTH_TRUSTED_PROXY_COUNT = env.whole("TRUSTED_PROXY_COUNT", 0)
+USERSESSIONS_ADAPTER = "portal.adapters.SessionsAdapter"
+STEP_UP_SECONDS = env.number("STEP_UP_SECONDS", 900)
 MFA_ADAPTER = "portal.adapters.MFAAdapter"
-MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_FORMS = {"add_webauthn": "portal.forms.AddPasskeyForm"}
+# Browsers keep passkeys for names alone: where the portal is reached by an IP address there are none.
+PASSKEYS = not env.is_ip_address(str(_site.hostname))
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", *(["webauthn"] if PASSKEYS else [])]
+MFA_PASSKEY_LOGIN_ENABLED = PASSKEYS
 MFA_TOTP_ISSUER = "SIP trunk portal"
 
 # --- the browser ------------------------------------------------------------------------------------------------

@@ -75,6 +75,19 @@ class Action(TextChoices):
     INVITATION_NOT_MAILED = "invitation.not_mailed", "could not send the invitation by e-mail"
     SESSIONS_ENDED = "session.ended", "ended the person's sessions"
     SECOND_FACTORS_RESET = "factor.reset", "removed the person's second factors"
+    SIGNED_IN = "session.began", "signed in"
+    SIGN_IN_FAILED = "session.failed", "let nobody sign in: something that was given is wrong"
+    SIGNED_OUT = "session.left", "signed out"
+    OTHER_SESSIONS_ENDED = "session.others_ended", "signed out of all other sessions"
+    IDENTITY_CONFIRMED = "session.confirmed", "proved again who they are"
+    IDENTITY_NOT_CONFIRMED = "session.not_confirmed", "got no proof of who it is"
+    FACTOR_ADDED = "factor.added", "set up a second factor"
+    FACTOR_REMOVED = "factor.removed", "removed a second factor of their own"
+    FACTOR_FAILED = "factor.failed", "let nobody sign in: the second factor is wrong"
+    RECOVERY_CODES_GENERATED = "factor.codes_generated", "made new recovery codes"
+    RECOVERY_CODE_USED = "factor.code_used", "used a recovery code"
+    PASSWORD_CHANGED = "password.changed", "changed their password"
+    PASSWORD_RESET = "password.reset", "took a new password for the person"
     KEYS_ROTATED = "keys.rotated", "encrypted the stored secrets with the newest key"
 
     @property
@@ -108,6 +121,9 @@ _OUTCOMES = {
     Action.NOTICE_FAILED: Outcome.FAILED,
     Action.PERSON_ACTION_REFUSED: Outcome.REFUSED,
     Action.INVITATION_NOT_MAILED: Outcome.FAILED,
+    Action.SIGN_IN_FAILED: Outcome.REFUSED,
+    Action.IDENTITY_NOT_CONFIRMED: Outcome.REFUSED,
+    Action.FACTOR_FAILED: Outcome.REFUSED,
     Action.SYNC_FAILED: Outcome.FAILED,
     Action.DIGEST_NOT_SENT: Outcome.FAILED,
     Action.VERIFICATION_FAILED: Outcome.FAILED,

@@ -117,9 +117,14 @@ def _turned_away(request: HttpRequest) -> HttpResponse | None:
     if not isinstance(user, User):
         return _elsewhere(request, redirect_to_login(_wanted(request)))
     if settings.REQUIRE_MFA and settings.REQUIRE_MFA & user.roles and not is_mfa_enabled(user):
-        messages.warning(request, "Your role needs a second factor. Set one up to go on.")
-        return _elsewhere(request, redirect("mfa_activate_totp"))
+        messages.warning(request, _choice_of_factors())
+        return _elsewhere(request, redirect("mfa_index"))
     return None
+
+
+def _choice_of_factors() -> str:
+    kinds = "an authenticator app or a passkey" if settings.PASSKEYS else "an authenticator app"
+    return f"Your role needs a second factor. Set up {kinds} to go on."
 
 
 def _wanted(request: HttpRequest) -> str:

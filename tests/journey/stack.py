@@ -34,7 +34,7 @@ class Stack:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return self.environment["SITE_URL"]
 
     @property
     def sandbox_url(self) -> str:
@@ -84,14 +84,17 @@ class Stack:
 
 
 @contextmanager
-def running(kind: str, folder: Path, **environment: str) -> Iterator[Stack]:
-    """Give the whole portal on `kind`, with people and no master account, and stop it afterwards."""
+def running(kind: str, folder: Path, *, host: str = "127.0.0.1", **environment: str) -> Iterator[Stack]:
+    """Give the whole portal on `kind`, with people and no master account, and stop it afterwards.
+
+    `host` is what the browser calls it; it listens on 127.0.0.1 in any case.
+    """
     with ExitStack() as cleaning:
         port, zoom = free_port(), f"http://127.0.0.1:{free_port()}"
         own = {
             "DATA_DIR": str(folder / "data"),
-            "SITE_URL": f"http://127.0.0.1:{port}",
-            "ALLOWED_HOSTS": "127.0.0.1",
+            "SITE_URL": f"http://{host}:{port}",
+            "ALLOWED_HOSTS": f"127.0.0.1,{host}",
             "ZOOM_API_URL": f"{zoom}/v2",
             "ZOOM_OAUTH_URL": f"{zoom}/oauth/token",
             "FIELD_ENCRYPTION_KEYS": Fernet.generate_key().decode(),

@@ -3,7 +3,7 @@
 import pytest
 from django.test import Client, RequestFactory
 
-from portal.adapters import AccountAdapter
+from portal.adapters import NO_ADDRESS, AccountAdapter
 from tests import cast
 from tests.conftest import SignedIn
 from trunks.models import User
@@ -70,7 +70,7 @@ def test_signing_out_takes_a_post(staff: User, signed_in: SignedIn) -> None:
     assert client.get("/trunks/").status_code == 302
 
 
-@pytest.mark.parametrize(("address", "expected"), [("203.0.113.9", "203.0.113.9"), ("", "unknown")])
+@pytest.mark.parametrize(("address", "expected"), [("203.0.113.9", "203.0.113.9"), ("", NO_ADDRESS)])
 def test_rate_limits_count_the_address_that_the_audit_trail_names(address: str, expected: str) -> None:
     request = RequestFactory().get("/", REMOTE_ADDR=address)
     assert AccountAdapter().get_client_ip(request) == expected

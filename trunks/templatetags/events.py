@@ -47,6 +47,10 @@ ICONS = {
     "role.granted": "shield-plus",
     "role.revoked": "shield-minus",
     "person.invited": "user-plus",
+    "session.began": "log-in",
+    "session.left": "log-out",
+    "session.failed": "shield-alert",
+    "factor.failed": "shield-alert",
     "person.deactivated": "user-x",
     "person.action_refused": "shield-alert",
 }

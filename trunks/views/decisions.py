@@ -14,6 +14,7 @@ from trunks.forms.decisions import DecisionForm
 from trunks.models import State, TrunkRequest
 from trunks.views.http import HtmxHttpRequest, problem_page
 from trunks.views.request_page import request_page
+from trunks.views.step_up import proof_required
 from trunks.workflow import filing, provisioning, quorum, reconcile, review
 from trunks.workflow.errors import Invalid, Refused, Stale
 
@@ -21,6 +22,7 @@ Verb = Callable[[TrunkRequest, int, str], TrunkRequest | None]
 
 
 @require_POST
+@proof_required
 def approve(request: HtmxHttpRequest, reference: int) -> HttpResponse:
     def verb(trunk_request: TrunkRequest, version: int, comment: str) -> TrunkRequest | None:
         return review.approve(trunk_request, actor=request.user, version=version, comment=comment)
@@ -44,6 +46,7 @@ def _approved(trunk_request: TrunkRequest) -> str:
 
 
 @require_POST
+@proof_required
 def deny(request: HtmxHttpRequest, reference: int) -> HttpResponse:
     def verb(trunk_request: TrunkRequest, version: int, comment: str) -> TrunkRequest | None:
         return review.deny(trunk_request, actor=request.user, version=version, comment=comment)
@@ -52,6 +55,7 @@ def deny(request: HtmxHttpRequest, reference: int) -> HttpResponse:
 
 
 @require_POST
+@proof_required
 def send_back(request: HtmxHttpRequest, reference: int) -> HttpResponse:
     def verb(trunk_request: TrunkRequest, version: int, comment: str) -> TrunkRequest | None:
         return review.send_back(trunk_request, actor=request.user, version=version, comment=comment)

@@ -17,6 +17,7 @@ from trunks.models import Invitation, Role
 from trunks.models.invitation import digest_of
 from trunks.views.http import HtmxHttpRequest, problem_page
 from trunks.views.people import what_may_be_given
+from trunks.views.step_up import proof_required
 from trunks.workflow import invitations
 from trunks.workflow.errors import Invalid, Refused, Stale, WorkflowError
 from trunks.workflow.invitations import Sent
@@ -26,6 +27,7 @@ PAGE = "trunks/invitation.html"
 
 
 @require_http_methods(["GET", "POST"])
+@proof_required
 def invite(request: HtmxHttpRequest) -> HttpResponse:
     """Show the form, or invite somebody and show the link, this once."""
     access.require(request.user, Role.ADMINISTRATOR)
@@ -42,6 +44,7 @@ def invite(request: HtmxHttpRequest) -> HttpResponse:
 
 
 @require_POST
+@proof_required
 def renew(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     """Send an invitation with a new link, and show it, this once."""
     access.require(request.user, Role.ADMINISTRATOR)
@@ -52,6 +55,7 @@ def renew(request: HtmxHttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
+@proof_required
 def withdraw(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     access.require(request.user, Role.ADMINISTRATOR)
     invitation = access.invitation_for(request.user, pk)

@@ -9,9 +9,11 @@ from typing import Any
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.contrib import messages
+from django.contrib.sessions.models import Session
 from django.db.models import Prefetch
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from trunks import access, audit
@@ -19,6 +21,7 @@ from trunks.forms.people import ACTIVE, ALL, GrantForm, PeopleFilter, held
 from trunks.models import OPEN_STATES, Role, User
 from trunks.views.http import HtmxHttpRequest, problem_page
 from trunks.views.paging import page
+from trunks.views.step_up import proof_required
 from trunks.workflow import authority, people, roles
 from trunks.workflow.errors import Invalid, Refused, Stale
 
@@ -52,6 +55,7 @@ def detail(request: HtmxHttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
+@proof_required
 def grant(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     """Give the person a role, or change until when they hold it."""
     person = _person(request, pk)
@@ -69,6 +73,7 @@ def grant(request: HtmxHttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
+@proof_required
 def revoke(request: HtmxHttpRequest, pk: int, grant_pk: int) -> HttpResponse:
     """Take a role away; one that somebody else has just taken away is said to be gone."""
     person = _person(request, pk)
@@ -83,6 +88,7 @@ def revoke(request: HtmxHttpRequest, pk: int, grant_pk: int) -> HttpResponse:
 
 
 @require_POST
+@proof_required
 def deactivate(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     person = _person(request, pk)
     done = f"{person} is deactivated and signed out everywhere."
@@ -90,6 +96,7 @@ def deactivate(request: HtmxHttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
+@proof_required
 def reactivate(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     person = _person(request, pk)
     done = f"{person} can sign in again, with the roles below."
@@ -97,6 +104,7 @@ def reactivate(request: HtmxHttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
+@proof_required
 def end_sessions(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     person = _person(request, pk)
     done = f"{person} is signed out everywhere."
@@ -104,6 +112,7 @@ def end_sessions(request: HtmxHttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
+@proof_required
 def reset_factors(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     person = _person(request, pk)
     done = f"{person} has no second factor any more, and is signed out everywhere."
@@ -155,7 +164,8 @@ def _page(request: HtmxHttpRequest, person: User, failed: GrantForm | None = Non
     may_change = authority.may_change_person(viewer, person)
     filed = access.trunk_requests_for(viewer).filter(filed_by=person, state__in=OPEN_STATES).order_by("-id")
     events = audit.search(viewer, audit.Filters(object_type="user", object_id=str(person.pk)))
-    sessions = UserSession.objects.filter(user=person).order_by("-last_seen_at")
+    alive = Session.objects.filter(expire_date__gt=timezone.now()).values("session_key")
+    sessions = UserSession.objects.filter(user=person, session_key__in=alive).order_by("-created_at")
     context = {
         "person": person,
         "held": held(person, access.grants_for(viewer).filter(user=person)),

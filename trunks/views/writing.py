@@ -14,6 +14,7 @@ from trunks import access
 from trunks.forms.writing import ReasonForm
 from trunks.models import Role, State, TrunkRequest, WriteStop
 from trunks.views.http import HtmxHttpRequest, problem_page
+from trunks.views.step_up import proof_required
 from trunks.workflow import stopping
 from trunks.workflow.errors import Invalid, Refused, Stale
 
@@ -26,6 +27,7 @@ def writing(request: HtmxHttpRequest) -> HttpResponse:
 
 
 @require_POST
+@proof_required
 def stop(request: HtmxHttpRequest) -> HttpResponse:
     form = ReasonForm(request.POST)
     verb = partial(stopping.stop, actor=request.user, reason=request.POST.get("reason", ""))
@@ -35,18 +37,21 @@ def stop(request: HtmxHttpRequest) -> HttpResponse:
 
 
 @require_POST
+@proof_required
 def ask(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     verb = partial(stopping.ask_to_start, get_object_or_404(WriteStop, pk=pk), actor=request.user)
     return _carry_out(request, verb, "You asked for writing to start again. Another supervisor confirms it.")
 
 
 @require_POST
+@proof_required
 def confirm(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     verb = partial(stopping.confirm_start, get_object_or_404(WriteStop, pk=pk), actor=request.user)
     return _carry_out(request, verb, "Writing to Zoom has started again; what waited is taken up now.")
 
 
 @require_POST
+@proof_required
 def decline(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     form = ReasonForm(request.POST)
     reason = request.POST.get("reason", "")

@@ -1,0 +1,118 @@
+"""Getting in, as people do it: an invitation, an authenticator app, a passkey, and a proof in mid-approval."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests import totp
+from tests.cast import PASSWORD
+from tests.journey import stack
+from tests.journey.stack import Stack
+from tests.journey.test_journey import connect, file_request
+
+STEP_UP_SECONDS = 4
+NEW = "a long enough secret"
+
+
+@pytest.fixture(scope="module")
+def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Give a portal under a name: browsers keep no passkeys for an IP address."""
+    folder = tmp_path_factory.mktemp("sign-in")
+    demands = {"REQUIRE_MFA": "supervisor,administrator", "STEP_UP_SECONDS": str(STEP_UP_SECONDS)}
+    with stack.running(stack.EMBEDDED, folder, host="localhost", **demands) as running:
+        connect(running)
+        yield running
+
+
+def new_page(browser: Browser) -> Page:
+    page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
+    page.set_default_timeout(20_000)
+    return page
+
+
+def sign_in(page: Page, portal: Stack, email: str, password: str = PASSWORD) -> None:
+    page.goto(f"{portal.url}/accounts/login/")
+    page.fill("[name=login]", email)
+    page.fill("[name=password]", password)
+    page.get_by_role("button", name="Sign In", exact=True).click()
+
+
+def with_authenticator(page: Page) -> None:
+    """Give the browser an authenticator that keeps passkeys and says that its owner has shown a finger."""
+    session = page.context.new_cdp_session(page)
+    session.send("WebAuthn.enable")
+    options = {
+        "protocol": "ctap2",
+        "transport": "internal",
+        "hasResidentKey": True,
+        "hasUserVerification": True,
+        "isUserVerified": True,
+        "automaticPresenceSimulation": True,
+    }
+    session.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+
+
+def invited(portal: Stack, email: str) -> str:
+    said = portal.manage("create_administrator", "--email", email, "--name", "Nina New")
+    found = re.search(r"\S+/invitation/\S+", said)
+    assert found
+    return found[0]
+
+
+def test_from_an_invitation_over_a_passkey_to_the_first_page(portal: Stack, browser: Browser) -> None:
+    page = new_page(browser)
+    with_authenticator(page)
+    page.goto(invited(portal, "nina@example.com"))
+    assert page.url == f"{portal.url}/invitation/"
+    page.fill("[name=password1]", NEW)
+    page.fill("[name=password2]", NEW)
+    page.get_by_role("button", name="Make the account and sign in").click()
+    expect(page.get_by_text("Set up an authenticator app or a passkey to go on.")).to_be_visible()
+    page.goto(f"{portal.url}/accounts/2fa/webauthn/add/")
+    page.fill("[name=name]", "Nina's laptop")
+    page.get_by_role("button", name="Add").click()
+    expect(page.get_by_role("heading", name="Recovery Codes")).to_be_visible()
+    page.goto(f"{portal.url}/people/")
+    expect(page.get_by_role("link", name="Nina New")).to_be_visible()
+
+    page.get_by_role("button", name="Sign out").click()
+    page.goto(f"{portal.url}/accounts/login/")
+    page.get_by_role("button", name="Sign in with a passkey").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Home")
+    page.goto(f"{portal.url}/audit/?q=nina")
+    for words in ("joined by accepting an invitation", "set up a second factor"):
+        expect(page.get_by_role("table").get_by_text(words).first).to_be_visible()
+
+
+def test_enrolment_with_an_app_and_a_proof_in_the_middle_of_an_approval(
+    portal: Stack, browser: Browser
+) -> None:
+    staff = new_page(browser)
+    sign_in(staff, portal, "staff@example.com")
+    reference = file_request(staff, portal)
+
+    page = new_page(browser)
+    with_authenticator(page)
+    sign_in(page, portal, "supervisor@example.com")
+    expect(page.get_by_text("Your role needs a second factor.")).to_be_visible()
+    page.goto(f"{portal.url}/accounts/2fa/totp/activate/")
+    secret = page.locator("#authenticator_secret").input_value()
+    page.fill("[name=code]", totp.code(secret))
+    page.get_by_role("button", name="Activate").click()
+    expect(page.get_by_role("heading", name="Recovery Codes")).to_be_visible()
+
+    page.goto(f"{portal.url}/requests/{reference}/")
+    page.get_by_text("Add a comment").click()
+    page.locator("#id_approve_comment").fill("Seen, and it is right.")
+    page.wait_for_timeout((STEP_UP_SECONDS + 1) * 1000)
+    page.get_by_role("button", name=re.compile("^Approve")).click()
+    expect(page.get_by_text("What you have entered is kept")).to_be_visible()
+    page.fill("[name=password]", PASSWORD)
+    page.get_by_role("button", name="Confirm").click()
+    expect(page).to_have_url(f"{portal.url}/requests/{reference}/")
+    expect(page.get_by_text("Seen, and it is right.").first).to_be_visible()
+    expect(page.locator("[data-state]").first).not_to_have_attribute("data-state", "pending")

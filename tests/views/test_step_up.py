@@ -1,0 +1,177 @@
+"""A decision asks again who it is when the last proof is old, and nothing that was typed is lost."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+from django.test import Client
+from pytest_django import Settings
+
+from tests import cast, totp
+from tests.conftest import SignedIn
+from trunks import audit, step_up
+from trunks.models import Invitation, Role, RoleGrant, State, TrunkRequest, User, WriteStop
+from trunks.workflow import review
+
+COMMENT = "Seen & agreed: 100 % “right”"
+PROVE = "/accounts/reauthenticate/"
+
+
+def aged(client: Client, seconds: float) -> Client:
+    """Return the client as it is so many seconds after its person has proved who they are."""
+    session = client.session
+    session[step_up.KEY] = time.time() - seconds
+    session.save()
+    return client
+
+
+@pytest.fixture
+def client(supervisor: User, signed_in: SignedIn, settings: Settings) -> Client:
+    settings.REQUIRE_MFA = frozenset()
+    return aged(signed_in(supervisor), 901)
+
+
+def approve(client: Client, trunk_request: TrunkRequest) -> str:
+    """Approve with a comment and return where that leads."""
+    form = {"version": trunk_request.version, "comment": COMMENT}
+    answer = client.post(f"/requests/{trunk_request.reference}/approve/", form)
+    assert answer.status_code == 302
+    return str(answer["Location"])
+
+
+def state_of(trunk_request: TrunkRequest) -> str:
+    return TrunkRequest.objects.get(pk=trunk_request.pk).state
+
+
+def test_an_old_proof_is_asked_for_again_and_the_comment_survives(
+    client: Client, trunk_request: TrunkRequest, supervisor: User
+) -> None:
+    where = approve(client, trunk_request)
+    assert where.startswith(PROVE)
+    assert state_of(trunk_request) == State.PENDING
+    page = client.get(where).content.decode()
+    assert "What you have entered is kept" in page
+    path = f"/requests/{trunk_request.reference}/approve/"
+    answer = client.post(PROVE, {"password": cast.PASSWORD, "next": path})
+    assert answer["Location"] == f"/requests/{trunk_request.reference}/"
+    assert state_of(trunk_request) == State.APPROVED
+    assert trunk_request.decisions.get().comment == COMMENT
+    assert [event.action for event in audit.history(supervisor)] == ["session.confirmed"]
+
+
+def test_a_proof_that_is_young_enough_is_not_asked_for(client: Client, trunk_request: TrunkRequest) -> None:
+    aged(client, 890)
+    assert approve(client, trunk_request) == f"/requests/{trunk_request.reference}/"
+    assert state_of(trunk_request) == State.APPROVED
+
+
+def test_nought_seconds_never_ask(client: Client, trunk_request: TrunkRequest, settings: Settings) -> None:
+    settings.STEP_UP_SECONDS = 0
+    approve(client, trunk_request)
+    assert state_of(trunk_request) == State.APPROVED
+
+
+def test_a_proof_from_the_future_is_none(client: Client, trunk_request: TrunkRequest) -> None:
+    aged(client, -3600)
+    assert approve(client, trunk_request).startswith(PROVE)
+
+
+def test_a_wrong_password_decides_nothing_and_the_right_one_still_does(
+    client: Client, trunk_request: TrunkRequest, supervisor: User
+) -> None:
+    approve(client, trunk_request)
+    path = f"/requests/{trunk_request.reference}/approve/"
+    assert client.post(PROVE, {"password": "wrong-pass-2468", "next": path}).status_code == 200
+    assert state_of(trunk_request) == State.PENDING
+    assert audit.history(supervisor).get().action == "session.not_confirmed"
+    client.post(PROVE, {"password": cast.PASSWORD, "next": path})
+    assert state_of(trunk_request) == State.APPROVED
+
+
+def test_a_code_of_the_app_proves_it_as_well(
+    client: Client, trunk_request: TrunkRequest, supervisor: User
+) -> None:
+    secret = generate_totp_secret()
+    TOTP.activate(supervisor, secret)
+    approve(client, trunk_request)
+    form = {"code": totp.code(secret), "next": f"/requests/{trunk_request.reference}/approve/"}
+    client.post("/accounts/2fa/reauthenticate/", form)
+    assert state_of(trunk_request) == State.APPROVED
+    assert trunk_request.decisions.get().comment == COMMENT
+
+
+def test_what_became_stale_meanwhile_is_refused_as_ever(
+    client: Client, trunk_request: TrunkRequest, second_supervisor: User
+) -> None:
+    approve(client, trunk_request)
+    review.deny(trunk_request, actor=second_supervisor, version=trunk_request.version, comment="No.")
+    path = f"/requests/{trunk_request.reference}/approve/"
+    assert client.post(PROVE, {"password": cast.PASSWORD, "next": path}).status_code == 409
+    assert state_of(trunk_request) == State.DENIED
+
+
+def test_a_role_that_was_revoked_meanwhile_decides_nothing(
+    client: Client, trunk_request: TrunkRequest, supervisor: User
+) -> None:
+    approve(client, trunk_request)
+    RoleGrant.objects.filter(user=supervisor).update(role=Role.MANAGER)
+    path = f"/requests/{trunk_request.reference}/approve/"
+    assert client.post(PROVE, {"password": cast.PASSWORD, "next": path}).status_code == 403
+    assert state_of(trunk_request) == State.PENDING
+
+
+def test_a_kept_decision_is_not_carried_out_by_a_proof_for_something_else(
+    client: Client, trunk_request: TrunkRequest
+) -> None:
+    approve(client, trunk_request)
+    client.post(PROVE, {"password": cast.PASSWORD, "next": "/requests/"})
+    path = f"/requests/{trunk_request.reference}/approve/"
+    client.post(PROVE, {"password": cast.PASSWORD, "next": path})
+    assert state_of(trunk_request) == State.PENDING
+
+
+Act = Callable[[Client, TrunkRequest, User], str]
+PROTECTED: dict[str, Act] = {
+    "deny": lambda _, row, __: f"/requests/{row.reference}/deny/",
+    "send back": lambda _, row, __: f"/requests/{row.reference}/send-back/",
+    "stop writing": lambda *_: "/writing/stop/",
+    "ask to start writing": lambda *_: "/writing/1/ask/",
+    "confirm the start": lambda *_: "/writing/1/confirm/",
+    "decline the start": lambda *_: "/writing/1/decline/",
+    "grant": lambda _, __, staff: f"/people/{staff.pk}/grant/",
+    "revoke": lambda _, __, staff: f"/people/{staff.pk}/grants/1/revoke/",
+    "deactivate": lambda _, __, staff: f"/people/{staff.pk}/deactivate/",
+    "reactivate": lambda _, __, staff: f"/people/{staff.pk}/reactivate/",
+    "sign out": lambda _, __, staff: f"/people/{staff.pk}/end-sessions/",
+    "reset factors": lambda _, __, staff: f"/people/{staff.pk}/reset-factors/",
+    "invite": lambda *_: "/people/invite/",
+    "renew an invitation": lambda *_: "/people/invitations/1/renew/",
+    "withdraw an invitation": lambda *_: "/people/invitations/1/withdraw/",
+}
+
+
+@pytest.mark.parametrize("name", PROTECTED)
+def test_everything_that_weighs_asks_for_a_proof(
+    name: str, client: Client, trunk_request: TrunkRequest, staff: User
+) -> None:
+    answer = client.post(PROTECTED[name](client, trunk_request, staff), {"reason": "x", "comment": "x"})
+    assert answer.status_code == 302
+    assert answer["Location"].startswith(PROVE)
+    assert not WriteStop.objects.exists()
+
+
+def test_an_invitation_survives_the_proof(
+    administrator: User, signed_in: SignedIn, settings: Settings
+) -> None:
+    settings.REQUIRE_MFA = frozenset()
+    client = aged(signed_in(administrator), 901)
+    assert client.get("/people/invite/").status_code == 200
+    form = {"email": "new@example.com", "roles": ["staff", "manager"], "masters": ["all"]}
+    client.post("/people/invite/", form)
+    answer = client.post(PROVE, {"password": cast.PASSWORD, "next": "/people/invite/"})
+    assert answer.status_code == 200
+    assert "/invitation/" in answer.content.decode()
+    assert Invitation.objects.get().roles == ["staff", "manager"]

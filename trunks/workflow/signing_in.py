@@ -1,0 +1,104 @@
+"""What the audit trail says about signing in: who, how, and who could not."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+from allauth.usersessions.models import UserSession
+from django.db import transaction
+
+from trunks import audit
+from trunks.actions import Action
+from trunks.models import User
+
+
+def signed_in(*, actor: User, by: Sequence[str]) -> None:
+    _record(Action.SIGNED_IN, actor, after={"by": list(by)})
+
+
+def confirmed(*, actor: User, by: str) -> None:
+    _record(Action.IDENTITY_CONFIRMED, actor, after={"by": by})
+
+
+def signed_out(*, actor: User, session_key: str | None) -> None:
+    """Write down that the person has signed out, and take the session off the list of theirs."""
+    with transaction.atomic():
+        UserSession.objects.filter(user=actor, session_key=session_key).delete()
+        _record(Action.SIGNED_OUT, actor)
+
+
+def others_ended(*, actor: User, number: int) -> None:
+    _record(Action.OTHER_SESSIONS_ENDED, actor, after={"sessions_ended": number})
+
+
+def failed(email: str, *, why: str = "wrong e-mail or password") -> None:
+    """Write down that somebody could not sign in as `email`.
+
+    An address that nobody has is kept as a digest alone: people type their passwords into the wrong field.
+    """
+    person = User.objects.filter(email=email.strip().lower()).first()
+    _record(Action.SIGN_IN_FAILED, None, on=person or _nobody(email), why=why)
+
+
+def not_confirmed(person: User) -> None:
+    _record(Action.IDENTITY_NOT_CONFIRMED, None, on=person, why="wrong password")
+
+
+def factor_added(*, actor: User, kind: str) -> None:
+    _record(Action.FACTOR_ADDED, actor, after={"kind": kind})
+
+
+def factor_removed(*, actor: User, kind: str) -> None:
+    _record(Action.FACTOR_REMOVED, actor, before={"kind": kind})
+
+
+def factor_failed(person: User) -> None:
+    _record(Action.FACTOR_FAILED, None, on=person, why="wrong code or key")
+
+
+def codes_generated(*, actor: User) -> None:
+    _record(Action.RECOVERY_CODES_GENERATED, actor)
+
+
+def code_used(*, actor: User, left: int) -> None:
+    _record(Action.RECOVERY_CODE_USED, actor, after={"codes_left": left})
+
+
+def password_changed(*, actor: User, keep: str | None) -> None:
+    """Write down that the person has changed their password: sessions other than `keep` are broken by that."""
+    with transaction.atomic():
+        ended = _end(UserSession.objects.filter(user=actor).exclude(session_key=keep))
+        _record(Action.PASSWORD_CHANGED, actor, after={"sessions_ended": ended})
+
+
+def password_reset(person: User) -> None:
+    """Write down that somebody with a link from the person's mail has set a new password; all sessions end."""
+    with transaction.atomic():
+        ended = _end(UserSession.objects.filter(user=person))
+        after = {"sessions_ended": ended}
+        _record(Action.PASSWORD_RESET, None, on=person, why="link from an e-mail", after=after)
+
+
+def _record(
+    action: Action, actor: User | None, *, on: User | None = None, why: str = "", **more: Any
+) -> None:
+    about = on or actor
+    assert about is not None  # noqa: S101  # for the type checker
+    with transaction.atomic():
+        audit.record(action, actor=actor, on=about, why=why, **more)
+
+
+def _nobody(email: str) -> User:
+    digest = hashlib.sha256(email.strip().lower().encode()).hexdigest()[:12]
+    return User(pk=0, name=f"unknown address (sha256 {digest}…)")
+
+
+def _end(sessions: Any) -> int:
+    """End the sessions and return how many were alive: one's own has a new key by now."""
+    found = list(sessions)
+    alive = len([session for session in found if session.exists()])
+    for session in found:
+        session.end()
+    return alive
