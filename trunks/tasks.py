@@ -16,6 +16,7 @@ from trunks.workflow import (
     probing,
     provisioning,
     reconcile,
+    reminding,
     sealing,
     spreading,
     sweeping,
@@ -93,6 +94,7 @@ def sweep() -> None:
     with _as_task():
         sweeping.beat("worker")
         sweeping.expire_stale()
+        reminding.tell()
         sweeping.sweep()
 
 

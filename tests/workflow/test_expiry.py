@@ -1,10 +1,13 @@
 """What nobody acts on ends by itself, and what waited for Zoom is woken; processes show that they live."""
 
+from zoneinfo import ZoneInfo
+
 import pytest
 from pytest_django import Settings
 
 from tests import cast
 from trunks import audit
+from trunks.business import Calendar
 from trunks.models import Heartbeat, TrunkRequest, User, clock
 from trunks.workflow import filing, review, sweeping
 from trunks.workflow.errors import Stale
@@ -12,6 +15,11 @@ from trunks.workflow.errors import Stale
 pytestmark = pytest.mark.sqlite
 
 DAY = 86400.0
+
+
+@pytest.fixture(autouse=True)
+def every_day_counts(settings: Settings) -> None:
+    settings.CALENDAR = Calendar(frozenset(range(7)), ZoneInfo("UTC"))
 
 
 def last_changed(trunk_request: TrunkRequest, days_ago: float) -> None:
@@ -31,7 +39,7 @@ def test_what_nobody_decided_on_expires_and_gives_its_dnis_back(
     assert (event.action, event.actor, event.comment) == (
         "request.expired",
         None,
-        "Nobody acted on it for 30 days.",
+        "Nobody acted on it for 30 business days.",
     )
     filing.file(cast.draft(estate.other_sub, estate.trunk, "18888123"), actor=staff)
 

@@ -10,6 +10,7 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.db.models import QuerySet
+from django.utils import timezone
 from django.utils.functional import cached_property
 
 from trunks import access
@@ -51,6 +52,13 @@ class RequestForm(forms.Form):
         help_text="Why the customer needs this. Supervisors decide on it, and the audit trail keeps it.",
         error_messages={"required": "Say why this is needed."},
     )
+    not_before = forms.DateTimeField(
+        label="Not before",
+        required=False,
+        input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"],
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        error_messages={"invalid": "Give date and time, such as 2026-12-01 22:00, or leave it empty."},
+    )
     ticket = forms.CharField(label="Ticket", max_length=60, required=False, help_text="Such as CASE-1234.")
     version = VersionField()
 
@@ -67,6 +75,10 @@ class RequestForm(forms.Form):
     ) -> None:
         super().__init__(data, initial=dict(initial or {}))
         self.shortest, self.longest = settings.DNIS_PREFIX_LENGTH, settings.DNIS_MAX_LENGTH
+        self.fields["not_before"].help_text = (
+            f"When the change window opens, by the clock of {timezone.get_current_timezone_name()}. "
+            "Approved or not, nothing is sent to Zoom before."
+        )
         self.user = user
         self.amending = amending
         self.masters = list(access.fileable_masters(user))
@@ -188,6 +200,7 @@ class RequestForm(forms.Form):
             reason=typed.get("reason", ""),
             ticket=typed.get("ticket", ""),
             lines=[line.draft() for line in self.asked],
+            not_before=typed.get("not_before"),
         )
 
     def _checkable(self) -> Draft:
@@ -232,6 +245,7 @@ def initial_of(trunk_request: TrunkRequest) -> dict[str, Any]:
         "kind": trunk_request.kind,
         "reason": trunk_request.reason,
         "ticket": trunk_request.ticket,
+        "not_before": trunk_request.not_before,
         "version": trunk_request.version,
     }
     for number, line in enumerate(trunk_request.lines.all()):

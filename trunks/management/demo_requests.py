@@ -87,7 +87,9 @@ class _Stage:
 
     def expire(self, customer: str, reason: str) -> None:
         trunk_request = self.file(customer, reason)
-        long_ago = clock.after(-(settings.EXPIRY_DAYS + 1) * 86400)
+        long_ago = clock.after(
+            -(settings.EXPIRY_DAYS * 3 + 7) * 86400
+        )  # so many that as many business days passed
         TrunkRequest.objects.filter(pk=trunk_request.pk).update(changed_at=long_ago)
         sweeping.expire_stale()
 

@@ -41,6 +41,7 @@ class TrunkRequestQuerySet(models.QuerySet["TrunkRequest"]):
         return self.filter(
             Q(lease_until=None) | Q(lease_until__lt=clock.now()),
             Q(next_attempt_at=None) | Q(next_attempt_at__lte=clock.now()),
+            Q(not_before=None) | Q(not_before__lte=clock.now()),
             state__in=WORKING_STATES,
         )
 
@@ -75,6 +76,7 @@ class TrunkRequest(models.Model):
     approved_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", null=True, blank=True
     )
+    not_before = models.DateTimeField("the change window opens", null=True, blank=True)
     approved_digest = models.CharField(max_length=64, blank=True)
     # The approval policy as it was when this content was filed: its rules, what it asks of this request, and why.
     policy = models.JSONField(default=dict, blank=True)

@@ -39,6 +39,7 @@ ICONS = {
     "provisioning.unconfirmed": "circle-question-mark",
     "notice.sent": "mail",
     "notice.failed": "mail-x",
+    "notice.escalated": "megaphone",
     "notice.sent_again": "mail",
     "notice.chosen": "bell",
     "sync.failed": "triangle-alert",

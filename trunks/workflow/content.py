@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from trunks.models import Line, TrunkRequest
+from trunks.workflow.waiting import window_content
 
 
 def lines_of(trunk_request: TrunkRequest) -> list[Line]:
@@ -24,6 +25,7 @@ def content_of(trunk_request: TrunkRequest, lines: Sequence[Line] | None = None)
         "sub_account": trunk_request.sub_account.zoom_id,
         "kind": trunk_request.kind,
         "lines": [line.content() for line in lines],
+        **window_content(trunk_request.not_before),
     }
 
 

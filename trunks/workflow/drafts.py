@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from trunks.models import Kind, Line, ListedTrunk, MasterTrunk, SubAccount, TrunkRequest
 from trunks.models.trunk_request import line_content
 from trunks.workflow.content import lines_of
+from trunks.workflow.waiting import window_content
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class Draft:
     reason: str
     ticket: str
     lines: Sequence[LineDraft]
+    not_before: datetime | None = None
 
     def content(self) -> dict[str, Any]:
         """Return what `content.content_of()` would return for the request made from this draft."""
@@ -46,6 +49,7 @@ class Draft:
             "sub_account": account.zoom_id if account else "",
             "kind": self.kind,
             "lines": [line.content() for line in self.lines],
+            **window_content(self.not_before),
         }
 
     @property
@@ -69,6 +73,7 @@ def draft_of(trunk_request: TrunkRequest, lines: Sequence[Line] | None = None) -
         lines=[
             LineDraft(line.trunk, line.dnis, line.outbound_caller_id, line.current_dnis) for line in lines
         ],
+        not_before=trunk_request.not_before,
     )
 
 

@@ -29,7 +29,7 @@ from trunks.models import (
     clock,
 )
 from trunks.models.trunk_request import first_hold
-from trunks.workflow import occasions, permits, rules
+from trunks.workflow import occasions, permits, rules, waiting
 from trunks.workflow.approval_rules import facts_of, snapshot
 from trunks.workflow.content import digest_of
 from trunks.workflow.drafts import Draft, LineDraft, completed, draft_of, present_caller_ids
@@ -45,6 +45,9 @@ __all__ = ["Draft", "LineDraft", "amend", "draft_of", "file", "next_free_dnis", 
 def problems(draft: Draft, *, actor: User, amending: TrunkRequest | None = None) -> Problems:
     """Return every problem of `draft` by form field, that of the actor's role for its master account included."""
     found = rules.problems(completed(draft), amending=amending)
+    kept = amending is not None and amending.not_before == draft.not_before
+    if not kept and (wrong := waiting.window_problem(draft.not_before)):
+        found.setdefault("not_before", []).append(wrong)
     if draft.sub_account and not actor.holds(Role.STAFF, draft.sub_account.master_id):
         sentence = f"Only staff for {draft.sub_account.master} can file requests for its sub accounts."
         found.setdefault("sub_account", []).append(sentence)
@@ -175,6 +178,7 @@ def _create(draft: Draft, account: SubAccount, actor: User) -> TrunkRequest:
         kind=draft.kind,
         reason=draft.reason,
         ticket=draft.ticket,
+        not_before=draft.not_before,
         numbers=draft.numbers,
         filed_by=actor,
         filed_at=clock.now(),
@@ -195,14 +199,15 @@ def _replace(
     trunk_request: TrunkRequest, draft: Draft, account: SubAccount, actor: User, version: int
 ) -> None:
     old = draft_of(trunk_request)
-    before = {"reason": old.reason, "ticket": old.ticket, **old.content()}
-    after = {"reason": draft.reason, "ticket": draft.ticket, **draft.content()}
+    before = {"reason": old.reason, "ticket": old.ticket, "not_before": "", **old.content()}
+    after = {"reason": draft.reason, "ticket": draft.ticket, "not_before": "", **draft.content()}
     number = trunk_request.content_version + 1
     changes = {
         "sub_account": account,
         "kind": draft.kind,
         "reason": draft.reason,
         "ticket": draft.ticket,
+        "not_before": draft.not_before,
         "numbers": draft.numbers,
         "content_version": number,
         "content_digest": digest_of(draft.content()),

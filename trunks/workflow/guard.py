@@ -22,7 +22,7 @@ def demand(user: User, verb: str, trunk_request: TrunkRequest, *, version: int |
     if not answer and not answer.by_state:
         refuse(user, verb, trunk_request, answer.reason, who=answer.who)
     if not answer or (version is not None and version != trunk_request.version):
-        raise Stale(who_was_first(trunk_request))
+        raise Stale(answer.reason if answer.by_time else who_was_first(trunk_request))
 
 
 def refuse(user: User, verb: str, trunk_request: TrunkRequest, reason: str, *, who: str = "") -> NoReturn:

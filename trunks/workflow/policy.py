@@ -15,20 +15,22 @@ from trunks.models import (
     TrunkRequest,
     User,
 )
-from trunks.workflow import quorum
+from trunks.workflow import quorum, waiting
 
 
 @dataclass(frozen=True)
 class Answer:
     """Whether a verb is allowed; if not, the rule in plain words and who could do it.
 
-    `by_state` says that only the request's state stands in the way: somebody, or the portal, was first.
+    `by_state` says that only the request's state stands in the way: somebody, or the portal, was first. `by_time` says
+    that it is the clock, before anybody has written it down.
     """
 
     allowed: bool
     reason: str = ""
     who: str = ""
     by_state: bool = False
+    by_time: bool = False
 
     def __bool__(self) -> bool:
         return self.allowed
@@ -87,7 +89,7 @@ def eligible(user: User, trunk_request: TrunkRequest) -> Answer:
 
 def _decide(user: User, trunk_request: TrunkRequest) -> Answer:
     answer = eligible(user, trunk_request)
-    if answer and trunk_request.state != State.PENDING:
+    if answer and (trunk_request.state != State.PENDING or waiting.is_over(trunk_request)):
         return _not_now(trunk_request)
     return answer
 
@@ -113,6 +115,8 @@ def _take_back(user: User, trunk_request: TrunkRequest) -> Answer:
 
 
 def _not_now(trunk_request: TrunkRequest) -> Answer:
+    if waiting.is_over(trunk_request):
+        return Answer(False, waiting.over_words(), by_state=True, by_time=True)
     state = trunk_request.get_state_display().lower()
     return Answer(False, f"The request's state does not allow it: {state}.", by_state=True)
 
@@ -151,7 +155,7 @@ def _approvers(trunk_request: TrunkRequest) -> set[int]:
 def _amend(user: User, trunk_request: TrunkRequest) -> Answer:
     if user.pk != trunk_request.filed_by_id or not user.holds(Role.STAFF, trunk_request.master_id):
         return Answer(False, "Only who filed the request can amend it.", str(trunk_request.filed_by))
-    if trunk_request.state not in (State.PENDING, State.SENT_BACK):
+    if trunk_request.state not in (State.PENDING, State.SENT_BACK) or waiting.is_over(trunk_request):
         return _not_now(trunk_request)
     return YES
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 
 from trunks import dispatch
 from trunks.actions import Action
 from trunks.models import Decision, State, TrunkRequest, User, Verdict, clock
-from trunks.workflow import permits, quorum, rules
+from trunks.workflow import permits, quorum, rules, waiting
 from trunks.workflow.content import content_of, digest_of
 from trunks.workflow.drafts import draft_of
 from trunks.workflow.errors import Invalid
@@ -105,11 +104,11 @@ def _approve_at_last(
     trunk_request: TrunkRequest, now: Quorum, actor: User, version: int, comment: str
 ) -> None:
     """Write down the last approval that it takes, and issue the permit that lets it be carried out."""
-    grace = settings.GRACE_SECONDS
+    first_try = waiting.first_try(trunk_request)
     changes = {
         "approved_by": actor,
         "approved_digest": trunk_request.content_digest,
-        "next_attempt_at": clock.after(grace) if grace else None,
+        "next_attempt_at": first_try,
         "tries": 0,
         "sends": 0,
         "waiting_for": "",
@@ -120,7 +119,7 @@ def _approve_at_last(
         trunk_request, State.APPROVED, Verdict.APPROVE, action, actor, version, comment, changes, given
     )
     permits.issue(trunk_request, [*now.given, last], needed=now.needed, ground="approval")
-    if not grace:
+    if first_try is None:
         dispatch.ring(dispatch.PROVISION, trunk_request.pk)
 
 

@@ -113,3 +113,9 @@ def _write_down(occasion: Occasion, people: list[User]) -> None:
         audit.record(Action.NOTICE_FAILED, actor=None, why=WHY_LOST, on=trunk_request, comment=words)
     elif occasion.topic == Topic.LOST:
         audit.record(Action.NOTICE_SENT, actor=None, why=WHY_LOST, on=trunk_request, after=told)
+    elif occasion.topic == Topic.ESCALATED and people:
+        words = "Told: " + ", ".join(str(user) for user in people)
+        why = "nobody has decided in time"
+        audit.record(
+            Action.NOTICE_ESCALATED, actor=None, why=why, on=trunk_request, after=told, comment=words
+        )

@@ -11,7 +11,7 @@ from django.db.models import F
 
 from trunks.actions import Action
 from trunks.models import Heartbeat, MasterAccount, State, Step, TrunkRequest, clock
-from trunks.workflow import attention, checks, digest, permits, probing, sealing, spreading
+from trunks.workflow import attention, checks, digest, permits, probing, sealing, spreading, waiting
 from trunks.workflow.errors import Stale
 from trunks.workflow.filing import release_holds
 from trunks.workflow.ringing import ring_ready
@@ -60,16 +60,18 @@ def take_back(trunk_request: TrunkRequest) -> None:
 
 
 def expire_stale() -> None:
-    """End what nobody has decided on or amended for EXPIRY_DAYS, so that its DNIS are free again."""
-    waiting = (State.PENDING, State.SENT_BACK)
-    since = clock.after(-settings.EXPIRY_DAYS * 86400)
-    stale = TrunkRequest.objects.filter(state__in=waiting, changed_at__lt=since)
+    """End what nobody has decided on or amended for EXPIRY_DAYS business days, so that its DNIS are free again."""
+    states = (State.PENDING, State.SENT_BACK)
+    # Business days pass no quicker than the calendar's; an hour for the night in which the clocks change.
+    since = clock.after(-settings.EXPIRY_DAYS * 86400 + 3600)
+    stale = TrunkRequest.objects.filter(state__in=states, changed_at__lt=since)
     for trunk_request in stale.with_names().order_by("changed_at")[:BATCH]:
-        _expire(trunk_request)
+        if waiting.is_over(trunk_request):
+            _expire(trunk_request)
 
 
 def _expire(trunk_request: TrunkRequest) -> None:
-    words = f"Nobody acted on it for {settings.EXPIRY_DAYS:g} days."
+    words = f"Nobody acted on it for {settings.EXPIRY_DAYS:g} business days."
     try:
         with transaction.atomic():
             move(
@@ -93,6 +95,6 @@ def beat(name: str) -> None:
 
 def wake(master: MasterAccount) -> None:
     """Let requests of `master` that wait for Zoom be tried at once, because its credentials were mended."""
-    waiting = TrunkRequest.objects.filter(master=master, state=State.APPROVED)
-    waiting.filter(tries__gt=0).update(next_attempt_at=clock.now())
+    stuck = TrunkRequest.objects.filter(master=master, state=State.APPROVED)
+    stuck.filter(tries__gt=0).update(next_attempt_at=clock.now())
     sweep()
