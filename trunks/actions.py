@@ -89,6 +89,11 @@ class Action(TextChoices):
     RECOVERY_CODE_USED = "factor.code_used", "used a recovery code"
     PASSWORD_CHANGED = "password.changed", "changed their password"
     PASSWORD_RESET = "password.reset", "took a new password for the person"
+    VIEW_SAVED = "view.saved", "kept a view of the audit trail"
+    VIEW_REMOVED = "view.removed", "removed a view of the audit trail"
+    VIEW_ACTION_REFUSED = "view.action_refused", "was refused to keep or remove a view of the audit trail"
+    PERSON_READ = "person.read", "read all that the person has done"
+    ADDRESS_READ = "address.read", "read all that came from one address"
     KEYS_ROTATED = "keys.rotated", "encrypted the stored secrets with the newest key"
 
     @property
@@ -111,6 +116,7 @@ class Outcome(TextChoices):
 
 
 _OUTCOMES = {
+    Action.VIEW_ACTION_REFUSED: Outcome.REFUSED,
     Action.FILING_REFUSED: Outcome.REFUSED,
     Action.MASTER_ACTION_REFUSED: Outcome.REFUSED,
     Action.ACTION_REFUSED: Outcome.REFUSED,

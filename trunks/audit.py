@@ -13,11 +13,22 @@ from django.utils import timezone
 
 from trunks import chain, context
 from trunks.actions import Action, Outcome
-from trunks.audit_reading import Filters, event_for, history, last_mover, people, search, type_of
+from trunks.audit_reading import (
+    READERS,
+    Filters,
+    event_for,
+    history,
+    last_mover,
+    people,
+    search,
+    story,
+    type_of,
+)
 from trunks.models import MasterAccount, SubAccount, User
 from trunks.models.audit_event import AuditEvent, AuditHead
 
 __all__ = [
+    "READERS",
     "Filters",
     "NotRecorded",
     "event_for",
@@ -27,6 +38,7 @@ __all__ = [
     "people",
     "record",
     "search",
+    "story",
 ]
 
 # What is never written down, whatever table it stands in. Declared by name of the field, not guessed from values.

@@ -20,6 +20,7 @@ from trunks.models.audit_event import AuditEvent
 
 # What the search reads: the label of the object, what somebody wrote about it, who it was, whom it is about.
 SEARCHED = ("object_label", "comment", "actor_name", "sub_account_name")
+MOST_BESIDE = 200  # events of other objects in one object's story
 READERS = (Role.MANAGER, Role.ADMINISTRATOR)
 
 
@@ -82,6 +83,18 @@ def event_for(user: User, pk: int) -> AuditEvent:
 def history(on: Model) -> QuerySet[AuditEvent]:
     """Return the events about one object, oldest first. Who may see the object may see its history."""
     return AuditEvent.objects.filter(object_type=type_of(on), object_id=str(on.pk)).order_by("id")
+
+
+def story(user: User, on: Model) -> list[AuditEvent]:
+    """Return the events about one object, and what else the same web requests and tasks did, oldest first.
+
+    Of the latter only what `user` may read, and no more than MOST_BESIDE.
+    """
+    own = list(history(on))
+    ids = {event.request_id for event in own if event.request_id}
+    about = {event.pk for event in own}
+    beside = readable(user).filter(request_id__in=ids).exclude(pk__in=about).order_by("-id")[:MOST_BESIDE]
+    return sorted([*own, *beside], key=lambda event: event.pk)
 
 
 def last_mover(on: Model) -> AuditEvent | None:

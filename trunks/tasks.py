@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from celery import shared_task
 from django.conf import settings
 
-from trunks import audit, context
+from trunks import audit, audit_index, context
 from trunks.models import MasterAccount
 from trunks.workflow import (
     checks,
@@ -96,6 +96,7 @@ def sweep() -> None:
         sweeping.expire_stale()
         reminding.tell()
         sweeping.sweep()
+        audit_index.catch_up()
 
 
 @shared_task

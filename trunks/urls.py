@@ -16,6 +16,7 @@ from trunks.views import (
     notices,
     people,
     requests,
+    story,
     writing,
 )
 
@@ -57,6 +58,7 @@ urlpatterns = [
     path(f"{ONE}check/", decisions.check, name="request_check"),
     path(f"{ONE}give-up/", decisions.give_up, name="request_give_up"),
     path(f"{ONE}attempts/", attempts.attempts, name="request_attempts"),
+    path(f"{ONE}story/", story.story, name="request_story"),
     path("writing/", writing.writing, name="writing"),
     path("writing/stop/", writing.stop, name="writing_stop"),
     path("writing/<int:pk>/ask/", writing.ask, name="writing_ask"),
@@ -89,6 +91,9 @@ urlpatterns = [
     path("notices/<int:pk>/again/", notices.send_again, name="notice_send_again"),
     path("audit/", audit.trail, name="audit"),
     path("audit/<int:pk>/", audit.event, name="audit_event"),
+    path("audit/people/<int:pk>/", audit.person, name="audit_person"),
+    path("audit/views/", audit.keep, name="audit_keep"),
+    path("audit/views/<int:pk>/remove/", audit.unkeep, name="audit_unkeep"),
     # Before allauth's page of that address: who could change their own e-mail could sign events as somebody else.
     path("accounts/email/", RedirectView.as_view(pattern_name="account_change_password")),
     path("healthz", health.healthz, name="healthz"),

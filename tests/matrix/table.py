@@ -65,6 +65,9 @@ OWN = cells(200, foreign=404, roleless=404)
 STAFF = cells(403, staff=200, colleague=200, foreign_staff=200)
 SUPERVISORS = cells(403, supervisor=200, foreign_supervisor=200)
 READERS = cells(403, manager=200, administrator=200, foreign_manager=200, foreign_administrator=200)
+TRAIL_OF_HERE = cells(403, manager=200, administrator=200, foreign_manager=404, foreign_administrator=404)
+# Whoever reads the trail brings its index up to date.
+INDEX = frozenset(f"trunks_audit{name}" for name in ("entry", "facet", "indexed", "number", "text"))
 ADMINISTRATORS = cells(403, administrator=200, foreign_administrator=200)
 # An empty form of somebody who may: 422. Of who knows of the request and may not: 422 as well where the form is read
 # first, which tells nothing that the page does not tell.
@@ -134,6 +137,9 @@ ROWS: dict[str, Row] = {
     "requests/<reference:reference>/check/": action(one("check/"), HANDED_IN),
     "requests/<reference:reference>/give-up/": action(one("give-up/"), HANDED_IN),
     "requests/<reference:reference>/attempts/": page(one("attempts/"), OWN),
+    "requests/<reference:reference>/story/": page(
+        one("story/"), cells(403, manager=200, administrator=200, foreign=404, roleless=404)
+    ),
     "writing/": page("/writing/", EVERYBODY),
     "writing/stop/": action("/writing/stop/", cells(403, supervisor=422, foreign_supervisor=422)),
     "writing/<int:pk>/ask/": action(
@@ -184,9 +190,18 @@ ROWS: dict[str, Row] = {
         {"GET": BY_LINK | dict.fromkeys(NOBODY, 302)},
         dict.fromkeys(CALLERS, 405),
     ),
-    "audit/": page("/audit/", READERS),
-    "audit/<int:pk>/": page(
-        lambda scene: f"/audit/{scene.event}/",
-        cells(403, manager=200, administrator=200, foreign_manager=404, foreign_administrator=404),
+    "audit/": Row("/audit/", {"GET": READERS}, notes=INDEX),
+    # That all of one person was read is itself put on record.
+    "audit/people/<int:pk>/": Row(
+        lambda scene: f"/audit/people/{scene.people['staff'].pk}/",
+        {"GET": TRAIL_OF_HERE},
+        notes=INDEX | {"trunks_auditevent", "trunks_audithead"},
     ),
+    "audit/views/": action(
+        "/audit/views/", {who: 422 if code == 200 else code for who, code in READERS.items()}
+    ),
+    "audit/views/<int:pk>/remove/": action(
+        "/audit/views/1/remove/", {who: 302 if code == 200 else code for who, code in READERS.items()}
+    ),
+    "audit/<int:pk>/": page(lambda scene: f"/audit/{scene.event}/", TRAIL_OF_HERE),
 }

@@ -11,9 +11,9 @@ from allauth.mfa.models import Authenticator
 from tests.matrix import scene as stage
 from tests.matrix.scene import Scene
 from tests.matrix.table import ROWS, invitation, one, revocation, staff_member
-from trunks.models import LineState, RoleGrant, State, TrunkRequest, User
+from trunks.models import LineState, RoleGrant, SavedView, State, TrunkRequest, User
 from trunks.models.audit_event import AuditEvent
-from trunks.workflow import people, review, stopping
+from trunks.workflow import oversight, people, review, stopping
 
 POSTS = {pattern for pattern, row in ROWS.items() if "POST" in row.answers}
 Recipe = tuple[str, Callable[[Scene], str] | str, Callable[[Scene], dict[str, Any]]]
@@ -95,6 +95,11 @@ def writing(rest: str) -> Callable[[Scene], str]:
     return lambda scene: f"/writing/{scene.stop.pk}/{rest}"
 
 
+def view(scene: Scene) -> SavedView:
+    manager = scene.people["manager"]
+    return oversight.keep_view(actor=manager, name="Failed", query="outcome=failed", shared=False)
+
+
 R = "requests/<reference:reference>/"
 P = "people/<int:pk>/"
 UNCLEAR = at(State.UNCONFIRMED, LineState.UNKNOWN)
@@ -114,6 +119,8 @@ RECIPES: dict[str, Recipe] = {
     "writing/<int:pk>/confirm/": ("supervisor", writing("confirm/"), after(asked, {})),
     "writing/<int:pk>/decline/": ("supervisor", writing("decline/"), after(asked, {"reason": "Not yet."})),
     "masters/<int:pk>/sync/": ("administrator", lambda s: f"/masters/{s.estate.master.pk}/sync/", nothing),
+    "audit/views/": ("manager", "/audit/views/", lambda s: {"name": "Failed", "query": "outcome=failed"}),
+    "audit/views/<int:pk>/remove/": ("manager", lambda s: f"/audit/views/{view(s).pk}/remove/", nothing),
     "notices/": ("staff", "/notices/", lambda s: CHOICES),
     "notices/<int:pk>/again/": ("administrator", lambda s: f"/notices/{s.notice.pk}/again/", nothing),
     "people/invite/": (

@@ -21,6 +21,7 @@ from trunks.models import (
     LineState,
     Role,
     RoleGrant,
+    SavedView,
     State,
     Topic,
     TrunkRequest,
@@ -37,6 +38,7 @@ from trunks.workflow import (
     invitations,
     notices,
     occasions,
+    oversight,
     people,
     provisioning,
     reconcile,
@@ -81,6 +83,11 @@ class Stage:
     def invited(self) -> Invitation:
         offer = invitations.Offer("new@example.com", [Role.STAFF])
         return invitations.invite(offer, actor=self.administrator, by_mail=False).invitation
+
+    def view(self) -> SavedView:
+        return oversight.keep_view(
+            actor=self.administrator, name="Failed", query="outcome=failed", shared=True
+        )
 
     def grant(self) -> RoleGrant:
         return self.staff.role_grants.get()
@@ -132,6 +139,11 @@ RECIPES: dict[Verb, Recipe] = {
     people.end_sessions: ("administrator", lambda s: ((s.staff,), {})),
     people.reset_second_factors: ("administrator", lambda s: ((s.with_factor(),), {})),
     choosing.choose: ("staff", lambda s: (({Topic.ASKED: How.NEVER},), {})),
+    oversight.keep_view: (
+        "administrator",
+        lambda s: ((), {"name": "Failed", "query": "outcome=failed", "shared": False}),
+    ),
+    oversight.remove_view: ("administrator", lambda s: ((s.view(),), {})),
     review.take_back: ("supervisor", lambda s: ((s.half_approved(),), {"version": 2})),
 }
 # What takes an actor and is no verb of its own: questions, and what verbs are made of. Each has tests of its own.
@@ -141,6 +153,10 @@ PARTS: set[Verb] = {
 }
 # Each of these has tests of its own that look at its event: it asks Zoom first, or needs more than one person.
 ELSEWHERE: dict[Verb, str] = {estate.connect: "test_connecting", notices.send_again: "test_notices"}
+# That something was read; nobody is refused it who sees the page.
+ELSEWHERE |= dict.fromkeys(
+    (oversight.note_reading_of_person, oversight.note_reading_of_address), "test_audit_tools"
+)
 # Everybody chooses for themselves.
 NEVER_REFUSED: set[Verb] = {choosing.choose}
 

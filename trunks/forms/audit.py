@@ -1,19 +1,22 @@
-"""The filters of the audit trail."""
+"""The filters of the audit trail, and the form that keeps them under a name."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
+from django.http import QueryDict
 from django.utils import timezone
 
-from trunks import audit
-from trunks.actions import Action
-from trunks.forms.estate import master_choice
-from trunks.models import MasterAccount, User
+from trunks import access, audit
+from trunks.actions import Action, Outcome
+from trunks.audit_index import Facet, Standing
+from trunks.audit_reading import READERS
+from trunks.models import MasterAccount, SavedView, User
 
 OBJECTS = [
     ("", "Anything"),
@@ -22,29 +25,72 @@ OBJECTS = [
     ("subaccount", "Sub accounts"),
     ("mastertrunk", "Master trunks"),
     ("user", "People"),
+    ("savedview", "Saved views"),
     ("writestop", "Stops of writing"),
 ]
+FAMILIES = {
+    "request": "Requests",
+    "provisioning": "Carrying out",
+    "writing": "Stop of writing",
+    "circuit": "Zoom's availability",
+    "notice": "Letters",
+    "master": "Master accounts",
+    "sync": "Readings of the estate",
+    "role": "Roles",
+    "keys": "Keys",
+    "view": "Saved views",
+    "person": "People",
+    "invitation": "People",
+    "session": "Signing in",
+    "factor": "Signing in",
+    "password": "Signing in",
+    "address": "Personal data",
+}
 DAY = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+MOMENT = forms.DateTimeInput(attrs={"type": "datetime-local", "step": 1}, format="%Y-%m-%dT%H:%M:%S")
+MANY_ACTIONS = forms.SelectMultiple(attrs={"size": 6})
+# In the order in which the page shows them; the address of a saved view holds these and no others.
+FILTERS = (
+    *("q", "dnis", "actor", "action", "outcome", "since", "until"),
+    *("master", "object_type", "ip", "request_id", "sub_account", "object_id"),
+)
 
 
 class AuditFilter(forms.Form):
     """What a reader asks of the trail. Days are those of the reader's own zone, both inclusive."""
 
-    q = forms.CharField(label="Search", required=False, max_length=200)
+    q = forms.CharField(label="Words", required=False, max_length=200)
+    dnis = forms.CharField(label="DNIS", required=False, max_length=20)
+    outcome = forms.ChoiceField(label="Outcome", required=False, choices=[("", "Any"), *Outcome.choices])
     object_type = forms.ChoiceField(label="Kind of object", required=False, choices=OBJECTS)
     object_id = forms.CharField(required=False, max_length=40, widget=forms.HiddenInput)
+    sub_account = forms.IntegerField(
+        required=False, min_value=1, max_value=2**63 - 1, widget=forms.HiddenInput
+    )
+    ip = forms.GenericIPAddressField(label="Address it came from", required=False)
+    request_id = forms.CharField(label="Web request id", required=False, max_length=36)
     since = forms.DateField(label="From", required=False, widget=DAY)
     until = forms.DateField(label="To", required=False, widget=DAY)
 
-    def __init__(self, *args: Any, user: User, masters: QuerySet[MasterAccount], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, user: User, standing: Standing, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["q"].widget.attrs |= {"type": "search", "placeholder": "Object, comment or person"}
-        people = [("", "Everybody"), *((str(person.pk), str(person)) for person in audit.people(user))]
-        deeds = [("", "Everything"), *((action.value, action.sentence) for action in Action)]
-        self.fields["actor"] = forms.ChoiceField(label="Person", required=False, choices=people)
-        self.fields["action"] = forms.ChoiceField(label="Action", required=False, choices=deeds)
-        self.fields["master"] = master_choice(masters)
-        self.order_fields(["q", "actor", "action", "since", "until", "object_type", "master"])
+        facets = _facets_for(user, standing)
+        self.fields["actor"] = forms.ChoiceField(
+            label="Person", required=False, choices=[("", "Everybody"), *_people(facets, standing)]
+        )
+        self.fields["action"] = forms.MultipleChoiceField(
+            label="Actions", required=False, choices=list(_actions()), widget=MANY_ACTIONS
+        )
+        self.fields["master"] = forms.ChoiceField(
+            label="Master account", required=False, choices=[("", "All"), *_masters(facets, standing)]
+        )
+        self.order_fields(FILTERS)
+
+    def clean_dnis(self) -> str:
+        dnis: str = self.cleaned_data["dnis"].strip()
+        if dnis and not (dnis.isascii() and dnis.isdigit() and len(dnis) <= settings.DNIS_MAX_LENGTH):
+            raise ValidationError(f"A DNIS is up to {settings.DNIS_MAX_LENGTH} digits.")
+        return dnis
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
@@ -57,17 +103,118 @@ class AuditFilter(forms.Form):
         """Return what was asked; a field that holds an error is left out (see `errors`)."""
         self.is_valid()
         values = self.cleaned_data
-        master = values.get("master")
         return audit.Filters(
             actor=int(values["actor"]) if values.get("actor") else None,
-            actions=(values["action"],) if values.get("action") else (),
-            object_type=values.get("object_type", ""),
-            object_id=values.get("object_id", ""),
+            actions=tuple(values.get("action") or ()),
+            master=int(values["master"]) if values.get("master") else None,
+            sub_account=values.get("sub_account"),
             since=_midnight(values.get("since")),
             until=_midnight(values.get("until"), days=1),
-            master=master.pk if master else None,
-            q=values.get("q", ""),
+            **{
+                name: values.get(name) or ""
+                for name in ("object_type", "object_id", "dnis", "outcome", "ip", "request_id", "q")
+            },
         )
+
+    @property
+    def narrowed(self) -> bool:
+        return any(self.cleaned_data.values())
+
+    @property
+    def more_chosen(self) -> int:
+        """Return how many of the filters that the page folds away are in use."""
+        return sum(bool(self.cleaned_data.get(name)) for name in FILTERS[1:])
+
+    def chosen(self) -> Iterator[tuple[str, str, str]]:
+        """Yield each filter in use: its name, its title and its value in words."""
+        for name in FILTERS:
+            if value := self.cleaned_data.get(name):
+                field = self.fields[name]
+                title = {"sub_account": "Sub account", "object_id": "Object"}.get(name, str(field.label))
+                yield name, title, _in_words(field, value)
+
+
+class KeepView(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs only
+    """Keep the filters of the page under a name."""
+
+    class Meta:
+        model = SavedView
+        fields = ("name", "query", "shared")
+        labels = {"name": "Name", "shared": "Other managers see it too"}
+        widgets = {"query": forms.HiddenInput}
+
+
+def kept_query(text: str, *, user: User, standing: Standing) -> str:
+    """Return the filters in `text`, an address's query, and nothing else of it; raise ValidationError for bad ones."""
+    given = QueryDict(text)
+    form = AuditFilter(given, user=user, standing=standing)
+    if not form.is_valid() or not form.narrowed:
+        raise ValidationError("These filters cannot be kept: choose some that the page understands.")
+    kept = QueryDict(mutable=True)
+    for name in FILTERS:
+        if values := [value for value in given.getlist(name) if value]:
+            kept.setlist(name, values)
+    return kept.urlencode()
+
+
+def moment_of(text: str) -> datetime | None:
+    """Return the moment that somebody asked to jump to, by their own clock; None for what is none."""
+    field = forms.DateTimeField(required=False)
+    try:
+        found: datetime | None = field.clean(text)
+        return found.astimezone(UTC) if found else None
+    except (ValidationError, OverflowError):  # the latter for the years 1 and 9999
+        return None
+
+
+def _facets_for(user: User, standing: Standing) -> list[Facet]:
+    if access.for_all_masters(user, *READERS):
+        return standing.facets
+    masters = {master.pk for master in access.masters_where(user, *READERS)}
+    return [facet for facet in standing.facets if facet.master in masters]
+
+
+def _people(facets: list[Facet], standing: Standing) -> list[tuple[str, str]]:
+    """Return who appears in the trail. While the index is being made, nobody knows yet who does not."""
+    if standing.behind:
+        return [(str(person.pk), str(person)) for person in User.objects.order_by("name", "email")]
+    found = {facet.actor: facet.actor_name or f"Somebody who is gone ({facet.actor})" for facet in facets}
+    people = [(str(pk), name) for pk, name in found.items() if pk]
+    return sorted(people, key=lambda person: person[1].casefold())
+
+
+def _masters(facets: list[Facet], standing: Standing) -> list[tuple[str, str]]:
+    if standing.behind:
+        return [(str(master.pk), str(master)) for master in MasterAccount.objects.all()]
+    found = {facet.master: facet.master_name for facet in facets if facet.master}
+    return sorted(((str(pk), name) for pk, name in found.items()), key=lambda master: master[1].casefold())
+
+
+def _actions() -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """Yield each family of actions with its members, as a select groups them."""
+    families: dict[str, list[tuple[str, str]]] = {}
+    for action in Action:
+        family = action.value.partition(".")[0]
+        families.setdefault(FAMILIES.get(family, family.capitalize()), []).append(
+            (action.value, action.sentence)
+        )
+    yield from families.items()
+
+
+def _in_words(field: forms.Field, value: Any) -> str:
+    choices = getattr(field, "choices", None)
+    if choices is None:
+        return f"{value:%-d %b %Y}" if isinstance(value, date) else str(value)
+    words = {str(key): str(title) for key, title in _flat(choices)}
+    return ", ".join(words[one] for one in (value if isinstance(value, list) else [value]))
+
+
+def _flat(choices: Any) -> Iterator[tuple[Any, Any]]:
+    for key, title in choices:
+        if isinstance(title, list):
+            yield from title
+        else:
+            yield key, title
 
 
 def _midnight(day: date | None, *, days: int = 0) -> datetime | None:

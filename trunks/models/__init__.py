@@ -3,6 +3,7 @@
 from trunks.models.approval_policy import ApprovalPolicy
 from trunks.models.attempt import Attempt, ZoomCall
 from trunks.models.audit_digest import AuditCheck, AuditDigest, Result
+from trunks.models.audit_index import AuditEntry, AuditFacet, AuditIndexed, AuditNumber
 from trunks.models.choices import (
     ASSIGNED_LINE_STATES,
     ENDED_LINE_STATES,
@@ -33,6 +34,7 @@ from trunks.models.invitation import Invitation
 from trunks.models.notice import How, Notice, NoticeChoice, Occasion, Sending, Topic
 from trunks.models.people import Role, RoleGrant, User
 from trunks.models.rate_budget import NoRoom, Outlook, RateBudget, Trips
+from trunks.models.saved_view import SavedView
 from trunks.models.stops import Circuit, WriteStop
 from trunks.models.trunk_request import Line, TrunkRequest
 from trunks.models.unknown_error import UnknownError
@@ -49,6 +51,10 @@ __all__ = [
     "Attempt",
     "AuditCheck",
     "AuditDigest",
+    "AuditEntry",
+    "AuditFacet",
+    "AuditIndexed",
+    "AuditNumber",
     "Circuit",
     "Decision",
     "Heartbeat",
@@ -75,6 +81,7 @@ __all__ = [
     "Revision",
     "Role",
     "RoleGrant",
+    "SavedView",
     "Sending",
     "State",
     "Step",

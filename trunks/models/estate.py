@@ -155,12 +155,16 @@ class Heartbeat(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @staticmethod
+    def recently() -> models.ExpressionWrapper[Q]:
+        """Return whether a row was written within three sweeps and ten seconds, for a query."""
+        limit = clock.after(-(3 * settings.SWEEP_SECONDS + 10))
+        return models.ExpressionWrapper(Q(at__gt=limit), output_field=models.BooleanField())
+
     @classmethod
     def worker(cls) -> tuple[datetime, bool] | None:
         """Return when a worker was last seen, and whether within three sweeps and ten seconds; None for never."""
-        limit = clock.after(-(3 * settings.SWEEP_SECONDS + 10))
-        recent = models.ExpressionWrapper(Q(at__gt=limit), output_field=models.BooleanField())
         row: tuple[datetime, bool] | None = (
-            cls.objects.filter(name=cls.WORKER).values_list("at", recent).first()
+            cls.objects.filter(name=cls.WORKER).values_list("at", cls.recently()).first()
         )
         return row

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
+from difflib import SequenceMatcher
+from functools import lru_cache
 from typing import Any, Protocol
 
 from django.template import Library
 from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.text import Truncator
 
 from trunks.actions import Action
 from trunks.models import TrunkRequest
+from trunks.templatetags.portal import exactly, icon
 
 register = Library()
 
@@ -24,6 +31,7 @@ KINDS = {
     "invitation": "invitation",
     "notice": "letter",
     "writestop": "stop of writing",
+    "savedview": "saved view",
 }
 ICONS = {
     "request.filed": "file-plus",
@@ -54,6 +62,8 @@ ICONS = {
     "factor.failed": "shield-alert",
     "person.deactivated": "user-x",
     "person.action_refused": "shield-alert",
+    "person.read": "eye",
+    "address.read": "eye",
 }
 FAMILY_ICONS = {
     "request": "file-text",
@@ -63,16 +73,27 @@ FAMILY_ICONS = {
     "person": "user",
     "role": "shield",
 }
+LONG = 40  # letters; of longer texts only the words that differ are marked
 
 
 class Event(Protocol):
     """What is read of an audit event here."""
 
+    at: datetime
     action: str
+    actor_id: int | None
+    comment: str
     object_type: str
     object_id: str
+    object_label: str
     before: dict[str, Any]
     after: dict[str, Any]
+
+    @property
+    def who(self) -> str: ...
+
+    @property
+    def ground(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -86,6 +107,16 @@ class Difference:
     @property
     def changed(self) -> bool:
         return self.before != self.after
+
+    @property
+    def old_words(self) -> list[tuple[bool, str]]:
+        """Return the old text in pieces, each with whether it is no longer so."""
+        return [(differs, old) for differs, old, _ in _pieces(self.before or "", self.after or "") if old]
+
+    @property
+    def new_words(self) -> list[tuple[bool, str]]:
+        """Return the new text in pieces, each with whether it is new."""
+        return [(differs, new) for differs, _, new in _pieces(self.before or "", self.after or "") if new]
 
 
 @register.filter
@@ -110,24 +141,74 @@ def object_kind(event: Event) -> str:
 @register.filter
 def object_url(event: Event) -> str:
     """Return the page of the event's object, or "" for what has none of its own."""
-    if not event.object_id.isdigit():
+    return _page_of(event.object_type, event.object_id)
+
+
+@lru_cache(maxsize=4096)
+def _page_of(object_type: str, object_id: str) -> str:
+    if not object_id.isdigit():
         return ""
-    if event.object_type == "trunkrequest":
-        return reverse("request_detail", args=[TrunkRequest(pk=int(event.object_id)).reference])
-    if event.object_type == "subaccount":
-        return reverse("sub_account_detail", args=[event.object_id])
-    if event.object_type == "mastertrunk":
-        return reverse("trunk_detail", args=[event.object_id])
-    if event.object_type == "writestop":
+    if object_type == "trunkrequest":
+        return reverse("request_detail", args=[TrunkRequest(pk=int(object_id)).reference])
+    if object_type == "subaccount":
+        return reverse("sub_account_detail", args=[object_id])
+    if object_type == "mastertrunk":
+        return reverse("trunk_detail", args=[object_id])
+    if object_type == "user":
+        return reverse("audit_person", args=[object_id])
+    if object_type == "writestop":
         return reverse("writing")
-    return reverse("masters") if event.object_type == "masteraccount" else ""
+    return reverse("masters") if object_type == "masteraccount" else ""
+
+
+def story_of(object_type: str, object_id: str) -> str:
+    """Return the page with the whole story of a request, or "" for any other object."""
+    if object_type != "trunkrequest" or not object_id.isdecimal():
+        return ""
+    return reverse("request_story", args=[TrunkRequest(pk=int(object_id)).reference])
+
+
+@register.filter
+def story_url(event: Event) -> str:
+    return story_of(event.object_type, event.object_id)
+
+
+# The rows of the trail are drawn here and not by templates: a page has a hundred of them.
+
+
+@register.filter
+def told(event: Event) -> SafeString:
+    """Draw an event as a sentence: who (with a link to all of that person), what, on which object, with what words."""
+    label = event.object_label
+    url = object_url(event)
+    about = format_html('<a href="{}">{}</a>', url, label) if url else label
+    words = Truncator(event.comment).chars(160)
+    said = format_html('<span class="sub">“{}”</span>', words) if words else ""
+    return format_html("{} {}{}{}{}", _named(event), deed(event), ": " if label else "", about, said)
+
+
+def _named(event: Event) -> SafeString:
+    if event.actor_id:
+        return format_html('<strong><a href="/audit/people/{}/">{}</a></strong>', event.actor_id, event.who)
+    return format_html('<strong title="On the ground: {}">{}</strong>', event.ground, event.who)
+
+
+@register.filter
+def moment(event: Event) -> SafeString:
+    return exactly(event.at)
+
+
+@register.filter
+def drawn(event: Event) -> SafeString:
+    return icon(event_icon(event), 15)
 
 
 @register.filter
 def differences(event: Event) -> list[Difference]:
-    """Return every value that the event holds, before and after, in the order in which it was written."""
+    """Return every value that the event holds, before and after: first what changed, in the order it was written."""
     before, after = dict(_flat(event.before)), dict(_flat(event.after))
-    return [Difference(name, before.get(name), after.get(name)) for name in {**before, **after}]
+    found = [Difference(name, before.get(name), after.get(name)) for name in {**before, **after}]
+    return sorted(found, key=lambda difference: not difference.changed)
 
 
 @register.filter
@@ -144,17 +225,35 @@ def _assigned(trunk: dict[str, str]) -> str:
     return f"Assign {trunk['dnis']} of trunk {trunk['trunk']}, {shown}."
 
 
+@lru_cache(maxsize=256)
+def _pieces(before: str, after: str) -> list[tuple[bool, str, str]]:
+    """Return two texts side by side in pieces: whether they differ there, the old words, the new ones."""
+    if min(len(before), len(after)) < LONG:
+        return [(True, before, after)]
+    old, new = before.split(" "), after.split(" ")
+    steps = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
+    return [(step != "equal", " ".join(old[a:b]), " ".join(new[c:d])) for step, a, b, c, d in steps]
+
+
 def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    """Yield each value with its place in words: `lines 1 · dnis`."""
+    """Yield each value with its place in words. Lines are named by their DNIS, so that the same ones meet."""
     if isinstance(value, dict) and value:
         for key, inner in value.items():
             label = str(key).replace("_", " ")
             yield from _flat(inner, f"{name} · {label}" if name else label)
     elif isinstance(value, list) and value:
-        for number, inner in enumerate(value, start=1):
-            yield from _flat(inner, f"{name} {number}".strip())
+        for place, inner in zip(_places(value), value, strict=True):
+            yield from _flat(inner, f"{name} {place}".strip())
     elif name:
         yield name, _text(value)
+
+
+def _places(values: list[Any]) -> list[str]:
+    """Return what to call each of the values: by its DNIS where they have one and no two the same, else 1, 2, 3."""
+    numbers = [str(value.get("dnis") or "") if isinstance(value, dict) else "" for value in values]
+    if all(numbers) and len(set(numbers)) == len(numbers):
+        return numbers
+    return [str(number) for number in range(1, len(values) + 1)]
 
 
 def _text(value: Any) -> str:

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any, Protocol
 
 import lucide
@@ -83,8 +84,9 @@ def state_icon(state: str, size: int = 14) -> SafeString:
 
 
 @register.simple_tag
+@cache
 def icon(name: str, size: int = 16) -> SafeString:
-    """Draw an icon that screen readers pass over."""
+    """Draw an icon that screen readers pass over; each one once, because drawing copies a tree."""
     return mark_safe(lucide._render_icon(name, size, aria_hidden="true"))  # noqa: S308  # our own names only
 
 

@@ -1,37 +1,77 @@
-"""The audit trail: searching it, and one event in full. Nothing here can change an event."""
+"""The audit trail: searching it, one event in full, all of one person. Nothing here can change an event."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+from urllib.parse import urlencode
 
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.core.exceptions import ValidationError
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_GET, require_POST
 
-from trunks import access, audit
-from trunks.forms.audit import AuditFilter
-from trunks.models import Role
+from trunks import access, audit, audit_finding
+from trunks.audit_finding import Found
+from trunks.audit_index import Standing, standing
+from trunks.audit_reading import READERS, Filters
+from trunks.forms.audit import FILTERS, AuditFilter, KeepView, kept_query, moment_of
+from trunks.forms.decisions import Problem
+from trunks.models import SavedView, User
+from trunks.templatetags.events import story_of
+from trunks.views.audit_pages import TrailPage, address, place, trail_page
+from trunks.views.audit_words import Understood, understand
 from trunks.views.http import HtmxHttpRequest
-from trunks.views.paging import AFTER, BEFORE, page
+from trunks.views.navigation import Navigation
+from trunks.views.paging import AFTER
+from trunks.workflow import oversight
+from trunks.workflow.errors import Invalid, Refused
 
-READERS = (Role.MANAGER, Role.ADMINISTRATOR)
-PRESETS = (("Today", 0), ("7 days", 6), ("30 days", 29))
+AS_WORDS = "as_words"  # in the address: the words were not meant as anything else
+
+
+@dataclass(frozen=True)
+class Chip:
+    """One filter in use, as the page shows it, and the address of the list without it."""
+
+    title: str
+    value: str
+    url: str
 
 
 @require_GET
 def trail(request: HtmxHttpRequest) -> HttpResponse:
     """List the events that the address asks for, newest first."""
     access.require(request.user, *READERS)
-    masters = access.masters_where(request.user, *READERS)
-    chosen = AuditFilter(request.GET, user=request.user, masters=masters)
-    found = audit.search(request.user, chosen.filters())
+    where = standing()
+    chosen = AuditFilter(request.GET, user=request.user, standing=where)
+    filters = chosen.filters()
+    meant = _meant(request, chosen, where)
+    if meant.filters:
+        return HttpResponseRedirect(address(request, q="", **meant.filters))
+    if moment := moment_of(request.GET.get("at", "")):
+        return HttpResponseRedirect(address(request, **{AFTER: place(audit_finding.beginning_at(moment))}))
     # A filter that was not understood must not pass for one that found all of this.
+    page = (
+        TrailPage([], Found([], more=False))
+        if chosen.errors
+        else trail_page(request, request.user, filters, where)
+    )
+    _note_what_is_personal(request.user, filters, page)
     context = {
-        "page": page(found.none() if chosen.errors else found, request),
+        "page": page,
         "filter": chosen,
+        "chips": _chips(request, chosen, page),
         "presets": _presets(request),
-        "narrowed": any(chosen.cleaned_data.values()),
+        "suggestions": [(one, address(request, q="", **one.values)) for one in meant.suggestions],
+        "views": list(SavedView.objects.seen_by(request.user)),
+        "kept": [
+            (name, value) for name, values in request.GET.lists() for value in values if name in FILTERS
+        ],
+        "keep": KeepView(initial={"query": _query(request)}),
+        "story": story_of(filters.object_type, filters.object_id),
     }
     return render(request, "trunks/audit.html", context, status=422 if chosen.errors else 200)
 
@@ -43,16 +83,112 @@ def event(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     return render(request, "trunks/audit_event.html", {"event": audit.event_for(request.user, pk)})
 
 
+@require_GET
+def person(request: HtmxHttpRequest, pk: int) -> HttpResponse:
+    """Show all that one person has done, newest first; that it was read is itself put on record."""
+    access.require(request.user, *READERS)
+    where = standing()
+    page = trail_page(request, request.user, Filters(actor=pk), where)
+    someone = User.objects.filter(pk=pk).first()
+    if someone is None or not (page.rows or access.for_all_masters(request.user, *READERS)):
+        raise Http404("Nobody is known by this number.")
+    oversight.note_reading_of_person(someone, actor=request.user)
+    return render(
+        request,
+        "trunks/audit_person.html",
+        {"person": someone, "roles": Navigation(someone, "").roles, "page": page},
+    )
+
+
+@require_POST
+def keep(request: HtmxHttpRequest) -> HttpResponse:
+    """Keep the filters of a page under a name, and show them again."""
+    access.require(request.user, *READERS)
+    form = KeepView(request.POST)
+    if form.is_valid():
+        try:
+            query = kept_query(form.cleaned_data["query"], user=request.user, standing=standing())
+            values = form.cleaned_data | {"query": query}
+            oversight.keep_view(actor=request.user, **values)
+        except (ValidationError, Invalid) as error:
+            _blame(form, error)
+        else:
+            return redirect(f"/audit/?{query}")
+    problems = [
+        Problem(str(text), name and f"id_{name}") for name, texts in form.errors.items() for text in texts
+    ]
+    return render(request, "trunks/audit_keep.html", {"form": form, "problems": problems}, status=422)
+
+
+@require_POST
+def unkeep(request: HtmxHttpRequest, pk: int) -> HttpResponse:
+    """Remove one of the person's own views; a second click finds it gone, which is what was asked for."""
+    access.require(request.user, *READERS)
+    view = SavedView.objects.seen_by(request.user).filter(pk=pk).first()
+    if view is None:
+        return redirect("audit")
+    try:
+        oversight.remove_view(view, actor=request.user)
+    except Refused as refused:
+        return render(request, "403.html", {"reason": refused.reason}, status=403)
+    return redirect("audit")
+
+
+def _blame(form: KeepView, error: ValidationError | Invalid) -> None:
+    if isinstance(error, ValidationError):
+        form.add_error(None, error)
+        return
+    for name, texts in error.problems.items():
+        form.add_error(name, [ValidationError(text) for text in texts])
+
+
+def _meant(request: HtmxHttpRequest, chosen: AuditFilter, where: Standing) -> Understood:
+    words = chosen.cleaned_data.get("q", "")
+    if not words or chosen.errors or AS_WORDS in request.GET:
+        return Understood()
+    return understand(request.user, words, where)
+
+
+def _note_what_is_personal(user: User, filters: Filters, page: TrailPage) -> None:
+    """Put on record that the events of one person, or of one address, were read; an empty page tells nothing."""
+    if page.rows and filters.actor and (someone := User.objects.filter(pk=filters.actor).first()):
+        oversight.note_reading_of_person(someone, actor=user)
+    if page.rows and filters.ip:
+        oversight.note_reading_of_address(filters.ip, actor=user)
+
+
+def _chips(request: HttpRequest, chosen: AuditFilter, page: TrailPage) -> list[Chip]:
+    names = {
+        "sub_account": page.rows[0].sub_account_name if page.rows else "",
+        "object_id": page.rows[0].object_label if page.rows else "",
+    }
+    return [
+        Chip(title, names.get(name) or value, address(request, **{name: ""}))
+        for name, title, value in chosen.chosen()
+        if name != "object_type" or not chosen.cleaned_data.get("object_id")
+    ]
+
+
+def _query(request: HttpRequest) -> str:
+    return urlencode([pair for pair in request.GET.lists() if pair[0] != AFTER], doseq=True)
+
+
 def _presets(request: HttpRequest) -> list[dict[str, str | bool]]:
     """Return the quick choices of days: links that keep every other filter of the address."""
     today = timezone.localdate()
-    presets: list[dict[str, str | bool]] = []
-    for title, days in PRESETS:
-        since = (today - timedelta(days=days)).isoformat()
-        query = request.GET.copy()
-        for name in (AFTER, BEFORE, "until"):
-            query.pop(name, None)
-        query["since"] = since
-        chosen = request.GET.get("since") == since and not request.GET.get("until")
-        presets.append({"title": title, "url": f"?{query.urlencode()}", "chosen": chosen})
-    return presets
+    month = today.replace(day=1)
+    last = month - timedelta(days=1)
+    choices: dict[str, tuple[date, date | None]] = {
+        "Today": (today, None),
+        "7 days": (today - timedelta(days=6), None),
+        "30 days": (today - timedelta(days=29), None),
+        "This month": (month, None),
+        "Last month": (last.replace(day=1), last),
+    }
+    return [_preset(request, title, since, until) for title, (since, until) in choices.items()]
+
+
+def _preset(request: HttpRequest, title: str, since: date, until: date | None) -> dict[str, Any]:
+    ends = {"since": since.isoformat(), "until": until.isoformat() if until else ""}
+    chosen = all(request.GET.get(name, "") == value for name, value in ends.items())
+    return {"title": title, "url": address(request, **ends), "chosen": chosen}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Exists
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import cached_property
@@ -65,26 +66,35 @@ class Navigation:
         return ", ".join(str(role.label) for role in Role if role in self.user.roles) or "No role yet"
 
     @cached_property
-    def _worker(self) -> tuple[datetime, bool] | None:
-        return Heartbeat.worker()
+    def _signs(self) -> tuple[datetime | None, bool, bool, bool]:
+        """Return when a worker was seen, whether lately, and whether to look for a stop and for open circuits.
+
+        One query for every page; the others are asked only when there is something to tell.
+        """
+        stopped, troubled = Exists(WriteStop.objects.filter(in_force=True)), Exists(Circuit.objects.open())
+        worker = Heartbeat.objects.filter(name=Heartbeat.WORKER)
+        row = worker.values_list("at", Heartbeat.recently(), stopped, troubled).first()
+        return row or (None, False, True, True)
 
     @property
     def worker_seen_at(self) -> datetime | None:
-        return self._worker[0] if self._worker else None
+        return self._signs[0]
 
     @property
     def worker_missing(self) -> bool:
         """Say whether no worker was seen lately, by the rule that /readyz goes by."""
-        return self._worker is None or not self._worker[1]
+        return not self._signs[1]
 
     @cached_property
     def write_stop(self) -> WriteStop | None:
         """Return the stop that keeps the portal from writing to Zoom, or None."""
-        return WriteStop.current()
+        return WriteStop.current() if self._signs[2] else None
 
     @cached_property
     def open_circuits(self) -> list[Circuit]:
         """Return the person's master accounts for which Zoom does not answer, each with what it last said."""
+        if not self._signs[3]:
+            return []
         masters = access.masters_for(self.user)
         return list(Circuit.objects.open().filter(master__in=masters).select_related("master"))
 

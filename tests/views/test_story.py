@@ -1,0 +1,116 @@
+"""One request's whole story: what people, workers and Zoom did, in one time line, for those who may read the trail."""
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from tests import cast
+from tests.conftest import SignedIn
+from tests.views.test_audit import happened
+from trunks import context
+from trunks.actions import Action
+from trunks.models import Attempt, Role, TrunkRequest, User, ZoomCall
+
+
+@pytest.fixture
+def told(trunk_request: TrunkRequest, supervisor: User, estate: cast.Estate) -> TrunkRequest:
+    """Return a request that was approved, sent, answered and settled, with its two calls."""
+    cast.approved(trunk_request, supervisor)
+    with context.bound(context.Context("task-0000-0001", "", "")):
+        happened(
+            trunk_request,
+            None,
+            Action.PROVISIONING_INTENDED,
+            after={"sip_trunks": [{"trunk": "268", "dnis": "18888123", "outbound_caller_id": ""}]},
+        )
+        attempt = Attempt.objects.create(trunk_request=trunk_request, fence=1, started_at=timezone.now())
+        _call(attempt, "POST", 201, {"sip_trunks": [{"dnis": "18888123"}]})
+        happened(
+            trunk_request,
+            None,
+            Action.PROVISIONING_ANSWERED,
+            comment="Zoom said yes.",
+            tracking_id="v=2.0;rid=WEB_1",
+        )
+        _call(attempt, "GET", 200, None)
+        happened(estate.master, None, Action.CIRCUIT_CLOSED)
+        happened(trunk_request, None, Action.PROVISIONING_SETTLED)
+    return trunk_request
+
+
+def _call(attempt: Attempt, method: str, status: int, sent: object) -> None:
+    ZoomCall.objects.create(
+        attempt=attempt,
+        method=method,
+        path="/accounts/x/sip_trunk/trunks",
+        started_at=timezone.now(),
+        duration_ms=12,
+        status=status,
+        sent=sent,
+        answer="{}",
+    )
+
+
+@pytest.fixture
+def client(manager: User, signed_in: SignedIn) -> Client:
+    return signed_in(manager)
+
+
+def test_who_asked_who_approved_and_what_zoom_answered_is_said_at_the_top(
+    client: Client, told: TrunkRequest
+) -> None:
+    answer = client.get(f"/requests/{told.reference}/story/")
+    short = dict(answer.context["answers"])
+    assert str(short["Who asked"].actor) == "Stella Staff"
+    assert str(short["Who decided"].actor) == "Sam Supervisor"
+    assert short["What Zoom answered"].comment == "Zoom said yes."
+    page = answer.content.decode()
+    for words in ("Assign 18888123 of trunk 268", "v=2.0;rid=WEB_1", "Adatum Logistics"):
+        assert words in page
+
+
+def test_events_and_calls_follow_each_other_as_they_happened(client: Client, told: TrunkRequest) -> None:
+    moments = client.get(f"/requests/{told.reference}/story/").context["moments"]
+    seen = [moment.event.action if moment.event else moment.call.method for moment in moments]
+    assert seen == [
+        Action.REQUEST_FILED,
+        Action.REQUEST_APPROVED,
+        Action.PROVISIONING_INTENDED,
+        "POST",
+        Action.PROVISIONING_ANSWERED,
+        "GET",
+        # Of another object, by the same task.
+        Action.CIRCUIT_CLOSED,
+        Action.PROVISIONING_SETTLED,
+    ]
+    assert [moment.is_reading for moment in moments if moment.call] == [False, True]
+
+
+def test_a_request_that_nobody_decided_on_says_so(client: Client, trunk_request: TrunkRequest) -> None:
+    answer = client.get(f"/requests/{trunk_request.reference}/story/")
+    assert dict(answer.context["answers"])["Who decided"] is None
+    assert "Nothing yet" in answer.content.decode()
+
+
+@pytest.mark.parametrize("who", ["staff", "supervisor"])
+def test_who_may_not_read_the_trail_is_refused_its_story(
+    who: str, told: TrunkRequest, signed_in: SignedIn, request: pytest.FixtureRequest
+) -> None:
+    client = signed_in(request.getfixturevalue(who))
+    assert client.get(f"/requests/{told.reference}/story/").status_code == 403
+    assert "The whole story" not in client.get(f"/requests/{told.reference}/").content.decode()
+
+
+def test_the_request_leads_to_it(client: Client, told: TrunkRequest) -> None:
+    assert f"/requests/{told.reference}/story/" in client.get(f"/requests/{told.reference}/").content.decode()
+
+
+def test_what_belongs_to_another_master_account_does_not_exist(
+    told: TrunkRequest, estate: cast.Estate, signed_in: SignedIn
+) -> None:
+    client = signed_in(cast.person("Fred Foreign", Role.MANAGER, master=estate.foreign_master))
+    assert client.get(f"/requests/{told.reference}/story/").status_code == 404
+
+
+def test_nothing_can_be_posted_to_it(client: Client, told: TrunkRequest) -> None:
+    assert client.post(f"/requests/{told.reference}/story/").status_code == 405

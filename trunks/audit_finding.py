@@ -1,0 +1,281 @@
+"""Finds one page of the audit trail: by its index, in time that does not grow with the trail.
+
+A page is named by the number of the event where it begins, so there are no ties, and what is written meanwhile moves
+nothing. Which way is taken follows from the filters: by a DNIS, by words, by a sub account or an address, by facets, or
+by nothing but the number. What one object or one web request left behind is asked of the events themselves, and so is
+everything while the index is not up to date: slower, and never wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection
+from django.db.models import QuerySet, Subquery
+
+from trunks import access, audit_index
+from trunks.audit_index import Facet, Standing
+from trunks.audit_reading import READERS, Filters, search
+from trunks.models import User
+from trunks.models.audit_event import AuditEvent
+from trunks.models.audit_index import AuditEntry
+
+TOGETHER = 2_000  # events that are looked through in their order before the index of the texts is asked
+WITHOUT_INDEX = 20_000  # the same where there is no such index
+MANY = 60  # facets that are merged in one go, however far back their events are
+FEW = 5_000  # events that are quicker read one by one than found by their words
+TERMS = 200  # of one UNION; SQLite takes 500
+SHORTEST = 3  # letters that an index of trigrams needs
+# Numbers follow the order of the commits, times are taken a moment before: no two are a day apart.
+SLACK = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Found:
+    """One page of events, newest first; `more` says whether others follow in the direction that was asked for."""
+
+    rows: list[AuditEvent]
+    more: bool
+    total: int | None = None  # how many events there are on all pages, where that is known without counting
+    looked_through: int = 0  # how many events were searched for the words, where not all were
+
+
+@dataclass
+class Hunt:
+    """What is looked for, as conditions on the table of entries `n`, and from where to where."""
+
+    facets: list[Facet] | None
+    low: int
+    high: int
+    newer: bool
+    limit: int
+    where: list[str] = field(default_factory=list)
+    values: list[object] = field(default_factory=list)
+
+    def must(self, condition: str, *values: object) -> None:
+        self.where.append(condition)
+        self.values.extend(values)
+
+
+def find(
+    user: User,
+    filters: Filters,
+    standing: Standing,
+    *,
+    bound: int | None = None,
+    newer: bool = False,
+    size: int = 50,
+) -> Found:
+    """Return the page of events older than the one numbered `bound`, or `newer` than it; without one, from the end."""
+    if standing.behind or filters.object_id or filters.request_id:
+        return _plainly(user, filters, bound, newer=newer, size=size)
+    facets = _facets(user, filters, standing)
+    if facets is None and _total(filters, facets, standing) is not None:
+        # Without filters it is the events that are listed, whatever somebody may have done to the index.
+        return replace(_plainly(user, filters, bound, newer=newer, size=size), total=standing.position)
+    low, high = (bound or 0, standing.position + 1) if newer else (0, bound or standing.position + 1)
+    hunt = Hunt(facets, low, high, newer, size + 1)
+    _narrow(hunt, filters)
+    ids, looked_through = _hunt(hunt, filters, standing)
+    rows = _events(ids[:size])
+    return Found(rows, len(ids) > size, _total(filters, facets, standing), looked_through)
+
+
+def beginning_at(moment: datetime) -> int:
+    """Return the bound of the page that begins with the newest event at or before `moment`."""
+    found = _ask(
+        "SELECT event_id FROM {entry} WHERE at <= %s ORDER BY at DESC, event_id DESC LIMIT 1", [moment]
+    )
+    return found[0] + 1 if found else 1
+
+
+def _plainly(user: User, filters: Filters, bound: int | None, *, newer: bool, size: int) -> Found:
+    events: QuerySet[AuditEvent] = search(user, filters)
+    if newer:
+        rows = list(events.filter(id__gt=bound or 0).order_by("id")[: size + 1])
+        return Found(rows[:size][::-1], len(rows) > size)
+    rows = list((events.filter(id__lt=bound) if bound else events)[: size + 1])
+    return Found(rows[:size], len(rows) > size)
+
+
+def _facets(user: User, filters: Filters, standing: Standing) -> list[Facet] | None:
+    """Return the facets that fit; None where all do."""
+    masters: set[int] | None = None
+    if not access.for_all_masters(user, *READERS):
+        masters = set(access.masters_where(user, *READERS).values_list("pk", flat=True))
+    wanted = {
+        "actor": {filters.actor} if filters.actor else None,
+        "action": set(filters.actions) or None,
+        "outcome": {filters.outcome} if filters.outcome else None,
+        "object_type": {filters.object_type} if filters.object_type else None,
+        "master": {filters.master} if filters.master else None,
+    }
+    asked = [(name, values) for name, values in [*wanted.items(), ("master", masters)] if values is not None]
+    if not asked:
+        return None
+    return [
+        facet for facet in standing.facets if all(getattr(facet, name) in values for name, values in asked)
+    ]
+
+
+def _narrow(hunt: Hunt, filters: Filters) -> None:
+    if filters.since or filters.until:
+        low, high = _numbers_between(filters.since, filters.until)
+        hunt.low, hunt.high = max(hunt.low, low), min(hunt.high, high)
+    exact = {
+        "n.at >= %s": filters.since,
+        "n.at < %s": filters.until,
+        "n.sub_account = %s": filters.sub_account,
+        "n.ip = %s": filters.ip,
+    }
+    for condition, value in exact.items():
+        if value:
+            hunt.must(condition, value)
+
+
+def _numbers_between(since: datetime | None, until: datetime | None) -> tuple[int, int]:
+    """Return two numbers between which all events of that time are, and few others."""
+    before = "SELECT event_id FROM {entry} WHERE at < %s ORDER BY at DESC, event_id DESC LIMIT 1"
+    after = "SELECT event_id FROM {entry} WHERE at >= %s ORDER BY at, event_id LIMIT 1"
+    low = _ask(before, [since - SLACK]) if since else []
+    high = _ask(after, [until + SLACK]) if until else []
+    return (low[0] if low else 0), (high[0] if high else 2**62)
+
+
+def _hunt(hunt: Hunt, filters: Filters, standing: Standing) -> tuple[list[int], int]:
+    if hunt.facets == [] or hunt.low >= hunt.high:
+        return [], 0
+    if filters.dnis:
+        return _by_number(hunt, filters), 0
+    if filters.q and hunt.facets is not None and sum(facet.events for facet in hunt.facets) <= FEW:
+        _holds(hunt, filters.q.lower())
+        return _merged(hunt, hunt.facets), 0
+    if filters.q:
+        return _by_words(hunt, filters.q.lower())
+    if hunt.facets is None or filters.sub_account or filters.ip:
+        return _in_order(hunt), 0
+    return _by_facets(hunt, hunt.facets, standing), 0
+
+
+def _by_number(hunt: Hunt, filters: Filters) -> list[int]:
+    hunt.must("n.event_id IN (SELECT event_id FROM {number} WHERE dnis = %s)", filters.dnis)
+    if filters.q:
+        _holds(hunt, filters.q.lower())
+    return _in_order(hunt)
+
+
+def _in_order(hunt: Hunt) -> list[int]:
+    where, values = _conditions(hunt)
+    return _ask(f"SELECT n.event_id FROM {{entry}} n WHERE {where} {_order(hunt)}", values)
+
+
+def _by_facets(hunt: Hunt, facets: Sequence[Facet], standing: Standing) -> list[int]:
+    """Merge the newest events of each facet. Of many facets, first look no further than should be needed."""
+    if len(facets) > MANY:
+        events = sum(facet.events for facet in facets)
+        far = 4 * hunt.limit * standing.position // max(events, 1) + hunt.limit
+        near = (
+            replace(hunt, high=min(hunt.high, hunt.low + far))
+            if hunt.newer
+            else replace(hunt, low=max(hunt.low, hunt.high - far))
+        )
+        found = _merged(near, facets)
+        if len(found) == hunt.limit:
+            return found
+    return _merged(hunt, facets)
+
+
+def _merged(hunt: Hunt, facets: Sequence[Facet]) -> list[int]:
+    where, values = _conditions(replace(hunt, facets=None))
+    one = f"SELECT n.event_id FROM {{entry}} n WHERE n.facet_id = f.id AND {where} {_order(hunt)}"
+    ids = [facet.id for facet in facets]
+    if connection.vendor == "postgresql":
+        sql = f"SELECT n.event_id FROM unnest(%s) f(id) CROSS JOIN LATERAL ({one}) n {_order(hunt)}"
+        return _ask(sql, [ids, *values])
+    found: list[int] = []
+    for place in range(0, len(ids), TERMS):
+        some = ids[place : place + TERMS]
+        union = " UNION ALL ".join(f"SELECT * FROM ({one.replace('f.id', str(pk))})" for pk in some)
+        found += _ask(union, values * len(some))
+    return sorted(found, reverse=not hunt.newer)[: hunt.limit]
+
+
+def _by_words(hunt: Hunt, words: str) -> tuple[list[int], int]:
+    """Look through the next events first, which finds what is common, and then ask the index, which finds the rest."""
+    indexed = len(words) >= SHORTEST and audit_index.finds_text()
+    near = TOGETHER if indexed else WITHOUT_INDEX
+    where, values = _conditions(hunt)
+    window = f"SELECT * FROM {{entry}} n WHERE n.event_id > %s AND n.event_id < %s {_order(hunt, near)}"
+    like = _pattern(words)
+    found = _ask(
+        f"SELECT n.event_id FROM ({window}) n WHERE n.text LIKE %s ESCAPE '!' AND {where} {_order(hunt)}",
+        [hunt.low, hunt.high, like, *values],
+    )
+    if len(found) == hunt.limit or not indexed:
+        return found, 0 if indexed else near
+    if connection.vendor == "sqlite":
+        join = f"FROM trunks_audittext t JOIN {{entry}} n ON n.event_id = t.rowid WHERE t.text MATCH %s AND {where}"
+        order = _order(hunt).replace("n.event_id", "t.rowid")
+        return _ask(
+            f"SELECT t.rowid {join} {order}".replace("n.event_id <", "t.rowid <"), [_phrase(words), *values]
+        ), 0
+    everywhere = f"SELECT n.event_id FROM {{entry}} n WHERE n.text LIKE %s ESCAPE '!' AND {where}"
+    return _ask(
+        f"WITH n AS MATERIALIZED ({everywhere}) SELECT event_id FROM n {_order(hunt)}", [like, *values]
+    ), 0
+
+
+def _holds(hunt: Hunt, words: str) -> None:
+    hunt.must("n.text LIKE %s ESCAPE '!'", _pattern(words))
+
+
+def _pattern(words: str) -> str:
+    for sign in "!%_":
+        words = words.replace(sign, f"!{sign}")
+    return f"%{words}%"
+
+
+def _phrase(words: str) -> str:
+    return '"' + words.replace('"', '""') + '"'
+
+
+def _conditions(hunt: Hunt) -> tuple[str, list[object]]:
+    where = ["n.event_id > %s", "n.event_id < %s", *hunt.where]
+    values: list[object] = [hunt.low, hunt.high, *hunt.values]
+    if hunt.facets is not None:
+        where.append(f"n.facet_id IN ({', '.join(str(facet.id) for facet in hunt.facets)})")
+    return " AND ".join(where), values
+
+
+def _order(hunt: Hunt, limit: int | None = None) -> str:
+    return f"ORDER BY n.event_id {'ASC' if hunt.newer else 'DESC'} LIMIT {limit or hunt.limit}"
+
+
+def _ask(sql: str, values: Sequence[object]) -> list[int]:
+    with connection.cursor() as cursor:
+        cursor.execute(audit_index.named(sql), [_stored(value) for value in values])
+        return [row[0] for row in cursor.fetchall()]
+
+
+def _stored(value: Any) -> Any:
+    return connection.ops.adapt_datetimefield_value(value) if isinstance(value, datetime) else value
+
+
+def _events(ids: Sequence[int]) -> list[AuditEvent]:
+    """Return the events, by number and time: the time tells the database in which partitions to look."""
+    if not ids:
+        return []
+    times = AuditEntry.objects.filter(event_id__in=ids).values("at")
+    between = (Subquery(times.order_by("at")[:1]), Subquery(times.order_by("-at")[:1]))
+    return list(AuditEvent.objects.filter(id__in=ids, at__range=between).order_by("-id"))
+
+
+def _total(filters: Filters, facets: list[Facet] | None, standing: Standing) -> int | None:
+    """Return how many events fit, where no event has to be counted for it."""
+    others = (filters.since, filters.until, filters.sub_account, filters.dnis, filters.ip, filters.q)
+    if any(others):
+        return None
+    return standing.position if facets is None else sum(facet.events for facet in facets)

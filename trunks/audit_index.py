@@ -1,0 +1,209 @@
+"""Keeps the index of the audit trail: written behind the events, in steps, by whoever sweeps or reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from django.db import DatabaseError, connection, transaction
+
+from trunks.models import MasterAccount, User
+from trunks.models.audit_event import AuditEvent, AuditHead
+from trunks.models.audit_index import AuditEntry, AuditFacet, AuditIndexed, AuditNumber
+
+STEP = 5_000  # events in one transaction
+TEXT_INDEX = {"postgresql": "trunks_auditentry_text", "sqlite": "trunks_audittext"}
+
+# A line for each text, so that no search finds the end of one and the beginning of the next.
+_FACETS = (
+    "INSERT INTO {facet} (actor, action, outcome, master, object_type, events)"
+    " SELECT COALESCE(actor_id, 0), action, outcome, COALESCE(master_id, 0), object_type, 0"
+    " FROM {event} WHERE id > %s AND id <= %s GROUP BY 1, 2, 3, 4, 5 ON CONFLICT DO NOTHING"
+)
+_ENTRIES = (
+    "INSERT INTO {entry} (event_id, at, facet_id, sub_account, ip, text)"
+    " SELECT e.id, e.at, f.id, e.sub_account_id, NULLIF(e.ip, ''), lower(e.object_label || {newline} || e.comment"
+    " || {newline} || e.actor_name || {newline} || e.sub_account_name)"
+    " FROM {event} e JOIN {facet} f ON f.actor = COALESCE(e.actor_id, 0) AND f.action = e.action"
+    " AND f.outcome = e.outcome AND f.master = COALESCE(e.master_id, 0) AND f.object_type = e.object_type"
+    " WHERE e.id > %s AND e.id <= %s"
+)
+_COUNTS = (
+    "UPDATE {facet} SET events = events + n.found FROM (SELECT facet_id, COUNT(*) AS found FROM {entry}"
+    " WHERE event_id > %s AND event_id <= %s GROUP BY facet_id) n WHERE n.facet_id = {facet}.id"
+)
+_NUMBERS = {
+    "postgresql": (
+        "INSERT INTO {number} (dnis, event_id) SELECT DISTINCT d, e.id FROM {event} e"
+        " CROSS JOIN LATERAL unnest(string_to_array(e.dnis, ' ')) d"
+        " WHERE e.id > %s AND e.id <= %s AND e.dnis <> '' AND d <> ''"
+    ),
+    "sqlite": (
+        "INSERT INTO {number} (dnis, event_id) SELECT DISTINCT d.value, e.id FROM {event} e,"
+        " json_each('[\"' || replace(e.dnis, ' ', '\",\"') || '\"]') d"
+        " WHERE e.id > %s AND e.id <= %s AND e.dnis <> '' AND d.value <> ''"
+    ),
+}
+_WORDS = (
+    "INSERT OR REPLACE INTO trunks_audittext (rowid, text) SELECT event_id, text FROM {entry}"
+    " WHERE event_id > %s AND event_id <= %s"
+)
+_STANDING = (
+    "SELECT s.head, s.position, f.id, f.actor, f.action, f.outcome, f.master, f.object_type, f.events,"
+    " COALESCE(NULLIF(u.name, ''), u.email, ''), COALESCE(m.name, '')"
+    " FROM (SELECT COALESCE((SELECT position FROM {head}), 0) AS head,"
+    " COALESCE((SELECT position FROM {indexed}), 0) AS position) s"
+    " LEFT JOIN {facet} f ON 1 = 1 LEFT JOIN {user} u ON u.id = f.actor LEFT JOIN {master} m ON m.id = f.master"
+)
+_TABLES = {
+    "event": AuditEvent._meta.db_table,
+    "facet": AuditFacet._meta.db_table,
+    "entry": AuditEntry._meta.db_table,
+    "number": AuditNumber._meta.db_table,
+    "head": AuditHead._meta.db_table,
+    "indexed": AuditIndexed._meta.db_table,
+    "user": User._meta.db_table,
+    "master": MasterAccount._meta.db_table,
+}
+_INDEX_OF_TEXTS = {
+    "postgresql": (
+        "CREATE EXTENSION IF NOT EXISTS pg_trgm",
+        "CREATE INDEX IF NOT EXISTS trunks_auditentry_text ON trunks_auditentry USING gin (text gin_trgm_ops)",
+    ),
+    "sqlite": (
+        "CREATE VIRTUAL TABLE IF NOT EXISTS trunks_audittext USING fts5(text, tokenize = 'trigram')",
+        "INSERT OR REPLACE INTO trunks_audittext (rowid, text) SELECT event_id, text FROM trunks_auditentry"
+        " WHERE NOT EXISTS (SELECT 1 FROM trunks_audittext)",
+    ),
+}
+_NEWLINE = {"postgresql": "chr(10)", "sqlite": "char(10)"}
+
+
+class Facet(NamedTuple):
+    """One combination that events have, how many have it, and the present names of its person and master account."""
+
+    id: int
+    actor: int
+    action: str
+    outcome: str
+    master: int
+    object_type: str
+    events: int
+    actor_name: str
+    master_name: str
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far the index has come, by how many events it is behind, and its facets."""
+
+    position: int
+    behind: int
+    facets: list[Facet]
+
+
+def catch_up(most: int = STEP) -> int:
+    """Take up to `most` events into the index that are not in it; return how many are left.
+
+    Events become visible in the order of their numbers, so what is there up to a number is all there will be.
+    """
+    with transaction.atomic():
+        state, _ = AuditIndexed.objects.select_for_update().get_or_create(pk=1)
+        head = _head()
+        until = min(state.position + most, head)
+        if until > state.position:
+            _take_in(state.position, until)
+            AuditIndexed.objects.filter(pk=1).update(position=until)
+    return head - until
+
+
+def standing() -> Standing:
+    """Return how far the index is and its facets, with the names that people and master accounts have now.
+
+    What was written since the index was last brought up to date is taken in first, unless it is too much for a reader.
+    """
+    found = _standing()
+    if 0 < found.behind <= STEP:
+        catch_up()
+        found = _standing()
+    return found
+
+
+def named(sql: str) -> str:
+    """Return a statement with the names of the tables in place of {entry}, {number} and so on."""
+    return sql.format(**_TABLES, newline=_NEWLINE[connection.vendor])
+
+
+def _standing() -> Standing:
+    with connection.cursor() as cursor:
+        cursor.execute(named(_STANDING))
+        rows = cursor.fetchall()
+    head, position = rows[0][:2]
+    return Standing(position, head - position, [Facet(*row[2:]) for row in rows if row[2] is not None])
+
+
+def _head() -> int:
+    return AuditHead.objects.values_list("position", flat=True).first() or 0
+
+
+def rebuild() -> None:
+    """Forget the whole index and make it anew, and the index of the texts with it where the database can."""
+    with transaction.atomic():
+        AuditIndexed.objects.select_for_update().get_or_create(pk=1)
+        for model in (AuditEntry, AuditNumber, AuditFacet):
+            model.objects.all().delete()
+        _forget_words(_head())
+        AuditIndexed.objects.update(position=0)
+    while catch_up():
+        pass
+
+
+def forget(until: int) -> None:
+    """Take the events up to a number out of the index: they have left the portal."""
+    with transaction.atomic():
+        AuditIndexed.objects.select_for_update().get_or_create(pk=1)
+        _run(_COUNTS.replace("+ n.found", "- n.found"), 0, until)
+        AuditEntry.objects.filter(event_id__lte=until).delete()
+        AuditNumber.objects.filter(event_id__lte=until).delete()
+        AuditFacet.objects.filter(events=0).delete()
+        _forget_words(until)
+
+
+def finds_text() -> bool:
+    """Say whether the database has an index of the texts: pg_trgm may not be allowed, FTS5 may not be built in."""
+    found = {
+        "postgresql": "SELECT 1 FROM pg_indexes WHERE indexname = %s",
+        "sqlite": "SELECT 1 FROM sqlite_master WHERE name = %s",
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(found[connection.vendor], [TEXT_INDEX[connection.vendor]])
+        return cursor.fetchone() is not None
+
+
+def index_texts() -> str:
+    """Make the index of the texts where there is none; return why the database does not allow it ("" when it does)."""
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            for statement in _INDEX_OF_TEXTS[connection.vendor]:
+                cursor.execute(statement)
+    except DatabaseError as error:
+        return str(error).strip().partition("\n")[0]
+    return ""
+
+
+def _take_in(after: int, until: int) -> None:
+    for statement in (_FACETS, _ENTRIES, _COUNTS, _NUMBERS[connection.vendor]):
+        _run(statement, after, until)
+    if connection.vendor == "sqlite" and finds_text():
+        _run(_WORDS, after, until)
+
+
+def _forget_words(until: int) -> None:
+    if connection.vendor == "sqlite" and finds_text():
+        with connection.cursor() as cursor:
+            cursor.execute("DELETE FROM trunks_audittext WHERE rowid <= %s", [until])
+
+
+def _run(statement: str, *bounds: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(named(statement), list(bounds))

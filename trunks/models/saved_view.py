@@ -1,0 +1,34 @@
+"""Filters of the audit trail that somebody keeps under a name."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+
+class SavedViewQuerySet(models.QuerySet["SavedView"]):
+    def seen_by(self, user: models.Model) -> SavedViewQuerySet:
+        """Return the person's own views and those that others share."""
+        return self.filter(Q(owner=user.pk) | Q(shared=True)).select_related("owner").order_by("name", "id")
+
+
+class SavedView(models.Model):
+    """Somebody's filters. `query` is that part of the address, checked before it is kept; what a reader may not know
+    of stays unseen in a view that somebody else shares.
+    """
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    name = models.CharField(max_length=60)
+    query = models.TextField(max_length=2000)
+    shared = models.BooleanField(default=False)
+
+    objects = SavedViewQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["owner", "name"], name="one_saved_view_per_name"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,70 @@
+"""One field for everything: a DNIS, a number of a request, a sub account, a person, an address, or any words."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass, field
+
+from trunks import access
+from trunks.audit_index import Standing
+from trunks.models import AuditNumber, User
+
+SUGGESTED = 5
+_REQUEST = re.compile(r"TR-?0*([1-9][0-9]{0,17})\Z", re.IGNORECASE)
+_REQUEST_ID = re.compile(r"[0-9a-f]{32}\Z")
+_DIGITS = re.compile(r"[0-9]{3,20}\Z")
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """Something that the words may mean, and the filter that finds its events."""
+
+    kind: str
+    title: str
+    values: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Understood:
+    """What the words surely mean (filters, or nothing), and otherwise what they may mean."""
+
+    filters: dict[str, str] = field(default_factory=dict)
+    suggestions: list[Suggestion] = field(default_factory=list)
+
+
+def understand(user: User, words: str, standing: Standing) -> Understood:
+    """Return what somebody means who typed `words` into the one field."""
+    words = words.strip()
+    if certain := _by_form(words):
+        return Understood(certain)
+    found = _accounts(user, words) + _people(user, words, standing)
+    exact = [one for one in found if one.title.casefold() == words.casefold()]
+    return Understood(exact[0].values if len(exact) == 1 else {}, found)
+
+
+def _by_form(words: str) -> dict[str, str]:
+    if request := _REQUEST.match(words):
+        return {"object_type": "trunkrequest", "object_id": request[1]}
+    if _DIGITS.match(words) and AuditNumber.objects.filter(dnis=words).exists():
+        return {"dnis": words}
+    if _REQUEST_ID.match(words):
+        return {"request_id": words}
+    try:
+        return {"ip": str(ipaddress.ip_address(words))}
+    except ValueError:
+        return {}
+
+
+def _accounts(user: User, words: str) -> list[Suggestion]:
+    found = (
+        access.sub_accounts_for(user).filter(name__icontains=words).order_by("name", "id")[: SUGGESTED + 1]
+    )
+    accounts = sorted(found, key=lambda account: account.name.casefold() != words.casefold())
+    return [Suggestion("Sub account", str(row), {"sub_account": str(row.pk)}) for row in accounts[:SUGGESTED]]
+
+
+def _people(user: User, words: str, standing: Standing) -> list[Suggestion]:
+    people = {facet.actor: facet.actor_name for facet in standing.facets if facet.actor_name}
+    fitting = [(pk, name) for pk, name in people.items() if words.casefold() in name.casefold()]
+    return [Suggestion("Person", name, {"actor": str(pk)}) for pk, name in fitting[:SUGGESTED]]

@@ -1,0 +1,77 @@
+"""One request's whole story in one time line: what people did, what workers did, what was said to Zoom and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from trunks import access, audit
+from trunks.actions import Action
+from trunks.audit_reading import READERS
+from trunks.models import ZoomCall
+from trunks.views.http import HtmxHttpRequest
+from trunks.workflow import words
+
+DECISIONS = (Action.REQUEST_APPROVED, Action.REQUEST_DENIED, Action.REQUEST_SENT_BACK)
+# The question that an auditor has, and the actions of which the last one answers it.
+QUESTIONS: dict[str, tuple[str, ...]] = {
+    "Who asked": (Action.REQUEST_FILED, Action.REQUEST_AMENDED),
+    "Who decided": DECISIONS,
+    "What was sent": (Action.PROVISIONING_INTENDED,),
+    "What Zoom answered": (Action.PROVISIONING_ANSWERED,),
+    "How it stands": (
+        *(Action.PROVISIONING_SETTLED, Action.PROVISIONING_UNCONFIRMED, Action.PROVISIONING_NOT_APPLIED),
+        *(Action.REQUEST_WITHDRAWN, Action.REQUEST_EXPIRED, Action.REQUEST_GIVEN_UP, *DECISIONS),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One thing that happened: an event of the trail, or a call to Zoom."""
+
+    at: datetime
+    event: Any = None
+    call: ZoomCall | None = None
+    decoded: words.Decoded | None = None
+
+    @property
+    def is_reading(self) -> bool:
+        return self.call is not None and self.call.method == "GET"
+
+
+@require_GET
+def story(request: HtmxHttpRequest, reference: int) -> HttpResponse:
+    """Show all that is on record about one request, oldest first, and the answers to what is mostly asked."""
+    trunk_request = access.trunk_request_for(request.user, reference)
+    access.require(request.user, *READERS, master_id=trunk_request.master_id)
+    events = audit.story(request.user, trunk_request)
+    calls = ZoomCall.objects.filter(attempt__trunk_request=trunk_request).order_by("id")
+    context = {
+        "trunk_request": trunk_request,
+        "answers": answers(events),
+        "moments": moments(events, calls),
+    }
+    return render(request, "trunks/story.html", context)
+
+
+def answers(events: Iterable[Any]) -> list[tuple[str, Any]]:
+    """Return each question with the last event that answers it (None while nothing does)."""
+    newest = list(events)[::-1]
+    return [
+        (question, next((event for event in newest if event.action in actions), None))
+        for question, actions in QUESTIONS.items()
+    ]
+
+
+def moments(events: Iterable[Any], calls: Iterable[ZoomCall]) -> list[Moment]:
+    """Return events and calls as they followed each other."""
+    told = [Moment(event.at, event=event) for event in events]
+    said = [Moment(call.started_at, call=call, decoded=words.decode(call)) for call in calls]
+    return sorted(told + said, key=lambda moment: moment.at)
