@@ -32,6 +32,7 @@ PAGE_SIZE = 300
 PAGES_AT_MOST = 10_000
 TRUNKS_AT_MOST = 30
 REDIRECTS_AT_MOST = 3
+STALE_PAGES = 3  # without a row and with the same token
 _ANSWER_CHARACTERS = 4_000
 _FOLLOWED = {301, 302, 303, 307, 308}
 
@@ -170,14 +171,15 @@ class ZoomClient:
 
     def _pages(self, ask: _Ask[tuple[list[Item], str]], *, may_repeat: bool = False) -> Iterator[Item]:
         """Yield the items of all pages; what came on an earlier page is not repeated."""
-        known, seen = set[Item](), set[str]()
+        known, seen, stale = set[Item](), set[str](), 0
         for _ in range(PAGES_AT_MOST):
             page, token = self._call(ask)
             fresh = [item for item in page if item not in known]
             yield from fresh
             if not token:
                 return
-            if token in seen and not fresh:
+            stale = 0 if fresh else stale + 1
+            if token in seen and not fresh and (page or stale == STALE_PAGES):
                 if may_repeat and page:
                     return
                 raise Unreadable("the same page token came twice", doing=ask.errand.doing)
