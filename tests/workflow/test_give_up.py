@@ -186,6 +186,21 @@ def test_a_list_that_shows_it_makes_it_an_assignment(
     assert "it is assigned" in line.detail
 
 
+def test_a_sub_account_that_zoom_has_closed_gives_its_dnis_back(
+    zoom: Zoom, unconfirmed: TrunkRequest, supervisor: User
+) -> None:
+    give_up(unconfirmed, supervisor)
+    zoom.remove_account()
+    assert estate.sync(zoom.master.pk)
+    line = unconfirmed.lines.get()
+    assert (line.hold, line.absent_at is not None) == (Hold.UNKNOWN, True)
+    Line.objects.update(absent_at=clock.after(-3600))
+    assert estate.sync(zoom.master.pk)
+    line.refresh_from_db()
+    assert (line.state, line.hold) == ("given_up", Hold.NONE)
+    assert "does not know the sub account" in line.detail
+
+
 def test_what_waited_for_it_is_rung_for(
     zoom: Zoom, unconfirmed: TrunkRequest, staff: User, supervisor: User, rung: list[tuple[str, int]]
 ) -> None:

@@ -11,11 +11,11 @@ from django.db.models import F, Q
 
 from trunks import audit, connections, dispatch
 from trunks.actions import Action
-from trunks.models import MasterAccount, RatePlan, Role, SubAccount, User, clock
+from trunks.models import Hold, Line, MasterAccount, RatePlan, Role, SubAccount, User, clock
 from trunks.turns import BATCH
 from trunks.workflow import circuits, speaking, sweeping
 from trunks.workflow.errors import Refused
-from trunks.workflow.listing import take_in
+from trunks.workflow.listing import GIVEN_UP_GONE, settle_given_up, take_in
 from trunks.workflow.mirroring import mirror_accounts, mirror_trunks
 from trunks.workflow.patience import patiently
 from trunks.workflow.words import sentence
@@ -222,7 +222,10 @@ def _read_all(master: MasterAccount, client: ZoomClient, progress: Progress) -> 
     accounts = [account for account in listed if account.id != master.zoom_id]
     progress(f"{len(accounts)} sub accounts.")
     gone_accounts = mirror_accounts(master, accounts)
-    present = SubAccount.objects.filter(master=master, gone_at=None).order_by("pk")
+    # A sub account that is gone is asked for as long as nobody knows what it got: its DNIS would stay taken for ever.
+    doubtful = Line.objects.filter(master=master, hold=Hold.UNKNOWN).values("trunk_request__sub_account")
+    to_read = Q(gone_at=None) | Q(pk__in=doubtful)
+    present = SubAccount.objects.filter(to_read, master=master).order_by("pk")
     MasterAccount.objects.filter(pk=master.pk).update(sync_total=len(accounts))
     failing = 0
     for done, account in enumerate(present.iterator(chunk_size=200), start=1):
@@ -255,6 +258,7 @@ def _read_account(account: SubAccount, client: ZoomClient, *, may_fail: bool) ->
     What is wrong with that account alone does not stop the others. A call that fails is the account's own trouble as
     well while it `may_fail`: when others before it have failed too, Zoom is down, and the reading ends.
     """
+    asked_at = clock.read()
     try:
         read_at, rows = patiently(lambda: (clock.read(), client.list_trunks(account.zoom_id)))
         take_in(account, rows, read_at)
@@ -263,5 +267,7 @@ def _read_account(account: SubAccount, client: ZoomClient, *, may_fail: bool) ->
         if failed and not may_fail:
             raise
         SubAccount.objects.filter(pk=account.pk).update(trunks_problem=sentence(error))
+        if account.gone_at and isinstance(error, errors.AccountNotFound):
+            settle_given_up(account, [], asked_at, absent_words=GIVEN_UP_GONE)
         return not failed
     return True

@@ -13,6 +13,7 @@ from trunks.models import Hold, Line, ListedTrunk, SubAccount, clock
 from trunks.zoom.types import Trunk
 
 GIVEN_UP_SHOWN = "Zoom's list has shown it since: it is assigned."
+GIVEN_UP_GONE = "Zoom, asked twice since, does not know the sub account any more: its DNIS is free again."
 GIVEN_UP_ABSENT = "Zoom's list, read twice since, does not show it: its DNIS is free again."
 
 
@@ -50,7 +51,9 @@ def release_assigned(account: SubAccount, dnis: Sequence[str]) -> None:
     lines.update(hold=Hold.NONE)
 
 
-def settle_given_up(account: SubAccount, shown: Sequence[str], read_at: datetime) -> None:
+def settle_given_up(
+    account: SubAccount, shown: Sequence[str], read_at: datetime, *, absent_words: str = GIVEN_UP_ABSENT
+) -> None:
     """Find out what became of the DNIS of lines that people gave up: Zoom's list, read at `read_at`, has `shown`.
 
     What it shows is assigned. What it does not show becomes free after two such lists, since one could lag behind.
@@ -59,7 +62,7 @@ def settle_given_up(account: SubAccount, shown: Sequence[str], read_at: datetime
     perhaps.filter(dnis__in=shown).update(hold=Hold.ASSIGNED, detail=GIVEN_UP_SHOWN)
     absent = perhaps.exclude(dnis__in=shown)
     again = absent.filter(absent_at__lte=read_at - timedelta(seconds=settings.QUIET_SECONDS))
-    again.update(hold=Hold.NONE, detail=GIVEN_UP_ABSENT)
+    again.update(hold=Hold.NONE, detail=absent_words)
     quiet = read_at - timedelta(seconds=settings.QUIET_SECONDS)
     absent.filter(absent_at=None, trunk_request__sent_at__lte=quiet).update(absent_at=read_at)
 
