@@ -17,7 +17,7 @@ from trunks.workflow.claims import Claim
 # Where a run can be struck. `begin` is before a transaction, `commit` before and `committed` after it is written;
 # `turn` is before the lease is checked for a call, `leave` after that, `sent` and `answer` are beyond the wire.
 CALL_PLACES = tuple(
-    f"{what} {place}" for what in ("GET", "POST") for place in ("turn", "leave", "sent", "answer")
+    f"{what} {place}" for what in ("read", "write") for place in ("turn", "leave", "sent", "answer")
 )
 PLACES = (*CALL_PLACES, "sql", "begin", "commit", "committed", "ring", "sleep")
 BLOWS = ("kill", "database", "stall", "storm")
