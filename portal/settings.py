@@ -62,6 +62,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "trunks.middleware.time_zone",
     "trunks.middleware.sign_in_required",
+    "trunks.views.unavailable.told",
 ]
 ROOT_URLCONF = "portal.urls"
 WSGI_APPLICATION = "portal.wsgi.application"

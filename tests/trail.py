@@ -21,23 +21,23 @@ def unguarded() -> Iterator[None]:
             triggers = query(
                 "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'audit_%'"
             )
-            _run(*(f"DROP TRIGGER {name}" for name, _ in triggers))
+            run(*(f"DROP TRIGGER {name}" for name, _ in triggers))
             yield
-            _run(*(sql for _, sql in triggers))
+            run(*(sql for _, sql in triggers))
             return
         triggers = query(
             "SELECT tgrelid::regclass, tgname FROM pg_trigger WHERE tgname LIKE 'audit_%' AND tgparentid = 0"
         )
-        _run(*(f"ALTER TABLE {table} DISABLE TRIGGER {name}" for table, name in triggers))
+        run(*(f"ALTER TABLE {table} DISABLE TRIGGER {name}" for table, name in triggers))
         yield
-        _run("SET CONSTRAINTS ALL IMMEDIATE")
-        _run(*(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}" for table, name in triggers))
+        run("SET CONSTRAINTS ALL IMMEDIATE")
+        run(*(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}" for table, name in triggers))
 
 
 def flush(operations: BaseDatabaseOperations, statements: list[str]) -> None:
     """Empty every table between tests, the trail with it, and begin a new chain."""
     with unguarded():
-        _run(*statements)
+        run(*statements)
         AuditHead.objects.get_or_create(pk=1)
 
 
@@ -61,7 +61,7 @@ def query(sql: str) -> list[tuple[Any, ...]]:
         return list(cursor.fetchall())
 
 
-def _run(*statements: str) -> None:
+def run(*statements: str) -> None:
     with connection.cursor() as cursor:
         for sql in statements:
             cursor.execute(sql)

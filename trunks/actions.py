@@ -60,6 +60,7 @@ class Action(TextChoices):
     MASTER_CONNECTED = "master.connected", "connected the master account"
     MASTER_CREDENTIALS_CHANGED = "master.credentials_changed", "changed the master account's credentials"
     MASTER_ACTION_REFUSED = "master.action_refused", "was refused to connect or read a master account"
+    AUDIT_ACTION_REFUSED = "audit.action_refused", "was refused an action on the audit trail"
     SYNC_REQUESTED = "sync.requested", "asked for the estate to be read again"
     SYNC_FINISHED = "sync.finished", "read the estate from Zoom"
     SYNC_FAILED = "sync.failed", "could not read the estate from Zoom"
@@ -118,6 +119,7 @@ class Outcome(TextChoices):
 _OUTCOMES = {
     Action.VIEW_ACTION_REFUSED: Outcome.REFUSED,
     Action.FILING_REFUSED: Outcome.REFUSED,
+    Action.AUDIT_ACTION_REFUSED: Outcome.REFUSED,
     Action.MASTER_ACTION_REFUSED: Outcome.REFUSED,
     Action.ACTION_REFUSED: Outcome.REFUSED,
     Action.WRITING_ACTION_REFUSED: Outcome.REFUSED,

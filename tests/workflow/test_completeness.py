@@ -31,6 +31,7 @@ from trunks.models import (
 from trunks.models.audit_event import AuditEvent
 from trunks.workflow import (
     authority,
+    checks,
     choosing,
     errors,
     estate,
@@ -44,6 +45,7 @@ from trunks.workflow import (
     reconcile,
     review,
     roles,
+    signing_in,
     stopping,
     transitions,
 )
@@ -138,6 +140,16 @@ RECIPES: dict[Verb, Recipe] = {
     people.reactivate: ("administrator", lambda s: ((s.inactive(),), {})),
     people.end_sessions: ("administrator", lambda s: ((s.staff,), {})),
     people.reset_second_factors: ("administrator", lambda s: ((s.with_factor(),), {})),
+    signing_in.signed_in: ("staff", lambda s: ((), {"by": ["password"]})),
+    signing_in.confirmed: ("staff", lambda s: ((), {"by": "password"})),
+    signing_in.signed_out: ("staff", lambda s: ((), {"session_key": None})),
+    signing_in.others_ended: ("staff", lambda s: ((), {"number": 2})),
+    signing_in.factor_added: ("staff", lambda s: ((), {"kind": "totp"})),
+    signing_in.factor_removed: ("staff", lambda s: ((), {"kind": "totp"})),
+    signing_in.codes_generated: ("staff", lambda s: ((), {})),
+    signing_in.code_used: ("staff", lambda s: ((), {"left": 3})),
+    signing_in.password_changed: ("staff", lambda s: ((), {"keep": None})),
+    checks.ask: ("administrator", lambda s: ((), {"full": True})),
     choosing.choose: ("staff", lambda s: (({Topic.ASKED: How.NEVER},), {})),
     oversight.keep_view: (
         "administrator",
@@ -157,8 +169,10 @@ ELSEWHERE: dict[Verb, str] = {estate.connect: "test_connecting", notices.send_ag
 ELSEWHERE |= dict.fromkeys(
     (oversight.note_reading_of_person, oversight.note_reading_of_address), "test_audit_tools"
 )
-# Everybody chooses for themselves.
-NEVER_REFUSED: set[Verb] = {choosing.choose}
+# Everybody chooses and signs in for themselves; a sign-in that fails is told by verbs without an actor.
+NEVER_REFUSED: set[Verb] = {choosing.choose} | {
+    verb for verb in RECIPES if verb.__module__ == signing_in.__name__
+}
 
 
 def verbs() -> set[Verb]:

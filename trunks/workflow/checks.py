@@ -34,6 +34,9 @@ logger = logging.getLogger(__name__)
 def ask(*, actor: User, full: bool) -> AuditCheck:
     """Have the trail verified by a worker; return the check, or the one that is under way. Raises Refused."""
     if not (actor.holds(Role.MANAGER) or actor.holds(Role.ADMINISTRATOR)):
+        with transaction.atomic():
+            refused = {"action": "verify", "reason": ONLY_READERS}
+            audit.record(Action.AUDIT_ACTION_REFUSED, actor=actor, on=actor, after=refused)
         raise Refused(ONLY_READERS, who="a manager or an administrator")
     return _begin(AuditCheck(full=full, asked_by=actor, asked_at=timezone.now()), actor=actor)
 
