@@ -59,7 +59,8 @@ class Action(TextChoices):
 
     MASTER_CONNECTED = "master.connected", "connected the master account"
     MASTER_CREDENTIALS_CHANGED = "master.credentials_changed", "changed the master account's credentials"
-    MASTER_ACTION_REFUSED = "master.action_refused", "was refused to connect or read a master account"
+    MASTER_ACTION_REFUSED = "master.action_refused", "was refused to connect, read or change a master account"
+    POLICY_CHANGED = "policy.changed", "changed the approval policy"
     AUDIT_ACTION_REFUSED = "audit.action_refused", "was refused an action on the audit trail"
     SYNC_REQUESTED = "sync.requested", "asked for the estate to be read again"
     SYNC_FINISHED = "sync.finished", "read the estate from Zoom"

@@ -159,6 +159,15 @@ ROWS: dict[str, Row] = {
     "sub-accounts/<int:pk>/": page(lambda scene: f"/sub-accounts/{scene.estate.sub.pk}/", OWN),
     "masters/": page("/masters/", EVERYBODY),
     "masters/connect/": form("/masters/connect/", cells(403), cells(403)),
+    "masters/<int:pk>/policy/": form(
+        lambda scene: f"/masters/{scene.estate.master.pk}/policy/",
+        cells(403, administrator=200, foreign=404, roleless=404),
+        cells(403, administrator=422, foreign=404, roleless=404),
+    ),
+    "masters/<int:pk>/policy/preview/": page(
+        lambda scene: f"/masters/{scene.estate.master.pk}/policy/preview/",
+        cells(403, administrator=200, foreign=404, roleless=404),
+    ),
     "masters/<int:pk>/sync/": action(
         lambda scene: f"/masters/{scene.estate.master.pk}/sync/",
         cells(403, administrator=302, foreign=404, roleless=404),

@@ -118,6 +118,11 @@ RECIPES: dict[str, Recipe] = {
     "writing/<int:pk>/ask/": ("supervisor", writing("ask/"), nothing),
     "writing/<int:pk>/confirm/": ("supervisor", writing("confirm/"), after(asked, {})),
     "writing/<int:pk>/decline/": ("supervisor", writing("decline/"), after(asked, {"reason": "Not yet."})),
+    "masters/<int:pk>/policy/": (
+        "administrator",
+        lambda s: f"/masters/{s.estate.master.pk}/policy/",
+        lambda s: {"version": "0", "approvals": "2", "days": ["1"]},
+    ),
     "masters/<int:pk>/sync/": ("administrator", lambda s: f"/masters/{s.estate.master.pk}/sync/", nothing),
     "audit/views/": ("manager", "/audit/views/", lambda s: {"name": "Failed", "query": "outcome=failed"}),
     "audit/views/<int:pk>/remove/": ("manager", lambda s: f"/audit/views/{view(s).pk}/remove/", nothing),

@@ -14,13 +14,13 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from trunks import access
 from trunks.forms.choices import MAX_OPTIONS, offered_sub_accounts
 from trunks.forms.requests import RequestForm, initial_of
-from trunks.models import Line, Role, State, TrunkRequest
+from trunks.models import ApprovalPolicy, Line, Role, State, TrunkRequest
 from trunks.models.trunk_request import TrunkRequestQuerySet
 from trunks.views.decisions import not_done
 from trunks.views.http import HtmxHttpRequest
 from trunks.views.paging import page
 from trunks.views.request_page import moving_parts, panels, request_page
-from trunks.workflow import filing, policy, preview
+from trunks.workflow import filing, policy, preview, quorum
 from trunks.workflow.errors import AlreadyFiled, Invalid, Refused, Stale
 
 
@@ -78,7 +78,7 @@ def new(request: HtmxHttpRequest) -> HttpResponse:
     except Invalid as error:
         form.show(error.problems)
         return _form_page(request, form, status=422)
-    messages.success(request, f"{trunk_request.reference} is filed. A supervisor decides next.")
+    _filed(request, trunk_request, "is filed. A supervisor decides next.")
     return redirect("request_detail", trunk_request.pk)
 
 
@@ -107,13 +107,35 @@ def _amend(request: HtmxHttpRequest, trunk_request: TrunkRequest, form: RequestF
         return _form_page(request, form, status=422)
     except (Refused, Stale) as error:
         return not_done(request, trunk_request.pk, error)
-    messages.success(request, f"{trunk_request.reference} is amended and waits for a supervisor again.")
+    _filed(request, trunk_request, "is amended and waits for a supervisor again.")
     return redirect("request_detail", trunk_request.pk)
 
 
+def _filed(request: HtmxHttpRequest, trunk_request: TrunkRequest, done: str) -> None:
+    """Say that it is done, how many approvals it takes, and loudly when there are too few people to give them."""
+    takes = quorum.of(trunk_request).reason
+    messages.success(request, " ".join(filter(None, (f"{trunk_request.reference} {done}", takes))))
+    if lacks := policy.shortage(trunk_request):
+        messages.warning(request, lacks)
+
+
 def _form_page(request: HtmxHttpRequest, form: RequestForm, status: int = 200) -> HttpResponse:
-    context = {"form": form, "trunk_request": form.amending, "max_options": MAX_OPTIONS}
+    context = {
+        "form": form,
+        "trunk_request": form.amending,
+        "max_options": MAX_OPTIONS,
+        "lacks": _lacking(request, form),
+    }
     return render(request, "trunks/request_form.html", context, status=status)
+
+
+def _lacking(request: HtmxHttpRequest, form: RequestForm) -> str:
+    """Return in words that too few people could approve what is about to be filed, or ""."""
+    master = form.chosen_master
+    if master is None:
+        return ""
+    could = [user for user in policy.supervisors_for(master.pk) if user.pk != request.user.pk]
+    return policy.shortage_of(could, ApprovalPolicy.current(master).approvals)
 
 
 @require_POST
@@ -122,7 +144,8 @@ def refresh_form(request: HtmxHttpRequest) -> HttpResponse:
     access.require(request.user, Role.STAFF)
     typed = {name: value for name, value in request.POST.dict().items() if not name.endswith("-trunk")}
     form = RequestForm(user=request.user, initial=typed | {"sub_account": ""})
-    return render(request, "trunks/partials/request_form.html", {"form": form, "max_options": MAX_OPTIONS})
+    context = {"form": form, "max_options": MAX_OPTIONS, "lacks": _lacking(request, form)}
+    return render(request, "trunks/partials/request_form.html", context)
 
 
 @require_GET

@@ -45,7 +45,7 @@ class Facts:
         """Return the facts as they were noted at filing; for a request from before policies, what can still be told."""
         kept = trunk_request.policy.get("facts")
         if not kept:
-            return cls(trunk_request.kind, trunk_request.lines.count(), trunk_request.filed_at)
+            return cls(trunk_request.kind, len(trunk_request.lines.all()), trunk_request.filed_at)
         new = kept["new_caller_ids"]
         at = datetime.fromisoformat(kept["at"])
         return cls(kept["kind"], kept["lines"], at, None if new is None else tuple(new), kept["first_trunk"])

@@ -57,8 +57,13 @@ def authors(trunk_request: TrunkRequest) -> set[int]:
 
 def supervisors(trunk_request: TrunkRequest) -> list[User]:
     """Return the supervisors for the request's master account, by name."""
+    return supervisors_for(trunk_request.master_id)
+
+
+def supervisors_for(master_id: int) -> list[User]:
+    """Return the supervisors for a master account, by name."""
     grants = RoleGrant.objects.in_force().filter(role=Role.SUPERVISOR).select_related("user")
-    users = {grant.user for grant in grants if grant.master_id in (None, trunk_request.master_id)}
+    users = {grant.user for grant in grants if grant.master_id in (None, master_id)}
     return sorted(users, key=lambda user: (str(user), user.pk))
 
 
@@ -66,6 +71,21 @@ def deciders(trunk_request: TrunkRequest) -> list[User]:
     """Return the supervisors who could decide on the request, by name."""
     barred = authors(trunk_request)
     return [user for user in supervisors(trunk_request) if user.pk not in barred]
+
+
+def shortage(trunk_request: TrunkRequest) -> str:
+    """Return in words that not enough people could approve the request, or ""."""
+    return shortage_of(deciders(trunk_request), quorum.of(trunk_request).needed)
+
+
+def shortage_of(could: list[User], needed: int) -> str:
+    """Return in words that fewer people than `needed` could approve, or ""."""
+    if len(could) >= needed:
+        return ""
+    if not could:
+        return "Nobody but its authors could approve it: an administrator has to make somebody a supervisor."
+    takes = "It takes 1 approval" if needed == 1 else f"It takes {needed} approvals"
+    return f"{takes}, and only {_names(could)} could give one: an administrator has to make somebody a supervisor."
 
 
 def _names(users: list[User]) -> str:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from trunks.management import demo_people, demo_requests
+from trunks.management import demo_people, demo_policy, demo_requests
 from trunks.models import MasterAccount, Role, TrunkRequest
 from trunks.sandbox.estate import CONTOSO, NORTHWIND, DemoCredential
 from trunks.workflow import estate, people
@@ -48,6 +48,7 @@ class Command(BaseCommand):
             self._connect(credential)
         if not TrunkRequest.objects.exists():
             demo_requests.make(self.stdout.write)
+            demo_policy.make(self.stdout.write)
         demo_people.make(self.stdout.write)
 
     def _connect(self, credential: DemoCredential) -> None:

@@ -1,0 +1,103 @@
+"""The approval policy of a master account: its rules, what they say in words, and what they would have meant."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_http_methods
+
+from trunks import access
+from trunks.forms.decisions import Problem
+from trunks.forms.policies import PolicyForm, initial_of
+from trunks.models import ApprovalPolicy, MasterAccount, Role
+from trunks.models.approval_policy import CONDITIONS
+from trunks.views.http import HtmxHttpRequest, problem_page
+from trunks.workflow import policies
+from trunks.workflow.approval_rules import sentences
+from trunks.workflow.errors import Invalid, Refused, Stale
+from trunks.workflow.policy import supervisors_for
+from trunks.workflow.rehearsal import rehearse
+
+LISTED = 50
+
+
+@require_http_methods(["GET", "POST"])
+def policy(request: HtmxHttpRequest, pk: int) -> HttpResponse:
+    """Show the policy in force with its form, or save a new version."""
+    master = _administered(request, pk)
+    if request.method == "GET":
+        return _page(request, master, PolicyForm(initial=initial_of(ApprovalPolicy.current(master))))
+    form = PolicyForm(request.POST)
+    if not form.is_valid():
+        return _page(request, master, form, status=422)
+    try:
+        saved = policies.save(form.policy(master), actor=request.user, version=form.cleaned_data["version"])
+    except Invalid as error:
+        form.show(error.problems)
+        return _page(request, master, form, status=422)
+    except (Refused, Stale) as error:
+        return problem_page(request, 403 if isinstance(error, Refused) else 409, reason=error.reason)
+    messages.success(request, f"Version {saved.version} of the policy of {master} is in force.")
+    return redirect("master_policy", pk)
+
+
+@require_GET
+def preview(request: HtmxHttpRequest, pk: int) -> HttpResponse:
+    """Show what the rules say that stand in the form, saved or not, and rehearse them."""
+    master = _administered(request, pk)
+    form = PolicyForm(request.GET)
+    return render(request, "trunks/partials/policy_preview.html", _preview(master, form))
+
+
+def _administered(request: HtmxHttpRequest, pk: int) -> MasterAccount:
+    master = access.master_for(request.user, pk)
+    access.require(request.user, Role.ADMINISTRATOR, master_id=pk)
+    return master
+
+
+def _page(
+    request: HtmxHttpRequest, master: MasterAccount, form: PolicyForm, status: int = 200
+) -> HttpResponse:
+    now = ApprovalPolicy.current(master)
+    shown = form if form.is_bound else PolicyForm(initial_of(now))
+    context = {
+        "master": master,
+        "form": form,
+        "conditions": [form[name] for name in CONDITIONS],
+        "problems": _summary(form),
+        "now": now,
+        "in_force": sentences(now),
+        "versions": list(master.approval_policies.select_related("made_by")[:LISTED]),
+    }
+    return render(request, "trunks/policy.html", context | _preview(master, shown), status=status)
+
+
+def _preview(master: MasterAccount, form: PolicyForm) -> dict[str, Any]:
+    """Return what is shown of the rules in `form`: nothing but the problems while there are some."""
+    found = {} if form.is_valid() else {"__all__": ["Some of what was typed cannot be read."]}
+    draft = form.policy(master) if not found else None
+    found = found or policies.problems(draft) if draft else found
+    if draft is None or found:
+        return {"wrong": [text for texts in found.values() for text in texts]}
+    found_out = rehearse(draft)
+    most = max(getattr(draft, name) for name in ("approvals", *CONDITIONS))
+    return {
+        "master": master,
+        "said": sentences(draft),
+        "rehearsal": found_out,
+        "differing": found_out.differing[:LISTED],
+        "unreachable": found_out.unreachable[:LISTED],
+        "supervisors": (number := len(supervisors_for(master.pk))),
+        "too_few": number < most,
+        "most": most,
+    }
+
+
+def _summary(form: PolicyForm) -> list[Problem]:
+    found = [Problem(str(text)) for text in form.non_field_errors()]
+    return found + [
+        Problem(f"{field.label}: {text}", field.auto_id) for field in form for text in field.errors
+    ]
