@@ -57,7 +57,7 @@ def rung(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
             self.ring = (name, pk)
 
         def delay(self) -> None:
-            if self.ring[0] not in (dispatch.SPREAD, dispatch.LETTERS):
+            if self.ring[0] not in (dispatch.SPREAD, dispatch.LETTERS, dispatch.DELIVERIES):
                 rings.append(self.ring)
 
     monkeypatch.setattr(current_app, "signature", lambda name, args: Bell(name, args[0]))

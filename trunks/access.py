@@ -9,6 +9,7 @@ from django.db.models import Exists, Model, OuterRef, Prefetch, Q, QuerySet
 from django.http import Http404
 
 from trunks.models import (
+    Delivery,
     Invitation,
     Line,
     ListedTrunk,
@@ -21,6 +22,7 @@ from trunks.models import (
     SubAccount,
     TrunkRequest,
     User,
+    Webhook,
 )
 from trunks.models.trunk_request import TrunkRequestQuerySet
 
@@ -167,6 +169,22 @@ def stuck_notices_for(user: User) -> QuerySet[Notice]:
 
 def stuck_notice_for(user: User, pk: int) -> Notice:
     return _one(stuck_notices_for(user), pk)
+
+
+def require_all_masters(user: User) -> None:
+    """Raise PermissionDenied unless `user` administers every master account: what is asked for concerns them all."""
+    if not for_all_masters(user, Role.ADMINISTRATOR):
+        raise PermissionDenied("This page is for administrators of all master accounts.")
+
+
+def webhook_for(user: User, pk: int) -> Webhook:
+    require_all_masters(user)
+    return _one(Webhook.objects.select_related("made_by"), pk)
+
+
+def delivery_for(user: User, pk: int) -> Delivery:
+    require_all_masters(user)
+    return _one(Delivery.objects.select_related("webhook"), pk)
 
 
 def require(user: User, *roles: Role, master_id: int | None = None) -> None:

@@ -56,6 +56,14 @@ class Action(TextChoices):
     VERIFICATION_ASKED = "verification.asked", "asked for the audit trail to be verified"
     VERIFICATION_PASSED = "verification.passed", "verified the audit trail: nothing was altered"
     VERIFICATION_FAILED = "verification.failed", "verified the audit trail, and it is not in order"
+    WEBHOOK_ADDED = "webhook.added", "added a webhook"
+    WEBHOOK_SWITCHED_OFF = "webhook.switched_off", "switched a webhook off"
+    WEBHOOK_SWITCHED_ON = "webhook.switched_on", "switched a webhook on"
+    WEBHOOK_SECRET_RENEWED = "webhook.secret_renewed", "gave a webhook a new secret"  # a name
+    WEBHOOK_TESTED = "webhook.tested", "sent a test to a webhook"
+    WEBHOOK_SENT_AGAIN = "webhook.sent_again", "asked for a delivery to be sent again"
+    WEBHOOK_FAILED = "webhook.failed", "gave up on a delivery to a webhook"
+    WEBHOOK_DISABLED = "webhook.disabled", "switched a webhook off: it has failed for days"
 
     MASTER_CONNECTED = "master.connected", "connected the master account"
     MASTER_CREDENTIALS_CHANGED = "master.credentials_changed", "changed the master account's credentials"
@@ -129,6 +137,8 @@ _OUTCOMES = {
     Action.PROVISIONING_ATTENTION: Outcome.UNKNOWN,
     Action.PROVISIONING_NOT_APPLIED: Outcome.FAILED,
     Action.NOTICE_FAILED: Outcome.FAILED,
+    Action.WEBHOOK_FAILED: Outcome.FAILED,
+    Action.WEBHOOK_DISABLED: Outcome.FAILED,
     Action.PERSON_ACTION_REFUSED: Outcome.REFUSED,
     Action.INVITATION_NOT_MAILED: Outcome.FAILED,
     Action.SIGN_IN_FAILED: Outcome.REFUSED,

@@ -42,7 +42,7 @@ __all__ = [
 ]
 
 # What is never written down, whatever table it stands in. Declared by name of the field, not guessed from values.
-SECRET_FIELDS = frozenset({"client_secret", "password", "value"})
+SECRET_FIELDS = frozenset({"client_secret", "password", "secret", "value"})
 
 
 class NotRecorded(Exception):

@@ -18,9 +18,10 @@ ALIVE = "trunks.tasks.alive"
 PROBE = "trunks.tasks.probe_master"
 SPREAD = "trunks.tasks.spread"
 LETTERS = "trunks.tasks.send_letters"
+DELIVERIES = "trunks.tasks.send_deliveries"
 SEAL = "trunks.tasks.keep_audit"
 VERIFY = "trunks.tasks.verify_audit"
-TASK_NAMES = (PROVISION, SETTLE, SYNC, ALIVE, PROBE, SPREAD, LETTERS, SEAL, VERIFY)
+TASK_NAMES = (PROVISION, SETTLE, SYNC, ALIVE, PROBE, SPREAD, LETTERS, DELIVERIES, SEAL, VERIFY)
 
 logger = logging.getLogger(__name__)
 

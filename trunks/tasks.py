@@ -11,6 +11,7 @@ from trunks import audit, audit_index, context
 from trunks.models import MasterAccount
 from trunks.workflow import (
     checks,
+    delivering,
     estate,
     mailing,
     probing,
@@ -53,6 +54,13 @@ def send_letters(_: int) -> None:
     """Send the letters that are due; the outbox and not the message says which."""
     with _as_task():
         mailing.send_due()
+
+
+@shared_task(expires=settings.SWEEP_SECONDS * 4)
+def send_deliveries(_: int) -> None:
+    """Send the webhooks' deliveries that are due, as the letters."""
+    with _as_task():
+        delivering.send_due()
 
 
 @shared_task

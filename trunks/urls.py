@@ -18,6 +18,7 @@ from trunks.views import (
     policies,
     requests,
     story,
+    webhooks,
     writing,
 )
 
@@ -92,6 +93,13 @@ urlpatterns = [
     path("notices/", notices.notices, name="notices"),
     path("notices/unsent/", notices.unsent, name="notices_unsent"),
     path("notices/<int:pk>/again/", notices.send_again, name="notice_send_again"),
+    path("webhooks/", webhooks.webhooks, name="webhooks"),
+    path("webhooks/<int:pk>/", webhooks.detail, name="webhook"),
+    path("webhooks/<int:pk>/test/", webhooks.test, name="webhook_test"),
+    path("webhooks/<int:pk>/off/", webhooks.switch_off, name="webhook_off"),
+    path("webhooks/<int:pk>/on/", webhooks.switch_on, name="webhook_on"),
+    path("webhooks/<int:pk>/secret/", webhooks.renew_secret, name="webhook_secret"),
+    path("webhooks/deliveries/<int:pk>/again/", webhooks.send_again, name="delivery_again"),
     path("audit/", audit.trail, name="audit"),
     path("audit/<int:pk>/", audit.event, name="audit_event"),
     path("audit/people/<int:pk>/", audit.person, name="audit_person"),

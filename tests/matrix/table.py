@@ -199,6 +199,14 @@ ROWS: dict[str, Row] = {
         {"GET": BY_LINK | dict.fromkeys(NOBODY, 302)},
         dict.fromkeys(CALLERS, 405),
     ),
+    # The administrators of the scene are those of one master account; a webhook is told of all of them.
+    "webhooks/": form("/webhooks/", cells(403), cells(403)),
+    "webhooks/<int:pk>/": page("/webhooks/1/", cells(403)),
+    "webhooks/<int:pk>/test/": action("/webhooks/1/test/", cells(403)),
+    "webhooks/<int:pk>/off/": action("/webhooks/1/off/", cells(403)),
+    "webhooks/<int:pk>/on/": action("/webhooks/1/on/", cells(403)),
+    "webhooks/<int:pk>/secret/": action("/webhooks/1/secret/", cells(403)),
+    "webhooks/deliveries/<int:pk>/again/": action("/webhooks/deliveries/1/again/", cells(403)),
     "audit/": Row("/audit/", {"GET": READERS}, notes=INDEX),
     # That all of one person was read is itself put on record.
     "audit/people/<int:pk>/": Row(

@@ -38,6 +38,7 @@ from trunks.models.saved_view import SavedView
 from trunks.models.stops import Circuit, WriteStop
 from trunks.models.trunk_request import Line, TrunkRequest
 from trunks.models.unknown_error import UnknownError
+from trunks.models.webhook import Delivery, Webhook
 
 __all__ = [
     "ASSIGNED_LINE_STATES",
@@ -57,6 +58,7 @@ __all__ = [
     "AuditNumber",
     "Circuit",
     "Decision",
+    "Delivery",
     "Heartbeat",
     "Hold",
     "How",
@@ -92,6 +94,7 @@ __all__ = [
     "UnknownError",
     "User",
     "Verdict",
+    "Webhook",
     "WriteStop",
     "ZoomCall",
     "ZoomToken",

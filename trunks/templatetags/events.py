@@ -30,6 +30,7 @@ KINDS = {
     "user": "person",
     "invitation": "invitation",
     "notice": "letter",
+    "webhook": "webhook",
     "writestop": "stop of writing",
     "savedview": "saved view",
 }

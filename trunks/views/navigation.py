@@ -39,6 +39,7 @@ PAGES = (
     ("Master accounts", "masters", "key-round", frozenset({Role.ADMINISTRATOR})),
     ("People", "people", "users", frozenset({Role.ADMINISTRATOR})),
     ("Unsent mail", "notices_unsent", "mail-x", frozenset({Role.ADMINISTRATOR})),
+    ("Webhooks", "webhooks", "webhook", frozenset({Role.ADMINISTRATOR})),
 )
 
 

@@ -8,7 +8,7 @@ from django.db import transaction
 
 from trunks import audit
 from trunks.actions import Action
-from trunks.models import MasterAccount, ZoomToken
+from trunks.models import MasterAccount, Webhook, ZoomToken
 
 
 def rotate() -> int:
@@ -24,13 +24,17 @@ def rotate() -> int:
             audit.record(
                 Action.KEYS_ROTATED, actor=None, why="rotate_encryption_keys", on=master, master=master
             )
+        hooks = list(Webhook.objects.select_for_update())
+        for hook in hooks:
+            hook.save(update_fields=["secret"])
+            audit.record(Action.KEYS_ROTATED, actor=None, why="rotate_encryption_keys", on=hook)
         factors = list(Authenticator.objects.select_for_update())
         for factor in factors:
             factor.data = {name: _again(name, value) for name, value in factor.data.items()}
             factor.save(update_fields=["data"])
         # A token lives for an hour and is quickly asked for again.
         ZoomToken.objects.all().delete()
-    return len(masters) + len(factors)
+    return len(masters) + len(hooks) + len(factors)
 
 
 def _again(name: str, value: Any) -> Any:

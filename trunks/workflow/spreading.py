@@ -6,8 +6,8 @@ from django.db import transaction
 
 from trunks import audit, dispatch
 from trunks.actions import Action
-from trunks.models import Notice, Occasion, Role, RoleGrant, State, Topic, TrunkRequest, User, clock
-from trunks.workflow import policy
+from trunks.models import Delivery, Notice, Occasion, Role, RoleGrant, State, Topic, TrunkRequest, User, clock
+from trunks.workflow import deliveries, policy
 
 BATCH = 200
 WHY_LOST = "a customer is without a trunk"
@@ -27,6 +27,7 @@ def spread(pk: int) -> None:
             for user in people
         ]
         Notice.objects.bulk_create(rows)
+        deliveries.make(occasion)
         _write_down(occasion, people)
         if people:
             dispatch.ring(dispatch.LETTERS, 0)
@@ -39,6 +40,8 @@ def ring_lost() -> None:
             return
     if Notice.objects.due().exists():
         dispatch.ring_now(dispatch.LETTERS, 0)
+    if Delivery.objects.due().exists():
+        dispatch.ring_now(dispatch.DELIVERIES, 0)
 
 
 def concerned(occasion: Occasion) -> list[User]:

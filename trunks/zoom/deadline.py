@@ -13,7 +13,7 @@ import http.client
 import socket
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -29,12 +29,14 @@ class Limit:
     """When the conversation ends (monotonic seconds), and whether its present request has begun to leave.
 
     `sent` is None until a connection is dealt with, so that only what is known counts as not sent.
-    `in_headers` holds while the headers of the answer are being read.
+    `in_headers` holds while the headers of the answer are being read. `allow` raises OSError for an address that may
+    not be connected to: it is asked for the very address that is connected to next, whatever the name says.
     """
 
     ends: float
     sent: bool | None = None
     in_headers: bool = False
+    allow: Callable[[str], None] | None = None
 
     @property
     def over(self) -> bool:
@@ -62,11 +64,11 @@ _limit: ContextVar[Limit] = ContextVar("limit")
 
 
 @contextmanager
-def time_limit(seconds: float) -> Iterator[Limit]:
-    """Bound everything inside to so many seconds; an inner limit never ends later than the outer one."""
+def time_limit(seconds: float, *, allow: Callable[[str], None] | None = None) -> Iterator[Limit]:
+    """Bound everything inside to so many seconds; an inner limit neither ends later nor allows more."""
     outer = _limit.get(None)
     ends = time.monotonic() + seconds
-    limit = Limit(ends if outer is None else min(ends, outer.ends))
+    limit = Limit(ends, allow=allow) if outer is None else Limit(min(ends, outer.ends), allow=outer.allow)
     token = _limit.set(limit)
     try:
         yield limit
@@ -116,6 +118,8 @@ class _PunctualConnection(HTTPConnection):
             found = socket.getaddrinfo(self._dns_host, self.port, type=socket.SOCK_STREAM)
             for position, (family, kind, protocol, _, address) in enumerate(found):
                 try:
+                    if limit.allow:
+                        limit.allow(str(address[0]))
                     return _connect(
                         family, kind, protocol, address, limit.remaining() / (len(found) - position)
                     )

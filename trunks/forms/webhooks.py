@@ -1,0 +1,34 @@
+"""The form of a new webhook."""
+
+from __future__ import annotations
+
+from django import forms
+
+from trunks.forms.decisions import Problem
+from trunks.models.webhook import HOOK_TOPICS
+
+
+class WebhookForm(forms.Form):
+    """Where to, and what of. Whether it may be is the workflow's to say."""
+
+    name = forms.CharField(label="Name", required=False, max_length=80, help_text="Such as Ticketing.")
+    url = forms.CharField(
+        label="Address",
+        required=False,
+        max_length=500,
+        widget=forms.URLInput(attrs={"inputmode": "url", "autocomplete": "off"}),
+        help_text="https only. Redirects are not followed.",
+    )
+    topics = forms.MultipleChoiceField(
+        label="Told of",
+        required=False,
+        choices=[(topic.value, topic.value) for topic in HOOK_TOPICS],
+        widget=forms.CheckboxSelectMultiple,
+        initial=[topic.value for topic in HOOK_TOPICS],
+    )
+
+    use_required_attribute = False
+
+    def summary(self) -> list[Problem]:
+        """Return every problem in the order of the page, each with the id of its field."""
+        return [Problem(f"{field.label}: {text}", field.auto_id) for field in self for text in field.errors]

@@ -1,0 +1,136 @@
+"""Sending webhooks' deliveries that are due: claimed by compare-and-swap, signed, tried again for a day."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from trunks import audit
+from trunks.actions import Action
+from trunks.models import Delivery, Sending, Topic, Webhook, clock
+from trunks.workflow import deliveries, occasions, posting
+from trunks.workflow.letters import address
+
+BATCH = 50
+LEASE_SECONDS = 60.0
+FIRST_WAIT, LONGEST_WAIT = 30.0, 3 * 3600.0
+GIVE_UP_AFTER = timedelta(days=1)
+SWITCH_OFF_AFTER = timedelta(days=3)
+
+logger = logging.getLogger(__name__)
+
+
+def send_due() -> None:
+    """Send what is due; a webhook that fails is left alone for the rest of this round."""
+    failed: set[int] = set()
+    for pk, hook in list(Delivery.objects.due().values_list("pk", "webhook")[:BATCH]):
+        if hook not in failed:
+            delivery = _claim(pk)
+            if delivery and not _send(delivery):
+                failed.add(hook)
+    # One time-out finds out that a receiver is down; its other deliveries wait instead of taking one each.
+    Delivery.objects.due().filter(webhook__in=failed).update(next_attempt_at=clock.after(wait_after(0)))
+
+
+def wait_after(tries: int) -> float:
+    """Return the seconds to wait after `tries` failures: doubling from half a minute to three hours, with jitter."""
+    spread = random.uniform(0.75, 1.25)  # noqa: S311  # no secret
+    return min(FIRST_WAIT * float(2 ** min(tries, 12)), LONGEST_WAIT) * spread
+
+
+def _claim(pk: int) -> Delivery | None:
+    delivery = Delivery.objects.due().select_related("webhook").filter(pk=pk).first()
+    if delivery is None:
+        return None
+    same = Delivery.objects.due().filter(pk=pk, tries=delivery.tries)
+    if not same.update(tries=F("tries") + 1, lease_until=clock.after(LEASE_SECONDS)):
+        return None
+    delivery.tries += 1
+    return delivery
+
+
+def _send(delivery: Delivery) -> bool:
+    """Send one delivery and write down what came of it; say whether it was taken."""
+    body = delivery.body.encode()
+    headers = {
+        "Content-Type": "application/json",
+        "Portal-Event-Id": delivery.event_id,
+        "Portal-Signature": deliveries.signature(delivery.webhook.secret, int(time.time()), body),
+    }
+    try:
+        reply = posting.post(delivery.webhook.url, body, headers)
+    except posting.NotDelivered as error:
+        _failed(delivery, str(error), None, "")
+        return False
+    if not reply.good:
+        _failed(delivery, f"It answered {reply.status}.", reply.status, reply.text)
+        return False
+    _write(
+        delivery,
+        sending=Sending.SENT,
+        sent_at=clock.now(),
+        status=reply.status,
+        answer=reply.text,
+        problem="",
+    )
+    Webhook.objects.filter(pk=delivery.webhook_id).update(failing_since=None)
+    return True
+
+
+def _failed(delivery: Delivery, problem: str, status: int | None, answer: str) -> None:
+    logger.warning("%s to %s was not taken: %s", delivery, delivery.webhook, problem)
+    over = timezone.now() - delivery.made_at >= GIVE_UP_AFTER
+    with transaction.atomic():
+        wrote = _write(
+            delivery,
+            sending=Sending.FAILED if over else Sending.WAITING,
+            next_attempt_at=clock.after(wait_after(delivery.tries)),
+            status=status,
+            answer=answer,
+            problem=problem,
+        )
+        if over and wrote:
+            told = {"event_id": delivery.event_id, "kind": delivery.kind}
+            audit.record(
+                Action.WEBHOOK_FAILED,
+                actor=None,
+                why="it did not take it for a day",
+                on=delivery.webhook,
+                after=told,
+                comment=problem,
+            )
+    _note_failure(delivery.webhook, problem)
+
+
+def _note_failure(hook: Webhook, problem: str) -> None:
+    """Remember since when it fails; after days of it, switch it off and tell the administrators."""
+    working = Webhook.objects.filter(pk=hook.pk, is_active=True)
+    if working.filter(failing_since=None).update(failing_since=clock.now()):
+        return
+    since: datetime | None = working.values_list("failing_since", flat=True).first()
+    if since is None or timezone.now() - since < SWITCH_OFF_AFTER:
+        return
+    with transaction.atomic():
+        if not working.update(is_active=False):
+            return
+        audit.record(
+            Action.WEBHOOK_DISABLED, actor=None, why="it has failed for days", on=hook, comment=problem
+        )
+    facts = {
+        "subject": f"The webhook {hook} was switched off",
+        "text": f"It has taken nothing for three days. The last that was heard: {problem}",
+        "url": address("webhook", hook.pk),
+    }
+    occasions.note_once(Topic.TROUBLE, None, f"webhook:{hook.pk}:{since.timestamp():.0f}", facts)
+
+
+def _write(delivery: Delivery, **changes: object) -> bool:
+    """Write what came of it, unless the lease ran out and another worker has it now."""
+    mine = Delivery.objects.filter(pk=delivery.pk, tries=delivery.tries)
+    return bool(mine.update(lease_until=None, **changes))

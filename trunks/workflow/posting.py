@@ -1,0 +1,101 @@
+"""Posting to an address that people have typed in, and nowhere that they must not reach through the portal."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import requests
+from django.conf import settings
+
+from trunks.zoom.deadline import time_limit
+from trunks.zoom.errors import ZoomError
+from trunks.zoom.wire import Errand, Wire
+
+SECONDS = 10.0
+ANSWER_BYTES = 10_000
+ANSWER_SHOWN = 1000
+NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+
+class Forbidden(OSError):
+    """The name leads to an address that webhooks may not reach."""
+
+
+class NotDelivered(Exception):
+    """No whole answer came back; the words say why."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What the other side answered."""
+
+    status: int
+    text: str
+
+    @property
+    def good(self) -> bool:
+        return 200 <= self.status < 300
+
+
+def post(url: str, body: bytes, headers: Mapping[str, str]) -> Reply:
+    """Post `body` once, within ten seconds, without redirects or proxies. Raises NotDelivered."""
+    prepared = requests.Request("POST", url, data=body, headers=dict(headers)).prepare()
+    wire = Wire()
+    # The address is judged when it is connected to: a name can lead elsewhere each time it is looked up.
+    allow = None if settings.WEBHOOK_ALLOW_PRIVATE else check
+    try:
+        with time_limit(SECONDS, allow=allow):
+            errand = Errand("delivering a webhook", write=True)
+            answer = wire.send(prepared, errand, seconds=SECONDS, most=ANSWER_BYTES)
+    except ZoomError as error:
+        raise NotDelivered(str(error)) from error
+    finally:
+        wire.close()
+    return Reply(answer.status, answer.text[:ANSWER_SHOWN])
+
+
+def check(address: str) -> None:
+    """Raise Forbidden for an address that is not a public one."""
+    if not is_public(ipaddress.ip_address(address.partition("%")[0])):
+        raise Forbidden(f"{address} is not a public address; WEBHOOK_ALLOW_PRIVATE would allow it")
+
+
+def is_public(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Say whether an address, and the IPv4 address that an IPv6 one may carry, belongs to the public internet."""
+    if isinstance(ip, ipaddress.IPv6Address):
+        carried = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
+        if ip in NAT64:
+            carried = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+        if carried is not None and not is_public(carried):
+            return False
+    return ip.is_global and not ip.is_multicast
+
+
+def url_problem(url: str) -> str:
+    """Return why `url` cannot be a webhook's, or "". Where its name leads is judged anew at each delivery."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return "This is not a web address."
+    if not host or port == 0 or not url.isprintable() or " " in url:
+        return "This is not a web address."
+    if parts.username or parts.password or parts.fragment:
+        return "It must hold no credentials and no fragment."
+    local = settings.WEBHOOK_ALLOW_PRIVATE and host in ("127.0.0.1", "localhost", "::1")
+    if parts.scheme != "https" and not (parts.scheme == "http" and local):
+        return "It must begin with https://."
+    return _literal_problem(host)
+
+
+def _literal_problem(host: str) -> str:
+    try:
+        ip = ipaddress.ip_address(host)
+    except ValueError:
+        return ""
+    if settings.WEBHOOK_ALLOW_PRIVATE or is_public(ip):
+        return ""
+    return "Private, loopback and link-local addresses are refused."
