@@ -115,7 +115,7 @@ BENCH := $(PY) -W ignore -m tests.bench
 bench-budget: dev .data/bench/stamp ## how much of Zoom's rate limit four workers use (about 40 minutes)
 	@$(BENCH) budget $(BENCH_ARGS)
 
-bench-latency: dev ## from approve to done, with Redis and with the file broker (about 2 minutes)
+bench-latency: dev ## from approve to done, with Redis and with the file broker (about 12 minutes)
 	@$(BENCH) latency $(BENCH_ARGS)
 	@PORTAL_TEST_DATABASE=sqlite $(BENCH) latency $(BENCH_ARGS)
 

@@ -16,6 +16,7 @@ from django.test import Client
 from tests.bench.ground import Ground, ground
 from tests.bench.standing import say
 from trunks.models import State, TrunkRequest, ZoomCall
+from trunks.models.rate_budget import REST_SECONDS
 
 CALLS = 3  # read the list, assign, read back
 MOST_SECONDS = 20.0
@@ -42,19 +43,20 @@ class Latency(NamedTuple):
         )
 
 
-def latency(base: Ground, client: Client, count: int, zoom_seconds: float) -> Latency:
-    """Approve `count` requests one after the other, each when the one before is done."""
+def latency(base: Ground, client: Client, count: int, zoom_seconds: float, *, rest: float = 0.0) -> Latency:
+    """Approve `count` requests one after the other, each `rest` seconds after the one before is done."""
     base.delay(zoom_seconds, 0)
     filed = base.file(count)
-    spent = sorted(_one(client, pk) for pk in filed)
+    spent = sorted(_one(client, pk, rest) for pk in filed)
     p95 = statistics.quantiles(spent, n=20, method="inclusive")[-1]
     calls = ZoomCall.objects.filter(attempt__trunk_request__in=filed).values("attempt")
     took = calls.annotate(took=Sum("duration_ms")).values_list("took", flat=True).order_by()
     return Latency(statistics.median(spent), p95, CALLS * zoom_seconds, statistics.median(took) / 1000)
 
 
-def _one(client: Client, pk: int) -> float:
+def _one(client: Client, pk: int, rest: float) -> float:
     """Click, wait for `done`, and return the seconds; the wait looks every 4 ms, straight at the row."""
+    time.sleep(rest)
     page = f"/requests/TR-{pk:06d}/"
     version = re.search(r'name="version" value="(\d+)"', client.get(page).content.decode())
     begun = time.monotonic()
@@ -78,7 +80,10 @@ def signed_in(base: Ground) -> Client:
 
 def main(folder: Path, arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=100)
+    parser.add_argument("--count", type=int, default=60)
+    parser.add_argument(
+        "--rest", type=float, default=REST_SECONDS + 0.1, help="between requests: idle is idle"
+    )
     parser.add_argument("--latencies", type=float, nargs="*", default=[0.0, 0.1])
     options = parser.parse_args(arguments)
     with ground(folder, {}, sub_accounts=options.count * 3) as base:
@@ -86,5 +91,5 @@ def main(folder: Path, arguments: Sequence[str]) -> None:
         client = signed_in(base)
         latency(base, client, 5, 0)  # the first ones load code, connect and get the token
         for seconds in options.latencies:
-            found = latency(base, client, options.count, seconds)
+            found = latency(base, client, options.count, seconds, rest=options.rest)
             say(f"L = {seconds * 1000:.0f} ms, {options.count} requests: {found}")

@@ -1,0 +1,39 @@
+"""What a request costs the database: four processes that use up Zoom's limit leave two cores no more than this."""
+
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from tests.workflow.conftest import Zoom
+from tests.workflow.timing import states
+from trunks.models import User
+from trunks.workflow.provisioning import provision
+
+FRAMES = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE")
+
+
+def statements_of(pk: int) -> list[str]:
+    """Return what carrying out the request `pk` asks of the database, without the frames of transactions."""
+    with CaptureQueriesContext(
+        connection,
+    ) as asked:
+        provision(pk)
+    return [query["sql"] for query in asked if not query["sql"].startswith(FRAMES)]
+
+
+def test_a_request_of_one_line_takes_a_worker_few_statements(
+    zoom: Zoom, staff: User, supervisor: User
+) -> None:
+    first = zoom.approved(staff, supervisor, zoom.trunk.prefix + "777")
+    provision(first.pk)
+    second = zoom.approved(staff, supervisor, zoom.trunk.prefix + "778")
+    asked = statements_of(second.pk)
+    assert states(second) == ("done", ["assigned"])
+    assert len(asked) <= 46, "\n".join(asked)
+
+
+def test_more_lines_cost_few_statements_each(zoom: Zoom, staff: User, supervisor: User) -> None:
+    few = statements_of(zoom.approved(staff, supervisor, zoom.trunk.prefix + "777").pk)
+    many = zoom.approved(staff, supervisor, *(f"{zoom.trunk.prefix}{number}" for number in range(780, 790)))
+    asked = statements_of(many.pk)
+    assert states(many)[0] == "done"
+    assert len(asked) - len(few) <= 2 * 9
