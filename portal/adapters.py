@@ -7,11 +7,13 @@ from urllib.parse import urlsplit
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core import context
 from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.socialaccount.models import SocialAccount
 from allauth.usersessions.adapter import DefaultUserSessionsAdapter
 from allauth.usersessions.models import UserSession
 from cryptography.fernet import Fernet, MultiFernet
 from django.conf import settings
 from django.http import HttpRequest
+from django.urls import reverse
 
 from trunks import middleware, step_up
 from trunks.models import User
@@ -36,6 +38,14 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is
         if step_up.is_recent(context.request, REAUTHENTICATION_SECONDS):
             return False
         return bool(super().is_reauthentication_required(app=app, **more))
+
+    def get_reauthentication_methods(self, user: User) -> list[dict[str, Any]]:
+        """Offer the identity provider as well to who has come through it; last, because it takes the longest way."""
+        methods: list[dict[str, Any]] = super().get_reauthentication_methods(user)
+        if settings.OIDC_ISSUER and SocialAccount.objects.filter(user_id=user.pk).exists():
+            entry = {"id": "sso", "description": f"Use {settings.OIDC_NAME}", "url": reverse("proof_sso")}
+            methods.append(entry)
+        return methods
 
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
         signing_in.failed(str(credentials.get("email") or ""))

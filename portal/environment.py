@@ -83,6 +83,19 @@ def words(name: str, default: str = "", *, among: frozenset[str] | None = None) 
     return result
 
 
+def pairs(name: str, *, among: frozenset[str]) -> dict[str, str]:
+    """Return a comma-separated list of `key=value`, each value one of `among`."""
+    found: dict[str, str] = {}
+    for word in words(name):
+        key, equals, value = word.rpartition("=")
+        if not equals or not key or value not in among:
+            raise ImproperlyConfigured(
+                f"{name} must hold pairs such as group=role; roles are {', '.join(sorted(among))}, not {word!r}."
+            )
+        found[key] = value
+    return found
+
+
 def choice(name: str, default: str, *, among: frozenset[str]) -> str:
     """Return one of the words `among`, in whatever case it was written."""
     value = text(name, default).upper()

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from typing import Any
 
 
 class OneLine(logging.Formatter):
@@ -18,3 +19,24 @@ class OneLine(logging.Formatter):
         text = super().format(record)
         head, mark, trace = text.partition("\nTraceback")
         return "".join(c if c.isprintable() else repr(c)[1:-1] for c in head) + mark + trace
+
+
+def configuration(level: str) -> dict[str, Any]:
+    """Return what Django configures logging with: one line for each event, on standard error."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "filters": {"context": {"()": "trunks.context.LogFilter"}},
+        "formatters": {"line": {"()": "portal.logs.OneLine"}},
+        "handlers": {
+            "stderr": {"class": "logging.StreamHandler", "filters": ["context"], "formatter": "line"}
+        },
+        "root": {"handlers": ["stderr"], "level": level},
+        "loggers": {
+            "django.server": {"handlers": ["stderr"], "propagate": False},
+            "urllib3": {"level": "INFO"},
+            # Sweeps ring every few seconds; what is worth a line is logged where it happens.
+            "celery.app.trace": {"level": "WARNING"},
+            "celery.worker.strategy": {"level": "WARNING"},
+        },
+    }

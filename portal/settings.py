@@ -8,6 +8,7 @@ from csp.constants import NONCE, NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from portal import environment as env
+from portal import logs, oidc
 from portal.version import VERSION
 from trunks.business import Calendar
 
@@ -43,6 +44,8 @@ INSTALLED_APPS = [
     "allauth.account",
     "allauth.mfa",
     "allauth.usersessions",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "django_htmx",
     "lucide",
     "csp",
@@ -176,11 +179,12 @@ AUDIT_DIGEST_DIR = env.text("AUDIT_DIGEST_DIR", "") or None
 
 # --- people -----------------------------------------------------------------------------------------------------
 
+ROLES = frozenset({"staff", "supervisor", "manager", "administrator"})
 REQUIRE_MFA = frozenset(
     env.words(
         "REQUIRE_MFA",
         "supervisor,administrator",
-        among=frozenset({"staff", "supervisor", "manager", "administrator"}),
+        among=ROLES,
     )
 )
 AUTHENTICATION_BACKENDS = [
@@ -205,6 +209,18 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = _site.scheme
 ALLAUTH_TRUSTED_PROXY_COUNT = env.whole("TRUSTED_PROXY_COUNT", 0)
+OIDC_ISSUER = env.web_address("OIDC_ISSUER", "") if env.text("OIDC_ISSUER", "") else ""
+OIDC_NAME = env.text("OIDC_NAME", "single sign-on")
+OIDC_GROUPS_CLAIM = env.text("OIDC_GROUPS_CLAIM", "groups")
+OIDC_ROLE_MAP = env.pairs("OIDC_ROLE_MAP", among=ROLES)
+OIDC_CREATE_PEOPLE = env.flag("OIDC_CREATE_PEOPLE")
+OIDC_PROVIDER = "sso"
+SOCIALACCOUNT_ADAPTER = "portal.single_sign_on.SocialAccountAdapter"
+_oidc_client = (
+    env.text("OIDC_CLIENT_ID", None if OIDC_ISSUER else ""),
+    env.secret("OIDC_CLIENT_SECRET", None if OIDC_ISSUER else ""),
+)
+SOCIALACCOUNT_PROVIDERS = oidc.providers(OIDC_ISSUER, OIDC_PROVIDER, OIDC_NAME, *_oidc_client)
 USERSESSIONS_ADAPTER = "portal.adapters.SessionsAdapter"
 STEP_UP_SECONDS = env.number("STEP_UP_SECONDS", 900)
 MFA_ADAPTER = "portal.adapters.MFAAdapter"
@@ -239,7 +255,8 @@ CONTENT_SECURITY_POLICY = {
         "img-src": [SELF, "data:"],
         "font-src": [SELF],
         "connect-src": [SELF],
-        "form-action": [SELF],
+        # A form's post to the portal may be answered with the way to the identity provider.
+        "form-action": [SELF, *([oidc.origin(OIDC_ISSUER)] if OIDC_ISSUER else [])],
         "base-uri": [NONE],
         "frame-ancestors": [NONE],
         "object-src": [NONE],
@@ -279,18 +296,4 @@ WEBHOOK_ALLOW_PRIVATE = env.flag("WEBHOOK_ALLOW_PRIVATE")
 _log_level = env.choice(
     "LOG_LEVEL", "INFO", among=frozenset({"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"})
 )
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "filters": {"context": {"()": "trunks.context.LogFilter"}},
-    "formatters": {"line": {"()": "portal.logs.OneLine"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "filters": ["context"], "formatter": "line"}},
-    "root": {"handlers": ["stderr"], "level": _log_level},
-    "loggers": {
-        "django.server": {"handlers": ["stderr"], "propagate": False},
-        "urllib3": {"level": "INFO"},
-        # Sweeps ring every few seconds; what is worth a line is logged where it happens.
-        "celery.app.trace": {"level": "WARNING"},
-        "celery.worker.strategy": {"level": "WARNING"},
-    },
-}
+LOGGING = logs.configuration(_log_level)

@@ -16,6 +16,7 @@ from trunks.views import (
     notices,
     people,
     policies,
+    proof,
     requests,
     story,
     webhooks,
@@ -107,6 +108,10 @@ urlpatterns = [
     path("audit/views/<int:pk>/remove/", audit.unkeep, name="audit_unkeep"),
     # Before allauth's page of that address: who could change their own e-mail could sign events as somebody else.
     path("accounts/email/", RedirectView.as_view(pattern_name="account_change_password")),
+    # Before allauth's page of that address: accounts are tied to the provider by a verified e-mail address alone.
+    path("accounts/3rdparty/", RedirectView.as_view(pattern_name="mfa_index")),
+    path("proof/", proof.resume, name="proof"),
+    path("proof/sso/", proof.single_sign_on, name="proof_sso"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("metrics", health.metrics, name="metrics"),

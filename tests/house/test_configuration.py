@@ -14,6 +14,7 @@ READERS = {
     "number",
     "whole",
     "words",
+    "pairs",
     "choice",
     "web_address",
     "fernet_keys",

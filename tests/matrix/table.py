@@ -207,6 +207,8 @@ ROWS: dict[str, Row] = {
     "webhooks/<int:pk>/on/": action("/webhooks/1/on/", cells(403)),
     "webhooks/<int:pk>/secret/": action("/webhooks/1/secret/", cells(403)),
     "webhooks/deliveries/<int:pk>/again/": action("/webhooks/deliveries/1/again/", cells(403)),
+    "proof/": page("/proof/", cells(302)),
+    "proof/sso/": page("/proof/sso/", cells(302)),
     "audit/": Row("/audit/", {"GET": READERS}, notes=INDEX),
     # That all of one person was read is itself put on record.
     "audit/people/<int:pk>/": Row(

@@ -100,6 +100,16 @@ def test_a_number_is_read_as_one(give: Set) -> None:
     assert env.whole(NAME, 1) == 7
 
 
+def test_pairs_are_read_and_checked(give: Set) -> None:
+    roles = frozenset({"staff", "manager"})
+    assert env.pairs(NAME, among=roles) == {}
+    give("cn=a=staff, b=manager")
+    assert env.pairs(NAME, among=roles) == {"cn=a": "staff", "b": "manager"}
+    for bad in ("a", "=staff", "a=king"):
+        give(bad)
+        refused(env.pairs, NAME, "group=role", among=roles)
+
+
 def test_a_list_of_words_is_read_and_checked(give: Set) -> None:
     known = frozenset({"a", "b"})
     assert env.words(NAME, "a") == ["a"]

@@ -100,6 +100,8 @@ class RoleGrant(models.Model):
         "trunks.MasterAccount", on_delete=models.CASCADE, null=True, blank=True, related_name="role_grants"
     )
     ends_on = models.DateField(null=True, blank=True)
+    # Given by a group at the identity provider, and taken away with it.
+    by_group = models.BooleanField(default=False)
 
     objects = RoleGrantQuerySet.as_manager()
 

@@ -1,0 +1,197 @@
+"""Signing in through a real OpenID Connect provider: who gets in, as whom, and with which roles."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from allauth.socialaccount.models import SocialAccount
+from django.test import Client
+from pytest_django import Settings
+
+from tests import cast, identity_provider
+from trunks import audit, step_up
+from trunks.models import Role, RoleGrant, State, TrunkRequest, User
+from trunks.models.audit_event import AuditEvent
+from trunks.workflow import invitations, recognising
+
+PEOPLE: dict[str, dict[str, object]] = {
+    "stella": {"email": "stella-staff@example.com", "email_verified": True},
+    "sam": {"email": "Sam-Supervisor@example.com", "email_verified": True, "name": "Sam"},
+    "unverified": {"email": "stella-staff@example.com", "email_verified": False},
+    "new": {"email": "new@example.com", "email_verified": True, "name": "Nina New"},
+    "grouped": {
+        "email": "grouped@example.com",
+        "email_verified": True,
+        "groups": ["portal-staff", "all"],
+    },
+    "nameless": {},
+}
+LOGIN = "/accounts/oidc/sso/login/?process=login"
+Enter = Callable[..., int]
+
+
+@pytest.fixture(scope="module")
+def issuer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    known = [{"sub": sub} | claims for sub, claims in PEOPLE.items()]
+    with identity_provider.running(tmp_path_factory.mktemp("idp"), *known) as address:
+        yield address
+
+
+@pytest.fixture(autouse=True)
+def _configured(issuer: str, settings: Settings) -> None:
+    app = {
+        "provider_id": "sso",
+        "name": "Northwind ID",
+        "client_id": "portal",
+        "secret": "not-a-secret",
+        "settings": {"server_url": issuer},
+    }
+    settings.OIDC_ISSUER = issuer
+    settings.SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"OAUTH_PKCE_ENABLED": True, "APPS": [app]}}
+
+
+def enter(client: Client, sub: str, address: str = LOGIN) -> int:
+    """Sign in at the provider as `sub` and come back; return the status of the page that one lands on."""
+    away = client.post(address)
+    assert away.status_code == 302
+    back = identity_provider.come_back(away["Location"], sub)
+    return client.get(back.partition("://testserver")[2], follow=True).status_code
+
+
+def name_of(client: Client) -> str | None:
+    user = client.get("/").wsgi_request.user
+    return str(user) if user.is_authenticated else None
+
+
+def test_the_sign_in_page_offers_it(db: None, client: Client) -> None:
+    page = client.get("/accounts/login/").content.decode()
+    assert "Sign in with Northwind ID" in page
+    assert client.get("/accounts/oidc/sso/login/").status_code == 200
+
+
+def test_who_has_an_account_is_known_by_the_verified_address(client: Client, staff: User) -> None:
+    assert enter(client, "stella") == 200
+    assert name_of(client) == "Stella Staff"
+    assert SocialAccount.objects.get(user=staff).uid == "stella"
+    began = audit.history(staff).last()
+    assert began
+    assert (began.action, began.after) == ("session.began", {"by": ["sso"]})
+    # A password that was there stays, and the second time the account itself is known.
+    assert User.objects.get(pk=staff.pk).check_password(cast.PASSWORD)
+    assert enter(Client(), "stella") == 200
+    assert SocialAccount.objects.count() == 1
+
+
+@pytest.mark.parametrize("sub", ["unverified", "new", "nameless"])
+def test_whom_nobody_has_let_in_stays_outside(client: Client, staff: User, sub: str) -> None:
+    assert enter(client, sub) == 403
+    assert name_of(client) is None
+    assert not SocialAccount.objects.exists()
+    assert User.objects.count() == 1
+    assert AuditEvent.objects.latest("id").action == "session.failed"
+
+
+def test_a_deactivated_person_stays_outside(client: Client, staff: User) -> None:
+    enter(client, "stella")
+    User.objects.filter(pk=staff.pk).update(is_active=False)
+    assert enter(Client(), "stella") == 403
+
+
+def test_an_invitation_is_taken_up_by_coming_in(client: Client, administrator: User) -> None:
+    offer = invitations.Offer("new@example.com", [Role.MANAGER])
+    invitations.invite(offer, actor=administrator, by_mail=False)
+    assert enter(client, "new") == 200
+    user = User.objects.get(email="new@example.com")
+    assert (user.name, user.roles, user.has_usable_password()) == ("Nina New", {"manager"}, False)
+
+
+def test_an_invitation_without_authority_opens_nothing(client: Client, administrator: User) -> None:
+    offer = invitations.Offer("new@example.com", [Role.MANAGER])
+    invitations.invite(offer, actor=administrator, by_mail=False)
+    User.objects.filter(pk=administrator.pk).update(is_active=False)
+    assert enter(client, "new") == 403
+
+
+def test_strangers_come_in_without_a_role_where_that_is_wanted(
+    db: None, client: Client, settings: Settings
+) -> None:
+    settings.OIDC_CREATE_PEOPLE = True
+    assert enter(client, "new") == 200
+    user = User.objects.get(email="new@example.com")
+    assert user.roles == set()
+    assert audit.history(user)[0].action == "person.joined"
+
+
+def test_a_group_lets_in_and_gives_its_role_and_takes_it_away(
+    db: None, client: Client, settings: Settings
+) -> None:
+    settings.OIDC_ROLE_MAP = {"portal-staff": "staff"}
+    assert enter(client, "grouped") == 200
+    user = User.objects.get(email="grouped@example.com")
+    RoleGrant.objects.create(user=user, role=Role.MANAGER)
+    assert user.roles == {"staff", "manager"}
+    settings.OIDC_ROLE_MAP = {"portal-staff": "supervisor"}
+    assert enter(Client(), "grouped") == 200
+    assert User.objects.get(pk=user.pk).roles == {"supervisor", "manager"}
+    assert [event.ground for event in audit.history(user).filter(action="role.revoked")] == [recognising.WHY]
+
+
+def test_the_last_administrator_keeps_the_role_though_the_group_is_gone(
+    administrator: User, settings: Settings
+) -> None:
+    settings.OIDC_ROLE_MAP = {"admins": "administrator"}
+    RoleGrant.objects.filter(user=administrator).update(by_group=True)
+    recognising.recognise({}, known=administrator)
+    assert User.objects.get(pk=administrator.pk).roles == {"administrator"}
+    recognising.recognise({"groups": "admins"}, known=administrator)
+    assert audit.history(administrator).count() == 0
+
+
+def test_nobody_ties_another_account_to_theirs(client: Client, staff: User) -> None:
+    enter(client, "stella")
+    assert enter(client, "sam", LOGIN.replace("login", "connect").replace("connect/", "login/")) == 403
+    assert name_of(client) == "Stella Staff"
+    assert client.get("/accounts/3rdparty/")["Location"] == "/accounts/2fa/"
+    assert SocialAccount.objects.count() == 1
+
+
+def test_a_denied_consent_is_a_page_and_an_event(client: Client, staff: User) -> None:
+    away = client.post(LOGIN)
+    state = away["Location"].partition("state=")[2].partition("&")[0]
+    answer = client.get(f"/accounts/oidc/sso/login/callback/?error=server_error&state={state}")
+    assert "Third-Party Login Failure" in answer.content.decode()
+    assert AuditEvent.objects.get().action == "session.failed"
+
+
+def test_who_has_no_password_proves_it_at_the_provider_and_loses_nothing(
+    client: Client, supervisor: User, trunk_request: TrunkRequest
+) -> None:
+    supervisor.set_unusable_password()
+    supervisor.save()
+    enter(client, "sam")
+    session = client.session
+    session[step_up.KEY] = time.time() - 3600
+    records = session["account_authentication_methods"]
+    session["account_authentication_methods"] = [record | {"at": 0} for record in records]
+    session.save()
+    path = f"/requests/{trunk_request.reference}/approve/"
+    answer = client.post(path, {"version": trunk_request.version, "comment": "Seen."}, follow=True)
+    assert answer.redirect_chain[-1][0].startswith("/proof/sso/")
+    assert client.get("/proof/")["Location"] == "/"
+    address = answer.context["address"]
+    assert "prompt%3Dlogin" in address
+    assert enter(client, "sam", address) == 200
+    page = client.get("/proof/").content.decode()
+    assert f'action="{path}"' in page
+    assert 'value="Seen."' in page
+    assert TrunkRequest.objects.get(pk=trunk_request.pk).state == State.PENDING
+    assert client.post(path, {"version": trunk_request.version, "comment": "Seen."}).status_code == 302
+    assert TrunkRequest.objects.get(pk=trunk_request.pk).state == State.APPROVED
+
+
+@pytest.mark.parametrize(("ago", "fresh"), [(None, True), (10, True), (3600, False), (-3600, False)])
+def test_a_proof_that_the_provider_dates_must_be_young(ago: float | None, *, fresh: bool) -> None:
+    claims = {} if ago is None else {"auth_time": int(time.time() - ago)}
+    assert recognising.is_fresh(claims) is fresh
