@@ -118,6 +118,7 @@ def environment_of(port: int, given: Mapping[str, str]) -> dict[str, str]:
         # In earnest this is another machine.
         "AUDIT_DIGEST_DIR": str(digests),
         "SITE_URL": f"http://127.0.0.1:{port}",
+        "EMAIL_URL": f"filemail:///{data_dir}/mail",
         **given,
         "DATA_DIR": str(data_dir),
         "ZOOM_API_URL": f"{zoom}/v2",
