@@ -3,15 +3,21 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from allauth.mfa.models import Authenticator
+from django.apps import apps
 from django.conf import settings
 from django.db import connection, transaction
 from django.http import Http404
+from django.test import Client
+from pytest_django import Settings
 
 from tests import cast
+from tests import trail as trail_of_tests
 from trunks import audit, chain, context
 from trunks.actions import Action
 from trunks.models import MasterAccount, Role, TrunkRequest, User
 from trunks.models.audit_event import AuditEvent, AuditHead
+from trunks.models.fields import EncryptedTextField
 from trunks.workflow import filing
 
 pytestmark = pytest.mark.sqlite
@@ -95,11 +101,46 @@ def test_an_event_falls_with_its_change(estate: cast.Estate, staff: User) -> Non
     assert not AuditEvent.objects.exists()
 
 
-@pytest.mark.parametrize("name", sorted(audit.SECRET_FIELDS))
-def test_secrets_are_never_written_down(name: str, estate: cast.Estate) -> None:
-    event = record(estate.master, before={name: "old-secret"}, after={name: "new-secret", "name": "x"})
+@pytest.mark.parametrize("name", sorted(audit.secret_fields()))
+def test_secrets_are_never_written_down_however_deep_they_lie(name: str, estate: cast.Estate) -> None:
+    deep = {"list": [{"more": {name: "hush-1"}}], name: {"inside": "hush-2"}, "name": "x"}
+    event = record(estate.master, before={name: "hush-3"}, after=deep)
     assert event.before == {name: "(not recorded)"}
-    assert event.after == {name: "(not recorded)", "name": "x"}
+    assert event.after["list"] == [{"more": {name: "(not recorded)"}}]
+    assert "hush" not in str(trail_of_tests.query("SELECT before, after FROM trunks_auditevent"))
+
+
+def test_every_field_that_is_encrypted_or_hashed_is_declared_a_secret() -> None:
+    kept = {
+        field.name
+        for model in apps.get_models()
+        for field in model._meta.get_fields()
+        if isinstance(field, EncryptedTextField) or field.name == "password"
+    }
+    assert {"client_secret", "value", "password"} <= kept <= audit.secret_fields()
+    assert Authenticator._meta.get_field("data").name in audit.secret_fields()
+
+
+@pytest.mark.parametrize(
+    ("then", "expected"), [(None, 1), (Action.PROVISIONING_ANSWERED, 0), (Action.PROVISIONING_HALTED, 1)]
+)
+def test_an_intent_without_an_outcome_is_an_alarm(
+    then: Action | None,
+    expected: int,
+    trunk_request: TrunkRequest,
+    administrator: User,
+    client: Client,
+    settings: Settings,
+) -> None:
+    record(trunk_request, Action.PROVISIONING_INTENDED)
+    assert not audit.unanswered().exists()
+    settings.LEASE_SECONDS = settings.HTTP_DEADLINE_SECONDS = 0
+    if then:
+        record(trunk_request, then)
+    assert audit.unanswered().count() == expected
+    assert f"portal_unanswered_intents {expected}.0" in client.get("/metrics").content.decode()
+    client.force_login(administrator, backend="django.contrib.auth.backends.ModelBackend")
+    assert ("nothing was heard of it" in client.get("/").content.decode()) is bool(expected)
 
 
 def test_a_person_without_a_name_and_with_a_long_address_can_act(estate: cast.Estate) -> None:

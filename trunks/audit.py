@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.db import connection, models
 from django.db.models import Field
@@ -20,9 +21,11 @@ from trunks.audit_reading import (
     history,
     last_mover,
     people,
+    readable,
     search,
     story,
     type_of,
+    unanswered,
 )
 from trunks.models import MasterAccount, SubAccount, User
 from trunks.models.audit_event import AuditEvent, AuditHead
@@ -36,13 +39,17 @@ __all__ = [
     "last_mover",
     "make_coming_months",
     "people",
+    "readable",
     "record",
     "search",
+    "secret_fields",
     "story",
+    "unanswered",
 ]
 
-# What is never written down, whatever table it stands in. Declared by name of the field, not guessed from values.
-SECRET_FIELDS = frozenset({"client_secret", "password", "secret", "value"})
+# Secrets in others' tables, which cannot declare them for us: the hash of a password, the seed of a second factor.
+_SECRETS_OF_OTHERS = frozenset({"password", "data"})
+_NOT_RECORDED = "(not recorded)"
 
 
 class NotRecorded(Exception):
@@ -185,7 +192,22 @@ def _master_of(on: models.Model) -> MasterAccount | None:
     return on if isinstance(on, MasterAccount) else getattr(on, "master", None)
 
 
+@cache
+def secret_fields() -> frozenset[str]:
+    """Return the names of what is never written down: every field that declares itself `secret`, in whatever table."""
+    fields = (field for model in apps.get_models() for field in model._meta.get_fields())
+    return _SECRETS_OF_OTHERS | {field.name for field in fields if getattr(field, "secret", False)}
+
+
 def _without_secrets(values: Mapping[str, Any] | None) -> dict[str, Any]:
     return {
-        name: "(not recorded)" if name in SECRET_FIELDS else value for name, value in (values or {}).items()
+        name: _NOT_RECORDED if name in secret_fields() else _cleaned(it)
+        for name, it in (values or {}).items()
     }
+
+
+def _cleaned(value: Any) -> Any:
+    """Return the value without the secrets that lie deeper in it."""
+    if isinstance(value, Mapping):
+        return _without_secrets(value)
+    return [_cleaned(one) for one in value] if isinstance(value, list | tuple) else value

@@ -7,11 +7,13 @@ among ten thousand is in `trunks.audit_index`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from django.db.models import F, Model, Q, QuerySet, TextField, Value
+from django.conf import settings
+from django.db.models import Exists, F, Model, OuterRef, Q, QuerySet, TextField, Value
 from django.db.models.functions import Concat
 from django.http import Http404
+from django.utils import timezone
 
 from trunks import access
 from trunks.actions import Action
@@ -21,6 +23,16 @@ from trunks.models.audit_event import AuditEvent
 # What the search reads: the label of the object, what somebody wrote about it, who it was, whom it is about.
 SEARCHED = ("object_label", "comment", "actor_name", "sub_account_name")
 MOST_BESIDE = 200  # events of other objects in one object's story
+# What says how it went with what was about to be sent.
+ANSWERS = (
+    Action.PROVISIONING_ANSWERED,
+    Action.PROVISIONING_UNCONFIRMED,
+    Action.PROVISIONING_NOT_APPLIED,
+    Action.PROVISIONING_RELEASED,
+    Action.PROVISIONING_SETTLED,
+    Action.REQUEST_GIVEN_UP,
+)
+LOOKED_BACK = timedelta(days=31)
 READERS = (Role.MANAGER, Role.ADMINISTRATOR)
 
 
@@ -95,6 +107,26 @@ def story(user: User, on: Model) -> list[AuditEvent]:
     about = {event.pk for event in own}
     beside = readable(user).filter(request_id__in=ids).exclude(pk__in=about).order_by("-id")[:MOST_BESIDE]
     return sorted([*own, *beside], key=lambda event: event.pk)
+
+
+def unanswered() -> QuerySet[AuditEvent]:
+    """Return the intents of the last month to change something at Zoom that nothing has followed, oldest first.
+
+    A lease and a deadline after an intent its worker has written what came of it, or the sweep has taken the request
+    back: an older one without any of that means that nobody looks after what may have been sent.
+    """
+    now = timezone.now()
+    patience = timedelta(seconds=settings.LEASE_SECONDS + settings.HTTP_DEADLINE_SECONDS)
+    followed = AuditEvent.objects.filter(
+        object_type=OuterRef("object_type"),
+        object_id=OuterRef("object_id"),
+        id__gt=OuterRef("id"),
+        action__in=ANSWERS,
+    )
+    intents = AuditEvent.objects.filter(
+        action=Action.PROVISIONING_INTENDED, at__gte=now - LOOKED_BACK, at__lt=now - patience
+    )
+    return intents.exclude(Exists(followed)).order_by("id")
 
 
 def last_mover(on: Model) -> AuditEvent | None:

@@ -22,11 +22,13 @@ def _cipher_of(keys: Sequence[str]) -> MultiFernet:
 
 
 class EncryptedTextField(models.TextField):  # type: ignore[type-arg]  # generic in the stubs only
-    """Text that the database holds only as a Fernet token.
+    """Text that the database holds only as a Fernet token, and the audit trail never.
 
     The first key of FIELD_ENCRYPTION_KEYS encrypts, all of them decrypt, so that keys can be rotated. Reading raises
     `cryptography.fernet.InvalidToken` when no key fits. It cannot be searched: equal texts have different tokens.
     """
+
+    secret = True
 
     def get_prep_value(self, value: str | None) -> str | None:
         return value if not value else _cipher().encrypt(value.encode()).decode()

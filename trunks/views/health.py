@@ -18,7 +18,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from trunks import audit_roles, dispatch
+from trunks import audit, audit_roles, dispatch
 from trunks.models import Circuit, Heartbeat, State, TrunkRequest, WriteStop
 
 BROKER_TIMEOUT = 1.0
@@ -89,6 +89,11 @@ class Work(Collector):
             "portal_writing_stopped",
             "1 while people have stopped writing to Zoom.",
             bool(WriteStop.current()),
+        )
+        yield GaugeMetricFamily(
+            "portal_unanswered_intents",
+            "Writes to Zoom that were about to be sent, of which nothing was written down since.",
+            audit.unanswered().count(),
         )
         yield GaugeMetricFamily(
             "portal_open_circuits",

@@ -33,6 +33,7 @@ def home(request: HtmxHttpRequest) -> HttpResponse:
         context["waiting"] = list(waiting.prefetch_related("lines")[:SHOWN])
     if user.holds(Role.MANAGER) or user.holds(Role.ADMINISTRATOR):
         context["events"] = list(audit.search(user)[:SHOWN])
+        context["unanswered"] = list((audit.unanswered() & audit.readable(user))[:SHOWN])
     if user.holds(Role.SUPERVISOR) or user.holds(Role.ADMINISTRATOR):
         context["unsettled"] = list(attention.requests_for(user)[:SHOWN])
         context["troubled"] = list(attention.masters_for(user)[:SHOWN])
