@@ -51,6 +51,7 @@ class Action(TextChoices):
     NOTICE_SENT_AGAIN = "notice.sent_again", "asked for an e-mail to be sent again"
     NOTICES_CHOSEN = "notice.chosen", "chose what to hear by e-mail"
 
+    TRAIL_EXPORTED = "trail.exported", "exported events of the audit trail"
     DIGEST_MADE = "digest.made", "sealed a day of the audit trail"
     DIGEST_NOT_SENT = "digest.not_sent", "could not put a digest of the audit trail where it should be"
     VERIFICATION_ASKED = "verification.asked", "asked for the audit trail to be verified"

@@ -209,6 +209,17 @@ ROWS: dict[str, Row] = {
     "webhooks/deliveries/<int:pk>/again/": action("/webhooks/deliveries/1/again/", cells(403)),
     "proof/": page("/proof/", cells(302)),
     "proof/sso/": page("/proof/sso/", cells(302)),
+    "audit/export/": Row(
+        # An export is an event of the trail.
+        "/audit/export/?format=jsonl",
+        {"GET": READERS},
+        notes=INDEX | {"trunks_auditevent", "trunks_audithead"},
+    ),
+    "audit/verification/": page("/audit/verification/", READERS),
+    "audit/verification/now/": action(
+        "/audit/verification/now/",
+        cells(403, manager=302, administrator=302, foreign_manager=302, foreign_administrator=302),
+    ),
     "audit/": Row("/audit/", {"GET": READERS}, notes=INDEX),
     # That all of one person was read is itself put on record.
     "audit/people/<int:pk>/": Row(

@@ -27,6 +27,8 @@ OBJECTS = [
     ("user", "People"),
     ("savedview", "Saved views"),
     ("writestop", "Stops of writing"),
+    ("auditdigest", "Digests of the trail"),
+    ("auditcheck", "Verifications of the trail"),
 ]
 FAMILIES = {
     "request": "Requests",

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
-from django.utils import timezone
+from django.db.models import Exists, OuterRef, Q
 
 from trunks import seals
 
@@ -57,7 +54,7 @@ class Result(models.TextChoices):
 
 class AuditCheckQuerySet(models.QuerySet["AuditCheck"]):
     def finished(self) -> AuditCheckQuerySet:
-        return self.filter(under_way=False)
+        return self.filter(finished_at__isnull=False)
 
 
 class AuditCheck(models.Model):
@@ -112,14 +109,6 @@ class AuditCheck(models.Model):
     def wanted(self) -> int:
         return max(self.total - self.start, 0)
 
-    @property
-    def took(self) -> timedelta | None:
-        return self.finished_at - self.started_at if self.finished_at and self.started_at else None
-
-    @property
-    def age(self) -> timedelta:
-        return timezone.now() - (self.finished_at or self.asked_at)
-
     @classmethod
     def running(cls) -> AuditCheck | None:
         return cls.objects.filter(under_way=True).first()
@@ -135,6 +124,5 @@ class AuditCheck(models.Model):
 
         An incremental check that passes says nothing about what lies before it, so it ends no alarm.
         """
-        passed = cls.objects.filter(full=True, result=Result.PASSED).order_by("-id").values("id")[:1]
-        since = passed[0]["id"] if passed else 0
-        return cls.objects.filter(result=Result.FAILED, id__gt=since).order_by("-id").first()
+        passed = cls.objects.filter(full=True, result=Result.PASSED, id__gt=OuterRef("id"))
+        return cls.objects.filter(~Exists(passed), result=Result.FAILED).first()

@@ -33,6 +33,8 @@ KINDS = {
     "webhook": "webhook",
     "writestop": "stop of writing",
     "savedview": "saved view",
+    "auditdigest": "digest of the audit trail",
+    "auditcheck": "verification of the audit trail",
 }
 ICONS = {
     "request.filed": "file-plus",
@@ -67,6 +69,8 @@ ICONS = {
     "address.read": "eye",
 }
 FAMILY_ICONS = {
+    "digest": "stamp",
+    "verification": "shield-check",
     "request": "file-text",
     "provisioning": "cog",
     "master": "building-2",

@@ -72,6 +72,7 @@ def trail(request: HtmxHttpRequest) -> HttpResponse:
         ],
         "keep": KeepView(initial={"query": _query(request)}),
         "story": story_of(filters.object_type, filters.object_id),
+        "export_query": _query(request),
     }
     return render(request, "trunks/audit.html", context, status=422 if chosen.errors else 200)
 

@@ -19,7 +19,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from trunks import audit, audit_roles, dispatch
-from trunks.models import Circuit, Heartbeat, State, TrunkRequest, WriteStop
+from trunks.models import AuditCheck, AuditDigest, Circuit, Heartbeat, State, TrunkRequest, WriteStop
 
 BROKER_TIMEOUT = 1.0
 _OWNER_RUNS = (
@@ -100,6 +100,35 @@ class Work(Collector):
             "Master accounts for which Zoom does not answer.",
             Circuit.objects.open().count(),
         )
+        yield from _audit(now)
+
+
+def _audit(now: datetime) -> Iterator[Metric]:
+    """Yield how far the audit trail is proven; what never happened has no value, which alerts as absent."""
+    yield GaugeMetricFamily(
+        "portal_audit_alarm",
+        "1 while a verification of the audit trail stands that failed.",
+        bool(AuditCheck.alarm()),
+    )
+    ages = GaugeMetricFamily(
+        "portal_audit_age_seconds",
+        "Time since the audit trail was last sealed by a digest, and last verified.",
+        labels=["what"],
+    )
+    digest, full, new = (
+        AuditDigest.objects.first(),
+        AuditCheck.last_finished(full=True),
+        AuditCheck.last_finished(full=False),
+    )
+    moments = {
+        "digest": digest.made_at if digest else None,
+        "full": full.finished_at if full else None,
+        "incremental": new.finished_at if new else None,
+    }
+    for what, moment in moments.items():
+        if moment:
+            ages.add_metric([what], _age(moment, now))
+    yield ages
 
 
 def _heartbeats(now: datetime) -> Iterator[Metric]:

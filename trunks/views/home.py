@@ -11,7 +11,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from trunks import access, audit
-from trunks.models import OPEN_STATES, MasterAccount, MasterTrunk, Role, State, SubAccount, User
+from trunks.models import OPEN_STATES, AuditCheck, MasterAccount, MasterTrunk, Role, State, SubAccount, User
 from trunks.views.http import HtmxHttpRequest
 from trunks.workflow import attention
 
@@ -32,6 +32,7 @@ def home(request: HtmxHttpRequest) -> HttpResponse:
         waiting = access.waiting_for(user).exclude(filed_by=user)
         context["waiting"] = list(waiting.prefetch_related("lines")[:SHOWN])
     if user.holds(Role.MANAGER) or user.holds(Role.ADMINISTRATOR):
+        context["audit_alarm"] = AuditCheck.alarm()
         context["events"] = list(audit.search(user)[:SHOWN])
         context["unanswered"] = list((audit.unanswered() & audit.readable(user))[:SHOWN])
     if user.holds(Role.SUPERVISOR) or user.holds(Role.ADMINISTRATOR):

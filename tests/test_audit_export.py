@@ -1,0 +1,280 @@
+"""Exports: unchanged as JSON Lines, harmless as CSV, streamed, and verified by somebody who has no portal."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import runpy
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import transaction
+from pytest_django import Settings
+
+from tests.processes import PYTHON, ROOT
+from tests.sealed import Sealed, unguarded
+from trunks import audit, audit_export, audit_reading, chain, seals
+from trunks.actions import Action
+from trunks.models import AuditDigest, User
+from trunks.models.audit_event import AuditEvent
+from trunks.workflow import exporting
+
+pytestmark = [pytest.mark.sqlite, pytest.mark.django_db]
+
+VERIFIER = ROOT / "docs" / "verify_export.py"
+
+
+@pytest.fixture
+def sealed(settings: Settings, tmp_path: Path, staff: User) -> Sealed:
+    """Return a trail of two sealed days and two events more: 1-4, 5 (digest), 6-9, 10 (digest), 11, 12."""
+    (tmp_path / "second").mkdir()
+    portal = Sealed(settings, tmp_path / "second", staff)
+    for _ in range(2):
+        portal.act(4)
+        portal.pass_days()
+    portal.act(2)
+    return portal
+
+
+def exported(manager: User, **filters: Any) -> list[dict[str, Any]]:
+    lines = exporting.export("jsonl", audit_reading.Filters(**filters), actor=manager, asked="x=1")
+    return [json.loads(line) for line in b"".join(lines).splitlines()]
+
+
+def verify(tmp_path: Path, lines: list[dict[str, Any]], *options: str, key: str) -> tuple[int, str]:
+    """Run the stand-alone verifier as a process of its own, isolated from everything of the portal."""
+    file = tmp_path / "export.jsonl"
+    file.write_text("".join(f"{json.dumps(line, ensure_ascii=False)}\n" for line in lines), encoding="utf-8")
+    command = [PYTHON, "-I", str(VERIFIER), str(file), f"--key={key}", *options]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
+    return ended.returncode, ended.stdout + ended.stderr
+
+
+def key_of(sealed: Sealed) -> str:
+    key: str = sealed.settings.AUDIT_PUBLIC_KEYS[0].text
+    return key
+
+
+def test_every_event_leaves_as_it_is_stored_with_the_hash_before_it(sealed: Sealed, manager: User) -> None:
+    *lines, last = exported(manager)
+    assert [line["id"] for line in lines] == list(range(1, 13))
+    previous = chain.GENESIS
+    for line, event in zip(lines, AuditEvent.objects.order_by("id"), strict=False):
+        assert (line["previous"], line["hash"], line["at"]) == (previous, event.hash, event.at.isoformat())
+        assert json.loads(line["after"]) == event.after
+        previous = event.hash
+    proof = last["proof"]
+    assert (proof["events"], proof["first"], proof["last"], proof["filters"]) == (12, 1, 12, "x=1")
+    assert [digest["statement"] for digest in proof["digests"]] == [
+        digest.statement for digest in AuditDigest.objects.order_by("day")
+    ]
+    assert proof["keys"] == [key_of(sealed)]
+
+
+def test_the_export_is_an_event_and_not_part_of_itself(sealed: Sealed, manager: User) -> None:
+    exported(manager)
+    event = AuditEvent.objects.order_by("-id")[0]
+    assert (event.action, event.actor, event.id) == ("trail.exported", manager, 13)
+    assert event.after == {"format": "jsonl", "filters": "x=1", "up_to_event": 12}
+
+
+def test_an_empty_export_has_a_proof_too(manager: User) -> None:
+    [line] = exported(manager)
+    assert (line["proof"]["events"], line["proof"]["digests"]) == (0, [])
+
+
+def test_pieces_fit_together(sealed: Sealed, manager: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = exported(manager)
+    monkeypatch.setattr(audit_export, "PIECE", 5)
+    assert exported(manager)[:12] == whole[:12]
+
+
+def test_the_digests_are_those_of_the_events(sealed: Sealed, manager: User) -> None:
+    day = AuditDigest.objects.order_by("day")[0]
+    [*_, last] = exported(manager, request_id="nothing")
+    assert last["proof"]["digests"] == []
+    some = audit_reading.search(manager).filter(id__lte=3)
+    *_, proof = audit_export.as_json_lines(audit_export.rows(some, 3), "")
+    assert [one["statement"] for one in json.loads(proof)["proof"]["digests"]] == [day.statement]
+
+
+def test_who_has_no_portal_verifies_an_export(sealed: Sealed, manager: User, tmp_path: Path) -> None:
+    status, said = verify(tmp_path, exported(manager), key=key_of(sealed))
+    assert (status, said) == (0, "In order: 12 events without a gap, 9 of them proven by 2 signed hashes.\n")
+
+
+def test_digests_of_the_second_place_count_instead(sealed: Sealed, manager: User, tmp_path: Path) -> None:
+    lines = exported(manager)
+    lines[-1]["proof"]["digests"] = []
+    folder = f"--digests={tmp_path / 'second'}"
+    assert verify(tmp_path, lines, folder, key=key_of(sealed))[1].startswith(
+        "In order: 12 events without a gap, 9 of them"
+    )
+
+
+def test_a_filtered_export_is_only_consistent_with_itself(
+    sealed: Sealed, manager: User, tmp_path: Path
+) -> None:
+    lines = exported(manager, actions=("digest.made",))
+    status, said = verify(tmp_path, lines, key=key_of(sealed))
+    assert (status, said.split("(")[0]) == (
+        0,
+        "In order: 2 events with 1 gaps where this export leaves events out, 0 of them proven by 1 signed hashes.\n",
+    )
+
+
+Change = Callable[[list[dict[str, Any]]], Any]
+ATTACKS: dict[str, tuple[Change, str]] = {
+    "altered": (lambda lines: lines[4].update(comment="x"), "event 5: a field or its hash was altered"),
+    "after": (
+        lambda lines: lines[1].update(after='{"place": 1}'),
+        "event 2: a field or its hash was altered",
+    ),
+    "removed": (lambda lines: lines.pop(3), "there are 11 events here, and 12 were exported"),
+    "swapped": (lambda lines: lines.insert(3, lines.pop(6)), "event 4: it stands after event 7"),
+    "doubled": (lambda lines: lines.insert(3, lines[3]), "event 4: it stands after event 4"),
+    "cut off": (lambda lines: lines.pop(), "the last line with the proof is missing"),
+    "signature": (
+        lambda lines: lines[-1]["proof"]["digests"][0].update(signature="AAAA"),
+        "the signature does not fit",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_the_verifier_finds_what_was_done_to_a_file(
+    name: str, sealed: Sealed, manager: User, tmp_path: Path
+) -> None:
+    attack, words = ATTACKS[name]
+    lines = exported(manager)
+    attack(lines)
+    status, said = verify(tmp_path, lines, key=key_of(sealed))
+    assert (status, said.startswith("NOT IN ORDER: ")) == (1, True)
+    assert words in said
+
+
+def chain_anew(lines: list[dict[str, Any]], first: int) -> None:
+    """Compute the hashes from the event `first` on, as whoever forges a file would."""
+    for place in range(first - 1, len(lines) - 1):
+        event = lines[place]
+        event["previous"] = lines[place - 1]["hash"]
+        stored = AuditEvent.objects.get(id=event["id"])
+        event["hash"] = chain.link(event["previous"], event | {"at": stored.at})
+
+
+def test_a_tail_that_was_hashed_anew_contradicts_the_signed_digest(
+    sealed: Sealed, manager: User, tmp_path: Path
+) -> None:
+    lines = exported(manager)
+    lines[6]["actor_name"] = "Somebody Else"
+    chain_anew(lines, 7)
+    status, said = verify(tmp_path, lines, key=key_of(sealed))
+    assert (status, "event 9: a signed digest has another hash" in said) == (1, True)
+
+
+def test_an_event_put_in_with_a_good_hash_does_not_follow(
+    sealed: Sealed, manager: User, tmp_path: Path
+) -> None:
+    lines = exported(manager)
+    lines[10]["previous"] = "1" * 64
+    stored = AuditEvent.objects.get(id=11)
+    lines[10]["hash"] = chain.link("1" * 64, lines[10] | {"at": stored.at})
+    assert "event 11: it does not follow the event before" in verify(tmp_path, lines, key=key_of(sealed))[1]
+
+
+def test_a_missing_or_replaced_day_is_found(sealed: Sealed, manager: User, tmp_path: Path) -> None:
+    sealed.pass_days()
+    lines = exported(manager)
+    digests = lines[-1]["proof"]["digests"]
+    middle = digests.pop(1)
+    assert "is missing before it" in verify(tmp_path, lines, key=key_of(sealed))[1]
+    said = json.loads(middle["statement"]) | {"earliest": None}
+    text = json.dumps(said, separators=(",", ":"))
+    digests.insert(1, {"statement": text, "signature": seals.sign(sealed.key, text)})
+    assert "does not follow the digest before" in verify(tmp_path, lines, key=key_of(sealed))[1]
+
+
+@pytest.mark.parametrize("span", ["@..2020-01-01", "@2999-01-01.."])
+def test_a_key_counts_only_for_its_days(span: str, sealed: Sealed, manager: User, tmp_path: Path) -> None:
+    status, said = verify(tmp_path, exported(manager), key=key_of(sealed) + span)
+    assert (status, "no key that you trust for that day has signed it" in said) == (1, True)
+
+
+def test_what_is_no_export_cannot_be_read(sealed: Sealed, tmp_path: Path) -> None:
+    status, said = verify(tmp_path, [{"proof": {}}], key=key_of(sealed))
+    assert (status, said.startswith("Cannot be read: KeyError")) == (2, True)
+
+
+def test_the_verifier_hashes_the_fields_that_the_portal_hashes() -> None:
+    assert runpy.run_path(str(VERIFIER))["FIELDS"] == chain.FIELDS
+    text = VERIFIER.read_text(encoding="utf-8")
+    assert not re.search(r"^(?:import|from) (?:trunks|portal|django)", text, re.MULTILINE)
+    assert len(text.splitlines()) < 200
+
+
+PAYLOADS = [
+    *(
+        "=1+1",
+        "+14155550100",
+        "-2",
+        "@SUM(A1)",
+        "\tx",
+        "\rx",
+        "'quoted",
+        " =1",
+        "＝1",
+        "＋1",
+        "－1",
+        "＠x",
+        "\nx",
+    ),
+    *('"', "a,b", "plain", "a\nb", ""),
+]
+
+
+def csv_rows(manager: User) -> list[dict[str, str]]:
+    text = b"".join(exporting.export("csv", audit_reading.Filters(), actor=manager, asked="")).decode()
+    assert text.startswith("\ufeff")
+    return list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline="")))
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_no_cell_is_a_formula_and_every_one_comes_back_by_a_round_trip(
+    payload: str, staff: User, manager: User
+) -> None:
+    with transaction.atomic():
+        audit.record(Action.ROLE_GRANTED, actor=staff, on=staff, comment=payload)
+    [row] = csv_rows(manager)
+    shown = row["comment"]
+    assert not shown.lstrip(" ").startswith(tuple("=+-@\t\r\n＝＋－＠"))
+    assert shown.removeprefix("'") == payload
+
+
+def test_a_table_has_times_in_utc_what_was_before_and_after_and_the_hashes(
+    sealed: Sealed, manager: User
+) -> None:
+    first, second = csv_rows(manager)[:2]
+    event = AuditEvent.objects.get(id=1)
+    assert first["at"] == event.at.isoformat()
+    assert first["at"].endswith("+00:00")
+    assert json.loads(first["after"]) == event.after
+    assert (first["hash"], second["previous"]) == (event.hash, event.hash)
+
+
+def test_a_reader_of_one_master_account_exports_what_belongs_to_it(sealed: Sealed, manager: User) -> None:
+    manager.role_grants.all().delete()
+    manager.__dict__.pop("grants", None)
+    assert len(exported(manager)) == 1
+
+
+def test_nothing_is_hidden_by_a_missing_event(sealed: Sealed, manager: User, tmp_path: Path) -> None:
+    with unguarded():
+        AuditEvent.objects.filter(id=3).delete()
+    lines = exported(manager)
+    status, said = verify(tmp_path, lines, key=key_of(sealed))
+    assert (status, said) == (1, "NOT IN ORDER: event 4: a field or its hash was altered.\n")

@@ -1,0 +1,96 @@
+"""Events of the audit trail as they leave the portal: streamed piece by piece, and with what proves them.
+
+No cursor and no transaction is held while a client reads: each piece asks for what comes after the last number. Events
+are only ever added, so the pieces fit together, and a client that goes away leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db.models import QuerySet, TextField
+from django.db.models.functions import Cast
+
+from trunks import chain
+from trunks.models import AuditDigest
+from trunks.models.audit_event import AuditEvent
+
+PIECE = 2000
+COLUMNS = (*chain.FIELDS, "previous", "hash")
+# What a spreadsheet takes for a formula, in plain and in full width; an apostrophe, so that the mark can be told apart.
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "'", "＝", "＋", "－", "＠")  # noqa: RUF001  # meant
+Row = dict[str, Any]
+
+
+def rows(found: QuerySet[AuditEvent], upto: int) -> Iterator[list[Row]]:
+    """Yield the events that were found and lie not beyond `upto`, oldest first, in pieces, as they are stored."""
+    # Cast: the very text of the values that was hashed, without a JSON parser in between.
+    stored = {"before_text": Cast("before", TextField()), "after_text": Cast("after", TextField())}
+    names = [{"before": "before_text", "after": "after_text"}.get(name, name) for name in chain.FIELDS]
+    ordered = found.order_by("id").annotate(**stored).values_list(*names, "hash")
+    last, before = 0, ""
+    while piece := list(ordered.filter(id__gt=last, id__lte=upto)[:PIECE]):
+        hashes = _hashes_before([row[0] for row in piece], last, before)
+        yield [_row(row, hashes) for row in piece]
+        last, before = piece[-1][0], piece[-1][-1]
+
+
+def as_json_lines(pieces: Iterable[list[Row]], filters: str) -> Iterator[bytes]:
+    """Yield one line of JSON for each event, unchanged, and at last one with the proof."""
+    count, first, last = 0, 0, 0
+    for piece in pieces:
+        count, first, last = count + len(piece), first or piece[0]["id"], piece[-1]["id"]
+        yield "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in piece).encode()
+    proof = {"events": count, "first": first, "last": last, "filters": filters} | _proof(first, last)
+    yield f"{json.dumps({'proof': proof}, ensure_ascii=False)}\n".encode()
+
+
+def as_csv(pieces: Iterable[list[Row]]) -> Iterator[bytes]:
+    """Yield a table that a spreadsheet opens without running any of it; times in UTC."""
+    yield ("\ufeff" + ",".join(COLUMNS) + "\r\n").encode()
+    for piece in pieces:
+        table = io.StringIO()
+        csv.writer(table).writerows([harmless(row[name]) for name in COLUMNS] for row in piece)
+        yield table.getvalue().encode()
+
+
+def harmless(value: object) -> object:
+    """Return a text that no spreadsheet takes for a formula: with an apostrophe before it where it could.
+
+    Taking one apostrophe away from the beginning gives the text again, also where it began with one.
+    """
+    if isinstance(value, str) and value.lstrip(" ").startswith(FORMULA):
+        return f"'{value}"
+    return value
+
+
+def _row(row: tuple[Any, ...], hashes: dict[int, str]) -> Row:
+    values = dict(zip(chain.FIELDS, row, strict=False))
+    moment: datetime = values["at"]
+    values["at"] = moment.isoformat()
+    return values | {"previous": hashes[row[0]], "hash": row[-1]}
+
+
+def _hashes_before(ids: list[int], last: int, last_hash: str) -> dict[int, str]:
+    """Return for each event the hash of the one before it, which may be none of those that were asked for."""
+    wanted = [number - 1 for number in ids]
+    known = dict(AuditEvent.objects.filter(id__in=wanted).values_list("id", "hash"))
+    known |= {0: chain.GENESIS, last: last_hash or chain.GENESIS}
+    return {number: known.get(number - 1, "") for number in ids}
+
+
+def _proof(first: int, last: int) -> Row:
+    """Return the digests that cover the events `first` to `last`, and the ids of the keys."""
+    begin = AuditDigest.objects.filter(last__gte=first).order_by("day").first()
+    end = AuditDigest.objects.filter(last__gte=last).order_by("day").first()
+    covering = AuditDigest.objects.order_by("day")
+    covering = covering.filter(day__gte=begin.day) if begin and last else covering.none()
+    covering = covering.filter(day__lte=end.day) if end else covering
+    said = covering.values("statement", "signature")
+    return {"keys": [key.text for key in settings.AUDIT_PUBLIC_KEYS], "digests": list(said)}

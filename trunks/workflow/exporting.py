@@ -1,0 +1,26 @@
+"""Handing the audit trail over: each export is an event before its first line leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from django.db import transaction
+
+from trunks import audit, audit_chain, audit_export, audit_reading
+from trunks.actions import Action
+from trunks.models import User
+
+FORMATS = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson; charset=utf-8"}
+
+
+def export(form: str, filters: audit_reading.Filters, *, actor: User, asked: str) -> Iterator[bytes]:
+    """Return the lines of the events that `actor` may read and `filters` let through, oldest first.
+
+    `asked` is the filters as people wrote them. What is exported ends before the event that tells of the export.
+    """
+    last, _ = audit_chain.ends()
+    with transaction.atomic():
+        told = {"format": form, "filters": asked, "up_to_event": last.position}
+        audit.record(Action.TRAIL_EXPORTED, actor=actor, on=actor, after=told)
+    pieces = audit_export.rows(audit_reading.search(actor, filters), last.position)
+    return audit_export.as_csv(pieces) if form == "csv" else audit_export.as_json_lines(pieces, asked)
