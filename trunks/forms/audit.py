@@ -16,6 +16,7 @@ from trunks import access, audit
 from trunks.actions import Action, Outcome
 from trunks.audit_index import Facet, Standing
 from trunks.audit_reading import READERS
+from trunks.forms.selects import QuickSelect, QuickSelectMany
 from trunks.models import MasterAccount, SavedView, User
 
 OBJECTS = [
@@ -50,7 +51,7 @@ FAMILIES = {
 }
 DAY = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
 MOMENT = forms.DateTimeInput(attrs={"type": "datetime-local", "step": 1}, format="%Y-%m-%dT%H:%M:%S")
-MANY_ACTIONS = forms.SelectMultiple(attrs={"size": 6})
+MANY_ACTIONS = QuickSelectMany(attrs={"size": 6})
 # In the order in which the page shows them; the address of a saved view holds these and no others.
 FILTERS = (
     *("q", "dnis", "actor", "action", "outcome", "since", "until"),
@@ -63,8 +64,12 @@ class AuditFilter(forms.Form):
 
     q = forms.CharField(label="Words", required=False, max_length=200)
     dnis = forms.CharField(label="DNIS", required=False, max_length=20)
-    outcome = forms.ChoiceField(label="Outcome", required=False, choices=[("", "Any"), *Outcome.choices])
-    object_type = forms.ChoiceField(label="Kind of object", required=False, choices=OBJECTS)
+    outcome = forms.ChoiceField(
+        label="Outcome", required=False, choices=[("", "Any"), *Outcome.choices], widget=QuickSelect
+    )
+    object_type = forms.ChoiceField(
+        label="Kind of object", required=False, choices=OBJECTS, widget=QuickSelect
+    )
     object_id = forms.CharField(required=False, max_length=40, widget=forms.HiddenInput)
     sub_account = forms.IntegerField(
         required=False, min_value=1, max_value=2**63 - 1, widget=forms.HiddenInput
@@ -78,13 +83,19 @@ class AuditFilter(forms.Form):
         super().__init__(*args, **kwargs)
         facets = _facets_for(user, standing)
         self.fields["actor"] = forms.ChoiceField(
-            label="Person", required=False, choices=[("", "Everybody"), *_people(facets, standing)]
+            label="Person",
+            required=False,
+            choices=[("", "Everybody"), *_people(facets, standing)],
+            widget=QuickSelect,
         )
         self.fields["action"] = forms.MultipleChoiceField(
             label="Actions", required=False, choices=list(_actions()), widget=MANY_ACTIONS
         )
         self.fields["master"] = forms.ChoiceField(
-            label="Master account", required=False, choices=[("", "All"), *_masters(facets, standing)]
+            label="Master account",
+            required=False,
+            choices=[("", "All"), *_masters(facets, standing)],
+            widget=QuickSelect,
         )
         self.order_fields(FILTERS)
 
