@@ -27,7 +27,17 @@ PAGES = {
         "/sub-accounts/1/",
         "/writing/",
     ],
-    "manager": ["/", "/audit/", "/audit/1/", "/audit/?q=nothing-like-it", "/approvals/"],
+    "manager": [
+        "/",
+        "/audit/",
+        "/audit/1/",
+        "/audit/?q=nothing-like-it",
+        "/approvals/",
+        "/audit/?outcome=done&since=2026-01-01&q=request",
+        "/audit/?outcome=invented",
+        "/audit/people/1/",
+        "/requests/TR-000001/story/",
+    ],
     "admin": [
         "/",
         "/masters/",
