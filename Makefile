@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
-.PHONY: help setup dev demo test check lint types layers templates django lock clean bench-budget bench-latency
+.PHONY: help setup dev demo test check lint types layers templates django lock clean bench-budget bench-latency bench-audit
 
 PYTHON ?= python3
 PY := .venv/bin/python
@@ -119,7 +119,10 @@ bench-latency: dev ## from approve to done, with Redis and with the file broker 
 	@$(BENCH) latency $(BENCH_ARGS)
 	@PORTAL_TEST_DATABASE=sqlite $(BENCH) latency $(BENCH_ARGS)
 
-# The libraries that the budget is measured beside, apart from the portal's own.
+bench-audit: dev .data/bench/stamp ## the audit trail's pages beside others' lists (about 5 minutes; BENCH_ARGS="--events 10000000")
+	@$(BENCH) audit_read $(BENCH_ARGS)
+
+# The libraries that the portal is measured beside, apart from the portal's own.
 .data/bench/stamp: requirements/bench.txt
 	@$(PYTHON) -m venv .data/bench && .data/bench/bin/pip install --quiet --require-hashes -r $<
 	@touch $@
