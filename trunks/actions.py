@@ -70,6 +70,7 @@ class Action(TextChoices):
     MASTER_CREDENTIALS_CHANGED = "master.credentials_changed", "changed the master account's credentials"
     MASTER_ACTION_REFUSED = "master.action_refused", "was refused to connect, read or change a master account"
     POLICY_CHANGED = "policy.changed", "changed the approval policy"
+    WEBHOOK_ACTION_REFUSED = "webhook.action_refused", "was refused an action on the webhooks"
     AUDIT_ACTION_REFUSED = "audit.action_refused", "was refused an action on the audit trail"
     SYNC_REQUESTED = "sync.requested", "asked for the estate to be read again"
     SYNC_FINISHED = "sync.finished", "read the estate from Zoom"
@@ -130,6 +131,7 @@ _OUTCOMES = {
     Action.VIEW_ACTION_REFUSED: Outcome.REFUSED,
     Action.FILING_REFUSED: Outcome.REFUSED,
     Action.AUDIT_ACTION_REFUSED: Outcome.REFUSED,
+    Action.WEBHOOK_ACTION_REFUSED: Outcome.REFUSED,
     Action.MASTER_ACTION_REFUSED: Outcome.REFUSED,
     Action.ACTION_REFUSED: Outcome.REFUSED,
     Action.WRITING_ACTION_REFUSED: Outcome.REFUSED,

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from allauth.mfa.models import Authenticator
+from django.utils import timezone
 
 from tests import cast
 from trunks import workflow
@@ -26,6 +27,7 @@ from trunks.models import (
     Topic,
     TrunkRequest,
     User,
+    Webhook,
     WriteStop,
 )
 from trunks.models.audit_event import AuditEvent
@@ -35,12 +37,14 @@ from trunks.workflow import (
     choosing,
     errors,
     estate,
+    exporting,
     filing,
     invitations,
     notices,
     occasions,
     oversight,
     people,
+    policies,
     provisioning,
     reconcile,
     review,
@@ -48,6 +52,7 @@ from trunks.workflow import (
     signing_in,
     stopping,
     transitions,
+    webhooks,
 )
 
 pytestmark = [pytest.mark.sqlite, pytest.mark.django_db]
@@ -103,6 +108,11 @@ class Stage:
         Authenticator.objects.create(user=self.staff, type=Authenticator.Type.TOTP, data={})
         return self.staff
 
+    def hook(self, *, is_active: bool = True) -> Webhook:
+        address = {"name": "Tickets", "url": "https://hooks.example.com/", "secret": "s"}
+        more = {"topics": ["asked"], "made_by": self.administrator, "made_at": timezone.now()}
+        return Webhook.objects.create(**address, **more, is_active=is_active)
+
     def inactive(self) -> User:
         people.deactivate(self.staff, actor=self.administrator)
         return self.staff
@@ -149,6 +159,10 @@ RECIPES: dict[Verb, Recipe] = {
     signing_in.codes_generated: ("staff", lambda s: ((), {})),
     signing_in.code_used: ("staff", lambda s: ((), {"left": 3})),
     signing_in.password_changed: ("staff", lambda s: ((), {"keep": None})),
+    webhooks.renew_secret: ("administrator", lambda s: ((s.hook(),), {})),
+    webhooks.switch_off: ("administrator", lambda s: ((s.hook(),), {})),
+    webhooks.switch_on: ("administrator", lambda s: ((s.hook(is_active=False),), {})),
+    webhooks.send_test: ("administrator", lambda s: ((s.hook(),), {})),
     checks.ask: ("administrator", lambda s: ((), {"full": True})),
     choosing.choose: ("staff", lambda s: (({Topic.ASKED: How.NEVER},), {})),
     oversight.keep_view: (
@@ -166,6 +180,8 @@ PARTS: set[Verb] = {
 # Each of these has tests of its own that look at its event: it asks Zoom first, or needs more than one person.
 ELSEWHERE: dict[Verb, str] = {estate.connect: "test_connecting", notices.send_again: "test_notices"}
 # That something was read; nobody is refused it who sees the page.
+ELSEWHERE |= {policies.save: "test_policies", exporting.export: "test_audit_export"}
+ELSEWHERE |= dict.fromkeys((webhooks.add, webhooks.send_again), "test_webhooks")
 ELSEWHERE |= dict.fromkeys(
     (oversight.note_reading_of_person, oversight.note_reading_of_address), "test_audit_tools"
 )

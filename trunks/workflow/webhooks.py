@@ -120,4 +120,7 @@ def _switch(hook: Webhook, actor: User, *, on: bool, action: Action) -> None:
 
 def _demand(actor: User) -> None:
     if not access.for_all_masters(actor, Role.ADMINISTRATOR):
+        with transaction.atomic():
+            refused = {"action": "webhook", "reason": ONLY_ALL}
+            audit.record(Action.WEBHOOK_ACTION_REFUSED, actor=actor, on=actor, after=refused)
         raise Refused(ONLY_ALL, who="an administrator of all master accounts")
