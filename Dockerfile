@@ -26,6 +26,7 @@ COPY manage.py ./
 COPY portal portal
 COPY trunks trunks
 COPY templates templates
+COPY docs/verify_export.py docs/
 COPY static/portal static/portal
 COPY --from=assets /assets/vendor static/vendor
 USER portal

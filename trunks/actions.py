@@ -52,6 +52,7 @@ class Action(TextChoices):
     NOTICES_CHOSEN = "notice.chosen", "chose what to hear by e-mail"
 
     TRAIL_EXPORTED = "trail.exported", "exported events of the audit trail"
+    EVIDENCE_EXPORTED = "evidence.exported", "took the evidence pack of the request"
     DIGEST_MADE = "digest.made", "sealed a day of the audit trail"
     DIGEST_NOT_SENT = "digest.not_sent", "could not put a digest of the audit trail where it should be"
     VERIFICATION_ASKED = "verification.asked", "asked for the audit trail to be verified"

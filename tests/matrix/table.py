@@ -136,6 +136,12 @@ ROWS: dict[str, Row] = {
     "requests/<reference:reference>/retry/": action(one("retry/"), HANDED_IN),
     "requests/<reference:reference>/check/": action(one("check/"), HANDED_IN),
     "requests/<reference:reference>/give-up/": action(one("give-up/"), HANDED_IN),
+    "requests/<reference:reference>/evidence/": Row(
+        # That it was taken is an event of the request.
+        one("evidence/"),
+        {"GET": cells(403, manager=200, administrator=200, foreign=404, roleless=404)},
+        notes=frozenset({"trunks_auditevent", "trunks_audithead"}),
+    ),
     "requests/<reference:reference>/attempts/": page(one("attempts/"), OWN),
     "requests/<reference:reference>/story/": page(
         one("story/"), cells(403, manager=200, administrator=200, foreign=404, roleless=404)

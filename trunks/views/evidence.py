@@ -1,0 +1,31 @@
+"""The evidence pack of one request, for those who may read the trail of its master account."""
+
+from __future__ import annotations
+
+from django.http import HttpResponse
+from django.template.loader import render_to_string
+from django.utils import timezone
+from django.views.decorators.http import require_GET
+
+from trunks import access, audit_reading
+from trunks.views.http import HtmxHttpRequest
+from trunks.workflow import evidence
+
+
+@require_GET
+def pack(request: HtmxHttpRequest, reference: int) -> HttpResponse:
+    """Hand out the archive; that it was taken is an event of the request."""
+    trunk_request = access.trunk_request_for(request.user, reference)
+    access.require(request.user, *audit_reading.READERS, master_id=trunk_request.master_id)
+    context = {
+        "trunk_request": trunk_request,
+        "events": list(audit_reading.history(trunk_request)),
+        "attempts": list(trunk_request.attempts.prefetch_related("calls")),
+        "made_at": timezone.now(),
+        "person": request.user,
+    }
+    page = render_to_string("trunks/evidence.html", context)
+    archive = evidence.pack(trunk_request, page, actor=request.user)
+    response = HttpResponse(archive, content_type="application/zip")
+    response["Content-Disposition"] = f'attachment; filename="{trunk_request.reference}-evidence.zip"'
+    return response
