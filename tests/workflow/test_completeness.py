@@ -37,6 +37,7 @@ from trunks.workflow import (
     choosing,
     errors,
     estate,
+    evidence,
     exporting,
     filing,
     invitations,
@@ -181,6 +182,7 @@ PARTS: set[Verb] = {
 ELSEWHERE: dict[Verb, str] = {estate.connect: "test_connecting", notices.send_again: "test_notices"}
 # That something was read; nobody is refused it who sees the page.
 ELSEWHERE |= {policies.save: "test_policies", exporting.export: "test_audit_export"}
+ELSEWHERE |= {evidence.pack: "test_evidence"}
 ELSEWHERE |= dict.fromkeys((webhooks.add, webhooks.send_again), "test_webhooks")
 ELSEWHERE |= dict.fromkeys(
     (oversight.note_reading_of_person, oversight.note_reading_of_address), "test_audit_tools"
