@@ -11,6 +11,7 @@ from trunks.views import (
     estate,
     evidence,
     export,
+    four_eyes,
     health,
     home,
     invitations,
@@ -111,6 +112,7 @@ urlpatterns = [
     path("audit/export/", export.export, name="audit_export"),
     path("audit/<int:pk>/", audit.event, name="audit_event"),
     path("audit/people/<int:pk>/", audit.person, name="audit_person"),
+    path("audit/health/", four_eyes.report, name="audit_health"),
     path("audit/views/", audit.keep, name="audit_keep"),
     path("audit/views/<int:pk>/remove/", audit.unkeep, name="audit_unkeep"),
     # Before allauth's page of that address: who could change their own e-mail could sign events as somebody else.

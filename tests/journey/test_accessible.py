@@ -36,6 +36,7 @@ PAGES = {
         "/audit/?outcome=done&since=2026-01-01&q=request",
         "/audit/?outcome=invented",
         "/audit/people/1/",
+        "/audit/health/",
         "/requests/TR-000001/story/",
     ],
     "admin": [

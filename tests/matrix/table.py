@@ -233,6 +233,7 @@ ROWS: dict[str, Row] = {
         {"GET": TRAIL_OF_HERE},
         notes=INDEX | {"trunks_auditevent", "trunks_audithead"},
     ),
+    "audit/health/": Row("/audit/health/", {"GET": READERS}, notes=INDEX),
     "audit/views/": action(
         "/audit/views/", {who: 422 if code == 200 else code for who, code in READERS.items()}
     ),
