@@ -374,12 +374,13 @@ def test_without_a_key_and_a_second_place_a_check_says_what_it_cannot_show(seale
     assert [note.split(" is set")[0] for note in finding.notes] == ["No signing key", "No second place"]
 
 
-def test_digests_of_before_there_was_a_key_are_noted(sealed: Sealed) -> None:
-    sealed.settings.AUDIT_SIGNING_KEY = None
-    later = sealed.pass_days()[0].day + timedelta(days=1)
-    with unguarded():
-        AuditDigest.objects.filter(signature__gt="").delete()
-    public = seals.TrustedKey(seals.public_bytes(sealed.key), since=later)
-    sealed.settings.AUDIT_PUBLIC_KEYS, sealed.settings.AUDIT_DIGEST_DIR = [public], None
-    bad, _ = found()
-    assert bad == 22  # the two digests before it are gone
+def test_digests_of_before_there_was_a_key_are_noted(settings: Settings, tmp_path: Path, staff: User) -> None:
+    portal = Sealed(settings, tmp_path, staff)
+    settings.AUDIT_SIGNING_KEY, settings.AUDIT_PUBLIC_KEYS = None, []
+    portal.act()
+    [digest] = portal.pass_days()
+    first = digest.day + timedelta(days=1)
+    settings.AUDIT_PUBLIC_KEYS = [seals.TrustedKey(seals.public_bytes(portal.key), since=first)]
+    assert verifying.verify().notes == ("1 digests are from before there was a signing key.",)
+    settings.AUDIT_PUBLIC_KEYS = [seals.TrustedKey(seals.public_bytes(portal.key), since=digest.day)]
+    assert found() == (1, f"the digest of {digest.day} is not signed, although there was a key for that day.")
