@@ -49,7 +49,7 @@ def test_without_a_usable_reason_nothing_is_stopped(
 
 def test_staff_are_refused_and_told_who_could(signed_in: SignedIn, staff: User) -> None:
     client = signed_in(staff)
-    assert "Only a supervisor can stop writing." in page(client)
+    assert stopping.ONLY_SUPERVISORS in page(client)
     response = client.post("/writing/stop/", {"reason": REASON})
     assert response.status_code == 403
     assert "a supervisor" in response.content.decode()
@@ -74,7 +74,8 @@ def test_two_supervisors_start_again(
 ) -> None:
     first, second = signed_in(supervisor), signed_in(second_supervisor)
     assert first.post(f"/writing/{stop.pk}/ask/").status_code == 302
-    assert "You asked for it yourself" in page(first)
+    assert stopping.NOT_TWICE in page(first)
+    assert "<strong>Who could:</strong> Sue Supervisor." in page(first)
     refused = first.post(f"/writing/{stop.pk}/confirm/")
     assert refused.status_code == 403
     assert "another supervisor confirms it" in refused.content.decode()
@@ -84,6 +85,29 @@ def test_two_supervisors_start_again(
     assert 'data-writing="allowed"' in content
     assert "Sue Supervisor" in content.split("Earlier stops")[-1]
     assert WriteStop.current() is None
+
+
+def test_who_stopped_sees_why_they_cannot_confirm_and_is_refused_in_the_same_words(
+    signed_in: SignedIn, supervisor: User, second_supervisor: User, stop: WriteStop
+) -> None:
+    first, second = signed_in(supervisor), signed_in(second_supervisor)
+    assert "Let Sam Supervisor ask; then you can confirm." in page(second)
+    assert second.post(f"/writing/{stop.pk}/ask/").status_code == 302
+    content = page(first)
+    assert stopping.NOT_ONES_OWN in content
+    assert f"/writing/{stop.pk}/confirm/" not in content
+    refused = first.post(f"/writing/{stop.pk}/confirm/")
+    assert refused.status_code == 403
+    assert stopping.NOT_ONES_OWN in refused.content.decode()
+    assert WriteStop.current() == stop
+
+
+def test_everybody_else_reads_why_they_cannot_start_it(
+    signed_in: SignedIn, staff: User, stop: WriteStop
+) -> None:
+    content = page(signed_in(staff))
+    assert stopping.ONLY_SUPERVISORS in content
+    assert "<strong>Who could:</strong> a supervisor." in content
 
 
 def test_a_supervisor_keeps_it_stopped_with_a_reason(

@@ -8,7 +8,7 @@ from tests import cast
 from tests.workflow.conftest import Zoom
 from tests.workflow.timing import let_pass, states
 from trunks import audit, dispatch
-from trunks.models import TrunkRequest, User, WriteStop, clock
+from trunks.models import Role, TrunkRequest, User, WriteStop, clock
 from trunks.models.audit_event import AuditEvent
 from trunks.workflow import (
     errors,
@@ -134,8 +134,8 @@ def test_a_supervisor_who_disagrees_keeps_it_stopped(
     with pytest.raises(errors.Stale):
         stopping.confirm_start(stop, actor=second_supervisor)
     assert actions()[-1] == "writing.start_declined"
-    stopping.ask_to_start(stop, actor=second_supervisor)
-    stopping.confirm_start(stop, actor=supervisor)
+    stopping.ask_to_start(stop, actor=supervisor)
+    stopping.confirm_start(stop, actor=second_supervisor)
     assert WriteStop.current() is None
 
 
@@ -146,15 +146,71 @@ def test_who_confirms_too_late_is_told(stop: WriteStop, supervisor: User, second
         stopping.confirm_start(stop, actor=second_supervisor)
 
 
-@pytest.mark.parametrize(
-    "fields", [{"in_force": False}, {"start_asked_by": 1, "started_by": 1}, {"start_asked_by": 1}]
-)
-def test_the_database_itself_demands_two_people(
-    stop: WriteStop, supervisor: User, fields: dict[str, object]
+def test_who_stopped_does_not_confirm_the_start_that_another_asked_for(
+    stop: WriteStop, supervisor: User, second_supervisor: User
 ) -> None:
-    people = {name: supervisor.pk if name != "in_force" else value for name, value in fields.items()}
+    third = cast.person("Tom Third", Role.SUPERVISOR)
+    stopping.ask_to_start(stop, actor=second_supervisor)
+    with pytest.raises(errors.Refused, match="You stopped writing, so another supervisor") as caught:
+        stopping.confirm_start(stop, actor=supervisor)
+    assert caught.value.who == "Tom Third"
+    # With an old copy of the row in hand as well.
+    with pytest.raises(errors.Stale, match="Sue Supervisor has asked"):
+        stopping.confirm_start(WriteStop(pk=stop.pk), actor=supervisor)
+    assert WriteStop.current() == stop
+    event = list(audit_events())[-1]
+    assert (event.action, event.actor_id, event.outcome) == (
+        "writing.action_refused",
+        supervisor.pk,
+        "refused",
+    )
+    assert event.after == {"action": "confirm", "reason": stopping.NOT_ONES_OWN}
+    stopping.confirm_start(stop, actor=third)
+    assert WriteStop.current() is None
+
+
+def test_two_supervisors_alone_get_out_of_every_order_of_asking(
+    stop: WriteStop, supervisor: User, second_supervisor: User
+) -> None:
+    assert stopping.dead_end(stop, supervisor) == ""
+    assert "Let Sam Supervisor ask; then you can confirm." in stopping.dead_end(stop, second_supervisor)
+    stopping.ask_to_start(stop, actor=second_supervisor)
+    answer = stopping.may(supervisor, "confirm", stop)
+    assert (answer.reason, answer.who) == (
+        stopping.NOT_ONES_OWN,
+        "nobody while Sue Supervisor is who asked: keep it stopped, ask yourself, and they can confirm",
+    )
+    stopping.decline_to_start(stop, actor=supervisor, reason="I ask, you confirm")
+    stopping.ask_to_start(stop, actor=supervisor)
+    stopping.confirm_start(stop, actor=second_supervisor)
+    assert WriteStop.current() is None
+
+
+def test_a_supervisor_without_a_second_is_told_who_could_help(stop: WriteStop, supervisor: User) -> None:
+    assert "Nobody else is a supervisor" in stopping.dead_end(stop, supervisor)
+    stopping.ask_to_start(stop, actor=supervisor)
+    answer = stopping.may(supervisor, "confirm", stop)
+    assert (answer.reason, answer.who) == (stopping.NOT_TWICE, stopping.NOBODY_YET)
+
+
+@pytest.mark.parametrize(
+    ("asked_by", "started_by"),
+    [
+        (None, None),
+        ("second_supervisor", None),
+        ("second_supervisor", "second_supervisor"),
+        # Whoever stopped it lifts it, with another who asked.
+        ("second_supervisor", "supervisor"),
+    ],
+)
+def test_the_database_itself_demands_two_people_and_not_who_stopped(
+    stop: WriteStop, request: pytest.FixtureRequest, asked_by: str | None, started_by: str | None
+) -> None:
+    named = {"start_asked_by": asked_by, "started_by": started_by}
+    people = {name: request.getfixturevalue(who) for name, who in named.items() if who}
     with pytest.raises(IntegrityError), transaction.atomic():
-        WriteStop.objects.filter(pk=stop.pk).update(**(people | {"in_force": False}))
+        WriteStop.objects.filter(pk=stop.pk).update(in_force=False, **people)
+    assert WriteStop.current() == stop
 
 
 def test_two_who_stop_at_the_same_time_make_one_stop(
@@ -212,9 +268,9 @@ def test_a_request_met_by_the_stop_is_released_unsent_and_goes_on_by_itself(
     assert zoom.sandbox.calls_of("POST", "sip_trunk/trunks") == []
     assert [event.action for event in audit.history(trunk_request)][-1] == "provisioning.halted"
     stop = WriteStop.objects.get()
-    stopping.ask_to_start(stop, actor=second_supervisor)
+    stopping.ask_to_start(stop, actor=supervisor)
     rung.clear()
-    stopping.confirm_start(stop, actor=supervisor)
+    stopping.confirm_start(stop, actor=second_supervisor)
     assert rung == [(dispatch.PROVISION, trunk_request.pk)]
     provision(trunk_request.pk)
     assert states(trunk_request) == ("done", ["assigned"])

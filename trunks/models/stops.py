@@ -27,6 +27,9 @@ class WriteStop(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", null=True, blank=True
     )
     started_at = models.DateTimeField(null=True, blank=True)
+    by_earlier_rule = models.BooleanField(
+        "ended when who stopped could still confirm the start", default=False
+    )
 
     class Meta:
         ordering = ["-id"]
@@ -42,6 +45,10 @@ class WriteStop(models.Model):
             models.CheckConstraint(
                 condition=Q(started_by=None) | ~Q(started_by=F("start_asked_by")),
                 name="nobody_confirms_their_own_start",
+            ),
+            models.CheckConstraint(
+                condition=Q(by_earlier_rule=True) | Q(started_by=None) | ~Q(started_by=F("stopped_by")),
+                name="nobody_lifts_their_own_stop",
             ),
         ]
 

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from trunks import access
 from trunks.forms.writing import ReasonForm
-from trunks.models import Role, State, TrunkRequest, WriteStop
+from trunks.models import Role, State, TrunkRequest, User, WriteStop
 from trunks.views.http import HtmxHttpRequest, problem_page
 from trunks.views.step_up import proof_required
 from trunks.workflow import stopping
@@ -84,12 +84,21 @@ def _page(
     past = WriteStop.objects.filter(in_force=False).select_related(
         "stopped_by", "start_asked_by", "started_by"
     )
+    stop = WriteStop.current()
     context = {
-        "stop": WriteStop.current(),
+        "stop": stop,
         "past": list(past[:PAST_SHOWN]),
-        "may": request.user.holds(Role.SUPERVISOR),
+        "may": stopping.actions(request.user, stop),
+        "dead_end": _dead_end(request.user, stop),
         "form": failed or ReasonForm(),
         "halfway": list(access.trunk_requests_for(request.user).halfway()[:PAST_SHOWN]),
         "waiting": TrunkRequest.objects.filter(state=State.APPROVED).count(),
     }
     return render(request, "trunks/writing.html", context, status=422 if failed else 200)
+
+
+def _dead_end(user: User, stop: WriteStop | None) -> str:
+    """Return what is to be known before asking for the start, where the button for it is offered."""
+    if stop is None or stop.start_asked_by_id or not user.holds(Role.SUPERVISOR):
+        return ""
+    return stopping.dead_end(stop, user)

@@ -1,5 +1,7 @@
 """The kill switch: any supervisor stops all writing to Zoom at once; two of them start it again.
 
+One asks, another confirms; who stopped writing may ask, and never confirms: nobody lifts their own stop.
+
 The switch is one row of the database. Workers look at it before they take a request up, and the Zoom client looks once
 more right before each write leaves; who cannot look does not write. Reading goes on.
 """
@@ -11,13 +13,18 @@ from django.db import DatabaseError, IntegrityError, models, transaction
 
 from trunks import audit
 from trunks.actions import Action
-from trunks.models import Role, User, WriteStop, clock
+from trunks.models import Role, RoleGrant, User, WriteStop, clock
 from trunks.workflow.errors import Invalid, Refused, Stale
+from trunks.workflow.policy import YES, Answer
 from trunks.workflow.ringing import ring_ready
 
 REASON_MAX_LENGTH = 500
 ONLY_SUPERVISORS = "Only a supervisor can stop or start writing to Zoom."
 NOT_TWICE = "You asked for writing to start again, so another supervisor confirms it."
+NOT_ONES_OWN = "You stopped writing, so another supervisor confirms that it starts again."
+NOBODY_YET = "nobody yet; an administrator has to make somebody a supervisor"
+NAMES_SHOWN = 5
+VERBS = ("stop", "start", "confirm", "decline")
 
 
 class Halted(Exception):
@@ -42,9 +49,58 @@ def look() -> None:
         raise Halted(stop.words)
 
 
+def may(user: User, verb: str, stop: WriteStop | None) -> Answer:
+    """Answer whether `user` may stop writing, ask for its start, confirm or decline that: for buttons and verbs alike.
+
+    Whether the stop is at that point is not asked here: the change of the row finds out.
+    """
+    if not user.holds(Role.SUPERVISOR):
+        return Answer(False, ONLY_SUPERVISORS, "a supervisor")
+    if verb == "confirm" and stop and user.pk in (stop.start_asked_by_id, stop.stopped_by_id):
+        reason = NOT_TWICE if user.pk == stop.start_asked_by_id else NOT_ONES_OWN
+        return Answer(False, reason, _who_confirms(stop))
+    return YES
+
+
+def actions(user: User, stop: WriteStop | None) -> dict[str, Answer]:
+    """Return the answer for every verb, for the page that shows the buttons."""
+    return {verb: may(user, verb, stop) for verb in VERBS}
+
+
+def confirmers(stop: WriteStop, *, asker: User | None = None) -> list[User]:
+    """Return by name the supervisors who could confirm the start that was asked for, or that `asker` would ask for."""
+    asked = asker.pk if asker else stop.start_asked_by_id
+    grants = RoleGrant.objects.in_force().filter(role=Role.SUPERVISOR).select_related("user")
+    users = {grant.user for grant in grants}
+    return sorted(
+        (user for user in users if user.pk not in (asked, stop.stopped_by_id)),
+        key=lambda user: (str(user), user.pk),
+    )
+
+
+def dead_end(stop: WriteStop, user: User) -> str:
+    """Return in words that nobody could confirm the start if `user` asked for it, or ""."""
+    if confirmers(stop, asker=user):
+        return ""
+    if user.pk == stop.stopped_by_id:
+        return f"Nobody else is a supervisor, so who could confirm it: {NOBODY_YET}."
+    return (
+        f"If you ask, nobody is left to confirm it: {stop.stopped_by} stopped writing and cannot."
+        f" Let {stop.stopped_by} ask; then you can confirm."
+    )
+
+
+def _who_confirms(stop: WriteStop) -> str:
+    """Return who could confirm; where nobody could, the way out of it."""
+    could = ", ".join(str(user) for user in confirmers(stop)[:NAMES_SHOWN])
+    if could or stop.start_asked_by_id in (None, stop.stopped_by_id):
+        return could or NOBODY_YET
+    return f"nobody while {stop.start_asked_by} is who asked: keep it stopped, ask yourself, and they can confirm"
+
+
 def stop(*, actor: User, reason: str) -> WriteStop:
     """Stop all writing to Zoom, for every master account. Raises Refused, Invalid, or Stale when it is stopped."""
-    _demand_supervisor(actor, "stop", actor)
+    _demand(actor, "stop", None)
     _demand_reason(reason)
     made = WriteStop(reason=reason.strip(), stopped_by=actor, stopped_at=clock.now())
     try:
@@ -59,7 +115,7 @@ def stop(*, actor: User, reason: str) -> WriteStop:
 
 def ask_to_start(stop: WriteStop, *, actor: User) -> None:
     """Ask for writing to start again; another supervisor confirms. Raises Refused or Stale."""
-    _demand_supervisor(actor, "start", stop)
+    _demand(actor, "start", stop)
     changes = {"start_asked_by": actor, "start_asked_at": clock.now()}
     with transaction.atomic():
         _change(stop, models.Q(start_asked_by=None), changes)
@@ -68,7 +124,7 @@ def ask_to_start(stop: WriteStop, *, actor: User) -> None:
 
 def decline_to_start(stop: WriteStop, *, actor: User, reason: str) -> None:
     """Take the question whether to start again from the table, by whoever asked it or another supervisor."""
-    _demand_supervisor(actor, "decline", stop)
+    _demand(actor, "decline", stop)
     _demand_reason(reason)
     with transaction.atomic():
         _change(stop, ~models.Q(start_asked_by=None), {"start_asked_by": None, "start_asked_at": None})
@@ -76,11 +132,14 @@ def decline_to_start(stop: WriteStop, *, actor: User, reason: str) -> None:
 
 
 def confirm_start(stop: WriteStop, *, actor: User) -> None:
-    """Let writing start again, as the second of two supervisors; all that waited is rung for. Raises Refused, Stale."""
-    _demand_supervisor(actor, "start", stop)
-    if stop.start_asked_by_id == actor.pk:
-        _refuse(actor, "start", stop, NOT_TWICE)
-    asked_by_other = ~models.Q(start_asked_by=None) & ~models.Q(start_asked_by=actor)
+    """Let writing start again, as a supervisor who neither stopped it nor asked; all that waited is rung for.
+
+    Raises Refused or Stale.
+    """
+    _demand(actor, "confirm", stop)
+    asked_by_other = (
+        ~models.Q(start_asked_by=None) & ~models.Q(start_asked_by=actor) & ~models.Q(stopped_by=actor)
+    )
     with transaction.atomic():
         changes = {"in_force": False, "started_by": actor, "started_at": clock.now()}
         _change(stop, asked_by_other, changes)
@@ -112,14 +171,12 @@ def _demand_reason(reason: str) -> None:
         raise Invalid({"reason": [f"At most {REASON_MAX_LENGTH} characters, and no null character."]})
 
 
-def _demand_supervisor(actor: User, what: str, on: models.Model) -> None:
-    if not actor.holds(Role.SUPERVISOR):
-        _refuse(actor, what, on, ONLY_SUPERVISORS)
-
-
-def _refuse(actor: User, what: str, on: models.Model, reason: str) -> None:
-    """Write the refusal down, in a transaction of its own, and raise it."""
+def _demand(actor: User, verb: str, stop: WriteStop | None) -> None:
+    """Raise Refused where `may` says no, and write that down in a transaction of its own."""
+    answer = may(actor, verb, stop)
+    if answer:
+        return
     with transaction.atomic():
-        refused = {"action": what, "reason": reason}
-        audit.record(Action.WRITING_ACTION_REFUSED, actor=actor, on=on, after=refused)
-    raise Refused(reason, who="another supervisor" if reason == NOT_TWICE else "a supervisor")
+        refused = {"action": verb, "reason": answer.reason}
+        audit.record(Action.WRITING_ACTION_REFUSED, actor=actor, on=stop or actor, after=refused)
+    raise Refused(answer.reason, who=answer.who)
