@@ -115,7 +115,13 @@ def test_a_trusted_key_is_written_as_it_is_read(span: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "x", "@..", base64.b64encode(b"x" * 31).decode(), f"{base64.b64encode(PUBLIC).decode()}@2026-01-01"],
+    [
+        "",
+        "x",
+        "@..",
+        base64.b64encode(b"x" * 31).decode(),
+        f"{base64.b64encode(b'x' * 32).decode()}@2026-01-01",
+    ],
 )
 def test_what_is_no_public_key_is_refused(text: str) -> None:
     with pytest.raises(seals.NotAKey):
