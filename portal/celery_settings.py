@@ -65,6 +65,9 @@ task_reject_on_worker_lost = (
 )
 worker_prefetch_multiplier = 1
 worker_max_tasks_per_child = 500
+# Celery would close the database connection before and after each task, and a new one has a new process at the
+# database, which must read the catalogue and make every plan anew. portal.worker looks after the connections instead.
+CELERY_DB_REUSE_MAX = 2 * worker_max_tasks_per_child
 worker_hijack_root_logger = False
 worker_soft_shutdown_timeout = settings.HTTP_DEADLINE_SECONDS + 10
 

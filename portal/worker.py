@@ -4,12 +4,25 @@ import logging
 import threading
 from typing import Any
 
-from celery.signals import worker_ready, worker_shutting_down
+from celery import Task
+from celery.signals import task_postrun, task_prerun, worker_ready, worker_shutting_down
 from django.conf import settings
-from django.db import DatabaseError, connections
+from django.db import DatabaseError, close_old_connections, connections
 
 logger = logging.getLogger(__name__)
 _stop = threading.Event()
+
+
+@task_prerun.connect
+@task_postrun.connect
+def look_after_connections(task: Task[..., Any], **_: Any) -> None:
+    """Do around a task what Django does around a web request.
+
+    A connection that is too old or left in the middle of something is closed, and one that broke while nothing was to
+    do is found when it is next used, and replaced.
+    """
+    if not task.request.is_eager:
+        close_old_connections()
 
 
 @worker_ready.connect
