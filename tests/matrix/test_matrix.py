@@ -13,11 +13,12 @@ from django.core.cache import cache
 from django.db import connection, transaction
 from django.test import Client
 
+from tests.matrix import accounts, table
 from tests.matrix import scene as stage
 from tests.matrix.scene import CALLERS, ELSEWHERE, METHODS, NOBODY, ROLELESS, Route, Scene
-from tests.matrix.table import ROWS
 
-ROUTES = [route for route in stage.routes() if route.own]
+ROUTES = stage.routes()
+ROWS = table.ROWS | accounts.ROWS
 SAFE = ("GET", "HEAD", "OPTIONS")
 WRITE = re.compile(r'^\s*(?:INSERT INTO|UPDATE|DELETE FROM)\s+"?(\w+)', re.IGNORECASE)
 
