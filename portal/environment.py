@@ -11,7 +11,7 @@ from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.core.exceptions import ImproperlyConfigured
 
-from trunks import seals
+from trunks import receivers, seals
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -192,6 +192,15 @@ def trusted_keys(name: str, signing: Ed25519PrivateKey | None) -> list[seals.Tru
     if own and own not in {key.public for key in keys}:
         raise ImproperlyConfigured(f"{name} does not hold the public key of the signing key.")
     return keys
+
+
+def receiver(name: str) -> receivers.Receiver | None:
+    """Return where events are streamed to, or None where they are not."""
+    value = text(name, "")
+    try:
+        return receivers.receiver(value) if value else None
+    except receivers.NotAReceiver as error:
+        raise ImproperlyConfigured(f"{name} {error}") from None
 
 
 def fernet_keys(name: str) -> list[str]:

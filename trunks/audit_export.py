@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sys
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
@@ -39,6 +40,11 @@ def rows(found: QuerySet[AuditEvent], upto: int) -> Iterator[list[Row]]:
         hashes = _hashes_before([row[0] for row in piece], last, before)
         yield [_row(row, hashes) for row in piece]
         last, before = piece[-1][0], piece[-1][-1]
+
+
+def following(position: int) -> list[Row]:
+    """Return the events after a position, oldest first, at most PIECE of them."""
+    return next(rows(AuditEvent.objects.filter(id__gt=position), sys.maxsize), [])
 
 
 def as_json_lines(pieces: Iterable[list[Row]], filters: str) -> Iterator[bytes]:

@@ -21,7 +21,8 @@ LETTERS = "trunks.tasks.send_letters"
 DELIVERIES = "trunks.tasks.send_deliveries"
 SEAL = "trunks.tasks.keep_audit"
 VERIFY = "trunks.tasks.verify_audit"
-TASK_NAMES = (PROVISION, SETTLE, SYNC, ALIVE, PROBE, SPREAD, LETTERS, DELIVERIES, SEAL, VERIFY)
+STREAM = "trunks.tasks.stream_audit"
+TASK_NAMES = (PROVISION, SETTLE, SYNC, ALIVE, PROBE, SPREAD, LETTERS, DELIVERIES, SEAL, VERIFY, STREAM)
 
 logger = logging.getLogger(__name__)
 

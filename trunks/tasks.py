@@ -20,6 +20,7 @@ from trunks.workflow import (
     reminding,
     sealing,
     spreading,
+    streaming,
     sweeping,
 )
 
@@ -95,6 +96,12 @@ def keep_audit(_: int) -> None:
 def verify_audit(pk: int) -> None:
     with _as_task():
         checks.run(pk)
+
+
+@shared_task(expires=settings.SWEEP_SECONDS * 4)
+def stream_audit(_: int) -> None:
+    """Send the events of the audit trail that have not arrived at AUDIT_STREAM."""
+    streaming.stream()
 
 
 @shared_task(expires=settings.SWEEP_SECONDS * 4)

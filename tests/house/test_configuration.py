@@ -23,6 +23,7 @@ READERS = {
     "dates",
     "signing_key",
     "trusted_keys",
+    "receiver",
 }
 SECRET_READERS = {"secret", "fernet_keys", "signing_key"}
 

@@ -172,6 +172,14 @@ def test_the_key_that_signs_is_among_those_that_are_trusted(give: Set) -> None:
     refused(lambda name: env.trusted_keys(name, key), "does not hold the public key")
 
 
+def test_a_receiver_of_the_audit_trail_is_an_address_or_none(give: Set) -> None:
+    assert env.receiver(NAME) is None
+    give("file:///var/log/audit.jsonl")
+    assert env.receiver(NAME) is not None
+    give("https://siem.example.org")
+    refused(env.receiver, "must be file:///a/path")
+
+
 def test_without_a_signing_key_there_is_none(give: Set) -> None:
     assert env.signing_key(NAME) is None
     give(base64.b64encode(b"x" * 32).decode())

@@ -4,6 +4,7 @@ from trunks.models.approval_policy import ApprovalPolicy
 from trunks.models.attempt import Attempt, ZoomCall
 from trunks.models.audit_digest import AuditCheck, AuditDigest, Result
 from trunks.models.audit_index import AuditEntry, AuditFacet, AuditIndexed, AuditNumber
+from trunks.models.audit_stream import AuditStream
 from trunks.models.choices import (
     ASSIGNED_LINE_STATES,
     ENDED_LINE_STATES,
@@ -56,6 +57,7 @@ __all__ = [
     "AuditFacet",
     "AuditIndexed",
     "AuditNumber",
+    "AuditStream",
     "Circuit",
     "Decision",
     "Delivery",

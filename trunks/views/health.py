@@ -20,6 +20,7 @@ from prometheus_client.registry import Collector
 
 from trunks import audit, audit_roles, dispatch
 from trunks.models import AuditCheck, AuditDigest, Circuit, Heartbeat, State, TrunkRequest, WriteStop
+from trunks.workflow import streaming
 
 BROKER_TIMEOUT = 1.0
 _OWNER_RUNS = (
@@ -129,6 +130,12 @@ def _audit(now: datetime) -> Iterator[Metric]:
         if moment:
             ages.add_metric([what], _age(moment, now))
     yield ages
+    if settings.AUDIT_STREAM:
+        behind, waits = streaming.lag()
+        yield GaugeMetricFamily(
+            "portal_audit_stream_lag_events", "Audit events that have not arrived at AUDIT_STREAM.", behind
+        )
+        yield GaugeMetricFamily("portal_audit_stream_lag_seconds", "How long the first of them waits.", waits)
 
 
 def _heartbeats(now: datetime) -> Iterator[Metric]:

@@ -11,7 +11,17 @@ from django.db.models import F
 
 from trunks.actions import Action
 from trunks.models import Heartbeat, MasterAccount, State, Step, TrunkRequest, clock
-from trunks.workflow import attention, checks, digest, permits, probing, sealing, spreading, waiting
+from trunks.workflow import (
+    attention,
+    checks,
+    digest,
+    permits,
+    probing,
+    sealing,
+    spreading,
+    streaming,
+    waiting,
+)
 from trunks.workflow.errors import Stale
 from trunks.workflow.filing import release_holds
 from trunks.workflow.ringing import ring_ready
@@ -32,6 +42,7 @@ def sweep() -> int:
     spreading.ring_lost()
     sealing.ring_due()
     checks.ring_lost()
+    streaming.ring_due()
     return ring_ready()
 
 
