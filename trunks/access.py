@@ -9,6 +9,7 @@ from django.db.models import Exists, Model, OuterRef, Prefetch, Q, QuerySet
 from django.http import Http404
 
 from trunks.models import (
+    Decision,
     Delivery,
     Invitation,
     Line,
@@ -18,6 +19,7 @@ from trunks.models import (
     Notice,
     Role,
     RoleGrant,
+    SampledItem,
     State,
     SubAccount,
     TrunkRequest,
@@ -74,6 +76,16 @@ def without_trunk_for(user: User) -> TrunkRequestQuerySet:
     """Return the requests that left a customer without a trunk, for their requesters and supervisors, newest first."""
     theirs = Q(filed_by=user) | Q(master__in=masters_where(user, Role.SUPERVISOR))
     return trunk_requests_for(user).filter(theirs, pk__in=Line.objects.lost().values("trunk_request"))
+
+
+def questions_for(user: User) -> QuerySet[SampledItem]:
+    """Return what managers ask about requests that `user` filed or decided on, until the month is signed off."""
+    decided = Exists(Decision.objects.filter(trunk_request=OuterRef("trunk_request"), decided_by=user))
+    theirs = Q(trunk_request__filed_by=user) | Q(decided)
+    known = SampledItem.objects.questions().filter(
+        theirs, trunk_request__in=trunk_requests_for(user).values("pk")
+    )
+    return known.filter(review__signed_at=None).order_by("-marked_at")
 
 
 def sub_accounts_for(user: User) -> QuerySet[SubAccount]:

@@ -234,6 +234,17 @@ ROWS: dict[str, Row] = {
         notes=INDEX | {"trunks_auditevent", "trunks_audithead"},
     ),
     "audit/health/": Row("/audit/health/", {"GET": READERS}, notes=INDEX),
+    # The review is for managers of all master accounts, and nobody of the scene is that. Who reviews is asked first.
+    "audit/review/": page("/audit/review/", cells(403)),
+    "audit/review/draw/": action("/audit/review/draw/", cells(403)),
+    "audit/review/items/<int:pk>/mark/": action(
+        "/audit/review/items/1/mark/", cells(403, manager=404, foreign_manager=404)
+    ),
+    "audit/review/<str:month>/": page("/audit/review/2026-10/", cells(403)),
+    "audit/review/<str:month>/population/": page("/audit/review/2026-10/population/", cells(403)),
+    "audit/review/<str:month>/sign-off/": action(
+        "/audit/review/2026-10/sign-off/", cells(403, manager=404, foreign_manager=404)
+    ),
     "audit/views/": action(
         "/audit/views/", {who: 422 if code == 200 else code for who, code in READERS.items()}
     ),

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from allauth.mfa.models import Authenticator
 
+from tests import trail
 from tests.matrix import scene as stage
 from tests.matrix.scene import Scene
 from tests.matrix.table import ROWS, invitation, one, revocation, staff_member
-from trunks.models import LineState, RoleGrant, SavedView, State, TrunkRequest, User
+from trunks.models import (
+    LineState,
+    Mark,
+    MonthReview,
+    RoleGrant,
+    SampledItem,
+    SavedView,
+    State,
+    TrunkRequest,
+    User,
+)
 from trunks.models.audit_event import AuditEvent
-from trunks.workflow import oversight, people, review, stopping
+from trunks.workflow import monthly, oversight, people, review, stopping
 
 POSTS = {pattern for pattern, row in ROWS.items() if "POST" in row.answers}
 Recipe = tuple[str, Callable[[Scene], str] | str, Callable[[Scene], dict[str, Any]]]
@@ -102,6 +114,28 @@ def view(scene: Scene) -> SavedView:
     return oversight.keep_view(actor=manager, name="Failed", query="outcome=failed", shared=False)
 
 
+def last_month(scene: Scene) -> None:
+    """Let all that is on record have happened, and the request have ended, in October."""
+    review.deny(scene.trunk_request, actor=scene.people["supervisor"], version=1, comment="No.")
+    with trail.unguarded():
+        AuditEvent.objects.update(at=datetime(2026, 10, 5, 9, tzinfo=UTC))
+
+
+def item(scene: Scene) -> SampledItem:
+    """Return the request as it was drawn; what else was drawn is taken out, so that one mark is all."""
+    if not MonthReview.objects.exists():
+        last_month(scene)
+        drawn = monthly.draw(OCTOBER, actor=scene.people["manager"])
+        drawn.items.exclude(trunk_request=scene.trunk_request).delete()
+    return SampledItem.objects.get(trunk_request=scene.trunk_request)
+
+
+def marked(scene: Scene) -> dict[str, Any]:
+    monthly.mark(item(scene), actor=scene.people["manager"], as_=Mark.IN_ORDER)
+    return {}
+
+
+OCTOBER = "2026-10"
 R = "requests/<reference:reference>/"
 P = "people/<int:pk>/"
 UNCLEAR = at(State.UNCONFIRMED, LineState.UNKNOWN)
@@ -129,6 +163,17 @@ RECIPES: dict[str, Recipe] = {
     "audit/views/": ("manager", "/audit/views/", lambda s: {"name": "Failed", "query": "outcome=failed"}),
     "audit/views/<int:pk>/remove/": ("manager", lambda s: f"/audit/views/{view(s).pk}/remove/", nothing),
     "audit/verification/now/": ("administrator", "/audit/verification/now/", nothing),
+    "audit/review/draw/": ("manager", "/audit/review/draw/", after(last_month, {"month": OCTOBER})),
+    "audit/review/items/<int:pk>/mark/": (
+        "manager",
+        lambda s: f"/audit/review/items/{item(s).pk}/mark/",
+        lambda s: {f"item-{item(s).pk}-mark": "in_order"},
+    ),
+    "audit/review/<str:month>/sign-off/": (
+        "manager",
+        f"/audit/review/{OCTOBER}/sign-off/",
+        marked,
+    ),
     "notices/": ("staff", "/notices/", lambda s: CHOICES),
     "notices/<int:pk>/again/": ("administrator", lambda s: f"/notices/{s.notice.pk}/again/", nothing),
     "people/invite/": (
@@ -154,7 +199,8 @@ RECIPES: dict[str, Recipe] = {
 @pytest.fixture
 def scene(db: None) -> Scene:
     scene = stage.make()
-    RoleGrant.objects.filter(user=scene.people["supervisor"]).update(master=None)
+    both = [scene.people["supervisor"], scene.people["manager"]]
+    RoleGrant.objects.filter(user__in=both).update(master=None)
     return scene
 
 

@@ -28,6 +28,7 @@ OBJECTS = [
     ("user", "People"),
     ("savedview", "Saved views"),
     ("writestop", "Stops of writing"),
+    ("monthreview", "Monthly reviews"),
     ("auditdigest", "Digests of the trail"),
     ("auditcheck", "Verifications of the trail"),
 ]
@@ -42,6 +43,7 @@ FAMILIES = {
     "role": "Roles",
     "keys": "Keys",
     "view": "Saved views",
+    "review": "Monthly review",
     "person": "People",
     "invitation": "People",
     "session": "Signing in",

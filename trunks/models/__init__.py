@@ -32,6 +32,7 @@ from trunks.models.estate import (
     ZoomToken,
 )
 from trunks.models.invitation import Invitation
+from trunks.models.month_review import Mark, MonthReview, SampledItem
 from trunks.models.notice import How, Notice, NoticeChoice, Occasion, Sending, Topic
 from trunks.models.people import Role, RoleGrant, User
 from trunks.models.rate_budget import NoRoom, Outlook, RateBudget, Trips
@@ -70,8 +71,10 @@ __all__ = [
     "LineState",
     "ListedTrunk",
     "Look",
+    "Mark",
     "MasterAccount",
     "MasterTrunk",
+    "MonthReview",
     "NoRoom",
     "Notice",
     "NoticeChoice",
@@ -85,6 +88,7 @@ __all__ = [
     "Revision",
     "Role",
     "RoleGrant",
+    "SampledItem",
     "SavedView",
     "Sending",
     "State",

@@ -24,6 +24,7 @@ def home(request: HtmxHttpRequest) -> HttpResponse:
     user = request.user
     context: dict[str, Any] = {"masters": _masters(user), "roles": user.roles}
     if user.holds(Role.STAFF) or user.holds(Role.SUPERVISOR):
+        context["questions"] = list(access.questions_for(user)[:SHOWN])
         context["alarms"] = list(access.without_trunk_for(user).prefetch_related("lines")[:SHOWN])
     if user.holds(Role.STAFF):
         mine = access.trunk_requests_for(user).filter(filed_by=user, state__in=(*OPEN_STATES, *NEEDS_A_HAND))

@@ -65,6 +65,7 @@ def request_page(
     """Answer the whole page; `failed` is the decision form of `verb` that came back with a problem."""
     context = moving_parts(request.user, trunk_request) | {
         "panels": panels(request.user, trunk_request, failed, verb),
+        "questions": list(trunk_request.sampled.questions()),
         "failed": failed,
         "failed_problems": _summary(failed) if failed else [],
     }

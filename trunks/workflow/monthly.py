@@ -1,0 +1,175 @@
+"""The monthly review: draw a month's sample, mark each item, sign the month off.
+
+The review is over all master accounts, so that nobody's part of the trail is left out of it: for managers who hold the
+role for all of them. Whoever acted in something that was drawn neither marks it nor signs the month off.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NoReturn
+
+from django.db import IntegrityError, models, transaction
+from django.utils import timezone
+
+from trunks import access, audit, audit_chain, sampling
+from trunks.actions import Action
+from trunks.audit_population import bounds, population
+from trunks.models import Mark, MonthReview, Role, SampledItem, User
+from trunks.sampling import Candidate
+from trunks.workflow import rules, sealing
+from trunks.workflow.errors import Invalid, Refused, Stale
+
+MANAGERS = "Only managers for all master accounts review a month."
+WHO = "another manager"
+
+
+def draw(month: str, *, actor: User) -> MonthReview:
+    """Draw the sample of a month that is over, once: what was drawn is what is reviewed.
+
+    Raises Refused for who is no manager for all, Invalid for a month that is none, not over or empty, Stale when it has
+    been drawn.
+    """
+    _demand_manager(actor, actor, "draw")
+    until = _end_of(month)
+    place = audit_chain.at(audit_chain.last_before(until))
+    if place is None:
+        raise Invalid({"month": ["The trail holds nothing of before the end of that month."]})
+    found = population(month, place.position)
+    review = MonthReview(
+        month=month, last=place.position, head=place.hash, drawn_by=actor, drawn_at=timezone.now()
+    )
+    review.seed = sampling.seed_of(month, place.hash)
+    review.population = [candidate.told() for candidate in found]
+    _keep(review, {candidate.key: candidate for candidate in found})
+    return review
+
+
+def _keep(review: MonthReview, found: dict[str, Candidate]) -> None:
+    drawn = sampling.draw(review.seed, {key: candidate.weight for key, candidate in found.items()})
+    after = {"seed": review.seed, "head": review.head, "last": review.last, "of": len(found), "drawn": drawn}
+    try:
+        with transaction.atomic():
+            review.save(force_insert=True)
+            SampledItem.objects.bulk_create(
+                _item(review, place, found[key]) for place, key in enumerate(drawn, start=1)
+            )
+            audit.record(Action.REVIEW_DRAWN, actor=review.drawn_by, on=review, after=after)
+    except IntegrityError as error:
+        raise Stale(f"The sample of {review.month} has been drawn already.") from error
+
+
+def _item(review: MonthReview, place: int, candidate: Candidate) -> SampledItem:
+    return SampledItem(
+        review=review,
+        place=place,
+        key=candidate.key,
+        weight=candidate.weight,
+        grounds=list(candidate.grounds),
+        people=list(candidate.people),
+        event=candidate.event,
+        trunk_request_id=candidate.trunk_request,
+    )
+
+
+def mark(item: SampledItem, *, actor: User, as_: Mark, comment: str = "") -> None:
+    """Mark an item *in order* or *question*; it can be marked anew until the month is signed off.
+
+    Raises Refused for who is no manager for all, or acted in it; Invalid for a question without words; Stale after the
+    sign-off.
+    """
+    _demand_manager(actor, item.review, "mark")
+    if actor.pk in item.people:
+        _refuse(actor, item.review, "mark", "You acted in it yourself, so somebody else marks it.")
+    comment = comment.strip()
+    problems = list(rules.text_problems(comment, rules.REASON_MAX_LENGTH))
+    if as_ == Mark.QUESTION and not comment:
+        problems.append("Say what the question is.")
+    if problems or as_ == Mark.NONE:
+        raise Invalid({"comment": problems or ["Choose in order or question."]})
+    with transaction.atomic():
+        _demand_open(item.review)
+        before = {"mark": item.mark, "comment": item.comment}
+        marked = {"mark": as_.value, "comment": comment}
+        SampledItem.objects.filter(pk=item.pk).update(**marked, marked_by=actor, marked_at=timezone.now())
+        _tell(item, actor, before, marked)
+
+
+def _tell(item: SampledItem, actor: User, before: dict[str, str], after: dict[str, str]) -> None:
+    """Put a question, and what becomes of it, into the history of its request; all else into that of the review."""
+    about: models.Model = item.review
+    if item.trunk_request and Mark.QUESTION in (before["mark"], after["mark"]):
+        about = item.trunk_request
+    action = Action.REVIEW_QUESTIONED if after["mark"] == Mark.QUESTION else Action.REVIEW_IN_ORDER
+    comment = after["comment"]
+    after = {"item": item.key, "month": item.review.month, "mark": after["mark"]}
+    audit.record(action, actor=actor, on=about, before={"mark": before["mark"]}, after=after, comment=comment)
+
+
+def sign_off(review: MonthReview, *, actor: User) -> None:
+    """Sign a month off, when everything is marked; nothing of it changes any more.
+
+    Raises Refused for who is no manager for all, or acted in something that was drawn; Invalid while something is not
+    marked; Stale when somebody was first.
+    """
+    _demand_manager(actor, review, "sign off")
+    items = list(review.items.all())
+    if any(actor.pk in item.people for item in items):
+        _refuse(
+            actor,
+            review,
+            "sign off",
+            "You acted in something that was drawn, so another manager signs it off.",
+        )
+    with transaction.atomic():
+        _demand_open(review)
+        left = review.items.filter(mark=Mark.NONE).count()
+        if left:
+            raise Invalid({"__all__": [f"{left} of {len(items)} are not marked yet."]})
+        questions = sum(item.mark == Mark.QUESTION for item in review.items.all())
+        MonthReview.objects.filter(pk=review.pk).update(signed_by=actor, signed_at=timezone.now())
+        after = {"items": len(items), "questions": questions}
+        audit.record(Action.REVIEW_SIGNED_OFF, actor=actor, on=review, after=after)
+
+
+def months() -> list[str]:
+    """Return the months that are over, newest first, back to the trail's first event; at most two years of them."""
+    first = audit_chain.first_moment()
+    if first is None:
+        return []
+    here = (timezone.now() - sealing.MARGIN).astimezone(first.tzinfo)
+    last, oldest = here.year * 12 + here.month - 2, first.year * 12 + first.month - 1
+    return [f"{month // 12}-{month % 12 + 1:02}" for month in range(last, max(oldest, last - 24) - 1, -1)]
+
+
+def may_review(user: User) -> bool:
+    return access.for_all_masters(user, Role.MANAGER)
+
+
+def _end_of(month: str) -> datetime:
+    try:
+        _, until = bounds(month)
+    except ValueError as error:
+        raise Invalid({"month": ["A month is written like 2026-10."]}) from error
+    if until + sealing.MARGIN > timezone.now():
+        raise Invalid({"month": ["The month is not over yet."]})
+    return until
+
+
+def _demand_open(review: MonthReview) -> None:
+    """Take the review's lock, so that nothing is marked while it is signed off; raise Stale after that."""
+    held = MonthReview.objects.select_for_update().select_related(None).get(pk=review.pk)
+    if held.signed_at:
+        raise Stale(f"{review.month} has been signed off; nothing of it can change any more.")
+
+
+def _demand_manager(actor: User, on: models.Model, what: str) -> None:
+    if not may_review(actor):
+        _refuse(actor, on, what, MANAGERS)
+
+
+def _refuse(actor: User, on: models.Model, what: str, reason: str) -> NoReturn:
+    with transaction.atomic():
+        refused = {"action": f"review: {what}", "reason": reason}
+        audit.record(Action.AUDIT_ACTION_REFUSED, actor=actor, on=on, after=refused)
+    raise Refused(reason, who=WHO)
