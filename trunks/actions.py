@@ -14,6 +14,10 @@ class Action(TextChoices):
     REQUEST_APPROVED = "request.approved", "approved the request"
     REQUEST_APPROVAL_GIVEN = "request.approval_given", "gave one of the approvals that the request takes"
     REQUEST_APPROVAL_TAKEN_BACK = "request.approval_taken_back", "took back their approval of the request"
+    REQUEST_REVALIDATED = (
+        "request.revalidated",
+        "took in what has changed at Zoom since the request was filed",
+    )
     REQUEST_DENIED = "request.denied", "denied the request"
     REQUEST_SENT_BACK = "request.sent_back", "sent the request back"
     REQUEST_EXPIRED = "request.expired", "let the request expire"

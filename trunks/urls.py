@@ -59,6 +59,7 @@ urlpatterns = [
     path(f"{ONE}amend/", requests.amend, name="request_amend"),
     path(f"{ONE}approve/", decisions.approve, name="request_approve"),
     path(f"{ONE}take-back/", decisions.take_back, name="request_take_back"),
+    path(f"{ONE}revalidate/", decisions.revalidate, name="request_revalidate"),
     path(f"{ONE}deny/", decisions.deny, name="request_deny"),
     path(f"{ONE}send-back/", decisions.send_back, name="request_send_back"),
     path(f"{ONE}withdraw/", decisions.withdraw, name="request_withdraw"),

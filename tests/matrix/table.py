@@ -130,6 +130,7 @@ ROWS: dict[str, Row] = {
     ),
     "requests/<reference:reference>/approve/": action(one("approve/"), HANDED_IN),
     "requests/<reference:reference>/take-back/": action(one("take-back/"), HANDED_IN),
+    "requests/<reference:reference>/revalidate/": action(one("revalidate/"), HANDED_IN),
     "requests/<reference:reference>/deny/": action(one("deny/"), HANDED_IN),
     "requests/<reference:reference>/send-back/": action(one("send-back/"), HANDED_IN),
     "requests/<reference:reference>/withdraw/": action(one("withdraw/"), HANDED_IN),

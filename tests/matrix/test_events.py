@@ -31,8 +31,9 @@ POSTS = {pattern for pattern, row in ROWS.items() if "POST" in row.answers}
 Recipe = tuple[str, Callable[[Scene], str] | str, Callable[[Scene], dict[str, Any]]]
 # What answers a POST and changes nothing: it draws the form again.
 CHANGES_NOTHING = {"requests/new/form/"}
-# Asks Zoom before it stores anything, or comes with a link instead of a person; see test_connecting, test_invitations.
-ELSEWHERE = {"masters/connect/", "invitation/"}
+# Asks Zoom before it stores anything, or comes with a link instead of a person; see test_base,
+# test_connecting, test_invitations.
+ELSEWHERE = {"masters/connect/", "invitation/", "requests/<reference:reference>/revalidate/"}
 # Only administrators of all master accounts, whom the scene has not; see test_webhooks.
 ELSEWHERE |= {pattern for pattern in POSTS if pattern.startswith("webhooks/")}
 CHOICES = {"asked": "never", "reminder": "never", "escalated": "never", "decided": "never"}

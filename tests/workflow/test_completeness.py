@@ -185,7 +185,7 @@ ELSEWHERE: dict[Verb, str] = {estate.connect: "test_connecting", notices.send_ag
 ELSEWHERE |= dict.fromkeys((monthly.draw, monthly.mark, monthly.sign_off), "test_monthly")
 # That something was read; nobody is refused it who sees the page.
 ELSEWHERE |= {policies.save: "test_policies", exporting.export: "test_audit_export"}
-ELSEWHERE |= {evidence.pack: "test_evidence"}
+ELSEWHERE |= {evidence.pack: "test_evidence", review.revalidate: "test_base"}
 ELSEWHERE |= dict.fromkeys((webhooks.add, webhooks.send_again), "test_webhooks")
 ELSEWHERE |= dict.fromkeys(
     (oversight.note_reading_of_person, oversight.note_reading_of_address), "test_audit_tools"

@@ -9,17 +9,28 @@ from trunks.workflow import filing, policy
 pytestmark = pytest.mark.sqlite
 
 PEOPLE = ["staff", "second_staff", "supervisor", "manager", "administrator", "stranger", "other_staff"]
-VERBS = ["approve", "deny", "send_back", "take_back", "withdraw", "amend", "retry", "check", "give_up"]
+VERBS = [
+    "approve",
+    "deny",
+    "send_back",
+    "revalidate",
+    "take_back",
+    "withdraw",
+    "amend",
+    "retry",
+    "check",
+    "give_up",
+]
 OF_DECIDER, OF_FILER, OF_BOTH = {"supervisor"}, {"staff"}, {"staff", "supervisor"}
 WHO = {
-    **dict.fromkeys(("approve", "deny", "send_back"), OF_DECIDER),
+    **dict.fromkeys(("approve", "deny", "send_back", "revalidate"), OF_DECIDER),
     **dict.fromkeys(("withdraw", "amend"), OF_FILER),
     **dict.fromkeys(("retry", "check"), OF_BOTH),
     "give_up": OF_DECIDER,
     "take_back": set(),
 }
 WHEN = {
-    **dict.fromkeys(("approve", "deny", "send_back"), frozenset({State.PENDING})),
+    **dict.fromkeys(("approve", "deny", "send_back", "revalidate"), frozenset({State.PENDING})),
     "withdraw": {State.PENDING, State.SENT_BACK, State.APPROVED},
     "amend": {State.PENDING, State.SENT_BACK},
     "retry": {State.FAILED, State.PARTIAL},

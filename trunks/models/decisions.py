@@ -8,7 +8,7 @@ from django.db.models import Exists, F, OuterRef, Q
 
 from trunks.models.choices import Verdict
 from trunks.models.people import Role, RoleGrant
-from trunks.models.trunk_request import NO_POLICY, TrunkRequest
+from trunks.models.trunk_request import NO_POLICY, NOTHING, TrunkRequest
 
 
 class Revision(models.Model):
@@ -20,6 +20,8 @@ class Revision(models.Model):
     at = models.DateTimeField()
     content = models.JSONField()
     digest = models.CharField(max_length=64)
+    # What Zoom had for the content's DNIS and trunks: at filing, or when somebody last took it in anew.
+    base = models.JSONField(default=dict, blank=True)
     reason = models.TextField(blank=True)
     ticket = models.CharField(max_length=60, blank=True)
 
@@ -53,7 +55,7 @@ class DecisionQuerySet(models.QuerySet["Decision"]):
         return self.filter(_supervises())
 
     def for_content_of(self, trunk_request: TrunkRequest) -> DecisionQuerySet:
-        """Return the approvals of exactly the present content under the present snapshot, not taken back."""
+        """Return the approvals of exactly the present content, policy and base, not taken back."""
         return self.filter(
             trunk_request=trunk_request,
             verdict=Verdict.APPROVE,
@@ -61,11 +63,12 @@ class DecisionQuerySet(models.QuerySet["Decision"]):
             content_version=trunk_request.content_version,
             content_digest=trunk_request.content_digest,
             policy_digest=trunk_request.policy_digest,
+            base_digest=trunk_request.base_digest,
         )
 
 
 class Decision(models.Model):
-    """One supervisor's verdict, bound to the content and the policy it was made on.
+    """One supervisor's verdict, bound to the content, the policy and the base that it was made on.
 
     `filed_by` repeats who filed the request, so that the database can refuse a decision of that very person.
     """
@@ -79,6 +82,7 @@ class Decision(models.Model):
     content_version = models.PositiveIntegerField()
     content_digest = models.CharField(max_length=64)
     policy_digest = models.CharField(max_length=64, default=NO_POLICY)
+    base_digest = models.CharField(max_length=64, default=NOTHING)
     taken_back_at = models.DateTimeField(null=True, blank=True)
 
     objects = DecisionQuerySet.as_manager()
@@ -91,7 +95,7 @@ class Decision(models.Model):
                 condition=~Q(decided_by=F("filed_by")), name="nobody_decides_on_what_they_filed"
             ),
             models.UniqueConstraint(
-                fields=["trunk_request", "decided_by", "content_version"],
+                fields=["trunk_request", "decided_by", "content_version", "base_digest"],
                 condition=Q(verdict=Verdict.APPROVE, taken_back_at=None),
                 name="one_approval_per_supervisor",
             ),

@@ -24,8 +24,10 @@ from trunks.models.choices import (
 from trunks.models.estate import MasterAccount, MasterTrunk, SubAccount
 from trunks.models.lines import LineQuerySet
 
-# The digest of {}: the snapshot of requests that were filed before there were policies. They take one approval.
-NO_POLICY = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
+# The digest of {}: the base of requests that were filed before bases were kept.
+NOTHING = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
+# The snapshot of requests that were filed before there were policies. They take one approval.
+NO_POLICY = NOTHING
 
 
 class TrunkRequestQuerySet(models.QuerySet["TrunkRequest"]):
@@ -82,6 +84,8 @@ class TrunkRequest(models.Model):
     policy = models.JSONField(default=dict, blank=True)
     policy_digest = models.CharField(max_length=64, default=NO_POLICY)
     approvals_needed = models.PositiveSmallIntegerField(default=1)
+    # Of what Zoom had when it was asked for, kept with the revision: the base that decisions are made on.
+    base_digest = models.CharField(max_length=64, default=NOTHING)
     changed_at = models.DateTimeField()
 
     # The claim: `fence` rises with each claim, and every write of a worker names the fence it holds.

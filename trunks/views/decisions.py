@@ -25,7 +25,10 @@ Verb = Callable[[TrunkRequest, int, str], TrunkRequest | None]
 @proof_required
 def approve(request: HtmxHttpRequest, reference: int) -> HttpResponse:
     def verb(trunk_request: TrunkRequest, version: int, comment: str) -> TrunkRequest | None:
-        return review.approve(trunk_request, actor=request.user, version=version, comment=comment)
+        stands_on = request.POST.get("base", "")
+        return review.approve(
+            trunk_request, actor=request.user, version=version, comment=comment, stands_on=stands_on
+        )
 
     return _carry_out(request, reference, "approve", verb, _approved)
 
@@ -43,6 +46,21 @@ def _approved(trunk_request: TrunkRequest) -> str:
         now = quorum.of(trunk_request)
         return f"has {now.words} now. It waits for {now.missing} more."
     return "approved."
+
+
+@require_POST
+def revalidate(request: HtmxHttpRequest, reference: int) -> HttpResponse:
+    before = access.trunk_request_for(request.user, reference).version
+
+    def verb(trunk_request: TrunkRequest, version: int, comment: str) -> TrunkRequest | None:
+        return review.revalidate(trunk_request, actor=request.user, version=version)
+
+    def done(trunk_request: TrunkRequest) -> str:
+        if trunk_request.version == before:
+            return "stands as it was: Zoom was read, and nothing that concerns it has changed."
+        return "is validated again: what Zoom has now is what it stands on. Look at it before you decide."
+
+    return _carry_out(request, reference, "revalidate", verb, done)
 
 
 @require_POST

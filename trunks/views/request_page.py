@@ -13,12 +13,13 @@ from trunks import audit
 from trunks.forms.decisions import DecisionForm, Problem
 from trunks.models import Line, LineState, Role, State, TrunkRequest, User, ZoomCall
 from trunks.views.http import HtmxHttpRequest
-from trunks.workflow import policy, quorum, words
+from trunks.workflow import policy, quorum, rules, words
+from trunks.workflow.drafts import draft_of
 
 DECISIONS = ("approve", "deny", "send_back")
 # Which actions are of any use in a state; the others would be noise, allowed or not.
 OFFERED: dict[str, tuple[str, ...]] = {
-    State.PENDING: (*DECISIONS, "take_back", "amend", "withdraw"),
+    State.PENDING: (*DECISIONS, "revalidate", "take_back", "amend", "withdraw"),
     State.SENT_BACK: ("amend", "withdraw"),
     State.APPROVED: ("withdraw",),
     State.UNCONFIRMED: ("check", "give_up"),
@@ -64,8 +65,8 @@ def request_page(
 ) -> HttpResponse:
     """Answer the whole page; `failed` is the decision form of `verb` that came back with a problem."""
     context = moving_parts(request.user, trunk_request) | {
-        "panels": panels(request.user, trunk_request, failed, verb),
         "questions": list(trunk_request.sampled.questions()),
+        **what_to_do(request.user, trunk_request, failed, verb),
         "failed": failed,
         "failed_problems": _summary(failed) if failed else [],
     }
@@ -114,6 +115,30 @@ def explained(lines: list[Line], calls: list[ZoomCall]) -> dict[int, Explained]:
     return told
 
 
+def what_to_do(
+    user: User, trunk_request: TrunkRequest, failed: DecisionForm | None = None, verb: str = ""
+) -> dict[str, Any]:
+    """Return the actions, what keeps the content from being approved as it stands, and both in one word.
+
+    By `offer` a page that is being looked at tells whether what it offers is still what would be offered.
+    """
+    found = panels(user, trunk_request, failed, verb)
+    approve = found.get("approve")
+    unfit = _unfit(trunk_request) if approve and (approve.answer or approve.answer.by_zoom) else []
+    kind = "none"
+    if approve and approve.answer.by_zoom:
+        kind = "moved"
+    elif approve and approve.answer:
+        kind = "unfit" if unfit else "approve"
+    return {"panels": found, "unfit": unfit, "offer": f"{trunk_request.version}.{kind}"}
+
+
+def _unfit(trunk_request: TrunkRequest) -> list[str]:
+    """Return what approving would answer about the content, in sentences, each once."""
+    found = rules.problems(draft_of(trunk_request), amending=trunk_request)
+    return list(dict.fromkeys(sentence for sentences in found.values() for sentence in sentences))
+
+
 def panels(
     user: User, trunk_request: TrunkRequest, failed: DecisionForm | None = None, verb: str = ""
 ) -> dict[str, ActionPanel]:
@@ -128,8 +153,8 @@ def panels(
             quick_picks=QUICK_PICKS.get(name, ()),
         )
         for name in OFFERED.get(trunk_request.state, ())
-        # Taking back is of use to nobody but who has given something.
-        if answers[name] or name != "take_back"
+        # Taking back is of use to nobody but who has given something, validating again to who can go on to decide.
+        if answers[name] or name not in ("take_back", "revalidate")
     }
 
 

@@ -19,7 +19,7 @@ from trunks.models.trunk_request import TrunkRequestQuerySet
 from trunks.views.decisions import not_done
 from trunks.views.http import HtmxHttpRequest
 from trunks.views.paging import page
-from trunks.views.request_page import moving_parts, panels, request_page
+from trunks.views.request_page import moving_parts, request_page, what_to_do
 from trunks.workflow import filing, policy, preview, quorum
 from trunks.workflow.errors import AlreadyFiled, Invalid, Refused, Stale
 
@@ -196,16 +196,31 @@ def live(request: HtmxHttpRequest, reference: int) -> HttpResponse:
     if request.GET.get("seen") == context["seen"]:
         return HttpResponse(status=204)
     if request.GET.get("version") != str(trunk_request.version):
-        context["panels"] = panels(request.user, trunk_request)
+        context |= what_to_do(request.user, trunk_request)
     context["state_changed"] = request.GET.get("state") != trunk_request.state
     return render(request, "trunks/partials/request_live_answer.html", context)
 
 
 @require_GET
 def zoom_now(request: HtmxHttpRequest, reference: int) -> HttpResponse:
-    """Show what Zoom says now beside what is asked."""
+    """Show what Zoom says now beside what is asked, and what can be done where that is no longer what the page offers.
+
+    The page offers its actions at once, by the list that was read last; this answer corrects them where Zoom has moved.
+    """
     trunk_request = access.trunk_request_for(request.user, reference)
     now = preview.zoom_now(trunk_request)
     lines = [(line, now.lines.get(line.pk, "")) for line in trunk_request.lines.all()]
     context = {"trunk_request": trunk_request, "now": now, "compared": lines}
+    context |= _corrected(request, trunk_request)
     return render(request, "trunks/partials/request_zoom_now.html", context)
+
+
+def _corrected(request: HtmxHttpRequest, trunk_request: TrunkRequest) -> dict[str, object]:
+    version, _, _ = request.GET.get("offered", "").partition(".")
+    if trunk_request.state != State.PENDING or version != str(trunk_request.version):
+        return {}
+    found = what_to_do(request.user, trunk_request)
+    if found["offer"] == request.GET["offered"]:
+        return {}
+    lines = list(trunk_request.lines.all())
+    return found | {"corrected": True, "quorum": quorum.of(trunk_request), "lines": lines}

@@ -29,7 +29,7 @@ from trunks.models import (
     clock,
 )
 from trunks.models.trunk_request import first_hold
-from trunks.workflow import occasions, permits, rules, waiting
+from trunks.workflow import base, occasions, permits, rules, waiting
 from trunks.workflow.approval_rules import facts_of, snapshot
 from trunks.workflow.content import digest_of
 from trunks.workflow.drafts import Draft, LineDraft, completed, draft_of, present_caller_ids
@@ -172,6 +172,7 @@ def _refuse_twin(draft: Draft, account: SubAccount, actor: User) -> None:
 def _create(draft: Draft, account: SubAccount, actor: User) -> TrunkRequest:
     content = draft.content()
     kept = _policy_for(draft, account, None)
+    stands_on = base.present(account, draft.lines)
     trunk_request = TrunkRequest.objects.create(
         master=account.master,
         sub_account=account,
@@ -184,10 +185,11 @@ def _create(draft: Draft, account: SubAccount, actor: User) -> TrunkRequest:
         filed_at=clock.now(),
         changed_at=clock.now(),
         content_digest=digest_of(content),
+        base_digest=stands_on.digest,
         **kept,
     )
     trunk_request.refresh_from_db()
-    _write_content(trunk_request, draft, actor, 1)
+    _write_content(trunk_request, draft, actor, 1, stands_on)
     after = {"state": State.PENDING.value, "reason": draft.reason, "ticket": draft.ticket, **content}
     after |= _told(kept) | {"policy_digest": kept["policy_digest"]}
     occasions.note(Action.REQUEST_FILED, trunk_request, actor=actor)
@@ -202,6 +204,7 @@ def _replace(
     before = {"reason": old.reason, "ticket": old.ticket, "not_before": "", **old.content()}
     after = {"reason": draft.reason, "ticket": draft.ticket, "not_before": "", **draft.content()}
     number = trunk_request.content_version + 1
+    stands_on = base.present(account, draft.lines)
     changes = {
         "sub_account": account,
         "kind": draft.kind,
@@ -211,6 +214,7 @@ def _replace(
         "numbers": draft.numbers,
         "content_version": number,
         "content_digest": digest_of(draft.content()),
+        "base_digest": stands_on.digest,
         "approved_by": None,
         "approved_digest": "",
         **_policy_for(draft, account, trunk_request),
@@ -229,10 +233,12 @@ def _replace(
         after={name: value for name, value in after.items() if value != before[name]},
     )
     trunk_request.lines.all().delete()
-    _write_content(trunk_request, draft, actor, number)
+    _write_content(trunk_request, draft, actor, number, stands_on)
 
 
-def _write_content(trunk_request: TrunkRequest, draft: Draft, actor: User, number: int) -> None:
+def _write_content(
+    trunk_request: TrunkRequest, draft: Draft, actor: User, number: int, stands_on: base.Base
+) -> None:
     present = {} if draft.kind == Kind.ASSIGN else present_caller_ids(draft)
     lines = [
         Line(
@@ -262,6 +268,7 @@ def _write_content(trunk_request: TrunkRequest, draft: Draft, actor: User, numbe
         at=clock.now(),
         content=draft.content(),
         digest=digest_of(draft.content()),
+        base=stands_on.kept(),
         reason=draft.reason,
         ticket=draft.ticket,
     )

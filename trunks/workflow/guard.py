@@ -19,10 +19,13 @@ def demand(user: User, verb: str, trunk_request: TrunkRequest, *, version: int |
     of a refusal must outlive what was refused.
     """
     answer = policy.may(user, verb, trunk_request)
-    if not answer and not answer.by_state:
+    if not answer and not (answer.by_state or answer.by_zoom):
         refuse(user, verb, trunk_request, answer.reason, who=answer.who)
     if not answer or (version is not None and version != trunk_request.version):
-        raise Stale(answer.reason if answer.by_time else who_was_first(trunk_request))
+        # A page that shows an old version is told who was first; who loads it again is told the rest.
+        old = version is not None and version != trunk_request.version
+        ground = answer.by_time or (answer.by_zoom and not old)
+        raise Stale(answer.reason if ground else who_was_first(trunk_request))
 
 
 def refuse(user: User, verb: str, trunk_request: TrunkRequest, reason: str, *, who: str = "") -> NoReturn:

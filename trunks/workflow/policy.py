@@ -15,7 +15,7 @@ from trunks.models import (
     TrunkRequest,
     User,
 )
-from trunks.workflow import quorum, waiting
+from trunks.workflow import base, quorum, waiting
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Answer:
     """Whether a verb is allowed; if not, the rule in plain words and who could do it.
 
     `by_state` says that only the request's state stands in the way: somebody, or the portal, was first. `by_time` says
-    that it is the clock, before anybody has written it down.
+    that it is the clock, before anybody has written it down; `by_zoom`, that Zoom is not what the request was filed on.
     """
 
     allowed: bool
@@ -31,12 +31,14 @@ class Answer:
     who: str = ""
     by_state: bool = False
     by_time: bool = False
+    by_zoom: bool = False
 
     def __bool__(self) -> bool:
         return self.allowed
 
 
 YES = Answer(allowed=True)
+MOVED = "Zoom has changed since this was filed, so it has to be validated again before it can be approved."
 
 
 def may(user: User, verb: str, trunk_request: TrunkRequest) -> Answer:
@@ -122,6 +124,8 @@ def _approve(user: User, trunk_request: TrunkRequest) -> Answer:
     if user.pk in approvers:
         who = _names([one for one in deciders(trunk_request) if one.pk not in approvers])
         return Answer(False, "You have approved it already, so another supervisor does.", who or "nobody yet")
+    if moved := base.changes(trunk_request):
+        return Answer(False, f"{MOVED} {' '.join(moved)}", by_zoom=True)
     return YES
 
 
@@ -215,6 +219,7 @@ RULES: dict[str, Callable[[User, TrunkRequest], Answer]] = {
     "approve": _approve,
     "deny": _decide,
     "send_back": _decide,
+    "revalidate": _decide,
     "take_back": _take_back,
     "withdraw": _withdraw,
     "amend": _amend,

@@ -7,9 +7,10 @@ from datetime import datetime
 
 from django.core.cache import cache
 
-from trunks.models import Line, Phase, SubAccount, TrunkRequest, clock
+from trunks.models import Line, Phase, State, SubAccount, TrunkRequest, clock
 from trunks.turns import INTERACTIVE
-from trunks.workflow import speaking
+from trunks.workflow import base, speaking
+from trunks.workflow.base import Compared
 from trunks.workflow.comparing import Finding, Likeness
 from trunks.workflow.listing import take_in
 from trunks.workflow.reading import look_up
@@ -18,19 +19,23 @@ from trunks.zoom.errors import ZoomError
 from trunks.zoom.types import Trunk
 
 KEPT_SECONDS = 30
+NOT_SENT_YET = (State.PENDING, State.SENT_BACK)
 
 
 @dataclass(frozen=True)
 class ZoomNow:
     """Zoom's list of the sub account's trunks, or the `problem` that kept it from being read.
 
-    `lines` says for each line of the request, by primary key, how it stands at Zoom.
+    `lines` says for each line of the request, by primary key, how it stands at Zoom; `compared` says for each of its
+    DNIS how it stood when it was asked for, stands now, and would stand.
     """
 
     read_at: datetime | None = None
     rows: list[Trunk] = field(default_factory=list)
     problem: str = ""
     lines: dict[int, str] = field(default_factory=dict)
+    compared: list[Compared] = field(default_factory=list)
+    asked_on: datetime | None = None
 
 
 def zoom_now(trunk_request: TrunkRequest) -> ZoomNow:
@@ -41,21 +46,33 @@ def zoom_now(trunk_request: TrunkRequest) -> ZoomNow:
         return ZoomNow(problem=sentence(error))
     findings = look_up(trunk_request.lines.select_related("trunk"), rows)
     return ZoomNow(
-        read_at, rows, lines={line.pk: _words(line, finding) for line, finding in findings.items()}
+        read_at,
+        rows,
+        lines={line.pk: _words(line, finding) for line, finding in findings.items()},
+        compared=base.compared(trunk_request) if trunk_request.state in NOT_SENT_YET else [],
+        asked_on=base.asked_on(trunk_request).read_at,
     )
 
 
 def _rows(account: SubAccount) -> tuple[datetime, list[Trunk]]:
-    key = f"zoom-now-{account.pk}"
-    kept: tuple[datetime, list[Trunk]] | None = cache.get(key)
+    kept: tuple[datetime, list[Trunk]] | None = cache.get(_key(account))
     if kept is not None and (account.trunks_read_at is None or kept[0] >= account.trunks_read_at):
         return kept
+    return read_anew(account)
+
+
+def read_anew(account: SubAccount) -> tuple[datetime, list[Trunk]]:
+    """Read Zoom's list of the sub account, whatever is kept of it, into the estate. Raises ZoomError."""
     read_at = clock.read()
     with speaking.client_for(account.master, urgency=INTERACTIVE) as client:
         rows = client.list_trunks(account.zoom_id)
     take_in(account, rows, read_at)
-    cache.set(key, (read_at, rows), KEPT_SECONDS)
+    cache.set(_key(account), (read_at, rows), KEPT_SECONDS)
     return read_at, rows
+
+
+def _key(account: SubAccount) -> str:
+    return f"zoom-now-{account.pk}"
 
 
 def _words(line: Line, finding: Finding) -> str:

@@ -77,6 +77,8 @@ def _void(decision: Any, trunk_request: TrunkRequest) -> str:
         return ""
     if decision.content_version != trunk_request.content_version:
         return f"void: it was for version {decision.content_version}, and the request was amended since"
+    if decision.base_digest != trunk_request.base_digest:
+        return "void: Zoom has changed since, and the request was validated again"
     if trunk_request.state == State.PENDING and not decision.stands:
         return "void: no longer a supervisor for the master account"
     if trunk_request.state == State.SENT_BACK:

@@ -5,26 +5,38 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import transaction
+from django.db.models import F
 
 from trunks import dispatch
 from trunks.actions import Action
 from trunks.models import Decision, State, TrunkRequest, User, Verdict, clock
-from trunks.workflow import permits, quorum, rules, waiting
-from trunks.workflow.content import content_of, digest_of
+from trunks.workflow import base, permits, quorum, rules, waiting
+from trunks.workflow.content import content_of, digest_of, lines_of
 from trunks.workflow.drafts import draft_of
-from trunks.workflow.errors import Invalid
+from trunks.workflow.errors import Invalid, Stale
 from trunks.workflow.filing import release_holds
 from trunks.workflow.guard import demand, demand_comment, refuse
+from trunks.workflow.preview import read_anew
 from trunks.workflow.quorum import Quorum
-from trunks.workflow.transitions import move
+from trunks.workflow.transitions import move, who_was_first
+from trunks.workflow.words import sentence
+from trunks.zoom.errors import ZoomError
+
+# What is no decision must not let a request wait for longer: reminders, escalation and expiry count from there.
+SAME_CLOCK = {"changed_at": F("changed_at")}
 
 
-def approve(trunk_request: TrunkRequest, *, actor: User, version: int, comment: str = "") -> TrunkRequest:
+def approve(
+    trunk_request: TrunkRequest, *, actor: User, version: int, comment: str = "", stands_on: str = ""
+) -> TrunkRequest:
     """Approve exactly the content the page showed. The last approval that it takes rings a worker, after the commit.
 
-    Raises Refused, Stale, or Invalid when the world has moved so that the content no longer fits.
+    `stands_on` is the digest of the base that the page showed, where it says so. Raises Refused, Stale, or Invalid when
+    the world has moved so that the content no longer fits.
     """
     demand(actor, "approve", trunk_request, version=version)
+    if stands_on not in ("", trunk_request.base_digest):
+        raise Stale(who_was_first(trunk_request))
     demand_comment(comment)
     found = rules.problems(draft_of(trunk_request), amending=trunk_request)
     if found:
@@ -57,6 +69,7 @@ def take_back(trunk_request: TrunkRequest, *, actor: User, version: int, comment
             actor=actor,
             version=version,
             comment=comment,
+            changes=SAME_CLOCK,
         )
         mine = Decision.objects.for_content_of(trunk_request).filter(decided_by=actor)
         mine.update(taken_back_at=clock.now())
@@ -83,6 +96,38 @@ def send_back(trunk_request: TrunkRequest, *, actor: User, version: int, comment
     return trunk_request
 
 
+def revalidate(trunk_request: TrunkRequest, *, actor: User, version: int) -> TrunkRequest:
+    """Read Zoom again, and let the request stand on what is there now; approvals of what was there before are void.
+
+    Where nothing has changed in what concerns the request, nothing is written. Whether the content still fits is for
+    the page to show and for approve() to ask. Raises Refused, Stale, or Invalid when Zoom cannot be read.
+    """
+    demand(actor, "revalidate", trunk_request, version=version)
+    try:
+        read_anew(trunk_request.sub_account)
+    except ZoomError as error:
+        raise Invalid(
+            {"__all__": [f"Zoom could not be read, so nothing was changed. {sentence(error)}"]}
+        ) from error
+    then, now = base.asked_on(trunk_request), base.present(trunk_request.sub_account, lines_of(trunk_request))
+    if then.known and not base.differences(then, now, trunk_request.kind):
+        return trunk_request
+    with transaction.atomic():
+        move(
+            trunk_request,
+            State.PENDING,
+            Action.REQUEST_REVALIDATED,
+            actor=actor,
+            version=version,
+            changes={"base_digest": now.digest, **SAME_CLOCK},
+            before={"base": then.kept(), "base_digest": then.digest},
+            after={"base": now.kept(), "base_digest": now.digest},
+        )
+        kept = trunk_request.revisions.filter(content_version=trunk_request.content_version)
+        kept.update(base=now.kept())
+    return trunk_request
+
+
 def _not_as_filed(trunk_request: TrunkRequest) -> str:
     """Return why the row is not what was filed: somebody changed it behind the portal; "" when it is."""
     trunk_request.refresh_from_db(fields=["content_digest", "policy", "policy_digest"])
@@ -97,7 +142,8 @@ def _give_approval(trunk_request: TrunkRequest, now: Quorum, actor: User, versio
     """Write down one approval of several; the request stays pending."""
     given = {"approvals": f"{len(now.given) + 1} of {now.needed}"}
     action = Action.REQUEST_APPROVAL_GIVEN
-    _decide(trunk_request, State.PENDING, Verdict.APPROVE, action, actor, version, comment, {}, given)
+    same_clock = dict(SAME_CLOCK)
+    _decide(trunk_request, State.PENDING, Verdict.APPROVE, action, actor, version, comment, same_clock, given)
 
 
 def _approve_at_last(
@@ -146,6 +192,7 @@ def _decide(
             "content_version": trunk_request.content_version,
             "content_digest": trunk_request.content_digest,
             "policy_digest": trunk_request.policy_digest,
+            "base_digest": trunk_request.base_digest,
             **(after or {}),
         },
     )
@@ -159,4 +206,5 @@ def _decide(
         content_version=trunk_request.content_version,
         content_digest=trunk_request.content_digest,
         policy_digest=trunk_request.policy_digest,
+        base_digest=trunk_request.base_digest,
     )
