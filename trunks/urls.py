@@ -24,6 +24,7 @@ from trunks.views import (
     requests,
     story,
     verification,
+    versions,
     webhooks,
     writing,
 )
@@ -68,6 +69,7 @@ urlpatterns = [
     path(f"{ONE}give-up/", decisions.give_up, name="request_give_up"),
     path(f"{ONE}evidence/", evidence.pack, name="request_evidence"),
     path(f"{ONE}attempts/", attempts.attempts, name="request_attempts"),
+    path(f"{ONE}versions/", versions.versions, name="request_versions"),
     path(f"{ONE}story/", story.story, name="request_story"),
     path("writing/", writing.writing, name="writing"),
     path("writing/stop/", writing.stop, name="writing_stop"),

@@ -115,7 +115,9 @@ ROWS: dict[str, Row] = {
         lambda scene: f"/requests/new/next-dnis/?trunk={scene.estate.trunk.pk}",
         cells(403, staff=200, colleague=200, foreign_staff=404),
     ),
-    "requests/<reference:reference>/": page(one(), OWN),
+    # That a supervisor has seen this version is noted, for when it is amended.
+    "requests/<reference:reference>/": Row(one(), {"GET": OWN}, notes=frozenset({"trunks_look"})),
+    "requests/<reference:reference>/versions/": page(one("versions/"), OWN),
     "requests/<reference:reference>/live/": page(one("live/"), OWN),
     "requests/<reference:reference>/zoom-now/": Row(
         # Zoom is asked: its token, the rate budget and whether it answers are kept for all processes.

@@ -13,7 +13,8 @@ from trunks import audit
 from trunks.forms.decisions import DecisionForm, Problem
 from trunks.models import Line, LineState, Role, State, TrunkRequest, User, ZoomCall
 from trunks.views.http import HtmxHttpRequest
-from trunks.workflow import policy, quorum, rules, words
+from trunks.views.versions import since
+from trunks.workflow import policy, quorum, rules, versions, words
 from trunks.workflow.drafts import draft_of
 
 DECISIONS = ("approve", "deny", "send_back")
@@ -62,9 +63,18 @@ def request_page(
     failed: DecisionForm | None = None,
     verb: str = "",
     status: int = 200,
+    new_to_them: bool = False,
 ) -> HttpResponse:
-    """Answer the whole page; `failed` is the decision form of `verb` that came back with a problem."""
-    context = moving_parts(request.user, trunk_request) | {
+    """Answer the whole page; `failed` is the decision form of `verb` that came back with a problem.
+
+    `new_to_them` says that a supervisor sees this version for the first time.
+    """
+    parts = moving_parts(request.user, trunk_request)
+    revisions = versions.of(trunk_request) if trunk_request.content_version > 1 else []
+    context = parts | {
+        "revisions": revisions,
+        "since": since(request.user, trunk_request, revisions, parts["votes"]),
+        "new_to_them": new_to_them,
         "questions": list(trunk_request.sampled.questions()),
         **what_to_do(request.user, trunk_request, failed, verb),
         "failed": failed,

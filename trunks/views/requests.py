@@ -20,7 +20,7 @@ from trunks.views.decisions import not_done
 from trunks.views.http import HtmxHttpRequest
 from trunks.views.paging import page
 from trunks.views.request_page import moving_parts, request_page, what_to_do
-from trunks.workflow import filing, policy, preview, quorum
+from trunks.workflow import filing, looks, policy, preview, quorum
 from trunks.workflow.errors import AlreadyFiled, Invalid, Refused, Stale
 
 
@@ -185,7 +185,9 @@ def next_dnis(request: HtmxHttpRequest) -> HttpResponse:
 
 @require_GET
 def detail(request: HtmxHttpRequest, reference: int) -> HttpResponse:
-    return request_page(request, access.trunk_request_for(request.user, reference))
+    trunk_request = access.trunk_request_for(request.user, reference)
+    new_to_them = looks.note(trunk_request, actor=request.user)
+    return request_page(request, trunk_request, new_to_them=new_to_them)
 
 
 @require_GET
