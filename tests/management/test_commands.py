@@ -25,12 +25,17 @@ def sandbox(settings: Settings) -> Iterator[Sandbox]:
         yield server
 
 
-def connect(tmp_path: Path, credential: DemoCredential = CONTOSO, secret: str | bytes | None = None) -> str:
+def connect(
+    tmp_path: Path,
+    credential: DemoCredential = CONTOSO,
+    secret: str | bytes | None = None,
+    out: io.StringIO | None = None,
+) -> str:
     """Run connect_master with the secret in a file and return what it prints."""
     file = tmp_path / "secret"
     text = credential.client_secret if secret is None else secret
     file.write_bytes(text if isinstance(text, bytes) else text.encode())
-    out = io.StringIO()
+    out = out or io.StringIO()
     call_command(
         "connect_master",
         f"--name={credential.name}",
@@ -95,9 +100,19 @@ def test_the_secret_can_come_from_standard_input(sandbox: Sandbox, monkeypatch: 
 
 
 def test_an_account_whose_estate_cannot_be_read_stays_connected(sandbox: Sandbox, tmp_path: Path) -> None:
-    sandbox.fault("500", path=r"/v2/accounts$", skip=1)
+    class Screen(io.StringIO):
+        """Breaks Zoom at the moment at which the account is connected.
+
+        Counting calls would not do: trying the credentials out is patient, and on a busy machine takes more calls.
+        """
+
+        def write(self, text: str) -> int:
+            if text.startswith("Connected"):
+                sandbox.fault("500", path=r"/v2/accounts$", times=0)
+            return super().write(text)
+
     with pytest.raises(CommandError, match="is connected, but its estate could not be read"):
-        connect(tmp_path)
+        connect(tmp_path, out=Screen())
     assert "internal problem" in MasterAccount.objects.get().sync_problem
 
 
