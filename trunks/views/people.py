@@ -169,8 +169,7 @@ def _page(request: HtmxHttpRequest, person: User, failed: GrantForm | None = Non
     context = {
         "person": person,
         "held": held(person, access.grants_for(viewer).filter(user=person)),
-        "yourself": viewer.pk == person.pk,
-        "not_yourself": authority.NOT_YOURSELF,
+        "may_change_roles": authority.may_change_roles(viewer, person, []),
         "may_change": may_change,
         "form": failed or grant_form(viewer),
         "trunk_requests": list(filed[:SHOWN_REQUESTS]),

@@ -38,8 +38,10 @@ def policy(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     except Invalid as error:
         form.show(error.problems)
         return _page(request, master, form, status=422)
-    except (Refused, Stale) as error:
-        return problem_page(request, 403 if isinstance(error, Refused) else 409, reason=error.reason)
+    except Refused as error:
+        return problem_page(request, 403, reason=error.reason, who=error.who)
+    except Stale as error:
+        return problem_page(request, 409, reason=error.reason)
     messages.success(request, f"Version {saved.version} of the policy of {master} is in force.")
     return redirect("master_policy", pk)
 

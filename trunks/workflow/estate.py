@@ -154,7 +154,7 @@ def _refuse(what: str, reason: str, actor: User, *, on: models.Model) -> NoRetur
     with transaction.atomic():
         refused = {"action": what, "reason": reason}
         audit.record(Action.MASTER_ACTION_REFUSED, actor=actor, on=on, after=refused)
-    raise Refused(reason)
+    raise Refused(reason, who="an administrator")
 
 
 def request_sync(master: MasterAccount, *, actor: User) -> None:

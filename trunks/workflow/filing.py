@@ -147,7 +147,7 @@ def _account_of(draft: Draft, actor: User) -> SubAccount:
         with transaction.atomic():
             refused = {"action": "file", "reason": reason}
             audit.record(Action.FILING_REFUSED, actor=actor, on=draft.sub_account, after=refused)
-        raise Refused(reason)
+        raise Refused(reason, who=f"somebody with the role staff for {draft.sub_account.master}")
     return draft.sub_account
 
 

@@ -1,0 +1,38 @@
+"""No refusal without its way out: whoever may not do something is told who could."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+from django.conf import settings
+
+TRUNKS = Path(settings.BASE_DIR) / "trunks"
+# Signing in, where nobody is told anything about others; and a DNIS that is gone, which nobody could give back.
+NOBODY_COULD = {"recognising.py", "provisioning.py"}
+
+
+def calls(folder: str, name: str) -> Iterator[tuple[str, ast.Call]]:
+    for path in sorted((TRUNKS / folder).glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name:
+                yield path.name, node
+
+
+def test_every_refusal_says_who_could() -> None:
+    found = list(calls("workflow", "Refused"))
+    assert len(found) > 10
+    silent = {name for name, call in found if not any(word.arg == "who" for word in call.keywords)}
+    assert silent == NOBODY_COULD
+
+
+def test_every_page_of_a_refused_verb_passes_that_on() -> None:
+    told = []
+    for name, call in calls("views", "problem_page"):
+        words = {word.arg: ast.unparse(word.value) for word in call.keywords}
+        status = ast.unparse(call.args[1])
+        if "403" in status and "error.reason" in words.get("reason", ""):
+            told.append((name, words.get("who")))
+    assert len(told) > 4
+    assert {who for _, who in told} == {"error.who"}
