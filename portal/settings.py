@@ -63,6 +63,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "trunks.middleware.browser_mark",
     "trunks.middleware.time_zone",
     "trunks.middleware.sign_in_required",
     "trunks.views.unavailable.told",
@@ -181,13 +182,8 @@ AUDIT_STREAM = env.receiver("AUDIT_STREAM")
 # --- people -----------------------------------------------------------------------------------------------------
 
 ROLES = frozenset({"staff", "supervisor", "manager", "administrator"})
-REQUIRE_MFA = frozenset(
-    env.words(
-        "REQUIRE_MFA",
-        "supervisor,administrator",
-        among=ROLES,
-    )
-)
+REQUIRE_MFA = frozenset(env.words("REQUIRE_MFA", "supervisor,administrator", among=ROLES))
+SAME_BROWSER_DECISIONS = env.choice("SAME_BROWSER_DECISIONS", "flag", among=frozenset({"FLAG", "REFUSE"}))
 AUTHENTICATION_BACKENDS = [
     "django.contrib.auth.backends.ModelBackend",
     "allauth.account.auth_backends.AuthenticationBackend",
@@ -236,6 +232,7 @@ MFA_TOTP_ISSUER = "SIP trunk portal"
 
 SESSION_COOKIE_NAME = "__Host-session" if HTTPS else "session"
 CSRF_COOKIE_NAME = "__Host-csrf" if HTTPS else "csrf"
+BROWSER_COOKIE_NAME = "__Host-browser" if HTTPS else "browser"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 12 * 3600

@@ -9,11 +9,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Context:
-    """Where an action comes from. `ip` and `user_agent` are empty outside of web requests."""
+    """Where an action comes from. All but `request_id` is empty outside of web requests.
+
+    `browser` is the mark of a signed cookie: the same for all who sign in in one browser.
+    """
 
     request_id: str = ""
     ip: str = ""
     user_agent: str = ""
+    browser: str = ""
 
 
 _context: ContextVar[Context] = ContextVar("context", default=Context())  # noqa: B039  # frozen

@@ -4,6 +4,7 @@ import ipaddress
 import re
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
 from zoneinfo import ZoneInfo
@@ -22,6 +23,7 @@ from trunks.models import User
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
+BROWSER_COOKIE_AGE = 400 * 86400  # the longest that browsers keep one
 USER_AGENT_LENGTH = 300  # the column of the audit event
 PERMISSIONS = ("camera", "microphone", "geolocation", "payment", "usb", "browsing-topics")
 PERMISSIONS_POLICY = ", ".join(f"{name}=()" for name in PERMISSIONS)
@@ -42,6 +44,25 @@ def request_context(get_response: Handler) -> Handler:
             response = get_response(request)
         response["X-Request-ID"] = here.request_id
         response["Permissions-Policy"] = PERMISSIONS_POLICY
+        return response
+
+    return middleware
+
+
+def browser_mark(get_response: Handler) -> Handler:
+    """Mark the browser by a cookie that only the portal can write, and bind the mark for who asks who was here."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if request.path_info in OPEN_PATHS:
+            return get_response(request)
+        name = settings.BROWSER_COOKIE_NAME
+        known = request.get_signed_cookie(name, default="", salt=name)
+        mark = known or uuid.uuid4().hex
+        with context.bound(replace(context.current(), browser=mark)):
+            response = get_response(request)
+        if not known:
+            safe = {"httponly": True, "samesite": "Lax", "secure": settings.SESSION_COOKIE_SECURE}
+            response.set_signed_cookie(name, mark, salt=name, max_age=BROWSER_COOKIE_AGE, **safe)
         return response
 
     return middleware

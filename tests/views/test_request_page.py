@@ -234,8 +234,8 @@ def test_the_number_of_queries_is_fixed(
             attempt=attempt, method="GET", path="/x", started_at=timezone.now(), duration_ms=1
         )
     client = signed_in(supervisor)
-    # Two of them note, at the first look, that this supervisor has seen this version.
-    with django_assert_num_queries(31):
+    # Two note, at the first look, that this supervisor has seen this version; one asks who was in this browser.
+    with django_assert_num_queries(32):
         client.get(address(trunk_request))
     with django_assert_num_queries(12):
         client.get(address(trunk_request, "live/"), seen_by_version(trunk_request))

@@ -5,6 +5,7 @@ from trunks.models.attempt import Attempt, ZoomCall
 from trunks.models.audit_digest import AuditCheck, AuditDigest, Result
 from trunks.models.audit_index import AuditEntry, AuditFacet, AuditIndexed, AuditNumber
 from trunks.models.audit_stream import AuditStream
+from trunks.models.browser import BrowserSignIn
 from trunks.models.choices import (
     ASSIGNED_LINE_STATES,
     ENDED_LINE_STATES,
@@ -59,6 +60,7 @@ __all__ = [
     "AuditIndexed",
     "AuditNumber",
     "AuditStream",
+    "BrowserSignIn",
     "Circuit",
     "Decision",
     "Delivery",

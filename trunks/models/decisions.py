@@ -84,6 +84,10 @@ class Decision(models.Model):
     policy_digest = models.CharField(max_length=64, default=NO_POLICY)
     base_digest = models.CharField(max_length=64, default=NOTHING)
     taken_back_at = models.DateTimeField(null=True, blank=True)
+    # An author of the request who was signed in in the very browser, shortly before.
+    same_browser_as = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", null=True, blank=True
+    )
 
     objects = DecisionQuerySet.as_manager()
 

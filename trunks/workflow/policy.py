@@ -15,7 +15,7 @@ from trunks.models import (
     TrunkRequest,
     User,
 )
-from trunks.workflow import base, quorum, waiting
+from trunks.workflow import base, browsers, quorum, waiting
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class Answer:
 
     `by_state` says that only the request's state stands in the way: somebody, or the portal, was first. `by_time` says
     that it is the clock, before anybody has written it down; `by_zoom`, that Zoom is not what the request was filed on.
+    `note` is what somebody who may is to know beforehand.
     """
 
     allowed: bool
@@ -32,6 +33,7 @@ class Answer:
     by_state: bool = False
     by_time: bool = False
     by_zoom: bool = False
+    note: str = ""
 
     def __bool__(self) -> bool:
         return self.allowed
@@ -113,7 +115,23 @@ def _decide(user: User, trunk_request: TrunkRequest) -> Answer:
     answer = eligible(user, trunk_request)
     if answer and (trunk_request.state != State.PENDING or waiting.is_over(trunk_request)):
         return _not_now(trunk_request)
-    return answer
+    return answer and _from_here(user, trunk_request, refusing=True)
+
+
+def _from_here(user: User, trunk_request: TrunkRequest, *, refusing: bool = False) -> Answer:
+    """Answer for who may decide whether they may from this browser; a note where that is allowed and marked."""
+    if browsers.refused() != refusing:
+        return YES
+    author = browsers.author_here(trunk_request, besides=user)
+    if author is None:
+        return YES
+    if not refusing:
+        return Answer(True, note=f"{browsers.words(author)} Your decision will be marked with that.")
+    others = _names([one for one in deciders(trunk_request) if one.pk != user.pk])
+    here = "you, from another browser or a private window"
+    return Answer(
+        False, f"{browsers.words(author)} {browsers.PLAINLY}", f"{here}; {others}" if others else here
+    )
 
 
 def _approve(user: User, trunk_request: TrunkRequest) -> Answer:
@@ -126,7 +144,7 @@ def _approve(user: User, trunk_request: TrunkRequest) -> Answer:
         return Answer(False, "You have approved it already, so another supervisor does.", who or "nobody yet")
     if moved := base.changes(trunk_request):
         return Answer(False, f"{MOVED} {' '.join(moved)}", by_zoom=True)
-    return YES
+    return _from_here(user, trunk_request)
 
 
 def _take_back(user: User, trunk_request: TrunkRequest) -> Answer:

@@ -66,7 +66,7 @@ class Vote:
 
 def votes(trunk_request: TrunkRequest) -> list[Vote]:
     """Return every decision that was ever made on the request, oldest first, void ones included."""
-    decisions = Decision.objects.filter(trunk_request=trunk_request).select_related("decided_by")
+    decisions = Decision.objects.filter(trunk_request=trunk_request).select_related("decided_by", "same_browser_as")
     return [Vote(one, _void(one, trunk_request)) for one in decisions.with_standing().order_by("id")]
 
 

@@ -10,7 +10,7 @@ from django.db.models import F
 from trunks import dispatch
 from trunks.actions import Action
 from trunks.models import Decision, State, TrunkRequest, User, Verdict, clock
-from trunks.workflow import base, permits, quorum, rules, waiting
+from trunks.workflow import base, browsers, permits, quorum, rules, waiting
 from trunks.workflow.content import content_of, digest_of, lines_of
 from trunks.workflow.drafts import draft_of
 from trunks.workflow.errors import Invalid, Stale
@@ -180,6 +180,9 @@ def _decide(
     changes: dict[str, Any] | None = None,
     after: dict[str, Any] | None = None,
 ) -> Decision:
+    author = browsers.author_here(trunk_request, besides=actor)
+    if author:
+        after = (after or {}) | {"same_browser_as": str(author)}
     move(
         trunk_request,
         to,
@@ -207,4 +210,5 @@ def _decide(
         content_digest=trunk_request.content_digest,
         policy_digest=trunk_request.policy_digest,
         base_digest=trunk_request.base_digest,
+        same_browser_as=author,
     )

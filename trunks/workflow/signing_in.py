@@ -12,10 +12,13 @@ from django.db import transaction
 from trunks import audit
 from trunks.actions import Action
 from trunks.models import User
+from trunks.workflow import browsers
 
 
 def signed_in(*, actor: User, by: Sequence[str]) -> None:
-    _record(Action.SIGNED_IN, actor, after={"by": list(by)})
+    with transaction.atomic():
+        browsers.note(actor)
+        _record(Action.SIGNED_IN, actor, after={"by": list(by)})
 
 
 def confirmed(*, actor: User, by: str) -> None:
@@ -26,6 +29,7 @@ def signed_out(*, actor: User, session_key: str | None) -> None:
     """Write down that the person has signed out, and take the session off the list of theirs."""
     with transaction.atomic():
         UserSession.objects.filter(user=actor, session_key=session_key).delete()
+        browsers.note(actor)
         _record(Action.SIGNED_OUT, actor)
 
 

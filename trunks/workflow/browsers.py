@@ -1,0 +1,48 @@
+"""Two accounts in one browser: whoever files a request and decides on it under another name has the same browser.
+
+A browser proves nobody's guilt (desks and kiosks are shared) and another one proves nobody's innocence; it is a sign
+that reviewers and auditors should see.
+"""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db.models import Q
+
+from trunks import context
+from trunks.models import BrowserSignIn, Revision, TrunkRequest, User, clock
+
+# As long as a session lasts: within it an author may still have been signed in a moment before somebody else was.
+HOURS = 12
+PLAINLY = "Decide from another browser or a private window."
+
+
+def note(user: User) -> None:
+    """Write down that `user` has just signed in or out in the browser that asks; what is too old to matter goes."""
+    BrowserSignIn.objects.filter(at__lt=clock.after(-HOURS * 3600)).delete()
+    if browser := context.current().browser:
+        BrowserSignIn.objects.update_or_create(browser=browser, user=user, defaults={"at": clock.now()})
+
+
+def author_here(trunk_request: TrunkRequest, *, besides: User) -> User | None:
+    """Return an author of the request who was signed in lately in the browser that asks, or None."""
+    browser = context.current().browser
+    if not browser:
+        return None
+    authors = Revision.objects.filter(trunk_request=trunk_request).values("author")
+    found = BrowserSignIn.objects.filter(
+        Q(user=trunk_request.filed_by_id) | Q(user__in=authors),
+        browser=browser,
+        at__gte=clock.after(-HOURS * 3600),
+    ).exclude(user=besides)
+    last = found.select_related("user").order_by("-at").first()
+    return last.user if last else None
+
+
+def refused() -> bool:
+    """Say whether such decisions are refused instead of marked."""
+    return bool(settings.SAME_BROWSER_DECISIONS == "REFUSE")
+
+
+def words(author: User) -> str:
+    return f"{author}, who wrote this request, was signed in in this browser within the last {HOURS} hours."
