@@ -7,7 +7,7 @@ from pytest_django import DjangoAssertNumQueries
 from tests import cast
 from tests.conftest import SignedIn
 from trunks.models import Role, TrunkRequest, User
-from trunks.workflow import filing, review
+from trunks.workflow import filing, quorum, review
 
 QUEUE = "/approvals/"
 
@@ -94,5 +94,22 @@ def test_the_number_of_queries_is_fixed(
         for actor, base in ((staff, 18888300), (superuser, 18888500)):
             filing.file(cast.draft(estate.sub, estate.trunk, str(base + number)), actor=actor)
     client = signed_in(superuser)
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(11):
         client.get(QUEUE)
+
+
+def test_the_number_of_approvals_is_the_stricter_of_then_and_today(
+    signed_in: SignedIn, supervisor: User, trunk_request: TrunkRequest, staff: User, estate: cast.Estate
+) -> None:
+    client = signed_in(supervisor)
+    assert "approval" not in client.get(QUEUE).content.decode().split("<tbody>")[1].split("</tbody>")[0]
+    cast.policy(estate.master, approvals=3)
+    filing.file(cast.draft(estate.sub, estate.trunk, "18888777"), actor=staff)
+    assert client.get(QUEUE).content.decode().count("0 of 3 approvals") == 2
+    # Weaker today: what was filed under the stricter policy keeps it.
+    cast.policy(estate.master, approvals=2)
+    content = client.get(QUEUE).content.decode()
+    assert "0 of 2 approvals" in content
+    assert "0 of 3 approvals" in content
+    for one in TrunkRequest.objects.all():
+        assert quorum.needed_today([one]) == {one.pk: quorum.of(one).needed}

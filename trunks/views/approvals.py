@@ -10,6 +10,7 @@ from trunks import access
 from trunks.models import Decision, Revision, Role, Verdict
 from trunks.views.http import HtmxHttpRequest
 from trunks.views.paging import page
+from trunks.workflow import quorum
 
 
 @require_GET
@@ -20,7 +21,9 @@ def approvals(request: HtmxHttpRequest) -> HttpResponse:
     waiting = waiting.annotate(own=Exists(own), mine=Exists(_approvals().filter(decided_by=request.user)))
     given = _approvals().values("trunk_request").annotate(n=Count("pk")).values("n")
     waiting = waiting.annotate(given=Coalesce(Subquery(given), 0))
-    return render(request, "trunks/approvals.html", {"page": page(waiting, request, key=("id",), size=25)})
+    shown = page(waiting, request, key=("id",), size=25)
+    context = {"page": shown, "needed": quorum.needed_today(shown.rows)}
+    return render(request, "trunks/approvals.html", context)
 
 
 def _approvals() -> QuerySet[Decision]:

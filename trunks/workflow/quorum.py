@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,7 +67,9 @@ class Vote:
 
 def votes(trunk_request: TrunkRequest) -> list[Vote]:
     """Return every decision that was ever made on the request, oldest first, void ones included."""
-    decisions = Decision.objects.filter(trunk_request=trunk_request).select_related("decided_by", "same_browser_as")
+    decisions = Decision.objects.filter(trunk_request=trunk_request).select_related(
+        "decided_by", "same_browser_as"
+    )
     return [Vote(one, _void(one, trunk_request)) for one in decisions.with_standing().order_by("id")]
 
 
@@ -84,6 +87,25 @@ def _void(decision: Any, trunk_request: TrunkRequest) -> str:
     if trunk_request.state == State.SENT_BACK:
         return "void: the request was sent back"
     return ""
+
+
+def needed_today(trunk_requests: Sequence[TrunkRequest]) -> dict[int, int]:
+    """Return for each request, by primary key, what `of` would say it takes, at the cost of one query for all.
+
+    The requests come with their lines, which only requests from before there were policies are asked for.
+    """
+    masters = {one.master_id for one in trunk_requests}
+    # Oldest first: the last one that is put in is the one in force.
+    saved = ApprovalPolicy.objects.filter(master__in=masters).order_by("version")
+    in_force = {policy.master_id: policy for policy in saved}
+    return {one.pk: _stricter(one, in_force.get(one.master_id)) for one in trunk_requests}
+
+
+def _stricter(trunk_request: TrunkRequest, policy: ApprovalPolicy | None) -> int:
+    then = snapshotted(trunk_request).needed
+    if policy is None or policy.version == trunk_request.policy.get("version", 0):
+        return then
+    return max(then, assess(policy, Facts.of(trunk_request)).needed)
 
 
 def snapshotted(trunk_request: TrunkRequest) -> Assessment:
