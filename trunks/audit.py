@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -41,15 +44,21 @@ __all__ = [
     "people",
     "readable",
     "record",
+    "retelling",
     "search",
     "secret_fields",
     "story",
     "unanswered",
+    "why_not_retold",
 ]
 
 # Secrets in others' tables, which cannot declare them for us: the hash of a password, the seed of a second factor.
 _SECRETS_OF_OTHERS = frozenset({"password", "data"})
 _NOT_RECORDED = "(not recorded)"
+
+
+# When what is being recorded is to have happened; None, always but in `retelling`, is now.
+_retold: ContextVar[datetime | None] = ContextVar("retold", default=None)
 
 
 class NotRecorded(Exception):
@@ -127,6 +136,36 @@ def _append(event: AuditEvent) -> None:
         )
 
 
+@contextmanager
+def retelling() -> Iterator[Callable[[datetime], None]]:
+    """Let the demo tell a year that never was: in the block, events are dated as the function it gives was last told.
+
+    Raises NotRecorded unless the trail is empty, lies in the demo's kind of database, and Zoom is a stand-in on this
+    machine: where anything is on record, or could be, nothing is dated by hand. On PostgreSQL it is the database that
+    dates events, and nobody can tell it otherwise. No event comes to lie before another, or in the future.
+    """
+    if why_not := why_not_retold():
+        raise NotRecorded(why_not)
+    before = _retold.set(timezone.now())
+
+    def tell_time(moment: datetime) -> None:
+        _retold.set(moment)
+
+    try:
+        yield tell_time
+    finally:
+        _retold.reset(before)
+
+
+def why_not_retold() -> str:
+    """Return why `retelling` is not for this portal, or "" where it is."""
+    if connection.vendor != "sqlite" or not settings.ZOOM_API_URL.startswith("http://"):
+        return "Only the demo's own database is told when something happened."
+    if AuditHead.objects.get(pk=1).position:
+        return "The audit trail is not empty, and what is on record was dated as it happened."
+    return ""
+
+
 def make_coming_months() -> int:
     """Make the tables of this month's and the next three months' events, and return how many were missing.
 
@@ -141,10 +180,10 @@ def make_coming_months() -> int:
 
 def _chain(event: AuditEvent) -> None:
     """Do what on PostgreSQL a trigger does; BEGIN IMMEDIATE is the lock. The head follows by a trigger."""
-    head = AuditHead.objects.get(pk=1)
-    event.id = head.position + 1
-    event.at = max(timezone.now(), head.at)
-    event.hash = chain.link(head.hash, _hashed(event))
+    position, at, last = AuditHead.objects.values_list("position", "at", "hash").get(pk=1)
+    event.id = position + 1
+    event.at = max(min(_retold.get() or timezone.now(), timezone.now()), at)
+    event.hash = chain.link(last, _hashed(event))
 
 
 @cache

@@ -44,7 +44,7 @@ class Stack:
         """Run a management command to its end and return what it printed."""
         log = self.folder / f"{arguments[0]}.log"
         process = start_manage(*arguments, log=log, environment=self.environment)
-        status = process.popen.wait(60)
+        status = process.popen.wait(180)
         assert status == 0, process.output()
         return process.output()
 

@@ -75,7 +75,7 @@ Healthcare; Liberty's Delightful Bakery; Litware Hospitality; Lucerne Publishing
 Pickles; Nod Publishers; Olive Branch Veterinary; Parnell Aerospace; Proseware Legal; Relecloud; Riverside
 Property Management; School of Fine Art; Southridge Video; Summit Ridge Credit Union; The Phone Company;
 Trey Research; VanArsdel Motors; Wide World Importers; Woodgrove Bank; <b>Bold</b> Moves
-<script>alert(1)</script> Ltd; =Equals Accounting; Unenrolled Media; Harbour Freight Forwarding; Zinnia
+<script>alert(1)</script> Ltd; =Equals Accounting; Unenrolled Media; Customer 7; Zinnia
 Gardens
 """
 _CONTOSO_CUSTOMERS = """

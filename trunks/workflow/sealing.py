@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 def make_due() -> list[AuditDigest]:
     """Make the digests of all days that are over and have none, put them in the second place, and send them."""
-    made = [digest for day in due() if (digest := _make(day))]
+    made = [digest for day in due() if (digest := make(day))]
     deliver()
     if made:
         _send(made)
@@ -68,7 +68,7 @@ def _first_day() -> date | None:
     return moment.astimezone(UTC).date() if moment else None
 
 
-def _make(day: date) -> AuditDigest | None:
+def make(day: date) -> AuditDigest | None:
     """Make the digest of `day`, or return None when somebody else has."""
     digest = _digest_of(day)
     try:

@@ -2,13 +2,16 @@
 
 import argparse
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from trunks.management import demo_people, demo_policy, demo_requests
+from trunks import audit
+from trunks.management import demo_people, demo_policy, demo_requests, demo_year
 from trunks.models import MasterAccount, Role, TrunkRequest
 from trunks.sandbox.estate import CONTOSO, NORTHWIND, DemoCredential
 from trunks.workflow import estate, people
@@ -35,21 +38,40 @@ class Command(BaseCommand):
         parser.add_argument("--people", action="store_true", help="the people only; needs no Zoom")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["people"]:
+            self._make_people()
+            return
+        _demand_sandbox()
+        fresh = not TrunkRequest.objects.exists()
+        with self._past():
+            self._make_people()
+            for credential in (NORTHWIND, CONTOSO):
+                self._connect(credential)
+        if fresh:
+            demo_requests.make(self.stdout.write)
+            demo_policy.make(self.stdout.write)
+        demo_people.make(self.stdout.write)
+
+    @contextmanager
+    def _past(self) -> Iterator[None]:
+        """Tell a year of the past around people and estate, where the trail is empty and can be told one."""
+        if why_not := audit.why_not_retold():
+            self.stdout.write(f"No year of the past: {why_not}")
+            yield
+            return
+        with audit.retelling() as tell_time:
+            demo_year.furnish()
+            tell_time(demo_year.begun())
+            yield
+            demo_year.tell(tell_time, self.stdout.write)
+
+    def _make_people(self) -> None:
         password = os.environ.get("DEMO_PASSWORD") or "demo-pass-2468"
         made = [
             people.ensure_person(f"{address}@example.com", name=name, password=password, role=role, why=WHY)
             for address, name, role in PEOPLE
         ]
         self.stdout.write(f"{sum(made)} people made, {len(made) - sum(made)} were there already.")
-        if options["people"]:
-            return
-        _demand_sandbox()
-        for credential in (NORTHWIND, CONTOSO):
-            self._connect(credential)
-        if not TrunkRequest.objects.exists():
-            demo_requests.make(self.stdout.write)
-            demo_policy.make(self.stdout.write)
-        demo_people.make(self.stdout.write)
 
     def _connect(self, credential: DemoCredential) -> None:
         if MasterAccount.objects.filter(zoom_id=credential.account_id, synced_at__isnull=False).exists():
