@@ -150,11 +150,13 @@ def start_manage(*arguments: str, log: Path, environment: Mapping[str, str] | No
     return start([PYTHON, ROOT / "manage.py", *arguments], log=log, environment=environment)
 
 
-def start_worker(*, log: Path, environment: Mapping[str, str], concurrency: int = 1) -> Process:
-    """Start a real Celery worker and return when it takes tasks (about 2 s)."""
+def start_worker(
+    *, log: Path, environment: Mapping[str, str], concurrency: int = 1, seconds: float = 20.0
+) -> Process:
+    """Start a real Celery worker and return when it takes tasks (about 2 s on an idle machine)."""
     options = ["--loglevel=INFO", f"--concurrency={concurrency}", "--without-gossip", "--without-mingle"]
     command = [PYTHON, "-m", "celery", "--quiet", "-A", "portal", "worker", *options]
-    return start(command, log=log, environment=environment).wait_for_line(" ready.")
+    return start(command, log=log, environment=environment).wait_for_line(" ready.", seconds)
 
 
 def start_web(*, log: Path, environment: Mapping[str, str], port: int) -> Process:

@@ -37,6 +37,7 @@ from trunks.workflow import filing
 from trunks.workflow.content import content_of, digest_of
 
 FULL_LIMIT = 80  # Light calls a second of the business plan
+START_SECONDS = 120.0  # of a worker; getting ready is not measured, and the machine may be busy
 ENDED = (State.DONE, State.PARTIAL, State.FAILED, State.SENT_BACK, State.WITHDRAWN)
 
 
@@ -156,7 +157,11 @@ class Ground:
         """Start workers, and return when all take tasks."""
         for number in range(processes):
             log = self.folder / f"worker-{time.monotonic_ns()}-{number}.log"
-            self.workers.append(start_worker(log=log, environment=self.environment, concurrency=concurrency))
+            self.workers.append(
+                start_worker(
+                    log=log, environment=self.environment, concurrency=concurrency, seconds=START_SECONDS
+                )
+            )
 
     def rest(self) -> None:
         for worker in self.workers:
