@@ -47,7 +47,7 @@ def _run() -> None:
             # Ringing for the task as well: that it is run shows that this worker still takes messages, which the
             # process being alive does not.
             dispatch.ring_now(dispatch.ALIVE, 0)
-            sweeping.sweep()
+            sweeping.sweep_in_turn()
         except DatabaseError as error:
             logger.warning("The sweep could not look: %s.", type(error).__name__)
         finally:

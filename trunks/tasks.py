@@ -110,7 +110,7 @@ def sweep() -> None:
         sweeping.beat("worker")
         sweeping.expire_stale()
         reminding.tell()
-        sweeping.sweep()
+        sweeping.sweep_in_turn()
         audit_index.catch_up()
 
 

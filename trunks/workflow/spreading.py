@@ -107,7 +107,8 @@ def _request_of(occasion: Occasion) -> TrunkRequest | None:
 
 def _write_down(occasion: Occasion, people: list[User]) -> None:
     """Write into the request's history what everybody who looks at it should know: who else was told, and why."""
-    trunk_request = _request_of(occasion)
+    told_of = occasion.topic in (Topic.LOST, Topic.ESCALATED)
+    trunk_request = _request_of(occasion) if told_of else None
     if trunk_request is None:
         return
     told = {"to": [user.email for user in people]}
