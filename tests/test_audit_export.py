@@ -99,7 +99,7 @@ def test_the_digests_are_those_of_the_events(sealed: Sealed, manager: User) -> N
     [*_, last] = exported(manager, request_id="nothing")
     assert last["proof"]["digests"] == []
     some = audit_reading.search(manager).filter(id__lte=3)
-    *_, proof = audit_export.as_json_lines(audit_export.rows(some, 3), "")
+    *_, proof = audit_export.as_json_lines(audit_export.json_pieces(some, 3), "")
     assert [one["statement"] for one in json.loads(proof)["proof"]["digests"]] == [day.statement]
 
 

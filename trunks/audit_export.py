@@ -11,32 +11,43 @@ import io
 import json
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.conf import settings
+from django.db import connection
 from django.db.models import QuerySet, TextField
 from django.db.models.functions import Cast
 
-from trunks import chain
+from trunks import audit_csv, chain
+from trunks.audit_csv import FORMULA, Piece
 from trunks.models import AuditDigest
 from trunks.models.audit_event import AuditEvent
+from trunks.plans import uncompiled
 
-PIECE = 2000
+PIECE = 5000
 COLUMNS = (*chain.FIELDS, "previous", "hash")
-# What a spreadsheet takes for a formula, in plain and in full width; an apostrophe, so that the mark can be told apart.
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "'", "＝", "＋", "－", "＠")  # noqa: RUF001  # meant
+HEADER = ("\ufeff" + ",".join(COLUMNS) + "\r\n").encode()
 Row = dict[str, Any]
 
 
-def rows(found: QuerySet[AuditEvent], upto: int) -> Iterator[list[Row]]:
+@dataclass(frozen=True)
+class Mark:
+    """Until where an export has come: the number and the hash of the last event that has left."""
+
+    last: int = 0
+    hash: str = ""
+
+
+def rows(found: QuerySet[AuditEvent], upto: int, mark: Mark = Mark()) -> Iterator[list[Row]]:  # frozen
     """Yield the events that were found and lie not beyond `upto`, oldest first, in pieces, as they are stored."""
     # Cast: the very text of the values that was hashed, without a JSON parser in between.
     stored = {"before_text": Cast("before", TextField()), "after_text": Cast("after", TextField())}
     names = [{"before": "before_text", "after": "after_text"}.get(name, name) for name in chain.FIELDS]
     ordered = found.order_by("id").annotate(**stored).values_list(*names, "hash")
-    last, before = 0, ""
-    while piece := list(ordered.filter(id__gt=last, id__lte=upto)[:PIECE]):
+    last, before = mark.last, mark.hash
+    while piece := _read(ordered.filter(id__gt=last, id__lte=upto)[:PIECE]):
         hashes = _hashes_before([row[0] for row in piece], last, before)
         yield [_row(row, hashes) for row in piece]
         last, before = piece[-1][0], piece[-1][-1]
@@ -47,23 +58,52 @@ def following(position: int) -> list[Row]:
     return next(rows(AuditEvent.objects.filter(id__gt=position), sys.maxsize), [])
 
 
-def as_json_lines(pieces: Iterable[list[Row]], filters: str) -> Iterator[bytes]:
+def json_pieces(found: QuerySet[AuditEvent], upto: int, mark: Mark = Mark()) -> Iterator[Piece]:
+    """Yield the events as JSON Lines, unchanged, piece by piece."""
+    for some in rows(found, upto, mark):
+        text = "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in some)
+        yield _piece(text, some)
+
+
+def csv_pieces(found: QuerySet[AuditEvent], upto: int, mark: Mark = Mark()) -> Iterator[Piece]:
+    """Yield the events as lines of a table, piece by piece; PostgreSQL puts them together itself."""
+    if connection.vendor != "postgresql":
+        for some in rows(found, upto, mark):
+            yield _piece(as_table(some), some)
+        return
+    ordered, last = found.order_by("id"), mark.last
+    while piece := audit_csv.piece(ordered.filter(id__gt=last, id__lte=upto)[:PIECE]):
+        yield piece
+        last = piece.last
+
+
+def as_json_lines(pieces: Iterable[Piece], filters: str) -> Iterator[bytes]:
     """Yield one line of JSON for each event, unchanged, and at last one with the proof."""
     count, first, last = 0, 0, 0
     for piece in pieces:
-        count, first, last = count + len(piece), first or piece[0]["id"], piece[-1]["id"]
-        yield "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in piece).encode()
-    proof = {"events": count, "first": first, "last": last, "filters": filters} | _proof(first, last)
-    yield f"{json.dumps({'proof': proof}, ensure_ascii=False)}\n".encode()
+        count, first, last = count + piece.count, first or piece.first, piece.last
+        yield piece.data
+    yield proof(count, first, last, filters)
 
 
-def as_csv(pieces: Iterable[list[Row]]) -> Iterator[bytes]:
+def as_csv(pieces: Iterable[Piece]) -> Iterator[bytes]:
     """Yield a table that a spreadsheet opens without running any of it; times in UTC."""
-    yield ("\ufeff" + ",".join(COLUMNS) + "\r\n").encode()
+    yield HEADER
     for piece in pieces:
-        table = io.StringIO()
-        csv.writer(table).writerows([harmless(row[name]) for name in COLUMNS] for row in piece)
-        yield table.getvalue().encode()
+        yield piece.data
+
+
+def proof(count: int, first: int, last: int, filters: str) -> bytes:
+    """Return the line that proves an export of so many events."""
+    said = {"events": count, "first": first, "last": last, "filters": filters} | _digests(first, last)
+    return f"{json.dumps({'proof': said}, ensure_ascii=False)}\n".encode()
+
+
+def as_table(some: Iterable[Row]) -> str:
+    """Return rows as lines of CSV; what PostgreSQL makes of them is the same."""
+    table = io.StringIO()
+    csv.writer(table).writerows([harmless(row[name]) for name in COLUMNS] for row in some)
+    return table.getvalue()
 
 
 def harmless(value: object) -> object:
@@ -74,6 +114,15 @@ def harmless(value: object) -> object:
     if isinstance(value, str) and value.lstrip(" ").startswith(FORMULA):
         return f"'{value}"
     return value
+
+
+def _read(some: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    with uncompiled():
+        return list(some)
+
+
+def _piece(text: str, some: list[Row]) -> Piece:
+    return Piece(text.encode(), len(some), some[0]["id"], some[-1]["id"], some[-1]["hash"])
 
 
 def _row(row: tuple[Any, ...], hashes: dict[int, str]) -> Row:
@@ -87,11 +136,11 @@ def _hashes_before(ids: list[int], last: int, last_hash: str) -> dict[int, str]:
     """Return for each event the hash of the one before it, which may be none of those that were asked for."""
     wanted = [number - 1 for number in ids]
     known = dict(AuditEvent.objects.filter(id__in=wanted).values_list("id", "hash"))
-    known |= {0: chain.GENESIS, last: last_hash or chain.GENESIS}
+    known |= {0: chain.GENESIS} | ({last: last_hash} if last_hash else {})
     return {number: known.get(number - 1, "") for number in ids}
 
 
-def _proof(first: int, last: int) -> Row:
+def _digests(first: int, last: int) -> Row:
     """Return the digests that cover the events `first` to `last`, and the ids of the keys."""
     begin = AuditDigest.objects.filter(last__gte=first).order_by("day").first()
     end = AuditDigest.objects.filter(last__gte=last).order_by("day").first()

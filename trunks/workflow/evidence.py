@@ -58,7 +58,7 @@ def _files(
     yield "evidence.html", page
     yield "request.json", _json(_request(trunk_request))
     yield "calls.json", _json(_calls(trunk_request))
-    lines = audit_export.as_json_lines(audit_export.rows(history, upto), trunk_request.reference)
+    lines = audit_export.as_json_lines(audit_export.json_pieces(history, upto), trunk_request.reference)
     yield "events.jsonl", b"".join(lines)
     yield "public_keys.txt", "".join(f"{key.text}\n" for key in settings.AUDIT_PUBLIC_KEYS)
     yield "verify_export.py", VERIFIER.read_text(encoding="utf-8")

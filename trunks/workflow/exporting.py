@@ -22,5 +22,7 @@ def export(form: str, filters: audit_reading.Filters, *, actor: User, asked: str
     with transaction.atomic():
         told = {"format": form, "filters": asked, "up_to_event": last.position}
         audit.record(Action.TRAIL_EXPORTED, actor=actor, on=actor, after=told)
-    pieces = audit_export.rows(audit_reading.search(actor, filters), last.position)
-    return audit_export.as_csv(pieces) if form == "csv" else audit_export.as_json_lines(pieces, asked)
+    found = audit_reading.search(actor, filters)
+    if form == "csv":
+        return audit_export.as_csv(audit_export.csv_pieces(found, last.position))
+    return audit_export.as_json_lines(audit_export.json_pieces(found, last.position), asked)

@@ -1,0 +1,100 @@
+"""A table that PostgreSQL puts together: to the byte what Python makes of the same events, and nothing left open."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.db import connection, transaction
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests import trail
+from trunks import audit, audit_export, audit_reading
+from trunks.actions import Action
+from trunks.audit_csv import FORMULA
+from trunks.models import User
+from trunks.models.audit_event import AuditEvent
+from trunks.workflow import exporting
+
+pytestmark = [pytest.mark.sqlite, pytest.mark.django_db]
+
+SIGN = st.sampled_from(
+    [*FORMULA[:7], *FORMULA[8:], " ", '"', ",", "\u00a0", "０", "ｱ", "\U0001f600", "A", "{", "~"]
+)
+PLAIN = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=6)
+TEXT = st.builds("".join, st.lists(SIGN | PLAIN, max_size=4))
+
+
+def plainly(first: int) -> bytes:
+    pieces = audit_export.rows(AuditEvent.objects.all(), 2**60, audit_export.Mark(first - 1))
+    return "".join(audit_export.as_table(some) for some in pieces).encode()
+
+
+def quickly(first: int) -> bytes:
+    pieces = audit_export.csv_pieces(AuditEvent.objects.all(), 2**60, audit_export.Mark(first - 1))
+    return b"".join(piece.data for piece in pieces)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(comment=TEXT, tracking=TEXT, after=st.dictionaries(TEXT, st.none() | TEXT, max_size=2))
+def test_the_database_writes_the_same_lines_as_the_reference(
+    staff: User, comment: str, tracking: str, after: dict[str, object]
+) -> None:
+    with transaction.atomic():
+        audit.record(
+            Action.ROLE_GRANTED, actor=staff, on=staff, comment=comment, tracking_id=tracking, after=after
+        )
+    newest = AuditEvent.objects.latest("id").id
+    assert quickly(newest) == plainly(newest)
+
+
+@pytest.mark.parametrize("fraction", [0, 1, 120_000, 999_999])
+def test_a_moment_is_written_in_the_same_way(fraction: int, staff: User) -> None:
+    with transaction.atomic():
+        audit.record(Action.ROLE_GRANTED, actor=staff, on=staff)
+    moment = datetime(2026, 3, 29, 1, 59, 59, tzinfo=UTC) + timedelta(microseconds=fraction)
+    with trail.unguarded():
+        AuditEvent.objects.update(at=moment)
+    assert quickly(1) == plainly(1)
+    assert moment.isoformat().encode() in quickly(1)
+
+
+def test_the_hash_before_is_found_in_whatever_pieces_and_with_whatever_left_out(
+    staff: User, manager: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(9):
+        with transaction.atomic():
+            audit.record((Action.ROLE_GRANTED, Action.ROLE_REVOKED)[number % 2], actor=staff, on=staff)
+    whole = quickly(1)
+    monkeypatch.setattr(audit_export, "PIECE", 2)
+    assert quickly(1) == plainly(1) == whole
+    some = audit_reading.search(manager, audit_reading.Filters(actions=("role.revoked",)))
+    expected = "".join(map(audit_export.as_table, audit_export.rows(some, 9))).encode()
+    assert b"".join(piece.data for piece in audit_export.csv_pieces(some, 9)) == expected
+    pieces = list(audit_export.csv_pieces(some, 9))
+    assert [(piece.count, piece.first, piece.last) for piece in pieces] == [(2, 2, 4), (2, 6, 8)]
+    assert [piece.hash for piece in pieces] == [AuditEvent.objects.get(id=number).hash for number in (4, 8)]
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+@pytest.mark.django_db(transaction=True)
+def test_a_client_that_goes_away_leaves_no_cursor_and_no_transaction(
+    form: str, manager: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_export, "PIECE", 1)
+    for _ in range(3):
+        with transaction.atomic():
+            audit.record(Action.ROLE_GRANTED, actor=manager, on=manager)
+    lines = exporting.export(form, audit_reading.Filters(), actor=manager, asked="")
+    next(lines)
+    next(lines)
+    assert not connection.in_atomic_block
+    if connection.vendor == "postgresql":
+        # Between two pieces, with the client still there: nothing is held that could be left behind.
+        assert trail.query("SELECT count(*) FROM pg_cursors") == [(0,)]
+        assert connection.connection.info.transaction_status.name == "IDLE"
+    lines.close()  # type: ignore[attr-defined]  # what the server does when the client is gone
+    with transaction.atomic():
+        audit.record(Action.ROLE_GRANTED, actor=manager, on=manager)
+    assert AuditEvent.objects.count() == 5
