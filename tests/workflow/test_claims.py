@@ -7,6 +7,7 @@ import pytest
 from tests import cast
 from tests.workflow.conftest import Zoom
 from tests.workflow.timing import let_pass, states
+from trunks import dispatch
 from trunks.models import State, Step, TrunkRequest, User
 from trunks.workflow import claims, preview, settling, sweeping
 from trunks.workflow.errors import Stale
@@ -88,10 +89,10 @@ def test_a_request_that_is_withdrawn_in_the_moment_of_the_claim_is_not_claimed(
 def test_the_sweep_stops_ringing_when_the_broker_is_down(
     filed: TrunkRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[int] = []
-    monkeypatch.setattr("trunks.dispatch.ring_now", lambda task, pk: asked.append(pk))
+    asked: list[tuple[str, int]] = []
+    monkeypatch.setattr("trunks.dispatch.ring_now", lambda task, pk: asked.append((task, pk)))
     assert sweeping.sweep() == 0
-    assert asked == [filed.pk]
+    assert [pk for task, pk in asked if task == dispatch.PROVISION] == [filed.pk]
 
 
 def test_nothing_is_waited_for_when_nothing_was_sent() -> None:

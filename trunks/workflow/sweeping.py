@@ -51,10 +51,14 @@ def _take_turn() -> bool:
 
 
 def sweep() -> int:
-    """Take back abandoned claims and ring for everything that is due, at most 200 of each; return how many rings."""
+    """Take back abandoned claims and ring for everything that is due, at most 200 of each; return how many rings.
+
+    Requests come first: a fault with letters or digests must not keep them waiting.
+    """
     abandoned = TrunkRequest.objects.filter(state=State.APPLYING, lease_until__lt=clock.now())
     for trunk_request in abandoned.with_names().order_by("lease_until")[:BATCH]:
         take_back(trunk_request)
+    rung = ring_ready()
     attention.ask_people()
     probing.ring_probes()
     digest.make_due()
@@ -62,7 +66,7 @@ def sweep() -> int:
     sealing.ring_due()
     checks.ring_lost()
     streaming.ring_due()
-    return ring_ready()
+    return rung
 
 
 def take_back(trunk_request: TrunkRequest) -> None:
