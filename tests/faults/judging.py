@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tests.faults.portal import Portal
+from tests.faults.tampering import CALLER_ID
 from trunks import audit
 from trunks.actions import Action
 from trunks.models import (
@@ -22,7 +23,7 @@ from trunks.models import (
 )
 from trunks.sandbox.records import AssignedTrunk
 
-COUNTERS = ("lost", "double", "false", "stuck", "gaps", "lease", "overlap", "holds")
+COUNTERS = ("lost", "double", "false", "stuck", "gaps", "lease", "overlap", "holds", "approval")
 ENDED = (State.DONE, State.PARTIAL, State.FAILED)
 
 
@@ -38,9 +39,27 @@ def judge(portal: Portal) -> list[str]:
             *_of_truth(portal, trunk_request, lines),
             *of_trail(trunk_request),
             *_of_holds(portal, trunk_request, lines),
+            *_of_approval(portal, trunk_request),
         ):
             found.append(f"{complaint} ({name}, {trunk_request.state})")
     return found
+
+
+def _of_approval(portal: Portal, trunk_request: TrunkRequest) -> Iterator[str]:
+    """Judge whether all that was done at Zoom rests on as many supervisors as it takes, and on nothing forged."""
+    mine = [key for key in (*portal.zoom.standing, *portal.zoom.removed) if key[0] == trunk_request.pk]
+    yield from portal.tampering.found(trunk_request, touched=bool(mine))
+    forged = (row for sub in portal.place.subs for row in portal.zoom.rows(sub.zoom_id))
+    if any(row.outbound_caller_id == CALLER_ID for row in forged):
+        yield "approval: altered content stands at Zoom"
+    permit = trunk_request.permits.order_by("-id").first()
+    if not mine:
+        return
+    given = (
+        permit.decisions.filter(taken_back_at=None, content_digest=permit.content_digest) if permit else []
+    )
+    if len({one.decided_by_id for one in given}) < trunk_request.approvals_needed:
+        yield f"approval: carried out on fewer than {trunk_request.approvals_needed}"
 
 
 def _of_ending(trunk_request: TrunkRequest) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 from unittest.mock import patch
 
@@ -12,11 +13,13 @@ from celery import current_app
 from django.db import OperationalError
 from kombu.exceptions import OperationalError as BrokerDown
 
+from tests import cast
 from tests.faults import points
 from tests.faults.caller import Caller
 from tests.faults.estate import PRESENT, People, Place, people, place
 from tests.faults.moments import SWEEP, VirtualTime
 from tests.faults.points import Blow, Killed, Plan, Run
+from tests.faults.tampering import Tampering
 from tests.faults.zoom import Zoom
 from trunks import connections, dispatch
 from trunks.models import MasterAccount, TrunkRequest, User, WriteStop
@@ -28,6 +31,14 @@ WORK: dict[str, Callable[[int], None]] = {
     dispatch.SETTLE: lambda pk: reconcile.settle(pk),
     dispatch.PROBE: lambda pk: probing.probe(pk),
 }
+# What follows a first approval where it takes two: by whom, the first or the second supervisor.
+ORDERS: tuple[tuple[tuple[str, int], ...], ...] = (
+    (("approve", 1),),
+    (("approve", 0), ("approve", 1)),
+    (("take_back", 0), ("approve", 1), ("approve", 0)),
+    (("approve", 1), ("approve", 1), ("take_back", 0)),
+    (("take_back", 0),),
+)
 DEPTH = 3  # how many processes may be at work inside each other
 
 
@@ -42,6 +53,10 @@ class Portal:
         self.violations: list[str] = []
         self.runs: list[Run] = []
         self.plan = Plan()  # what waits for any worker
+        # Drawn apart, so that a seed plays the same schedule as before there were policies.
+        self.care = random.Random(f"approvals {seed}")  # noqa: S311  # repeatable on purpose
+        self.needs_two = self.care.random() < 0.3
+        self.tampering = Tampering(self.care)
         self._watching = True
         self._patches = ExitStack()
 
@@ -50,6 +65,8 @@ class Portal:
         random.seed(self.seed)
         self.place: Place = place()
         self.people: People = people()
+        if self.needs_two:
+            cast.policy(self.place.master, approvals=2)
         self.zoom = Zoom(self.moments, self.place.master.zoom_id, [sub.zoom_id for sub in self.place.subs])
         for number in PRESENT:
             trunk = self.place.trunks[number % 2]
@@ -83,6 +100,17 @@ class Portal:
             return
         module: Any = {"withdraw": filing, "retry": provisioning}.get(verb, review)
         self.person(lambda: getattr(module, verb)(trunk_request, actor=actor, version=version, **words), plan)
+        if verb == "approve":
+            self._approve_on(trunk_request.pk, actor)
+
+    def _approve_on(self, pk: int, first: User) -> None:
+        """Have the approvals given that are still missing, in some order, by some twice; then somebody may tamper."""
+        second = next(one for one in self.people.supervisors if one != first)
+        for verb, who in self.care.choice(ORDERS) if self.needs_two else ():
+            act = partial(getattr(review, verb), TrunkRequest.objects.with_names().get(pk=pk))
+            version = TrunkRequest.objects.get(pk=pk).version
+            self.person(partial(act, actor=(first, second)[who], version=version))
+        self.tampering.maybe(TrunkRequest.objects.get(pk=pk))
 
     def amend(self, index: int, draft: filing.Draft, plan: Plan | None = None) -> None:
         if trunk_request := self._pick(index):
