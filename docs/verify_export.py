@@ -3,9 +3,10 @@
 
     python3 -I verify_export.py export.jsonl --key BASE64[@FIRST-DAY..LAST-DAY] [--key …] [--digests FOLDER]
 
-`export.jsonl` is what the portal hands out as JSON Lines: one event a line, and in the last line the proof. The public
-key comes from the portal's operator, by another way than the export. `--digests` names a folder of the digests' files,
-such as a copy of the second place; then those count, and not the ones in the export.
+`export.jsonl` is what the portal hands out as JSON Lines: one event a line, and in the last line the proof. An archive
+of a month (`audit-2026-01.jsonl.gz`) is the same, packed. The public key comes from the portal's operator, by another
+way than the export. `--digests` names a folder of the digests' files, such as a copy of the second place; then those
+count, and not the ones in the export.
 
 What is verified, and what is not:
 - every event: its hash over all its fields and the hash of the event before, so that no field of it was altered;
@@ -20,6 +21,7 @@ This page shares no code with the portal, on purpose. Exit status: 0 in order, 1
 
 import argparse
 import base64
+import gzip
 import hashlib
 import json
 import pathlib
@@ -126,7 +128,8 @@ def check_events(lines, signed):
 
 def read(path):
     """Yield the events of the file, and at the end {"proof": …}."""
-    with open(path, encoding="utf-8") as file:  # noqa: PTH123  # nothing but what everybody can read
+    opened = gzip.open if path.endswith(".gz") else open
+    with opened(path, "rt", encoding="utf-8") as file:
         for line in file:
             yield json.loads(line)
 

@@ -177,6 +177,8 @@ if DIGEST_HOUR > 23:
 AUDIT_SIGNING_KEY = env.signing_key("AUDIT_SIGNING_KEY")
 AUDIT_PUBLIC_KEYS = env.trusted_keys("AUDIT_PUBLIC_KEYS", AUDIT_SIGNING_KEY)
 AUDIT_DIGEST_DIR = env.text("AUDIT_DIGEST_DIR", "") or None
+AUDIT_RETENTION_MONTHS = env.whole("AUDIT_RETENTION_MONTHS", 0)
+AUDIT_ARCHIVE_DIR = env.text("AUDIT_ARCHIVE_DIR", "") or None
 AUDIT_STREAM = env.receiver("AUDIT_STREAM")
 
 # --- people -----------------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ pytestmark = [pytest.mark.sqlite, pytest.mark.django_db]
 
 EVENT, HEAD = trail.TABLES
 DIGEST = "trunks_auditdigest"
+ARCHIVE = "trunks_auditarchive"
 TRIGGERS = {
     "postgresql": {
         (EVENT, "audit_chain"),
@@ -32,6 +33,8 @@ TRIGGERS = {
         (HEAD, "audit_head_keep_all"),
         (DIGEST, "audit_digest_keep"),
         (DIGEST, "audit_digest_keep_all"),
+        (ARCHIVE, "audit_archive_keep"),
+        (ARCHIVE, "audit_archive_keep_all"),
     },
     "sqlite": {
         (EVENT, "audit_chain"),
@@ -44,6 +47,9 @@ TRIGGERS = {
         (DIGEST, "audit_digest_keep"),
         (DIGEST, "audit_digest_keep_row"),
         (DIGEST, "audit_digest_add"),
+        (ARCHIVE, "audit_archive_keep"),
+        (ARCHIVE, "audit_archive_keep_row"),
+        (ARCHIVE, "audit_archive_add"),
     },
 }
 COLUMNS = ", ".join(
@@ -71,7 +77,8 @@ def test_after_all_migrations_the_triggers_are_there() -> None:
             "SELECT tbl_name, name FROM sqlite_master WHERE type = 'trigger'"
             if connection.vendor == "sqlite"
             else "SELECT tgrelid::regclass::text, tgname FROM pg_trigger WHERE tgname LIKE 'audit_%'"
-            f" AND tgrelid IN ('{EVENT}'::regclass, '{HEAD}'::regclass, '{DIGEST}'::regclass) AND tgenabled = 'A'"
+            f" AND tgrelid IN ('{EVENT}'::regclass, '{HEAD}'::regclass, '{DIGEST}'::regclass,"
+            f" '{ARCHIVE}'::regclass) AND tgenabled = 'A'"
         )
         assert set(cursor.fetchall()) == TRIGGERS[connection.vendor]
 

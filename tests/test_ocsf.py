@@ -86,6 +86,12 @@ def test_what_did_not_go_well_is_graver(outcome: str, status: int, severity: int
     assert ocsf.line(ROW | {"outcome": outcome}).amiss
 
 
+def test_an_action_that_is_no_longer_in_the_list_does_not_stop_the_stream() -> None:
+    event = ocsf.event_of(ROW | {"action": "pigeon.sent"})
+    assert (event["type_uid"], event["activity_name"]) == (300499, "pigeon.sent")
+    assert event["message"] == "Sam Supervisor pigeon.sent: TR-000042"
+
+
 def test_the_portal_itself_is_no_user() -> None:
     event = ocsf.event_of(ROW | {"actor_id": None, "actor_name": "System (expiry)"})
     assert event["actor"] == {"app_name": "System (expiry)"}

@@ -59,6 +59,10 @@ class Action(TextChoices):
     EVIDENCE_EXPORTED = "evidence.exported", "took the evidence pack of the request"
     DIGEST_MADE = "digest.made", "sealed a day of the audit trail"
     DIGEST_NOT_SENT = "digest.not_sent", "could not put a digest of the audit trail where it should be"
+    ARCHIVE_MADE = (
+        "archive.made",
+        "put a month of the audit trail into an archive, and took it out of the portal",
+    )
     VERIFICATION_ASKED = "verification.asked", "asked for the audit trail to be verified"
     VERIFICATION_PASSED = "verification.passed", "verified the audit trail: nothing was altered"
     VERIFICATION_FAILED = "verification.failed", "verified the audit trail, and it is not in order"

@@ -22,7 +22,7 @@ from django.db.models.functions import Cast
 
 from trunks import audit_csv, chain
 from trunks.audit_csv import FORMULA, Piece
-from trunks.models import AuditDigest
+from trunks.models import AuditArchive, AuditDigest
 from trunks.models.audit_event import AuditEvent
 from trunks.plans import uncompiled
 
@@ -75,6 +75,12 @@ def csv_pieces(found: QuerySet[AuditEvent], upto: int, mark: Mark = Mark()) -> I
     while piece := audit_csv.piece(ordered.filter(id__gt=last, id__lte=upto)[:PIECE]):
         yield piece
         last = piece.last
+
+
+def between(first: int, last: int) -> Iterator[bytes]:
+    """Yield the events `first` to `last` as JSON Lines with their proof: what an archive holds."""
+    found = AuditEvent.objects.filter(id__gte=first)
+    return as_json_lines(json_pieces(found, last), f"events {first} to {last}")
 
 
 def as_json_lines(pieces: Iterable[Piece], filters: str) -> Iterator[bytes]:
@@ -136,6 +142,7 @@ def _hashes_before(ids: list[int], last: int, last_hash: str) -> dict[int, str]:
     """Return for each event the hash of the one before it, which may be none of those that were asked for."""
     wanted = [number - 1 for number in ids]
     known = dict(AuditEvent.objects.filter(id__in=wanted).values_list("id", "hash"))
+    known |= dict(AuditArchive.objects.filter(last__in=wanted).values_list("last", "head"))
     known |= {0: chain.GENESIS} | ({last: last_hash} if last_hash else {})
     return {number: known.get(number - 1, "") for number in ids}
 

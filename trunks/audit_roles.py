@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from django.db import connection, transaction
 
-from trunks.models import AuditDigest
+from trunks.models import AuditArchive, AuditDigest
 from trunks.models.audit_event import AuditEvent, AuditHead
 
 EVENTS, HEAD = AuditEvent._meta.db_table, AuditHead._meta.db_table
 DIGESTS = AuditDigest._meta.db_table
+ARCHIVES = AuditArchive._meta.db_table
 # What the running portal may do to tables that are not simply its own to write.
 NARROW = {
     EVENTS: "SELECT, INSERT",
     HEAD: "SELECT",
     DIGESTS: "SELECT, INSERT",
+    ARCHIVES: "SELECT",
     "django_migrations": "SELECT",
 }
 
@@ -32,6 +34,11 @@ def owner_runs_the_portal() -> bool:
         )
         row = cursor.fetchone()
         return bool(row and row[0])
+
+
+def may_archive() -> bool:
+    """Say whether the role of this process can take a month out; SQLite knows no roles."""
+    return connection.vendor == "sqlite" or owner_runs_the_portal()
 
 
 @transaction.atomic

@@ -39,9 +39,11 @@ ACTIVITIES = {
 FAMILIES = {
     **dict.fromkeys(("request", "policy", "webhook", "master", "view", "writing", "circuit"), ENTITY),
     **dict.fromkeys(
-        ("notice", "digest", "trail", "evidence", "verification", "audit", "keys", "address"), ENTITY
+        ("notice", "digest", "trail", "evidence", "verification", "audit", "archive", "review", "keys"),
+        ENTITY,
     ),
     **dict.fromkeys(("provisioning", "sync"), API),
+    "address": ENTITY,
     **dict.fromkeys(("person", "invitation", "factor", "password"), ACCOUNT_CHANGE),
     "session": AUTHENTICATION,
     "role": ACCESS,
@@ -67,6 +69,9 @@ KNOWN = {
     Action.EVIDENCE_EXPORTED: 2,
     Action.ADDRESS_READ: 2,
     Action.DIGEST_MADE: 1,
+    Action.ARCHIVE_MADE: 1,
+    Action.REVIEW_DRAWN: 1,
+    Action.REVIEW_SIGNED_OFF: 3,
     Action.WEBHOOK_ADDED: 1,
     Action.WEBHOOK_SWITCHED_ON: 8,
     Action.WEBHOOK_SWITCHED_OFF: 9,
@@ -102,7 +107,9 @@ _SEVERITY = {Outcome.DONE: _INFORMATIONAL, Outcome.REFUSED: _MEDIUM}
 
 
 def kind_of(action: str) -> tuple[int, int]:
-    """Return class and activity of an action. Raises KeyError for a family that has no class."""
+    """Return class and activity of an action; of one that is no longer in the list, the widest."""
+    if action not in Action:
+        return ENTITY, OTHER
     known = Action(action)
     return APART.get(known) or (FAMILIES[action.partition(".")[0]], KNOWN.get(known, OTHER))
 
@@ -119,7 +126,8 @@ def line(row: Mapping[str, Any]) -> Line:
 def event_of(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return an event as OCSF has it."""
     kind, activity = kind_of(row["action"])
-    action, outcome = Action(row["action"]), Outcome(row["outcome"])
+    outcome = Outcome(row["outcome"])
+    deed = Action(row["action"]).sentence if row["action"] in Action else row["action"]
     status_id, status = _STATUS.get(outcome, (0, "Unknown"))
     moment = datetime.fromisoformat(row["at"])
     common = {
@@ -133,7 +141,7 @@ def event_of(row: Mapping[str, Any]) -> dict[str, Any]:
         "status_id": status_id,
         "status": status,
         "status_detail": outcome.value,
-        "message": f"{row['actor_name']} {action.sentence}: {row['object_label']}",
+        "message": f"{row['actor_name']} {deed}: {row['object_label']}",
         "metadata": _metadata(row),
         "actor": _actor(row),
         "src_endpoint": {"ip": row["ip"]} if row["ip"] else {"name": PRODUCT},

@@ -2,6 +2,7 @@
 
 from trunks.models.approval_policy import ApprovalPolicy
 from trunks.models.attempt import Attempt, ZoomCall
+from trunks.models.audit_archive import AuditArchive
 from trunks.models.audit_digest import AuditCheck, AuditDigest, Result
 from trunks.models.audit_index import AuditEntry, AuditFacet, AuditIndexed, AuditNumber
 from trunks.models.audit_stream import AuditStream
@@ -53,6 +54,7 @@ __all__ = [
     "WORKING_STATES",
     "ApprovalPolicy",
     "Attempt",
+    "AuditArchive",
     "AuditCheck",
     "AuditDigest",
     "AuditEntry",

@@ -14,8 +14,8 @@ from django.conf import settings
 
 from trunks import audit_chain, seals
 from trunks.audit_chain import Misfit, Place
-from trunks.models import AuditDigest
-from trunks.workflow import second_place
+from trunks.models import AuditArchive, AuditDigest
+from trunks.workflow import second_place, verifying_archives
 
 Progress = Callable[[Place, int], None]
 
@@ -47,11 +47,13 @@ def verify(
     """
     # In this order: what is added meanwhile must not look as if something were missing.
     newest = second_place.newest_day()
+    kept = list(AuditArchive.objects.order_by("month"))
     start, digests = _entrance(since, after_day)
     last, head = audit_chain.ends()
     walk = _Walk(start, last.position, progress or _silently)
-    tally = _Tally()
+    tally = _Tally(kept=kept)
     try:
+        walk.enter(verifying_archives.follow(kept, digests))
         for digest in digests:
             _demand(digest, tally, newest, entered=digest.day == after_day)
             walk.to(min(digest.last, last.position))
@@ -60,8 +62,8 @@ def verify(
         walk.to(last.position)
         _compare_head(head, walk.place)
     except Misfit as misfit:
-        return tally.finding(start, walk.place, misfit)
-    return tally.finding(start, walk.place)
+        return tally.finding(walk.begun, walk.place, misfit)
+    return tally.finding(walk.begun, walk.place)
 
 
 def _silently(_: Place, __: int) -> None:
@@ -76,6 +78,7 @@ class _Tally:
     unsigned: int = 0
     not_there: int = 0
     before: AuditDigest | None = None
+    kept: Sequence[AuditArchive] = ()
 
     def finding(self, start: Place, place: Place, misfit: Misfit | None = None) -> Finding:
         return Finding(
@@ -92,9 +95,13 @@ class _Walk:
     """Goes along the chain, piece by piece, and remembers how far it is."""
 
     def __init__(self, place: Place, total: int, progress: Progress) -> None:
-        self.place = place
+        self.begun = self.place = place
         self.total = total
         self.progress = progress
+
+    def enter(self, place: Place) -> None:
+        """Go on after what has left the trail, unless that lies behind."""
+        self.begun = self.place = max(self.place, place, key=lambda one: one.position)
 
     def to(self, position: int) -> None:
         """Check the events up to `position`; raise Misfit at the first that does not fit."""
@@ -216,6 +223,8 @@ def _compare_head(head: Place, place: Place) -> None:
 
 def _notes(tally: _Tally) -> Iterator[str]:
     """Yield what a check that passes could not show."""
+    if tally.kept:
+        yield verifying_archives.note(tally.kept)
     if not settings.AUDIT_PUBLIC_KEYS:
         yield "No signing key is set (AUDIT_SIGNING_KEY): whoever can write to the database can rewrite all of it."
     elif tally.unsigned:

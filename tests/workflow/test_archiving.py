@@ -1,0 +1,441 @@
+"""Retention: a month leaves as a signed archive that proves it, or stays; and the trail can be verified afterwards."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import DatabaseError, IntegrityError, connection
+from pytest_django import Settings
+
+from tests import trail
+from tests.processes import ROOT
+from tests.sealed import Sealed, clock_at, hash_anew, unguarded
+from tests.test_audit_guard import run
+from trunks import archives, audit, audit_archive, audit_export, audit_index, audit_roles, seals
+from trunks.audit_archive import Span
+from trunks.models import AuditArchive, AuditDigest, AuditEntry, AuditStream, User
+from trunks.models.audit_event import AuditEvent, AuditHead
+from trunks.receivers import File
+from trunks.workflow import archiving, verifying
+
+pytestmark = [pytest.mark.sqlite, pytest.mark.django_db]
+
+MONTH = datetime.now(UTC).date().replace(day=1)
+NEXT = audit_archive.month_after(MONTH)
+
+
+def begin(month: date) -> datetime:
+    return datetime(month.year, month.month, 1, 10, tzinfo=UTC)
+
+
+@pytest.fixture
+def sealed(settings: Settings, tmp_path: Path, staff: User) -> Sealed:
+    """Return a trail with five events in a month that is over and sealed, and digests of the next one."""
+    for name in ("digests", "archives"):
+        (tmp_path / name).mkdir()
+    settings.AUDIT_RETENTION_MONTHS = 1
+    settings.AUDIT_ARCHIVE_DIR = str(tmp_path / "archives")
+    portal = Sealed(settings, tmp_path / "digests", staff)
+    portal.act(5)
+    with unguarded():
+        AuditHead.objects.update(at=begin(NEXT))
+    portal.pass_days((NEXT - datetime.now(UTC).date()).days + 3)
+    return portal
+
+
+def due() -> list[Span]:
+    with clock_at(begin(audit_archive.month_after(MONTH, 2))):
+        return archiving.due()
+
+
+def archive() -> AuditArchive:
+    [span] = due()
+    return archiving.archive(span)
+
+
+def folder(sealed: Sealed) -> Path:
+    return Path(sealed.settings.AUDIT_ARCHIVE_DIR)
+
+
+def packed(sealed: Sealed) -> Path:
+    return folder(sealed) / archives.file_name(MONTH)
+
+
+def nothing_has_left() -> None:
+    assert AuditEvent.objects.filter(id__lte=5).count() == 5
+    assert not AuditArchive.objects.exists()
+    assert trail.misfits() == []
+
+
+def test_a_month_leaves_and_the_chain_is_verified_across_the_gap(sealed: Sealed) -> None:
+    head = AuditEvent.objects.get(id=5).hash
+    kept = archive()
+    assert (kept.month, kept.last, kept.head, str(kept)) == (MONTH, 5, head, f"archive of {MONTH:%Y-%m}")
+    assert AuditEvent.objects.order_by("id").values_list("id", flat=True)[0] == 6
+    found = verifying.verify()
+    assert (found.passed, found.problem) == (True, "")
+    assert found.checked == AuditHead.objects.get().position - 5
+    assert "The events up to 5 have left, in 1 signed archives." in found.notes
+    event = AuditEvent.objects.order_by("-id")[0]
+    assert (event.action, event.actor_name) == ("archive.made", "System (retention)")
+    assert event.after == {"first": 1, "last": 5, "head": head, "file": packed(sealed).name}
+    assert due() == []
+
+
+def test_every_kind_of_check_goes_on_after_the_archive(sealed: Sealed) -> None:
+    early = AuditDigest.objects.order_by("day")[0]
+    archive()
+    assert verifying.verify(after_day=early.day).passed
+    assert verifying.verify(after_day=AuditDigest.objects.order_by("-day")[0].day).passed
+    sealed.act(2)
+    assert verifying.verify().passed
+
+
+def test_the_next_month_follows_the_archive_before(sealed: Sealed) -> None:
+    first = archive()
+    later = audit_archive.month_after(NEXT)
+    with unguarded():
+        AuditHead.objects.update(at=begin(later))
+    sealed.days = 0
+    sealed.pass_days((later - datetime.now(UTC).date()).days + 3)
+    with clock_at(begin(audit_archive.month_after(later))):
+        [span] = archiving.due()
+    second = archiving.archive(span)
+    said = archives.judge(second.statement, second.signature, sealed.settings.AUDIT_PUBLIC_KEYS)
+    assert (said.first, said.previous) == (6, first.head)
+    assert verifying.verify().passed
+
+
+def test_what_follows_an_archive_is_exported_and_streamed_with_the_hash_before_it(sealed: Sealed) -> None:
+    kept = archive()
+    [first, *_] = audit_export.following(0)
+    assert (first["id"], first["previous"]) == (6, kept.head)
+
+
+def test_what_has_left_is_no_longer_found(sealed: Sealed) -> None:
+    while audit_index.catch_up():
+        pass
+    assert AuditEntry.objects.filter(event_id__lte=5).count() == 5
+    archive()
+    assert AuditEntry.objects.filter(event_id__lte=5).count() == 0
+
+
+def test_who_has_no_portal_verifies_an_archive(sealed: Sealed) -> None:
+    archive()
+    key = sealed.settings.AUDIT_PUBLIC_KEYS[0].text
+    command = [
+        sys.executable,
+        "-I",
+        str(ROOT / "docs" / "verify_export.py"),
+        str(packed(sealed)),
+        "--key",
+        key,
+    ]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.stdout.startswith("In order: 5 events without a gap, 5 of them proven"), ended.stderr
+    said = json.loads((folder(sealed) / archives.manifest_name(MONTH)).read_text())
+    manifest = archives.judge(said["statement"], said["signature"], sealed.settings.AUDIT_PUBLIC_KEYS)
+    assert manifest.sha256 == archives.sha256_of(packed(sealed))
+
+
+def test_the_same_guards_hold_afterwards(sealed: Sealed) -> None:
+    archive()
+    for sql in (
+        "UPDATE trunks_auditarchive SET last = 4",
+        "DELETE FROM trunks_auditarchive",
+        "DELETE FROM trunks_auditevent",
+    ):
+        with pytest.raises(DatabaseError, match="append-only"):
+            run(sql)
+
+
+@pytest.mark.usefixtures("sealed")
+def test_the_month_s_own_table_goes_as_a_whole() -> None:
+    archive()
+    tables = connection.introspection.table_names()
+    assert f"trunks_auditevent_{MONTH:%Y_%m}" not in tables
+    assert "trunks_auditevent" in tables
+
+
+def test_nothing_leaves_by_default(sealed: Sealed) -> None:
+    sealed.settings.AUDIT_RETENTION_MONTHS = 0
+    assert due() == []
+    sealed.settings.AUDIT_RETENTION_MONTHS = 2
+    assert due() == []
+
+
+def test_an_empty_trail_has_nothing_to_archive(settings: Settings) -> None:
+    settings.AUDIT_RETENTION_MONTHS = 1
+    assert archiving.due() == []
+
+
+def without_a_folder(sealed: Sealed) -> None:
+    sealed.settings.AUDIT_ARCHIVE_DIR = None
+
+
+def without_a_key(sealed: Sealed) -> None:
+    sealed.settings.AUDIT_SIGNING_KEY = None
+
+
+def without_its_digests(_: Sealed) -> None:
+    with unguarded():
+        AuditDigest.objects.all().delete()
+
+
+def with_a_gap(_: Sealed) -> None:
+    with unguarded():
+        AuditEvent.objects.filter(id=3).delete()
+
+
+def not_streamed(sealed: Sealed) -> None:
+    sealed.settings.AUDIT_STREAM = File(Path("/nowhere"))
+    AuditStream.objects.create(position=4)
+
+
+def altered(_: Sealed) -> None:
+    with unguarded():
+        AuditEvent.objects.filter(id=3).update(comment="It was like this.")
+
+
+def rewritten(_: Sealed) -> None:
+    with unguarded():
+        AuditEvent.objects.filter(id=3).update(comment="It was like this.")
+        hash_anew(1)
+
+
+def with_a_forged_digest(_: Sealed) -> None:
+    with unguarded():
+        AuditDigest.objects.filter(last=5).update(signature="")
+
+
+@pytest.mark.parametrize(
+    ("deed", "words"),
+    [
+        (without_a_folder, "AUDIT_ARCHIVE_DIR is not set"),
+        (without_a_key, "AUDIT_SIGNING_KEY is not set"),
+        (without_its_digests, "its last day has no digest yet"),
+        (with_a_gap, "its events are not 1 to 5 without a gap"),
+        (not_streamed, "AUDIT_STREAM has got the events up to 4 only"),
+        (altered, "event 3 does not follow the one before"),
+        (rewritten, "a digest has another hash than the event"),
+        (with_a_forged_digest, "bears a signature that does not fit"),
+    ],
+)
+def test_a_month_that_is_not_proven_stays(deed: Callable[[Sealed], None], words: str, sealed: Sealed) -> None:
+    deed(sealed)
+    count = AuditEvent.objects.count()
+    with pytest.raises(archiving.NotArchived, match=words):
+        archive()
+    assert AuditEvent.objects.count() == count
+    assert not AuditArchive.objects.exists()
+
+
+def test_only_the_owner_of_the_tables_archives(sealed: Sealed, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert audit_roles.may_archive()
+    monkeypatch.setattr(audit_roles, "may_archive", lambda: False)
+    with pytest.raises(archiving.NotArchived, match="only the owner"):
+        archive()
+    nothing_has_left()
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+def killed(*_: object, **__: object) -> None:
+    raise Killed
+
+
+STEPS = {
+    "before the file is written": (os, "fsync"),
+    "before the file has its name": (Path, "rename"),
+    "before it is read back": (archives, "read_back"),
+    "before the manifest is signed": (seals, "sign"),
+    "before the events are taken out": (audit_archive, "remove"),
+    "before the manifest is kept": (AuditArchive, "save"),
+    "before it is recorded": (audit, "record"),
+    "before the index forgets": (audit_index, "forget"),
+}
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.django_db(transaction=True)
+def test_a_crash_at_any_step_leaves_the_events_and_the_next_try_succeeds(
+    step: str, sealed: Sealed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(*STEPS[step], killed)
+        with pytest.raises(Killed):
+            archive()
+    nothing_has_left()
+    assert archive().last == 5
+    assert verifying.verify().passed
+
+
+def test_events_that_changed_since_they_were_written_stay(
+    sealed: Sealed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_archive, "remove", lambda _: False)
+    with pytest.raises(archiving.NotArchived, match="no longer those that were written"):
+        archive()
+    nothing_has_left()
+
+
+def spoil(sealed: Sealed) -> None:
+    content = packed(sealed).read_bytes()
+    packed(sealed).write_bytes(content[:-1] + b"x")
+
+
+def take_away(sealed: Sealed) -> None:
+    packed(sealed).unlink()
+
+
+def sign_with_another_key(sealed: Sealed) -> None:
+    kept = AuditArchive.objects.get()
+    with unguarded():
+        AuditArchive.objects.update(signature=kept.signature[::-1])
+
+
+def alter_a_column(_: Sealed) -> None:
+    with unguarded():
+        AuditArchive.objects.update(head="f" * 64)
+
+
+def put_garbage(_: Sealed) -> None:
+    with unguarded():
+        AuditArchive.objects.update(statement="{}")
+
+
+def put_another_version(_: Sealed) -> None:
+    with unguarded():
+        AuditArchive.objects.update(statement='{"version":"2"}')
+
+
+def signed_anew(sealed: Sealed, **changes: object) -> None:
+    kept = AuditArchive.objects.get()
+    text = json.dumps(json.loads(kept.statement) | changes)
+    with unguarded():
+        AuditArchive.objects.update(statement=text, signature=seals.sign(sealed.key, text))
+
+
+def leave_unsigned(sealed: Sealed) -> None:
+    signed_anew(sealed, key="")
+    sealed.settings.AUDIT_PUBLIC_KEYS = []
+
+
+def begin_elsewhere(sealed: Sealed) -> None:
+    signed_anew(sealed, previous="f" * 64)
+
+
+def contradict_a_digest(sealed: Sealed) -> None:
+    signed_anew(sealed, marks={"5": "f" * 64})
+
+
+def forget_the_archive(_: Sealed) -> None:
+    with unguarded():
+        AuditArchive.objects.all().delete()
+
+
+@pytest.mark.parametrize(
+    ("deed", "words"),
+    [
+        (spoil, "is another file than the one that was signed"),
+        (take_away, "cannot be read in AUDIT_ARCHIVE_DIR: No such file"),
+        (sign_with_another_key, "bears a signature that does not fit"),
+        (alter_a_column, "says something else in its columns"),
+        (put_garbage, "its manifest cannot be read"),
+        (put_another_version, "its manifest cannot be read"),
+        (leave_unsigned, "its manifest is not signed"),
+        (begin_elsewhere, "does not begin where the one before ends"),
+        (contradict_a_digest, "has another hash than the archive of its events"),
+        (forget_the_archive, "the event is missing"),
+    ],
+)
+def test_what_is_done_to_an_archive_is_found(
+    deed: Callable[[Sealed], None], words: str, sealed: Sealed
+) -> None:
+    archive()
+    deed(sealed)
+    found = verifying.verify()
+    assert not found.passed
+    assert words in found.problem
+    assert found.bad == 1
+
+
+def test_without_the_folder_a_check_says_that_the_files_were_not_looked_at(sealed: Sealed) -> None:
+    archive()
+    sealed.settings.AUDIT_ARCHIVE_DIR = None
+    found = verifying.verify()
+    assert found.passed
+    assert "their files were not looked at" in " ".join(found.notes)
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        (lambda lines: lines[1:], "event 1 does not follow"),
+        (lambda lines: [*lines[:4], lines[5]], "it ends with event 4"),
+        (lambda lines: lines[:-1], "and not with 5 and the proof"),
+        (lambda lines: [*lines, lines[0]], "something follows the proof"),
+        (lambda lines: [lines[1], lines[0], *lines[2:]], "event 1 does not follow"),
+    ],
+    ids=[
+        "the first is missing",
+        "the last is missing",
+        "no proof",
+        "more after the proof",
+        "two are swapped",
+    ],
+)
+def test_a_file_that_does_not_hold_what_it_should_is_not_believed(
+    lines: Callable[[list[str]], list[str]], words: str, sealed: Sealed
+) -> None:
+    archive()
+    with gzip.open(packed(sealed), "rt") as file:
+        written = file.readlines()
+    with gzip.open(packed(sealed), "wt") as file:
+        file.writelines(lines(written))
+    with pytest.raises(archives.Unfit, match=words):
+        archives.read_back(packed(sealed), 1, 5, seals.GENESIS, ())
+
+
+def command(*arguments: str) -> str:
+    out = io.StringIO()
+    with clock_at(begin(audit_archive.month_after(MONTH, 2))):
+        call_command("archive_audit", *arguments, stdout=out)
+    return out.getvalue()
+
+
+def test_the_command_does_nothing_unless_told_to(sealed: Sealed) -> None:
+    said = command()
+    assert f"{MONTH:%Y-%m}: events 1 to 5 would leave." in said
+    assert "Nothing was done." in said
+    nothing_has_left()
+    assert "events 1 to 5 have left" in command("--apply")
+    assert "No month is past retention" in command()
+
+
+def test_the_command_says_why_a_month_stays(sealed: Sealed) -> None:
+    packed(sealed).parent.rmdir()
+    with pytest.raises(CommandError, match=r"events 1 to 5 stay here: .*No such file"):
+        command("--apply")
+    nothing_has_left()
+
+
+def test_a_month_is_archived_once(sealed: Sealed) -> None:
+    [span] = due()
+    kept = archiving.archive(span)
+    with pytest.raises((archiving.NotArchived, IntegrityError)):
+        archiving.archive(span)
+    assert AuditArchive.objects.get() == kept
+    assert kept.envelope == (folder(sealed) / archives.manifest_name(MONTH)).read_text()

@@ -1,0 +1,135 @@
+"""Archives of the audit trail: a month of events in a file, and the signed manifest that says what it holds.
+
+Pure, without Django. The file is an export, packed: what verifies the one verifies the other.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+from trunks import chain, seals
+
+VERSION = "portal-audit-archive-1"
+
+
+class Unfit(Exception):
+    """The file does not hold what it should; the message says what is wrong."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What an archive holds: the events `first` to `last`, which follow the hash `previous` and end with `head`.
+
+    `marks` are the hashes at which digests end, by position: digests of days that have left are compared with them.
+    `made` is the day on which it was signed.
+    """
+
+    month: date
+    first: int
+    last: int
+    previous: str
+    head: str
+    marks: dict[int, str]
+    sha256: str
+    made: date
+    key: str
+
+    @property
+    def file_name(self) -> str:
+        return file_name(self.month)
+
+    def text(self) -> str:
+        """Return the manifest as it is signed and kept."""
+        values = {
+            "version": VERSION,
+            "month": f"{self.month:%Y-%m}",
+            "count": self.last - self.first + 1,
+            "first": self.first,
+            "last": self.last,
+            "previous": self.previous,
+            "head": self.head,
+            "marks": {str(position): mark for position, mark in sorted(self.marks.items())},
+            "file": self.file_name,
+            "sha256": self.sha256,
+            "made": self.made.isoformat(),
+            "key": self.key,
+        }
+        return json.dumps(values, separators=(",", ":"))
+
+
+def file_name(month: date) -> str:
+    return f"audit-{month:%Y-%m}.jsonl.gz"
+
+
+def manifest_name(month: date) -> str:
+    return f"audit-{month:%Y-%m}.manifest.json"
+
+
+def judge(text: str, signature: str, keys: Sequence[seals.TrustedKey]) -> Manifest:
+    """Return what a manifest says, if a trusted key has signed it. Raises seals.Forged."""
+    said = _read(text)
+    if seals.vouched(said.key, said.made, text, signature, keys) != seals.PROVEN:
+        raise seals.Forged("is not signed")
+    return said
+
+
+def _read(text: str) -> Manifest:
+    try:
+        said = json.loads(text)
+        if said["version"] != VERSION:
+            raise ValueError
+        return Manifest(
+            month=date.fromisoformat(f"{said['month']}-01"),
+            first=int(said["first"]),
+            last=int(said["last"]),
+            previous=str(said["previous"]),
+            head=str(said["head"]),
+            marks={int(position): str(mark) for position, mark in said["marks"].items()},
+            sha256=str(said["sha256"]),
+            made=date.fromisoformat(said["made"]),
+            key=str(said["key"]),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise seals.Forged("cannot be read") from None
+
+
+def sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_back(path: Path, first: int, last: int, previous: str, wanted: Collection[int]) -> dict[int, str]:
+    """Follow the chain through the file from `first` to `last`; return the hashes at `wanted` and at `last`.
+
+    Raises Unfit at the first line that does not fit, and OSError or EOFError for a file that cannot be read.
+    """
+    found: dict[int, str] = {}
+    position, proof = first - 1, None
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        for line in file:
+            row = json.loads(line)
+            if proof is not None:
+                raise Unfit("something follows the proof")
+            if "proof" in row:
+                proof = row["proof"]
+                continue
+            position += 1
+            said = row | {"at": datetime.fromisoformat(row["at"])}
+            if (
+                row["id"] != position
+                or row["previous"] != previous
+                or chain.link(previous, said) != row["hash"]
+            ):
+                raise Unfit(f"event {position} does not follow the one before")
+            previous = row["hash"]
+            if position in wanted:
+                found[position] = previous
+    if position != last or proof is None:
+        raise Unfit(f"it ends with event {position}, and not with {last} and the proof")
+    return found | {last: previous}

@@ -1,0 +1,36 @@
+"""`manage.py archive_audit`: put the months past retention into signed archives; without --apply, say which."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from trunks.workflow import archiving
+
+
+class Command(BaseCommand):
+    help = (
+        "Put the months of the audit trail that are past AUDIT_RETENTION_MONTHS into signed archives in"
+        " AUDIT_ARCHIVE_DIR, and take them out of the portal. Without --apply it only says which those are."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--apply", action="store_true", help="do it")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        spans = archiving.due()
+        if not spans:
+            self.stdout.write("No month is past retention (AUDIT_RETENTION_MONTHS; 0 keeps all).")
+        for span in spans:
+            words = f"{span.month:%Y-%m}: events {span.first} to {span.last}"
+            if not options["apply"]:
+                self.stdout.write(f"{words} would leave.")
+                continue
+            try:
+                kept = archiving.archive(span)
+            except (archiving.NotArchived, OSError) as error:
+                raise CommandError(f"{words} stay here: {error}") from error
+            self.stdout.write(self.style.SUCCESS(f"{words} have left; head hash {kept.head}."))
+        if spans and not options["apply"]:
+            self.stdout.write("Nothing was done. --apply does it.")

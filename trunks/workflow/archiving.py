@@ -1,0 +1,150 @@
+"""Retention: whole months of the audit trail leave as signed archives, and the chain goes on from their manifests.
+
+In this order, so that a crash at any step leaves the events where they are: the file is written aside, flushed and
+named; read back and followed through; its manifest signed and written; and only then, in one transaction, the events
+are taken out, the manifest kept, and all of it recorded.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import uuid
+from collections.abc import Iterable
+from datetime import UTC
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from trunks import archives, audit, audit_archive, audit_export, audit_index, audit_roles, seals
+from trunks.actions import Action
+from trunks.audit_archive import Span
+from trunks.models import AuditArchive, AuditDigest, AuditStream
+
+WHY = "retention"
+
+
+class NotArchived(Exception):
+    """The month stays where it is; the message says why."""
+
+
+def due() -> list[Span]:
+    """Return the months that are past AUDIT_RETENTION_MONTHS and still here, oldest first. The present one never is."""
+    month = audit_archive.first_month()
+    if not settings.AUDIT_RETENTION_MONTHS or month is None:
+        return []
+    this = timezone.now().astimezone(UTC).date().replace(day=1)
+    end = audit_archive.month_after(this, -settings.AUDIT_RETENTION_MONTHS)
+    found = []
+    while month < end:
+        found.append(audit_archive.span_of(month))
+        month = audit_archive.month_after(month)
+    return [span for span in found if span]
+
+
+def archive(span: Span) -> AuditArchive:
+    """Put one month into an archive and take it out of the portal. Raises NotArchived, or OSError of the folder."""
+    folder, key = _means()
+    _demand_ready(span)
+    audit_archive.prepare(span.month)
+    path = folder / archives.file_name(span.month)
+    _write(path, _packed(span))
+    kept = _signed(span, path, key)
+    _write(folder / archives.manifest_name(span.month), [kept.envelope.encode()])
+    with transaction.atomic():
+        if not audit_archive.remove(span):
+            raise NotArchived("the events are no longer those that were written to the archive.")
+        kept.save(force_insert=True)
+        said = {"first": span.first, "last": span.last, "head": kept.head, "file": path.name}
+        audit.record(Action.ARCHIVE_MADE, actor=None, why=WHY, on=kept, after=said)
+        audit_index.forget(span.last)
+    return kept
+
+
+def _means() -> tuple[Path, Ed25519PrivateKey]:
+    """Return where archives go and what signs them, or raise NotArchived."""
+    if not settings.AUDIT_ARCHIVE_DIR:
+        raise NotArchived("AUDIT_ARCHIVE_DIR is not set.")
+    if not settings.AUDIT_SIGNING_KEY:
+        raise NotArchived("AUDIT_SIGNING_KEY is not set: an archive without a signature proves nothing.")
+    if not audit_roles.may_archive():
+        raise NotArchived("only the owner of the tables can take events out: use the role that migrates.")
+    return Path(settings.AUDIT_ARCHIVE_DIR), settings.AUDIT_SIGNING_KEY
+
+
+def _demand_ready(span: Span) -> None:
+    """Raise NotArchived unless everything is there that the archive's proof rests on."""
+    begin = audit_archive.start().position + 1
+    if (span.first, span.count) != (begin, span.last - begin + 1):
+        raise NotArchived(f"its events are not {begin} to {span.last} without a gap: verify the trail first.")
+    sealed = AuditDigest.objects.first()
+    if sealed is None or sealed.last < span.last:
+        raise NotArchived("its last day has no digest yet.")
+    streamed = AuditStream.objects.values_list("position", flat=True).first() or 0
+    if settings.AUDIT_STREAM and streamed < span.last:
+        raise NotArchived(f"AUDIT_STREAM has got the events up to {streamed} only.")
+
+
+def _packed(span: Span) -> Iterable[bytes]:
+    # Without a time in it, the same events give the same file.
+    return (gzip.compress(piece, mtime=0) for piece in audit_export.between(span.first, span.last))
+
+
+def _write(path: Path, pieces: Iterable[bytes]) -> None:
+    """Write a file that has its name only once all of it is on the disk."""
+    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    with part.open("wb") as file:
+        file.writelines(pieces)
+        file.flush()
+        os.fsync(file.fileno())
+    part.rename(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _signed(span: Span, path: Path, key: Ed25519PrivateKey) -> AuditArchive:
+    """Return the row with the signed manifest of the file, after having read it back. Raises NotArchived."""
+    previous = audit_archive.start().hash
+    hashes, marks = _read_back(span, path, previous)
+    now = timezone.now()
+    text = archives.Manifest(
+        month=span.month,
+        first=span.first,
+        last=span.last,
+        previous=previous,
+        head=hashes[span.last],
+        marks=marks,
+        sha256=archives.sha256_of(path),
+        made=now.astimezone(UTC).date(),
+        key=seals.key_id(seals.public_bytes(key)),
+    ).text()
+    return AuditArchive(
+        month=span.month,
+        last=span.last,
+        head=hashes[span.last],
+        statement=text,
+        signature=seals.sign(key, text),
+        made_at=now,
+    )
+
+
+def _read_back(span: Span, path: Path, previous: str) -> tuple[dict[int, str], dict[int, str]]:
+    """Return the hashes that the file holds where digests end and at its last event, and those that digests have."""
+    digests = list(AuditDigest.objects.filter(last__gte=span.first, last__lte=span.last))
+    try:
+        hashes = archives.read_back(
+            path, span.first, span.last, previous, {digest.last for digest in digests}
+        )
+        for digest in digests:
+            seals.judge(digest.statement, digest.signature, settings.AUDIT_PUBLIC_KEYS)
+    except (archives.Unfit, seals.Forged, EOFError, ValueError, KeyError) as error:
+        raise NotArchived(f"what was written cannot be believed: {error}. Verify the trail.") from error
+    if any(hashes[digest.last] != digest.head for digest in digests):
+        raise NotArchived("a digest has another hash than the event it ends with. Verify the trail.")
+    return hashes, {digest.last: digest.head for digest in digests}
