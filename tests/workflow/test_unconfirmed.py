@@ -466,7 +466,7 @@ def test_a_list_with_a_row_of_which_zoom_hides_the_dnis_proves_no_absence(
 def test_a_worker_lost_before_sending_puts_the_request_back(
     zoom: Zoom, filed: TrunkRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    zoom.die_at(monkeypatch, "trunks.workflow.reading.read_list")
+    zoom.die_at(monkeypatch, "trunks.workflow.provisioning.read_list")
     with pytest.raises(zoom.Killed):
         provision(filed.pk)
     assert states(filed) == ("applying", ["not_sent"])
@@ -498,7 +498,7 @@ def test_a_worker_lost_after_sending_leaves_it_unconfirmed_and_then_true(
 def test_a_lease_that_runs_is_not_taken_back(
     zoom: Zoom, filed: TrunkRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    zoom.die_at(monkeypatch, "trunks.workflow.reading.read_list")
+    zoom.die_at(monkeypatch, "trunks.workflow.provisioning.read_list")
     with pytest.raises(zoom.Killed):
         provision(filed.pk)
     sweeping.sweep()
