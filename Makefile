@@ -122,6 +122,7 @@ bench-latency: dev ## from approve to done, with Redis and with the file broker 
 bench-audit: dev .data/bench/stamp ## the audit trail: its pages beside others' lists, its verification, its export beside COPY (about 8 minutes; BENCH_ARGS="--events 10000000")
 	@$(BENCH) audit_read $(BENCH_ARGS)
 	@$(BENCH) audit_verify $(BENCH_ARGS)
+	@$(BENCH) audit_write $(BENCH_ARGS)
 	@$(BENCH) audit_export $(BENCH_ARGS)
 
 # The libraries that the portal is measured beside, apart from the portal's own.
