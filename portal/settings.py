@@ -180,6 +180,7 @@ AUDIT_DIGEST_DIR = env.text("AUDIT_DIGEST_DIR", "") or None
 AUDIT_RETENTION_MONTHS = env.whole("AUDIT_RETENTION_MONTHS", 0)
 AUDIT_ARCHIVE_DIR = env.text("AUDIT_ARCHIVE_DIR", "") or None
 AUDIT_STREAM = env.receiver("AUDIT_STREAM")
+EXPORT_MEGABYTES = env.whole("EXPORT_MEGABYTES", 500, least=1)
 
 # --- people -----------------------------------------------------------------------------------------------------
 

@@ -56,6 +56,11 @@ class Action(TextChoices):
     NOTICES_CHOSEN = "notice.chosen", "chose what to hear by e-mail"
 
     TRAIL_EXPORTED = "trail.exported", "exported events of the audit trail"
+    FILE_ASKED = "file.asked", "asked for a file of the audit trail to be prepared"
+    FILE_READY = "file.ready", "prepared a file of the audit trail"
+    FILE_FAILED = "file.failed", "could not prepare a file of the audit trail"
+    FILE_REMOVED = "file.removed", "gave up or removed a prepared file of the audit trail"
+    FILE_TAKEN = "file.taken", "downloaded a prepared file of the audit trail"
     EVIDENCE_EXPORTED = "evidence.exported", "took the evidence pack of the request"
     DIGEST_MADE = "digest.made", "sealed a day of the audit trail"
     DIGEST_NOT_SENT = "digest.not_sent", "could not put a digest of the audit trail where it should be"
@@ -161,6 +166,7 @@ _OUTCOMES = {
     Action.IDENTITY_NOT_CONFIRMED: Outcome.REFUSED,
     Action.FACTOR_FAILED: Outcome.REFUSED,
     Action.SYNC_FAILED: Outcome.FAILED,
+    Action.FILE_FAILED: Outcome.FAILED,
     Action.DIGEST_NOT_SENT: Outcome.FAILED,
     Action.VERIFICATION_FAILED: Outcome.FAILED,
 }

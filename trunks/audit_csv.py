@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connection, models
 from django.db.models import QuerySet
 
@@ -34,7 +35,10 @@ class Piece:
 def piece(found: QuerySet[AuditEvent]) -> Piece | None:
     """Return the events of a slice of `found` as lines of CSV, or None without any; nothing stays open."""
     chosen = found.values_list(*chain.FIELDS, "hash").query
-    asked, values = chosen.sql_with_params()
+    try:
+        asked, values = chosen.sql_with_params()
+    except EmptyResultSet:  # Django knows without asking: of no master account there is nothing to read
+        return None
     statement = _statement().replace("{found}", asked)
     with uncompiled(), connection.cursor() as cursor, cursor.copy(statement, values) as copy:
         lines = [bytes(line)[:-1] for line in copy]

@@ -22,7 +22,21 @@ DELIVERIES = "trunks.tasks.send_deliveries"
 SEAL = "trunks.tasks.keep_audit"
 VERIFY = "trunks.tasks.verify_audit"
 STREAM = "trunks.tasks.stream_audit"
-TASK_NAMES = (PROVISION, SETTLE, SYNC, ALIVE, PROBE, SPREAD, LETTERS, DELIVERIES, SEAL, VERIFY, STREAM)
+PREPARE = "trunks.tasks.prepare_file"
+TASK_NAMES = (
+    PROVISION,
+    SETTLE,
+    SYNC,
+    ALIVE,
+    PROBE,
+    SPREAD,
+    LETTERS,
+    DELIVERIES,
+    SEAL,
+    VERIFY,
+    STREAM,
+    PREPARE,
+)
 
 logger = logging.getLogger(__name__)
 

@@ -14,6 +14,7 @@ from trunks.workflow import (
     delivering,
     estate,
     mailing,
+    preparing,
     probing,
     provisioning,
     reconcile,
@@ -96,6 +97,12 @@ def keep_audit(_: int) -> None:
 def verify_audit(pk: int) -> None:
     with _as_task():
         checks.run(pk)
+
+
+@shared_task
+def prepare_file(pk: int) -> None:
+    with _as_task():
+        preparing.prepare(pk)
 
 
 @shared_task(expires=settings.SWEEP_SECONDS * 4)

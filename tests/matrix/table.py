@@ -224,6 +224,17 @@ ROWS: dict[str, Row] = {
         {"GET": READERS},
         notes=INDEX | {"trunks_auditevent", "trunks_audithead"},
     ),
+    "audit/files/": page("/audit/files/", READERS),
+    "audit/files/ask/": action(
+        "/audit/files/ask/", {who: 404 if code == 200 else code for who, code in READERS.items()}
+    ),
+    # Nobody has one here; whose it is, is looked at in test_prepared.
+    "audit/files/<int:pk>/": page(
+        "/audit/files/1/", {who: 404 if code == 200 else code for who, code in READERS.items()}
+    ),
+    "audit/files/<int:pk>/remove/": action(
+        "/audit/files/1/remove/", {who: 302 if code == 200 else code for who, code in READERS.items()}
+    ),
     "audit/verification/": page("/audit/verification/", READERS),
     "audit/verification/now/": action(
         "/audit/verification/now/",

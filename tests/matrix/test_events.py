@@ -13,10 +13,12 @@ from tests import trail
 from tests.matrix import scene as stage
 from tests.matrix.scene import Scene
 from tests.matrix.table import ROWS, invitation, one, revocation, staff_member
+from trunks.audit_reading import Filters
 from trunks.models import (
     LineState,
     Mark,
     MonthReview,
+    PreparedFile,
     RoleGrant,
     SampledItem,
     SavedView,
@@ -25,7 +27,7 @@ from trunks.models import (
     User,
 )
 from trunks.models.audit_event import AuditEvent
-from trunks.workflow import monthly, oversight, people, review, stopping
+from trunks.workflow import monthly, oversight, people, preparing, review, stopping
 
 POSTS = {pattern for pattern, row in ROWS.items() if "POST" in row.answers}
 Recipe = tuple[str, Callable[[Scene], str] | str, Callable[[Scene], dict[str, Any]]]
@@ -137,6 +139,12 @@ def marked(scene: Scene) -> dict[str, Any]:
 
 
 OCTOBER = "2026-10"
+
+
+def file(scene: Scene) -> PreparedFile:
+    return preparing.ask("csv", Filters(), actor=scene.people["manager"], asked="")
+
+
 R = "requests/<reference:reference>/"
 P = "people/<int:pk>/"
 UNCLEAR = at(State.UNCONFIRMED, LineState.UNKNOWN)
@@ -163,6 +171,8 @@ RECIPES: dict[str, Recipe] = {
     "masters/<int:pk>/sync/": ("administrator", lambda s: f"/masters/{s.estate.master.pk}/sync/", nothing),
     "audit/views/": ("manager", "/audit/views/", lambda s: {"name": "Failed", "query": "outcome=failed"}),
     "audit/views/<int:pk>/remove/": ("manager", lambda s: f"/audit/views/{view(s).pk}/remove/", nothing),
+    "audit/files/ask/": ("manager", "/audit/files/ask/", lambda s: {"format": "csv"}),
+    "audit/files/<int:pk>/remove/": ("manager", lambda s: f"/audit/files/{file(s).pk}/remove/", nothing),
     "audit/verification/now/": ("administrator", "/audit/verification/now/", nothing),
     "audit/review/draw/": ("manager", "/audit/review/draw/", after(last_month, {"month": OCTOBER})),
     "audit/review/items/<int:pk>/mark/": (

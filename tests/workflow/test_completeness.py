@@ -16,10 +16,12 @@ from django.utils import timezone
 from tests import cast
 from trunks import workflow
 from trunks.actions import Outcome
+from trunks.audit_reading import Filters
 from trunks.models import (
     How,
     Invitation,
     LineState,
+    PreparedFile,
     Role,
     RoleGrant,
     SavedView,
@@ -47,6 +49,7 @@ from trunks.workflow import (
     oversight,
     people,
     policies,
+    preparing,
     provisioning,
     reconcile,
     review,
@@ -115,6 +118,9 @@ class Stage:
         more = {"topics": ["asked"], "made_by": self.administrator, "made_at": timezone.now()}
         return Webhook.objects.create(**address, **more, is_active=is_active)
 
+    def file(self) -> PreparedFile:
+        return preparing.ask("csv", Filters(), actor=self.administrator, asked="")
+
     def inactive(self) -> User:
         people.deactivate(self.staff, actor=self.administrator)
         return self.staff
@@ -165,6 +171,12 @@ RECIPES: dict[Verb, Recipe] = {
     webhooks.switch_off: ("administrator", lambda s: ((s.hook(),), {})),
     webhooks.switch_on: ("administrator", lambda s: ((s.hook(is_active=False),), {})),
     webhooks.send_test: ("administrator", lambda s: ((s.hook(),), {})),
+    preparing.ask: (
+        "administrator",
+        lambda s: (("csv", Filters()), {"asked": ""}),
+    ),
+    preparing.remove: ("administrator", lambda s: ((s.file(),), {})),
+    preparing.take: ("administrator", lambda s: ((s.file(),), {})),
     checks.ask: ("administrator", lambda s: ((), {"full": True})),
     choosing.choose: ("staff", lambda s: (({Topic.ASKED: How.NEVER},), {})),
     oversight.keep_view: (

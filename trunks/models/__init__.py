@@ -37,6 +37,7 @@ from trunks.models.invitation import Invitation
 from trunks.models.month_review import Mark, MonthReview, SampledItem
 from trunks.models.notice import How, Notice, NoticeChoice, Occasion, Sending, Topic
 from trunks.models.people import Role, RoleGrant, User
+from trunks.models.prepared_file import Ending, FilePart, PreparedFile
 from trunks.models.rate_budget import NoRoom, Outlook, RateBudget, Trips
 from trunks.models.saved_view import SavedView
 from trunks.models.stops import Circuit, WriteStop
@@ -66,6 +67,8 @@ __all__ = [
     "Circuit",
     "Decision",
     "Delivery",
+    "Ending",
+    "FilePart",
     "Heartbeat",
     "Hold",
     "How",
@@ -86,6 +89,7 @@ __all__ = [
     "Outlook",
     "Permit",
     "Phase",
+    "PreparedFile",
     "RateBudget",
     "RatePlan",
     "Result",

@@ -16,6 +16,7 @@ from trunks.workflow import (
     checks,
     digest,
     permits,
+    preparing,
     probing,
     sealing,
     spreading,
@@ -66,6 +67,7 @@ def sweep() -> int:
     sealing.ring_due()
     checks.ring_lost()
     streaming.ring_due()
+    preparing.look_after()
     return rung
 
 

@@ -1,0 +1,113 @@
+"""The page of prepared files: one's own, their progress, and what is refused."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from tests.conftest import SignedIn
+from trunks import audit, audit_export
+from trunks.models import PreparedFile, User
+from trunks.models.audit_event import AuditEvent
+from trunks.workflow import preparing
+
+pytestmark = pytest.mark.django_db
+PAGE = "/audit/files/"
+
+
+def ask(signed_in: SignedIn, user: User, query: str = "", form: str = "csv") -> PreparedFile:
+    answer = signed_in(user).post(f"{PAGE}ask/", {"format": form, "query": query})
+    assert (answer.status_code, answer["Location"]) == (302, PAGE)
+    return PreparedFile.objects.latest("id")
+
+
+def test_it_is_asked_for_watched_and_taken(signed_in: SignedIn, manager: User) -> None:
+    file = ask(signed_in, manager, "outcome=done")
+    client = signed_in(manager)
+    page = client.get(PAGE).content.decode()
+    assert 'hx-trigger="every 2s"' in page
+    assert "<progress" in page
+    assert client.get(f"{PAGE}{file.pk}/").status_code == 404
+    preparing.prepare(file.pk)
+    part = client.get(PAGE, headers={"HX-Request": "true"}).content.decode()
+    assert "hx-get" not in part
+    assert "The file is prepared: Ready." in part
+    answer = client.get(f"{PAGE}{file.pk}/")
+    assert answer["Content-Type"] == "application/zip"
+    assert answer["Content-Disposition"].endswith('.zip"')
+    assert b"".join(answer).startswith(b"PK")
+    assert AuditEvent.objects.latest("id").action == "file.taken"
+
+
+def test_another_person_does_not_know_of_it(signed_in: SignedIn, manager: User, administrator: User) -> None:
+    file = ask(signed_in, manager, form="jsonl")
+    preparing.prepare(file.pk)
+    client = signed_in(administrator)
+    assert client.get(f"{PAGE}{file.pk}/").status_code == 404
+    assert "No file" in client.get(PAGE).content.decode()
+    assert client.post(f"{PAGE}{file.pk}/remove/").status_code == 302
+    assert PreparedFile.objects.filter(pk=file.pk).exists()
+
+
+def test_who_lost_the_role_gets_nothing(signed_in: SignedIn, manager: User) -> None:
+    file = ask(signed_in, manager)
+    preparing.prepare(file.pk)
+    manager.role_grants.all().delete()
+    assert signed_in(manager).get(f"{PAGE}{file.pk}/").status_code == 403
+
+
+def test_who_may_read_another_part_of_the_trail_is_told_why(signed_in: SignedIn, manager: User) -> None:
+    file = ask(signed_in, manager)
+    preparing.prepare(file.pk)
+    PreparedFile.objects.update(scope=[0])
+    answer = signed_in(manager).get(f"{PAGE}{file.pk}/")
+    assert (answer.status_code, preparing.CHANGED in answer.content.decode()) == (403, True)
+
+
+def test_one_whose_day_is_over_is_gone_before_the_sweep_comes(signed_in: SignedIn, manager: User) -> None:
+    file = ask(signed_in, manager)
+    preparing.prepare(file.pk)
+    PreparedFile.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+    answer = signed_in(manager).get(f"{PAGE}{file.pk}/")
+    assert (answer.status_code, "its day is over" in answer.content.decode()) == (404, True)
+
+
+def test_it_is_given_up_and_a_second_click_finds_it_gone(signed_in: SignedIn, manager: User) -> None:
+    file = ask(signed_in, manager)
+    client = signed_in(manager)
+    assert client.post(f"{PAGE}{file.pk}/remove/").status_code == 302
+    assert client.post(f"{PAGE}{file.pk}/remove/").status_code == 302
+    assert [event.action for event in audit.history(file)] == ["file.asked", "file.removed"]
+
+
+def test_another_wish_waits_for_the_first(signed_in: SignedIn, manager: User) -> None:
+    file = ask(signed_in, manager)
+    page = signed_in(manager).post(f"{PAGE}ask/", {"format": "jsonl"}, follow=True)
+    assert "Another file of yours is being prepared" in page.content.decode()
+    assert PreparedFile.objects.get() == file
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [({"format": "xml"}, 404), ({}, 404), ({"format": "csv", "query": "since=yesterday"}, 422)],
+)
+def test_what_is_not_understood_prepares_nothing(
+    data: dict[str, str], status: int, signed_in: SignedIn, manager: User
+) -> None:
+    assert signed_in(manager).post(f"{PAGE}ask/", data).status_code == status
+    assert not PreparedFile.objects.exists()
+
+
+def test_the_trail_offers_it_and_the_number_of_queries_stays(
+    signed_in: SignedIn, manager: User, django_assert_max_num_queries: object
+) -> None:
+    client = signed_in(manager)
+    ask(signed_in, manager).delete()  # an empty trail offers nothing
+    assert "/audit/files/ask/" in client.get("/audit/").content.decode()
+    for _ in range(preparing.EACH):
+        preparing.prepare(ask(signed_in, manager).pk)
+    with django_assert_max_num_queries(12):  # type: ignore[operator]
+        client.get(PAGE)
+    assert audit_export.PIECE > 100

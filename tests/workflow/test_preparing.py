@@ -1,0 +1,215 @@
+"""Prepared files: asked for, written in turns, gone on with by the next worker, and nobody else's."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from pytest_django import Settings
+
+from tests.sealed import Sealed
+from tests.together import together
+from trunks import audit, audit_export, dispatch, tasks
+from trunks.audit_csv import Piece
+from trunks.audit_reading import Filters
+from trunks.models import Ending, FilePart, PreparedFile, Role, User
+from trunks.workflow import preparing, roles
+from trunks.workflow.errors import Refused
+
+pytestmark = [pytest.mark.sqlite, pytest.mark.django_db]
+Rings = list[tuple[str, int]]
+
+
+@pytest.fixture(autouse=True)
+def sealed(settings: Settings, tmp_path: object, staff: User, monkeypatch: pytest.MonkeyPatch) -> Sealed:
+    """Return a trail of nine events, the last of which is a digest; three are a piece."""
+    portal = Sealed(settings, tmp_path, staff)  # type: ignore[arg-type]
+    portal.act(8)
+    portal.pass_days()
+    monkeypatch.setattr(audit_export, "PIECE", 3)
+    return portal
+
+
+def asked(manager: User, form: str = "csv", **filters: object) -> PreparedFile:
+    return preparing.ask(form, Filters(**filters), actor=manager, asked="x=1")  # type: ignore[arg-type]
+
+
+def told(file: PreparedFile) -> list[str]:
+    return [event.action for event in audit.history(file)]
+
+
+def lose(file: PreparedFile) -> None:
+    """Let the lease of whoever works on it run out."""
+    PreparedFile.objects.filter(pk=file.pk).update(lease_until=timezone.now() - timedelta(seconds=5))
+
+
+def test_a_worker_prepares_a_table_with_its_proof(manager: User) -> None:
+    file = asked(manager)
+    tasks.prepare_file(file.pk)
+    file.refresh_from_db()
+    assert (file.ending, file.events, file.parts, file.under_way) == (Ending.READY, 9, 3, False)
+    archive = zipfile.ZipFile(io.BytesIO(b"".join(preparing.take(file, actor=manager))))
+    assert archive.testzip() is None
+    assert archive.namelist() == ["events.csv", "proof.jsonl", "README.txt"]
+    assert archive.read("events.csv").startswith(audit_export.HEADER)
+    assert len(archive.read("events.csv").splitlines()) == 10
+    proof = json.loads(archive.read("proof.jsonl"))["proof"]
+    assert (proof["events"], proof["first"], proof["last"], len(proof["digests"])) == (9, 1, 9, 1)
+    assert told(file) == ["file.asked", "file.ready", "file.taken"]
+
+
+def test_json_lines_are_those_of_the_stream(manager: User, staff: User) -> None:
+    file = asked(manager, "jsonl", actor=staff.pk, since=timezone.now() - timedelta(days=1), actions=())
+    preparing.prepare(file.pk)
+    file.refresh_from_db()
+    *lines, last = b"".join(preparing.take(file, actor=manager)).splitlines()
+    assert [json.loads(line)["id"] for line in lines] == list(range(1, 9))
+    assert json.loads(last)["proof"]["filters"] == "x=1"
+
+
+def test_nothing_found_is_a_file_as_well(manager: User) -> None:
+    file = asked(manager, "jsonl", request_id="nothing")
+    preparing.prepare(file.pk)
+    file.refresh_from_db()
+    [line] = b"".join(preparing.take(file, actor=manager)).splitlines()
+    assert json.loads(line)["proof"]["events"] == 0
+
+
+@pytest.mark.parametrize("who", ["staff", "supervisor", "superuser", "stranger"])
+def test_nobody_else_asks(who: str, request: pytest.FixtureRequest) -> None:
+    with pytest.raises(Refused, match="Only managers and administrators"):
+        asked(request.getfixturevalue(who))
+    assert not PreparedFile.objects.exists()
+
+
+def test_who_asks_twice_gets_the_one_that_is_being_prepared(manager: User, administrator: User) -> None:
+    file = asked(manager)
+    assert asked(manager, "jsonl") == file
+    assert asked(administrator) != file
+    assert told(file) == ["file.asked"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_workers_at_once_one_prepares(manager: User) -> None:
+    file = asked(manager)
+    together(*[lambda: preparing.prepare(file.pk)] * 2)
+    assert told(file) == ["file.asked", "file.ready"]
+    assert FilePart.objects.count() == 3
+
+
+def test_after_its_turn_a_worker_lets_others_in_and_goes_on_later(
+    manager: User, rung: Rings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preparing, "TURN", -1.0)
+    file = asked(manager)
+    for position in (3, 6, 9):
+        preparing.prepare(file.pk)
+        file.refresh_from_db()
+        assert (file.position, file.under_way, file.lease_until) == (position, True, None)
+    assert rung == [(dispatch.PREPARE, file.pk)] * 3
+    preparing.prepare(file.pk)
+    file.refresh_from_db()
+    assert (file.ending, file.events) == (Ending.READY, 9)
+
+
+def test_after_a_killed_worker_the_next_goes_on_and_the_first_writes_no_more(
+    manager: User, rung: Rings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = asked(manager)
+    keep = preparing._keep
+
+    def overtaken(row: PreparedFile, piece: Piece) -> bool:
+        """Have the lease run out in the middle of the second piece, and another worker finish."""
+        if row.parts == 1 and row.fence == 1:
+            lose(file)
+            preparing.look_after()
+            preparing.prepare(file.pk)
+        return keep(row, piece)
+
+    monkeypatch.setattr(preparing, "_keep", overtaken)
+    preparing.prepare(file.pk)
+    assert rung == [(dispatch.PREPARE, file.pk)]
+    file.refresh_from_db()
+    assert (file.ending, file.events, file.parts, file.fence) == (Ending.READY, 9, 3, 2)
+    assert told(file) == ["file.asked", "file.ready"]
+    table = b"".join(preparing._content(file))
+    assert len(table.splitlines()) == 10
+
+
+def test_while_a_worker_has_it_no_other_takes_it(manager: User, rung: Rings) -> None:
+    file = asked(manager)
+    PreparedFile.objects.update(lease_until=timezone.now() + timedelta(minutes=1))
+    preparing.prepare(file.pk)
+    preparing.look_after()
+    assert (rung, FilePart.objects.count()) == ([], 0)
+
+
+def test_a_file_that_is_given_up_is_not_written_further(
+    manager: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = asked(manager)
+    goes_on = preparing._goes_on
+
+    def given_up(row: PreparedFile) -> bool:
+        preparing.remove(PreparedFile.objects.get(pk=row.pk), actor=manager)
+        return goes_on(row)
+
+    monkeypatch.setattr(preparing, "_goes_on", given_up)
+    preparing.prepare(file.pk)
+    preparing.prepare(file.pk)
+    assert not PreparedFile.objects.exists()
+    assert not FilePart.objects.exists()
+    assert told(file) == ["file.asked", "file.removed"]
+
+
+def test_when_the_role_ends_the_file_ends_too_and_is_not_handed_out(
+    manager: User, administrator: User
+) -> None:
+    ready = asked(manager)
+    preparing.prepare(ready.pk)
+    file = asked(manager)
+    roles.revoke(manager.role_grants.get(), actor=administrator)
+    preparing.prepare(file.pk)
+    file.refresh_from_db()
+    assert (file.ending, file.problem, file.parts) == (Ending.FAILED, preparing.CHANGED, 0)
+    ready.refresh_from_db()
+    with pytest.raises(Refused):
+        preparing.take(ready, actor=User.objects.get(pk=manager.pk))
+
+
+def test_who_may_read_less_than_when_they_asked_does_not_get_it(
+    manager: User, administrator: User, estate: object
+) -> None:
+    file = asked(manager)
+    preparing.prepare(file.pk)
+    file.refresh_from_db()
+    roles.revoke(manager.role_grants.get(), actor=administrator)
+    one = estate.master  # type: ignore[attr-defined]
+    roles.grant(manager, actor=administrator, role=Role.MANAGER, masters=[one])
+    with pytest.raises(Refused, match="has changed"):
+        preparing.take(file, actor=User.objects.get(pk=manager.pk))
+
+
+def test_what_would_be_larger_than_the_portal_keeps_fails_with_the_reason(
+    manager: User, settings: Settings
+) -> None:
+    settings.EXPORT_MEGABYTES = 0
+    file = asked(manager)
+    preparing.prepare(file.pk)
+    file.refresh_from_db()
+    assert (file.ending, file.problem, file.size) == (Ending.FAILED, preparing.FULL, 0)
+    assert told(file) == ["file.asked", "file.failed"]
+
+
+def test_files_go_after_a_day_and_of_many_the_newest_stay(manager: User) -> None:
+    for _ in range(preparing.EACH + 1):
+        preparing.prepare(asked(manager).pk)
+    assert PreparedFile.objects.count() == preparing.EACH
+    PreparedFile.objects.update(expires_at=timezone.now() - timedelta(seconds=5))
+    preparing.look_after()
+    assert not PreparedFile.objects.exists()
+    assert not FilePart.objects.exists()
