@@ -43,6 +43,7 @@ from trunks.workflow import (
     exporting,
     filing,
     invitations,
+    looks,
     monthly,
     notices,
     occasions,
@@ -190,6 +191,7 @@ RECIPES: dict[Verb, Recipe] = {
 PARTS: set[Verb] = {
     *(authority.may_give, authority.may_change_roles, authority.may_change_person),
     *(authority.demand, authority.refuse, filing.problems, transitions.move, occasions.note),
+    looks.note,  # which version was on a supervisor's screen; the decision that follows has the event
 }
 # Each of these has tests of its own that look at its event: it asks Zoom first, or needs more than one person.
 ELSEWHERE: dict[Verb, str] = {estate.connect: "test_connecting", notices.send_again: "test_notices"}
