@@ -10,6 +10,7 @@ from django.http import Http404
 
 from trunks.models import (
     Decision,
+    Delegation,
     Delivery,
     Invitation,
     Line,
@@ -66,9 +67,38 @@ def trunk_request_for(user: User, pk: int) -> TrunkRequest:
     return _one(trunk_requests_for(user).prefetch_related(lines), pk)
 
 
+def decided_masters(user: User) -> QuerySet[MasterAccount]:
+    """Return the master accounts for which `user` is supervisor, or stands in for one."""
+    given = Delegation.objects.in_force().filter(receiver=user).covering(OuterRef("pk"))
+    own = masters_where(user, Role.SUPERVISOR)
+    return MasterAccount.objects.filter(Q(pk__in=own.values("pk")) | Exists(given))
+
+
+def delegations_for(user: User) -> QuerySet[Delegation]:
+    """Return the delegations that `user` gave or got and, for administrators, those of their master accounts."""
+    found = Delegation.objects.select_related("giver", "receiver", "ended_by").prefetch_related("masters")
+    if for_all_masters(user, Role.ADMINISTRATOR):
+        return found
+    masters = administered_masters(user)
+    supervises = RoleGrant.objects.filter(user=OuterRef("giver"), role=Role.SUPERVISOR)
+    of_theirs = Q(for_all_masters=True) & Exists(supervises.filter(Q(master=None) | Q(master__in=masters)))
+    administered = Q(Exists(masters)) & (Q(masters__in=masters) | of_theirs)
+    return found.filter(Q(giver=user) | Q(receiver=user) | administered).distinct()
+
+
+def delegation_for(user: User, pk: int) -> Delegation:
+    return _one(delegations_for(user), pk)
+
+
+def require_decider(user: User) -> None:
+    """Raise PermissionDenied unless `user` is supervisor, or stands in for one, for any master account."""
+    if not user.holds(Role.SUPERVISOR) and not decided_masters(user).exists():
+        require(user, Role.SUPERVISOR)
+
+
 def waiting_for(user: User) -> TrunkRequestQuerySet:
-    """Return the pending requests of the masters where `user` is supervisor, oldest first; their own included."""
-    masters = masters_where(user, Role.SUPERVISOR)
+    """Return the pending requests that `user` decides on as supervisor or in place of one, oldest first."""
+    masters = decided_masters(user)
     return TrunkRequest.objects.filter(master__in=masters, state=State.PENDING).with_names().order_by("id")
 
 

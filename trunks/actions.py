@@ -89,6 +89,9 @@ class Action(TextChoices):
     SYNC_REQUESTED = "sync.requested", "asked for the estate to be read again"
     SYNC_FINISHED = "sync.finished", "read the estate from Zoom"
     SYNC_FAILED = "sync.failed", "could not read the estate from Zoom"
+    DELEGATION_MADE = "delegation.made", "lets somebody decide on their behalf"
+    DELEGATION_ENDED = "delegation.ended", "ended a delegation"
+    DELEGATION_REFUSED = "delegation.refused", "was refused to make or end a delegation"
     ROLE_GRANTED = "role.granted", "granted a role"
     ROLE_CHANGED = "role.changed", "changed until when a role holds"
     ROLE_REVOKED = "role.revoked", "revoked a role"
@@ -124,6 +127,7 @@ class Action(TextChoices):
     REVIEW_SIGNED_OFF = "review.signed_off", "signed the review of a month off"
     PERSON_READ = "person.read", "read all that the person has done"
     ADDRESS_READ = "address.read", "read all that came from one address"
+    ACCESS_REFUSED = "access.refused", "was turned away from what their roles do not allow"
     KEYS_ROTATED = "keys.rotated", "encrypted the stored secrets with the newest key"
 
     @property
@@ -148,6 +152,8 @@ class Outcome(TextChoices):
 _OUTCOMES = {
     Action.VIEW_ACTION_REFUSED: Outcome.REFUSED,
     Action.FILING_REFUSED: Outcome.REFUSED,
+    Action.DELEGATION_REFUSED: Outcome.REFUSED,
+    Action.ACCESS_REFUSED: Outcome.REFUSED,
     Action.AUDIT_ACTION_REFUSED: Outcome.REFUSED,
     Action.WEBHOOK_ACTION_REFUSED: Outcome.REFUSED,
     Action.MASTER_ACTION_REFUSED: Outcome.REFUSED,

@@ -19,7 +19,7 @@ from django.utils import timezone
 from django.utils.cache import patch_cache_control
 
 from trunks import context
-from trunks.models import User
+from trunks.models import Delegation, Role, User
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
@@ -137,10 +137,18 @@ def _turned_away(request: HttpRequest) -> HttpResponse | None:
     user = request.user
     if not isinstance(user, User):
         return _elsewhere(request, redirect_to_login(_wanted(request)))
-    if settings.REQUIRE_MFA and settings.REQUIRE_MFA & user.roles and not is_mfa_enabled(user):
+    if settings.REQUIRE_MFA and not is_mfa_enabled(user) and _owes_factor(user):
         messages.warning(request, _choice_of_factors())
         return _elsewhere(request, redirect("mfa_index"))
     return None
+
+
+def _owes_factor(user: User) -> bool:
+    """Say whether a role of the person needs a second factor, or that of the supervisor they stand in for."""
+    if settings.REQUIRE_MFA & user.roles:
+        return True
+    given = Delegation.objects.in_force().filter(receiver=user)
+    return Role.SUPERVISOR in settings.REQUIRE_MFA and given.exists()
 
 
 def _choice_of_factors() -> str:

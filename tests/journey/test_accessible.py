@@ -21,6 +21,7 @@ PAGES = {
     "supervisor": [
         "/",
         "/approvals/",
+        "/delegations/",
         "/trunks/",
         "/trunks/1/",
         "/sub-accounts/",

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import NamedTuple
 
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils import timezone
 
 from tests import cast
 from trunks.models import (
+    Delegation,
     Invitation,
     MasterAccount,
     Notice,
@@ -22,7 +25,7 @@ from trunks.models import (
     User,
     WriteStop,
 )
-from trunks.workflow import filing, invitations, stopping
+from trunks.workflow import delegating, filing, invitations, stopping
 
 HERE = ("staff", "colleague", "supervisor", "manager", "administrator")
 ELSEWHERE = ("foreign_staff", "foreign_supervisor", "foreign_manager", "foreign_administrator")
@@ -41,6 +44,7 @@ class Scene:
     trunk_request: TrunkRequest
     stop: WriteStop
     invitation: Invitation
+    delegation: Delegation
     event: int
     notice: Notice
     people: dict[str, User]
@@ -66,7 +70,16 @@ def make() -> Scene:
     invitation = invitations.invite(offer, actor=people["administrator"], by_mail=False).invitation
     RoleGrant.objects.filter(user=people["demoted"]).delete()
     User.objects.filter(pk=people["deactivated"].pk).update(is_active=False)
-    return Scene(estate, trunk_request, stop, invitation, 1, _unsent(trunk_request, stopper), people, clients)
+    delegation = _to_come(people, estate)
+    notice = _unsent(trunk_request, stopper)
+    return Scene(estate, trunk_request, stop, invitation, delegation, 1, notice, people, clients)
+
+
+def _to_come(people: dict[str, User], estate: cast.Estate) -> Delegation:
+    """Return a delegation that does not hold yet, so that nobody's answers change by it."""
+    day = timezone.now().date() + timedelta(days=30)
+    terms = delegating.Terms(people["colleague"], day, day, "Holiday", [estate.master])
+    return delegating.make(terms, actor=people["supervisor"])
 
 
 def _unsent(trunk_request: TrunkRequest, user: User) -> Notice:

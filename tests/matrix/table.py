@@ -162,6 +162,12 @@ ROWS: dict[str, Row] = {
     ),
     "errors/": page("/errors/", ADMINISTRATORS),
     "approvals/": page("/approvals/", SUPERVISORS),
+    # Who supervises nothing may look (at nothing, or at what others lend), and makes none.
+    "delegations/": form("/delegations/", EVERYBODY, cells(403, supervisor=422, foreign_supervisor=422)),
+    "delegations/<int:pk>/end/": action(
+        lambda scene: f"/delegations/{scene.delegation.pk}/end/",
+        cells(404, colleague=403, supervisor=302, administrator=302),
+    ),
     "trunks/": page("/trunks/", EVERYBODY),
     "trunks/<int:pk>/": page(lambda scene: f"/trunks/{scene.estate.trunk.pk}/", OWN),
     "sub-accounts/": page("/sub-accounts/", EVERYBODY),

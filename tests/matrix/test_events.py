@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from allauth.mfa.models import Authenticator
+from django.utils import timezone
 
 from tests import trail
 from tests.matrix import scene as stage
@@ -145,6 +146,11 @@ def file(scene: Scene) -> PreparedFile:
     return preparing.ask("csv", Filters(), actor=scene.people["manager"], asked="")
 
 
+def delegation(scene: Scene) -> dict[str, Any]:
+    to, day = scene.people["colleague"].pk, timezone.now().date()
+    return {"receiver": to, "masters": ["all"], "begins_on": day, "ends_on": day, "reason": "Holiday"}
+
+
 R = "requests/<reference:reference>/"
 P = "people/<int:pk>/"
 UNCLEAR = at(State.UNCONFIRMED, LineState.UNKNOWN)
@@ -163,6 +169,8 @@ RECIPES: dict[str, Recipe] = {
     "writing/<int:pk>/ask/": ("supervisor", writing("ask/"), nothing),
     "writing/<int:pk>/confirm/": ("supervisor", writing("confirm/"), after(asked, {})),
     "writing/<int:pk>/decline/": ("supervisor", writing("decline/"), after(asked, {"reason": "Not yet."})),
+    "delegations/": ("supervisor", "/delegations/", delegation),
+    "delegations/<int:pk>/end/": ("supervisor", lambda s: f"/delegations/{s.delegation.pk}/end/", nothing),
     "masters/<int:pk>/policy/": (
         "administrator",
         lambda s: f"/masters/{s.estate.master.pk}/policy/",

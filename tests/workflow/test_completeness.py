@@ -37,6 +37,7 @@ from trunks.workflow import (
     authority,
     checks,
     choosing,
+    delegating,
     errors,
     estate,
     evidence,
@@ -53,6 +54,7 @@ from trunks.workflow import (
     preparing,
     provisioning,
     reconcile,
+    refusals,
     review,
     roles,
     signing_in,
@@ -122,6 +124,10 @@ class Stage:
     def file(self) -> PreparedFile:
         return preparing.ask("csv", Filters(), actor=self.administrator, asked="")
 
+    def terms(self) -> delegating.Terms:
+        day = timezone.now().date()
+        return delegating.Terms(self.staff, day, day, "Holiday")
+
     def inactive(self) -> User:
         people.deactivate(self.staff, actor=self.administrator)
         return self.staff
@@ -153,6 +159,8 @@ RECIPES: dict[Verb, Recipe] = {
     ),
     invitations.renew: ("administrator", lambda s: ((s.invited(),), {"by_mail": False})),
     invitations.withdraw: ("administrator", lambda s: ((s.invited(),), {})),
+    delegating.make: ("supervisor", lambda s: ((s.terms(),), {})),
+    delegating.end: ("supervisor", lambda s: ((delegating.make(s.terms(), actor=s.supervisor),), {})),
     roles.grant: ("administrator", lambda s: ((s.stranger,), {"role": Role.MANAGER})),
     roles.revoke: ("administrator", lambda s: ((s.grant(),), {})),
     people.deactivate: ("administrator", lambda s: ((s.staff,), {})),
@@ -190,6 +198,8 @@ RECIPES: dict[Verb, Recipe] = {
 # What takes an actor and is no verb of its own: questions, and what verbs are made of. Each has tests of its own.
 PARTS: set[Verb] = {
     *(authority.may_give, authority.may_change_roles, authority.may_change_person),
+    *(delegating.may_make, delegating.may_end, delegating.problems),
+    *(delegating.end_all_of, delegating.end_what_is_void),
     *(authority.demand, authority.refuse, filing.problems, transitions.move, occasions.note),
     looks.note,  # which version was on a supervisor's screen; the decision that follows has the event
 }
@@ -199,7 +209,7 @@ ELSEWHERE: dict[Verb, str] = {estate.connect: "test_connecting", notices.send_ag
 ELSEWHERE |= dict.fromkeys((monthly.draw, monthly.mark, monthly.sign_off), "test_monthly")
 # That something was read; nobody is refused it who sees the page.
 ELSEWHERE |= {policies.save: "test_policies", exporting.export: "test_audit_export"}
-ELSEWHERE |= {evidence.pack: "test_evidence", review.revalidate: "test_base"}
+ELSEWHERE |= {evidence.pack: "test_evidence", review.revalidate: "test_base", refusals.note: "test_refusals"}
 ELSEWHERE |= dict.fromkeys((webhooks.add, webhooks.send_again), "test_webhooks")
 ELSEWHERE |= dict.fromkeys(
     (oversight.note_reading_of_person, oversight.note_reading_of_address), "test_audit_tools"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django import forms
 
 from trunks.forms.decisions import Problem
-from trunks.models.webhook import HOOK_TOPICS
+from trunks.models.webhook import HOOK_TOPICS, HOOK_WORDS
 
 
 class WebhookForm(forms.Form):
@@ -22,7 +22,7 @@ class WebhookForm(forms.Form):
     topics = forms.MultipleChoiceField(
         label="Told of",
         required=False,
-        choices=[(topic.value, topic.value) for topic in HOOK_TOPICS],
+        choices=[(topic.value, words) for topic, words in HOOK_WORDS.items()],
         widget=forms.CheckboxSelectMultiple,
         initial=[topic.value for topic in HOOK_TOPICS],
     )

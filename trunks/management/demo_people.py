@@ -7,8 +7,8 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from trunks.models import Invitation, MasterAccount, Role, User
-from trunks.workflow import invitations, people, roles
+from trunks.models import Delegation, Invitation, MasterAccount, Role, User
+from trunks.workflow import delegating, invitations, people, roles
 
 INVITED = "nina@example.com"
 TEMPORARY = ("temp@example.com", "Tim Temporary")
@@ -29,7 +29,21 @@ def make(progress: Callable[[str], object]) -> None:
         roles.grant(temporary, actor=administrator, role=Role.STAFF, ends_on=until)
     if _made(*LEFT):
         people.deactivate(User.objects.get(email=LEFT[0]), actor=administrator)
+    _lend("second-supervisor@example.com", "second-staff@example.com")
     progress("An invitation, a role that ends and somebody who has left are on the people page.")
+
+
+def _lend(giver: str, receiver: str) -> None:
+    """Have a supervisor let somebody decide on their behalf for one master account, for a fortnight."""
+    supervisor = User.objects.get(email=giver)
+    if Delegation.objects.filter(giver=supervisor).exists():
+        return
+    today = timezone.now().date()
+    masters = [MasterAccount.objects.get(name="Northwind Telecom")]
+    terms = delegating.Terms(
+        User.objects.get(email=receiver), today, today + timedelta(days=14), "Holiday", masters
+    )
+    delegating.make(terms, actor=supervisor)
 
 
 def _made(email: str, name: str) -> bool:

@@ -24,6 +24,7 @@ from trunks.models.choices import (
     Verdict,
 )
 from trunks.models.decisions import Decision, Look, Permit, Revision
+from trunks.models.delegation import STAND_INS, Delegation
 from trunks.models.estate import (
     Heartbeat,
     ListedTrunk,
@@ -52,6 +53,7 @@ __all__ = [
     "GOOD_LINE_STATES",
     "MAX_LINES",
     "OPEN_STATES",
+    "STAND_INS",
     "WORKING_STATES",
     "ApprovalPolicy",
     "Attempt",
@@ -66,6 +68,7 @@ __all__ = [
     "BrowserSignIn",
     "Circuit",
     "Decision",
+    "Delegation",
     "Delivery",
     "Ending",
     "FilePart",

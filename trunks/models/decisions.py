@@ -5,9 +5,10 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
+from django.db.models.functions import Coalesce
 
 from trunks.models.choices import Verdict
-from trunks.models.people import Role, RoleGrant
+from trunks.models.people import Role, RoleGrant, User
 from trunks.models.trunk_request import NO_POLICY, NOTHING, TrunkRequest
 
 
@@ -38,9 +39,15 @@ class Revision(models.Model):
 
 
 def _supervises() -> Exists:
+    """Return whether a decision's right still is: of who decided or, on behalf of another, of that other.
+
+    Who stood in must be active as well. That a delegation has run out since takes nothing from what was decided by it.
+    """
+    deciding = User.objects.filter(pk=OuterRef(OuterRef("decided_by")), is_active=True)
     held = RoleGrant.objects.in_force().filter(
         Q(master=None) | Q(master=OuterRef("trunk_request__master")),
-        user=OuterRef("decided_by"),
+        Exists(deciding),
+        user=Coalesce(OuterRef("on_behalf_of"), OuterRef("decided_by")),
         role=Role.SUPERVISOR,
     )
     return Exists(held)
@@ -53,6 +60,10 @@ class DecisionQuerySet(models.QuerySet["Decision"]):
 
     def standing(self) -> DecisionQuerySet:
         return self.filter(_supervises())
+
+    def of(self, user: User) -> DecisionQuerySet:
+        """Return what `user` decided, and what was decided on their behalf."""
+        return self.filter(Q(decided_by=user) | Q(on_behalf_of=user))
 
     def for_content_of(self, trunk_request: TrunkRequest) -> DecisionQuerySet:
         """Return the approvals of exactly the present content, policy and base, not taken back."""
@@ -76,6 +87,9 @@ class Decision(models.Model):
     trunk_request = models.ForeignKey(TrunkRequest, on_delete=models.CASCADE, related_name="decisions")
     verdict = models.CharField(max_length=10, choices=Verdict.choices)
     decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    on_behalf_of = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", null=True, blank=True
+    )
     filed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     decided_at = models.DateTimeField()
     comment = models.TextField(blank=True)
@@ -98,6 +112,20 @@ class Decision(models.Model):
             models.CheckConstraint(
                 condition=~Q(decided_by=F("filed_by")), name="nobody_decides_on_what_they_filed"
             ),
+            models.CheckConstraint(
+                condition=Q(on_behalf_of=None)
+                | (~Q(on_behalf_of=F("filed_by")) & ~Q(on_behalf_of=F("decided_by"))),
+                name="nobody_stands_in_for_who_filed_it",
+            ),
+            # One voice, whoever raises it: the supervisor, or any of those who stand in for them.
+            models.UniqueConstraint(
+                "trunk_request",
+                Coalesce("on_behalf_of", "decided_by"),
+                "content_version",
+                "base_digest",
+                condition=Q(verdict=Verdict.APPROVE, taken_back_at=None),
+                name="one_approval_in_a_supervisors_right",
+            ),
             models.UniqueConstraint(
                 fields=["trunk_request", "decided_by", "content_version", "base_digest"],
                 condition=Q(verdict=Verdict.APPROVE, taken_back_at=None),
@@ -107,6 +135,11 @@ class Decision(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_verdict_display()} by {self.decided_by}"
+
+    @property
+    def voice(self) -> User:
+        """Return the supervisor in whose right it was made."""
+        return self.on_behalf_of or self.decided_by
 
 
 class Permit(models.Model):

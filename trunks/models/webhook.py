@@ -11,7 +11,17 @@ from trunks.models.fields import EncryptedTextField
 from trunks.models.notice import Occasion, Sending, Topic
 
 # What a webhook can be told of; the morning mail and the portal's own troubles are for people.
-HOOK_TOPICS = tuple(topic for topic in Topic if topic not in (Topic.DIGEST, Topic.TROUBLE))
+# What another system is told of, in words that are not those of one person.
+HOOK_WORDS = {
+    Topic.ASKED: "A request waits for a decision",
+    Topic.REMINDER: "A request still waits for a decision",
+    Topic.ESCALATED: "Nobody has decided on a request in time",
+    Topic.DECIDED: "A request was approved, denied, sent back or withdrawn, or expired",
+    Topic.SETTLED: "A request was carried out, or could not be",
+    Topic.UNSETTLED: "Nobody knows what became of a request",
+    Topic.LOST: "A customer is without a trunk",
+}
+HOOK_TOPICS = tuple(HOOK_WORDS)
 
 
 class Webhook(models.Model):
@@ -34,7 +44,7 @@ class Webhook(models.Model):
 
     @property
     def topic_labels(self) -> list[str]:
-        return [topic.value for topic in HOOK_TOPICS if topic.value in self.topics]
+        return [words for topic, words in HOOK_WORDS.items() if topic.value in self.topics]
 
 
 class DeliveryQuerySet(models.QuerySet["Delivery"]):

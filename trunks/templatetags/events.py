@@ -27,6 +27,7 @@ KINDS = {
     "subaccount": "sub account",
     "mastertrunk": "master trunk",
     "rolegrant": "role",
+    "delegation": "delegation",
     "user": "person",
     "invitation": "invitation",
     "notice": "letter",
@@ -67,6 +68,7 @@ ICONS = {
     "person.action_refused": "shield-alert",
     "person.read": "eye",
     "address.read": "eye",
+    "access.refused": "shield-alert",
 }
 FAMILY_ICONS = {
     "digest": "stamp",
@@ -77,6 +79,7 @@ FAMILY_ICONS = {
     "sync": "refresh-cw",
     "person": "user",
     "role": "shield",
+    "delegation": "handshake",
 }
 LONG = 40  # letters; of longer texts only the words that differ are marked
 

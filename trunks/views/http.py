@@ -10,6 +10,9 @@ from django.template.loader import render_to_string
 from django_htmx.middleware import HtmxDetails
 
 from trunks.models import User
+from trunks.workflow import refusals
+
+SAFE = ("GET", "HEAD", "OPTIONS")
 
 
 class HtmxHttpRequest(HttpRequest):
@@ -25,6 +28,9 @@ def problem_page(request: HttpRequest, status: int, *, reason: str = "", **conte
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer 403 with the reason. Who tried to change something is on record; a link that was followed is not."""
+    if request.method not in SAFE and isinstance(request.user, User):
+        refusals.note(request.path, str(exception), actor=request.user)
     return problem_page(request, 403, reason=str(exception))
 
 

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.functional import cached_property
 
 from trunks import access
-from trunks.models import Circuit, Heartbeat, Role, User, WriteStop
+from trunks.models import Circuit, Delegation, Heartbeat, Role, User, WriteStop
 
 EVERYONE = frozenset(Role)
 
@@ -33,6 +33,7 @@ PAGES = (
     ("Home", "home", "house", EVERYONE),
     ("Requests", "requests", "file-text", EVERYONE),
     ("Approvals", "approvals", "inbox", frozenset({Role.SUPERVISOR})),
+    ("Delegations", "delegations", "handshake", frozenset({Role.SUPERVISOR, Role.ADMINISTRATOR})),
     ("Sub accounts", "sub_accounts", "building-2", EVERYONE),
     ("Master trunks", "trunks", "cable", EVERYONE),
     ("Audit trail", "audit", "scroll-text", frozenset({Role.MANAGER, Role.ADMINISTRATOR})),
@@ -52,9 +53,9 @@ class Navigation:
 
     @cached_property
     def items(self) -> list[Item]:
-        return [
-            self._item(title, name, icon) for title, name, icon, roles in PAGES if self.user.roles & roles
-        ]
+        # Who stands in for a supervisor has their pages.
+        roles = self.user.roles | ({Role.SUPERVISOR} if self._signs[4] else set())
+        return [self._item(title, name, icon) for title, name, icon, wanted in PAGES if roles & wanted]
 
     def _item(self, title: str, name: str, icon: str) -> Item:
         url = reverse(name)
@@ -67,15 +68,18 @@ class Navigation:
         return ", ".join(str(role.label) for role in Role if role in self.user.roles) or "No role yet"
 
     @cached_property
-    def _signs(self) -> tuple[datetime | None, bool, bool, bool]:
-        """Return when a worker was seen, whether lately, and whether to look for a stop and for open circuits.
+    def _signs(self) -> tuple[datetime | None, bool, bool, bool, bool]:
+        """Return when a worker was seen, whether lately, whether to look for a stop and for open circuits, and
+        whether the person stands in for somebody.
 
         One query for every page; the others are asked only when there is something to tell.
         """
         stopped, troubled = Exists(WriteStop.objects.filter(in_force=True)), Exists(Circuit.objects.open())
         worker = Heartbeat.objects.filter(name=Heartbeat.WORKER)
-        row = worker.values_list("at", Heartbeat.recently(), stopped, troubled).first()
-        return row or (None, False, True, True)
+        stands_in = Exists(Delegation.objects.in_force().filter(receiver=self.user))
+        row = worker.values_list("at", Heartbeat.recently(), stopped, troubled, stands_in).first()
+        # Without a worker's row there is none to ask with: what is missing from the menu is found by its address.
+        return row or (None, False, True, True, False)
 
     @property
     def worker_seen_at(self) -> datetime | None:

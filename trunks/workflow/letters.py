@@ -120,12 +120,25 @@ Words = tuple[str, list[str], str]
 
 
 def _asked(occasion: Occasion, trunk_request: TrunkRequest, asked: str) -> Words:
+    if occasion.facts.get("action") == Action.REQUEST_APPROVAL_GIVEN:
+        return _one_more(occasion, trunk_request, asked)
     who = occasion.actor
     verb = "amended" if occasion.facts.get("action") == Action.REQUEST_AMENDED else "asks"
     sentences = ["A supervisor decides next; nothing has been sent to Zoom."]
     if trunk_request.ticket:
         sentences.append(f"Ticket {trunk_request.ticket}.")
     return f"{who} {verb}: {asked}, {trunk_request}", sentences, trunk_request.reason
+
+
+def _one_more(occasion: Occasion, trunk_request: TrunkRequest, asked: str) -> Words:
+    sentences = [f"{_who(occasion)} approved it; it takes others as well. Nothing has been sent to Zoom."]
+    return f"Another approval is needed: {asked}, {trunk_request}", sentences, trunk_request.reason
+
+
+def _who(occasion: Occasion) -> str:
+    """Return who acted and, where they stood in for somebody, for whom."""
+    behalf = occasion.facts.get("for", "")
+    return f"{occasion.actor}, on behalf of {behalf}," if behalf else str(occasion.actor)
 
 
 def _reminder(occasion: Occasion, trunk_request: TrunkRequest, asked: str) -> Words:
@@ -156,7 +169,7 @@ def _decided(occasion: Occasion, trunk_request: TrunkRequest, asked: str) -> Wor
         words = "Its DNIS are free again; file it anew if it is still needed."
         return f"Expired: {trunk_request}, {asked}", [comment, words], ""
     verb, next_step = _DECIDED[Action(action)]
-    return f"{occasion.actor} {verb} {trunk_request}: {asked}", [next_step], comment
+    return f"{_who(occasion)} {verb} {trunk_request}: {asked}", [next_step], comment
 
 
 _SETTLED = {

@@ -13,6 +13,8 @@ from trunks.models.notice import Occasion
 TOPICS: dict[Action, Topic] = {
     Action.REQUEST_FILED: Topic.ASKED,
     Action.REQUEST_AMENDED: Topic.ASKED,
+    # The one occasion more that a quorum makes: those who are still needed hear that the others have begun.
+    Action.REQUEST_APPROVAL_GIVEN: Topic.ASKED,
     Action.REQUEST_APPROVED: Topic.DECIDED,
     Action.REQUEST_DENIED: Topic.DECIDED,
     Action.REQUEST_SENT_BACK: Topic.DECIDED,
@@ -25,12 +27,20 @@ TOPICS: dict[Action, Topic] = {
 }
 
 
-def note(action: Action, trunk_request: TrunkRequest, *, actor: User | None, comment: str = "") -> None:
+def note(
+    action: Action,
+    trunk_request: TrunkRequest,
+    *,
+    actor: User | None,
+    comment: str = "",
+    on_behalf_of: User | None = None,
+) -> None:
     """Write down that people are to be told of `action`, if they are; a worker is rung after the commit."""
     topic = TOPICS.get(action)
     if topic is None:
         return
-    _write(topic, trunk_request, actor, {"action": action.value, "comment": comment})
+    facts = {"action": action.value, "comment": comment}
+    _write(topic, trunk_request, actor, facts | ({"for": str(on_behalf_of)} if on_behalf_of else {}))
 
 
 def note_lost(trunk_request: TrunkRequest) -> None:

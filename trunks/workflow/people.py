@@ -11,7 +11,7 @@ from django.db import transaction
 from trunks import audit
 from trunks.actions import Action
 from trunks.models import OPEN_STATES, Role, RoleGrant, TrunkRequest, User
-from trunks.workflow import authority
+from trunks.workflow import authority, delegating
 from trunks.workflow.errors import Stale
 from trunks.workflow.policy import Answer
 
@@ -42,6 +42,7 @@ def deactivate(person: User, *, actor: User) -> None:
         if governed:
             _set_active(person, False, f"{person} has been deactivated already.")
             after = {"active": False, "sessions_ended": _end_sessions(person)}
+            delegating.end_all_of(person, actor=actor)
             left = TrunkRequest.objects.filter(filed_by=person, state__in=OPEN_STATES).count()
             audit.record(
                 Action.PERSON_DEACTIVATED,

@@ -82,7 +82,9 @@ def _standing() -> Coalesce:
 def _fallen(permit: Permit) -> str:
     standing = set(permit.decisions.standing().values_list("pk", flat=True))
     gone = [
-        str(one.decided_by) for one in permit.decisions.select_related("decided_by") if one.pk not in standing
+        str(one.voice)
+        for one in permit.decisions.select_related("decided_by", "on_behalf_of")
+        if one.pk not in standing
     ]
     who = ", ".join(gone)
     return f"Since it was approved, {who} ceased to be supervisor for the master account, so it needs a new approval."

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from trunks.models import (
     ENDED_LINE_STATES,
     Decision,
+    Delegation,
     LineState,
     Role,
     RoleGrant,
@@ -15,6 +16,7 @@ from trunks.models import (
     TrunkRequest,
     User,
 )
+from trunks.models.delegation import DelegationQuerySet
 from trunks.workflow import base, browsers, quorum, waiting
 
 
@@ -71,15 +73,47 @@ def supervisors_for(master_id: int) -> list[User]:
     return sorted(users, key=lambda user: (str(user), user.pk))
 
 
-def deciders(trunk_request: TrunkRequest) -> list[User]:
-    """Return the supervisors who could decide on the request, by name."""
+def voices(trunk_request: TrunkRequest) -> list[User]:
+    """Return the supervisors in whose right the request could be decided on, by name."""
     barred = authors(trunk_request)
     return [user for user in supervisors(trunk_request) if user.pk not in barred]
 
 
+def deciders(trunk_request: TrunkRequest) -> list[User]:
+    """Return who could decide on the request, by name: supervisors, and those who stand in for one of them."""
+    barred, users = authors(trunk_request), voices(trunk_request)
+    given = _delegations(trunk_request).exclude(giver__in=barred).exclude(receiver__in=barred)
+    found = {*users, *(one.receiver for one in given.select_related("receiver"))}
+    return sorted(found, key=lambda user: (str(user), user.pk))
+
+
+def remaining(trunk_request: TrunkRequest) -> list[User]:
+    """Return who could give one of the approvals that are still missing, by name."""
+    return [user for user in deciders(trunk_request) if not _spoken_for(user, trunk_request)]
+
+
+def on_behalf_of(user: User, trunk_request: TrunkRequest) -> User | None:
+    """Return the supervisor in whose right `user` decides; None for who does it in their own, or has none."""
+    if user.holds(Role.SUPERVISOR, trunk_request.master_id):
+        return None
+    heard = {one.voice.pk for one in quorum.counted(trunk_request)}
+    givers = _givers(user, trunk_request)
+    return next((giver for giver in givers if giver.pk not in heard), givers[0] if givers else None)
+
+
+def _delegations(trunk_request: TrunkRequest) -> DelegationQuerySet:
+    return Delegation.objects.in_force().covering(trunk_request.master_id)
+
+
+def _givers(user: User, trunk_request: TrunkRequest) -> list[User]:
+    """Return for whom `user` may stand in on this request: the ban on authors follows them."""
+    given = _delegations(trunk_request).filter(receiver=user).exclude(giver__in=authors(trunk_request))
+    return [one.giver for one in given.select_related("giver").order_by("id")]
+
+
 def shortage(trunk_request: TrunkRequest) -> str:
     """Return in words that not enough people could approve the request, or ""."""
-    return shortage_of(deciders(trunk_request), quorum.of(trunk_request).needed)
+    return shortage_of(voices(trunk_request), quorum.of(trunk_request).needed)
 
 
 def shortage_of(could: list[User], needed: int) -> str:
@@ -105,10 +139,14 @@ def eligible(user: User, trunk_request: TrunkRequest) -> Answer:
         return Answer(
             False, "You filed or amended this request, so somebody else decides on it.", who or "nobody yet"
         )
-    if not user.holds(Role.SUPERVISOR, trunk_request.master_id):
-        who = _names(deciders(trunk_request))
-        return Answer(False, f"Only a supervisor for {trunk_request.master} can decide on this request.", who)
-    return YES
+    if user.holds(Role.SUPERVISOR, trunk_request.master_id) or _givers(user, trunk_request):
+        return YES
+    who = _names(deciders(trunk_request))
+    author = _delegations(trunk_request).filter(receiver=user).select_related("giver").first()
+    if author:
+        filed = f"You stand in for {author.giver}, who filed or amended this request, so somebody else decides on it."
+        return Answer(False, filed, who or "nobody yet")
+    return Answer(False, f"Only a supervisor for {trunk_request.master} can decide on this request.", who)
 
 
 def _decide(user: User, trunk_request: TrunkRequest) -> Answer:
@@ -138,19 +176,31 @@ def _approve(user: User, trunk_request: TrunkRequest) -> Answer:
     answer = _decide(user, trunk_request)
     if not answer:
         return answer
-    approvers = {one.decided_by_id for one in quorum.counted(trunk_request)}
-    if user.pk in approvers:
-        who = _names([one for one in deciders(trunk_request) if one.pk not in approvers])
-        return Answer(False, "You have approved it already, so another supervisor does.", who or "nobody yet")
+    if spoken := _spoken_for(user, trunk_request):
+        return Answer(False, spoken, _names(remaining(trunk_request)) or "nobody yet")
     if moved := base.changes(trunk_request):
         return Answer(False, f"{MOVED} {' '.join(moved)}", by_zoom=True)
     return _from_here(user, trunk_request)
 
 
+def _spoken_for(user: User, trunk_request: TrunkRequest) -> str:
+    """Return why an approval of `user` would be a second one of the same person or the same right, or ""."""
+    given = quorum.counted(trunk_request)
+    if any(one.decided_by_id == user.pk for one in given):
+        return "You have approved it already, so another supervisor does."
+    right = on_behalf_of(user, trunk_request) or user
+    heard = next((one for one in given if one.voice == right), None)
+    if heard is None:
+        return ""
+    if right == user:
+        return f"{heard.decided_by} has approved it on your behalf already, so another supervisor does."
+    return f"An approval in the right of {right}, for whom you stand in, is there already: another supervisor does."
+
+
 def _take_back(user: User, trunk_request: TrunkRequest) -> Answer:
     if trunk_request.state != State.PENDING:
         return _not_now(trunk_request)
-    mine = Decision.objects.for_content_of(trunk_request).filter(decided_by=user)
+    mine = Decision.objects.for_content_of(trunk_request).of(user)
     return (
         YES if mine.exists() else Answer(False, "You have given no approval of it that you could take back.")
     )
@@ -191,7 +241,8 @@ def _approvers(trunk_request: TrunkRequest) -> set[int]:
     if trunk_request.approved_by_id is None:
         return set()
     decisions = Decision.objects.for_content_of(trunk_request)
-    return {trunk_request.approved_by_id, *decisions.values_list("decided_by", flat=True)}
+    found = decisions.values_list("decided_by", "on_behalf_of")
+    return {trunk_request.approved_by_id, *(pk for pair in found for pk in pair if pk)}
 
 
 def _amend(user: User, trunk_request: TrunkRequest) -> Answer:

@@ -53,7 +53,9 @@ def of(trunk_request: TrunkRequest) -> Quorum:
 
 def counted(trunk_request: TrunkRequest) -> list[Decision]:
     """Return the approvals that count, one for each supervisor: of the present content, by who still is supervisor."""
-    decisions = Decision.objects.for_content_of(trunk_request).standing().select_related("decided_by")
+    decisions = (
+        Decision.objects.for_content_of(trunk_request).standing().select_related("decided_by", "on_behalf_of")
+    )
     return list(decisions.order_by("id"))
 
 
@@ -68,7 +70,7 @@ class Vote:
 def votes(trunk_request: TrunkRequest) -> list[Vote]:
     """Return every decision that was ever made on the request, oldest first, void ones included."""
     decisions = Decision.objects.filter(trunk_request=trunk_request).select_related(
-        "decided_by", "same_browser_as"
+        "decided_by", "on_behalf_of", "same_browser_as"
     )
     return [Vote(one, _void(one, trunk_request)) for one in decisions.with_standing().order_by("id")]
 

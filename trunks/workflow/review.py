@@ -9,8 +9,8 @@ from django.db.models import F
 
 from trunks import dispatch
 from trunks.actions import Action
-from trunks.models import Decision, State, TrunkRequest, User, Verdict, clock
-from trunks.workflow import base, browsers, permits, quorum, rules, waiting
+from trunks.models import Decision, Delegation, Role, State, TrunkRequest, User, Verdict, clock
+from trunks.workflow import base, browsers, permits, policy, quorum, rules, waiting
 from trunks.workflow.content import content_of, digest_of, lines_of
 from trunks.workflow.drafts import draft_of
 from trunks.workflow.errors import Invalid, Stale
@@ -22,6 +22,7 @@ from trunks.workflow.transitions import move, who_was_first
 from trunks.workflow.words import sentence
 from trunks.zoom.errors import ZoomError
 
+ENDED = "The delegation by which you could decide has ended meanwhile."
 # What is no decision must not let a request wait for longer: reminders, escalation and expiry count from there.
 SAME_CLOCK = {"changed_at": F("changed_at")}
 
@@ -58,7 +59,10 @@ def approve(
 
 
 def take_back(trunk_request: TrunkRequest, *, actor: User, version: int, comment: str = "") -> TrunkRequest:
-    """Take one's own approval back while others are still missing. Raises Refused, Stale or Invalid."""
+    """Take back one's own approval, or one given on one's behalf, while others are still missing.
+
+    Raises Refused, Stale or Invalid.
+    """
     demand(actor, "take_back", trunk_request, version=version)
     demand_comment(comment)
     with transaction.atomic():
@@ -71,7 +75,7 @@ def take_back(trunk_request: TrunkRequest, *, actor: User, version: int, comment
             comment=comment,
             changes=SAME_CLOCK,
         )
-        mine = Decision.objects.for_content_of(trunk_request).filter(decided_by=actor)
+        mine = Decision.objects.for_content_of(trunk_request).of(actor)
         mine.update(taken_back_at=clock.now())
     return trunk_request
 
@@ -180,6 +184,7 @@ def _decide(
     changes: dict[str, Any] | None = None,
     after: dict[str, Any] | None = None,
 ) -> Decision:
+    behalf = _held_on_behalf_of(actor, trunk_request)
     author = browsers.author_here(trunk_request, besides=actor)
     if author:
         after = (after or {}) | {"same_browser_as": str(author)}
@@ -198,11 +203,13 @@ def _decide(
             "base_digest": trunk_request.base_digest,
             **(after or {}),
         },
+        on_behalf_of=behalf,
     )
     return Decision.objects.create(
         trunk_request=trunk_request,
         verdict=verdict,
         decided_by=actor,
+        on_behalf_of=behalf,
         filed_by=trunk_request.filed_by,
         decided_at=clock.now(),
         comment=comment,
@@ -212,3 +219,19 @@ def _decide(
         base_digest=trunk_request.base_digest,
         same_browser_as=author,
     )
+
+
+def _held_on_behalf_of(actor: User, trunk_request: TrunkRequest) -> User | None:
+    """Return for whom `actor` decides, with the delegation locked: who ends it meanwhile waits, or was first.
+
+    Asked anew in the transaction. Raises Stale when neither a right of their own nor a delegation is left.
+    """
+    behalf = policy.on_behalf_of(actor, trunk_request)
+    if behalf is None:
+        if not actor.holds(Role.SUPERVISOR, trunk_request.master_id):
+            raise Stale(ENDED)
+        return None
+    given = Delegation.objects.filter(giver=behalf, receiver=actor, ended_at=None)
+    if not list(given.select_for_update(no_key=True)):
+        raise Stale(ENDED)
+    return behalf

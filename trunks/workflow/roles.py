@@ -12,7 +12,7 @@ from django.utils import timezone
 from trunks import audit
 from trunks.actions import Action
 from trunks.models import MasterAccount, Role, RoleGrant, User
-from trunks.workflow import authority
+from trunks.workflow import authority, delegating
 from trunks.workflow.errors import Invalid, Stale
 from trunks.workflow.policy import Answer
 
@@ -62,6 +62,8 @@ def revoke(held: RoleGrant, *, actor: User | None, why: str = "") -> None:
             audit.record(
                 Action.ROLE_REVOKED, actor=actor, on=person, master=held.master, before=before, why=why
             )
+            if held.role == Role.SUPERVISOR:
+                delegating.end_what_is_void(person, actor=actor, why=why)
     if not governed:
         _refuse_last(person, "revoke", actor)
 

@@ -50,7 +50,7 @@ def concerned(occasion: Occasion) -> list[User]:
     match occasion.topic:
         case Topic.ASKED | Topic.REMINDER if trunk_request:
             waits = trunk_request.state == State.PENDING
-            people = policy.deciders(trunk_request) if waits else []
+            people = policy.remaining(trunk_request) if waits else []
         case Topic.ESCALATED if trunk_request:
             people = _not_told_yet(trunk_request)
         case Topic.DECIDED | Topic.SETTLED if trunk_request:
@@ -96,7 +96,8 @@ def _not_told_yet(trunk_request: TrunkRequest) -> list[User]:
         ).values_list("user", flat=True)
     )
     barred = policy.authors(trunk_request) | told
-    return [user for user in dict.fromkeys([*deciders, *above]) if user.pk not in barred]
+    wanted = [*policy.remaining(trunk_request), *above]
+    return [user for user in dict.fromkeys(wanted) if user.pk not in barred]
 
 
 def _request_of(occasion: Occasion) -> TrunkRequest | None:

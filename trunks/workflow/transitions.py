@@ -53,6 +53,7 @@ def move(
     why: str = "",
     version: int | None = None,
     fence: int | None = None,
+    on_behalf_of: User | None = None,
 ) -> None:
     """Move `trunk_request` from the state it was loaded in to `to`, with its audit event, in the caller's transaction.
 
@@ -77,7 +78,7 @@ def move(
     if not rows.update(state=to, **written):
         raise Stale(who_was_first(trunk_request))
     _keep(trunk_request, to, written)
-    occasions.note(action, trunk_request, actor=actor, comment=comment)
+    occasions.note(action, trunk_request, actor=actor, comment=comment, on_behalf_of=on_behalf_of)
     audit.record(
         action,
         actor=actor,
@@ -87,6 +88,7 @@ def move(
         comment=comment,
         tracking_id=tracking_id,
         why=why,
+        on_behalf_of=on_behalf_of,
     )
     who = actor.email if actor else why
     logger.info("%s: %s to %s by %s. %s", trunk_request.reference, leaving, to, who, comment)

@@ -1,0 +1,66 @@
+"""Delegations: who decides on whose behalf, making one, ending one."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_POST
+
+from trunks import access
+from trunks.forms.delegations import DelegationForm
+from trunks.models import Role
+from trunks.views.http import HtmxHttpRequest, problem_page
+from trunks.views.paging import page
+from trunks.views.step_up import proof_required
+from trunks.workflow import delegating
+from trunks.workflow.errors import Invalid, Refused, Stale
+
+
+@require_http_methods(["GET", "POST"])
+@proof_required
+def delegations(request: HtmxHttpRequest) -> HttpResponse:
+    """List what the person gave, got, or administers; and take a new one from a supervisor."""
+    if request.method == "GET":
+        return _page(request, DelegationForm(user=request.user))
+    form = DelegationForm(request.POST, user=request.user)
+    try:
+        if not delegating.may_make(request.user):
+            access.require(request.user, Role.SUPERVISOR)
+        if not form.is_valid():
+            return _page(request, form, status=422)
+        made = delegating.make(form.terms, actor=request.user)
+    except Invalid as error:
+        for field, sentences in error.problems.items():
+            form.add_error(field, sentences)
+        return _page(request, form, status=422)
+    except Refused as error:
+        return problem_page(request, 403, reason=error.reason, who=error.who)
+    messages.success(
+        request, f"{made.receiver} decides on your behalf until the end of {made.ends_on:%-d %B %Y} (UTC)."
+    )
+    return redirect("delegations")
+
+
+@require_POST
+@proof_required
+def end(request: HtmxHttpRequest, pk: int) -> HttpResponse:
+    delegation = access.delegation_for(request.user, pk)
+    try:
+        delegating.end(delegation, actor=request.user)
+    except Refused as error:
+        return problem_page(request, 403, reason=error.reason, who=error.who)
+    except Stale as error:
+        return problem_page(request, 409, reason=error.reason)
+    messages.success(request, f"{delegation.receiver} decides on behalf of {delegation.giver} no longer.")
+    return redirect("delegations")
+
+
+def _page(request: HtmxHttpRequest, form: DelegationForm, status: int = 200) -> HttpResponse:
+    found = page(access.delegations_for(request.user), request)
+    context = {
+        "form": form if delegating.may_make(request.user) else None,
+        "page": found,
+        "rows": [(one, delegating.may_end(request.user, one)) for one in found.rows],
+    }
+    return render(request, "trunks/delegations.html", context, status=status)
