@@ -107,13 +107,15 @@ def revalidate(trunk_request: TrunkRequest, *, actor: User, version: int) -> Tru
     the page to show and for approve() to ask. Raises Refused, Stale, or Invalid when Zoom cannot be read.
     """
     demand(actor, "revalidate", trunk_request, version=version)
+    # Before Zoom is read: somebody who validates meanwhile makes ours stale, and not one without a change.
+    then = base.asked_on(trunk_request)
     try:
         read_anew(trunk_request.sub_account)
     except ZoomError as error:
         raise Invalid(
             {"__all__": [f"Zoom could not be read, so nothing was changed. {sentence(error)}"]}
         ) from error
-    then, now = base.asked_on(trunk_request), base.present(trunk_request.sub_account, lines_of(trunk_request))
+    now = base.present(trunk_request.sub_account, lines_of(trunk_request))
     if then.known and not base.differences(then, now, trunk_request.kind):
         return trunk_request
     with transaction.atomic():
