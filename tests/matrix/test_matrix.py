@@ -19,6 +19,7 @@ from tests.matrix.scene import CALLERS, ELSEWHERE, METHODS, NOBODY, ROLELESS, Ro
 
 ROUTES = stage.routes()
 ROWS = table.ROWS | accounts.ROWS
+VISITOR = Client(headers={"user-agent": "matrix"})
 SAFE = ("GET", "HEAD", "OPTIONS")
 WRITE = re.compile(r'^\s*(?:INSERT INTO|UPDATE|DELETE FROM)\s+"?(\w+)', re.IGNORECASE)
 
@@ -37,13 +38,13 @@ def scene(db: None) -> Scene:
 
 def ask(scene: Scene, who: str, method: str, path: str) -> Answer:
     """Ask and undo, session and rate limits included: the next caller finds what this one found."""
-    client = Client(headers={"user-agent": "matrix"})
-    client.cookies = copy(scene.clients[who].cookies)
+    # One client for all: a new one would build all the middleware again for each of some ten thousand requests.
+    VISITOR.cookies = copy(scene.clients[who].cookies)
     wrote: set[str] = set()
     cache.clear()
     with transaction.atomic(), connection.execute_wrapper(_noting(wrote)):
         form = "application/x-www-form-urlencoded"
-        response = client.generic(method, path, b"", content_type=form)
+        response = VISITOR.generic(method, path, b"", content_type=form)
         body = b"" if response.streaming else response.content
         transaction.set_rollback(True)
     return Answer(response.status_code, body.decode(errors="replace"), wrote)
