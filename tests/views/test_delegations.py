@@ -34,6 +34,8 @@ def test_a_supervisor_lends_and_ends_on_the_page(
     estate: cast.Estate, signed_in: SignedIn, supervisor: User, second_staff: User
 ) -> None:
     client = signed_in(supervisor)
+    # The form a browser's date field understands; any other is shown as an empty field.
+    assert f'value="{timezone.now().date().isoformat()}"' in client.get(PAGE).content.decode()
     answer = client.post(PAGE, data(second_staff, masters=[str(estate.master.pk)]), follow=True)
     assert "Stan Staff decides on your behalf until the end of" in answer.content.decode()
     made = Delegation.objects.get()

@@ -24,10 +24,12 @@ class DelegationForm(forms.Form):
         widget=forms.CheckboxSelectMultiple,
         error_messages={"required": "Choose for which master accounts, or all that you supervise."},
     )
-    begins_on = forms.DateField(label="First day", widget=forms.DateInput(attrs={"type": "date"}))
+    begins_on = forms.DateField(
+        label="First day", widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
+    )
     ends_on = forms.DateField(
         label="Last day",
-        widget=forms.DateInput(attrs={"type": "date"}),
+        widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
         help_text="In UTC, that day included.",
     )
     reason = forms.CharField(
