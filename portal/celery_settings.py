@@ -3,9 +3,11 @@
 from urllib.parse import parse_qs, urlsplit
 
 from django.conf import settings
+from kombu import Exchange, Queue
 from kombu.transport import TRANSPORT_ALIASES
 
 from portal import broker
+from trunks import dispatch
 
 # A class path inside a broker's address is refused, so the transport gets a name.
 TRANSPORT_ALIASES["localfs"] = "portal.broker:Transport"
@@ -51,6 +53,11 @@ task_publish_retry_policy = {"max_retries": 1, "interval_start": 0, "interval_st
 # --- messages ---------------------------------------------------------------------------------------------------
 
 imports = ["portal.housekeeping"]
+# A worker takes from both queues in turn: what was approved waits for one letter at most, and not for all of them.
+TELLING = "telling"
+task_default_queue = "celery"
+task_queues = [Queue(task_default_queue), Queue(TELLING, Exchange(TELLING), routing_key=TELLING)]
+task_routes = {task: {"queue": TELLING, "routing_key": TELLING} for task in dispatch.UNHURRIED}
 accept_content = ["json"]
 task_serializer = "json"
 task_ignore_result = True

@@ -23,6 +23,8 @@ pytestmark = [pytest.mark.sqlite, pytest.mark.django_db]
 EVENT, HEAD = trail.TABLES
 DIGEST = "trunks_auditdigest"
 ARCHIVE = "trunks_auditarchive"
+REVIEW = "trunks_monthreview"
+ITEM = "trunks_sampleditem"
 TRIGGERS = {
     "postgresql": {
         (EVENT, "audit_chain"),
@@ -50,6 +52,8 @@ TRIGGERS = {
         (ARCHIVE, "audit_archive_keep"),
         (ARCHIVE, "audit_archive_keep_row"),
         (ARCHIVE, "audit_archive_add"),
+        *((REVIEW, f"audit_review_{what}") for what in ("add", "keep", "keep_row")),
+        *((ITEM, f"audit_review_item_{what}") for what in ("add", "keep", "keep_row")),
     },
 }
 COLUMNS = ", ".join(

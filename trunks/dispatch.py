@@ -37,6 +37,8 @@ TASK_NAMES = (
     STREAM,
     PREPARE,
 )
+# What tells of things that have happened: it may wait until what people have asked for is carried out.
+UNHURRIED = (SPREAD, LETTERS, DELIVERIES, SEAL, VERIFY, STREAM, PREPARE)
 
 logger = logging.getLogger(__name__)
 

@@ -12,6 +12,7 @@ from django.core.cache import cache
 from kombu.exceptions import OperationalError
 
 from portal import celery_settings
+from trunks import dispatch
 
 
 @pytest.fixture
@@ -53,6 +54,17 @@ def test_everything_that_speaks_with_redis_has_a_time_out() -> None:
         assert "'socket_timeout': 3" in str(settings.CACHES["default"])
     cache.set("alive", 1)
     assert cache.get("alive") == 1
+
+
+def test_what_was_approved_does_not_queue_behind_letters() -> None:
+    app = celery_with("memory://", 1)
+    queues = {task: app.amqp.router.route({}, task)["queue"].name for task in dispatch.TASK_NAMES}
+    assert {task for task, queue in queues.items() if queue == celery_settings.TELLING} == set(
+        dispatch.UNHURRIED
+    )
+    assert queues[dispatch.PROVISION] == queues[dispatch.SETTLE] == "celery"
+    # A worker that is started without -Q takes from both.
+    assert set(app.amqp.queues.consume_from) == {"celery", celery_settings.TELLING}
 
 
 def test_the_clock_rings_what_nobody_would_miss_while_no_worker_runs() -> None:
