@@ -55,7 +55,7 @@ def take(request: HtmxHttpRequest, pk: int) -> HttpResponseBase:
     try:
         lines = preparing.take(file, actor=request.user)
     except Refused as error:
-        return problem_page(request, 403, reason=error.reason)
+        return problem_page(request, 403, reason=error.reason, who=error.who)
     kind = "application/zip" if file.format == "csv" else "application/x-ndjson; charset=utf-8"
     response = StreamingHttpResponse(lines, content_type=kind)
     response["Content-Disposition"] = f'attachment; filename="{file.name}"'
