@@ -18,10 +18,11 @@ from kombu import Connection
 from kombu.transport import filesystem
 from kombu.transport.virtual.base import BrokerState
 from kombu.utils.json import dumps, loads
+from kombu.utils.scheduling import FairCycle
 
 logger = logging.getLogger(__name__)
 
-POLLING_SECONDS = 0.2
+POLLING_SECONDS = 0.05
 
 
 def transport_options(folder: Path) -> dict[str, object]:
@@ -68,8 +69,19 @@ def _delete_if_older(path: Path, oldest: float) -> bool:
     return True
 
 
+class InOrder(FairCycle):
+    """Takes from the first queue that has anything, as Redis does with `queue_order_strategy` "priority"."""
+
+    def get(self, callback: Any, **kwargs: Any) -> Any:
+        self.pos = 0
+        return super().get(callback, **kwargs)
+
+
 class Channel(filesystem.Channel):
-    """Writes aside and renames; claims by renaming."""
+    """Writes aside and renames; claims by renaming; queues in the order in which they were asked for."""
+
+    def _reset_cycle(self) -> None:
+        self._cycle = InOrder(self._get_and_deliver, self._active_queues, Empty)
 
     def get_table(self, exchange: str) -> list[Any]:
         """Return the queues that are bound to `exchange`; its file is only ever replaced whole."""

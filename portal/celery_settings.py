@@ -38,6 +38,8 @@ if settings.REDIS_URL:
         # Kombu looks for such messages every 100 s unless told otherwise (celery/kombu#2558).
         "unacked_restore_interval": 5,
         "unacked_restore_throttle": 1,
+        # As the file broker does: the queues of `task_queues` in their order, and not in turn.
+        "queue_order_strategy": "priority",
         # A Redis that hangs must not hang the web request that rings it.
         "socket_timeout": REDIS_SECONDS,
         "socket_connect_timeout": 1,
@@ -53,7 +55,8 @@ task_publish_retry_policy = {"max_retries": 1, "interval_start": 0, "interval_st
 # --- messages ---------------------------------------------------------------------------------------------------
 
 imports = ["portal.housekeeping"]
-# A worker takes from both queues in turn: what was approved waits for one letter at most, and not for all of them.
+# A worker takes from the second queue when the first is empty: what was approved waits for the letter that is being
+# written at most. People approve slower than Zoom answers, so the first is empty soon, and all letters go out.
 TELLING = "telling"
 task_default_queue = "celery"
 task_queues = [Queue(task_default_queue), Queue(TELLING, Exchange(TELLING), routing_key=TELLING)]

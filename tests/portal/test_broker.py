@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 import time
+import uuid
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +15,7 @@ from queue import Empty
 
 import pytest
 from django.conf import settings
-from kombu import Connection
+from kombu import Connection, Exchange, Message, Queue
 from kombu.simple import SimpleQueue
 
 from portal import broker, celery_settings
@@ -248,3 +249,22 @@ def test_a_second_folder_in_the_same_process_has_its_own_queues(tmp_path: Path) 
         with opened(tmp_path / name) as queue:
             queue.put(name)
         assert len(waiting(tmp_path / name)) == 1
+
+
+def test_a_worker_takes_from_the_first_queue_while_it_has_anything() -> None:
+    # With every broker: letters wait until what people have approved is carried out.
+    names = [f"{name}-{uuid.uuid4()}" for name in ("hurried", "telling")]
+    queues = [Queue(name, Exchange(name), routing_key=name) for name in names]
+    took: list[str] = []
+    with app.connection_for_read() as connection, connection.Producer() as producer:
+        for queue in (*reversed(queues), *reversed(queues)):
+            producer.publish({}, exchange=queue.exchange, routing_key=queue.name, declare=[queue])
+
+        def take(_: object, message: Message) -> None:
+            took.append(message.delivery_info["routing_key"])
+            message.ack()
+
+        with connection.Consumer(queues, callbacks=[take], accept=["json"]):
+            while len(took) < 4:
+                connection.drain_events(timeout=3)
+    assert took == [names[0], names[0], names[1], names[1]]
