@@ -23,7 +23,8 @@ from trunks.models import (
     TrunkRequest,
     User,
 )
-from trunks.workflow import delegating, filing, people, permits, policy, quorum, review, roles
+from trunks.workflow import deciders, delegating, filing, people, permits, policy, quorum, review, roles
+from trunks.workflow.answers import Answer
 from trunks.workflow.errors import Invalid, Refused, Stale
 
 pytestmark = pytest.mark.sqlite
@@ -54,7 +55,7 @@ def approve(trunk_request: TrunkRequest, user: User) -> TrunkRequest:
     return review.approve(row, actor=again(user), version=row.version)
 
 
-def could(user: User, trunk_request: TrunkRequest) -> policy.Answer:
+def could(user: User, trunk_request: TrunkRequest) -> Answer:
     return policy.may(again(user), "approve", loaded(trunk_request))
 
 
@@ -361,14 +362,14 @@ def test_a_delegation_that_is_ended_between_look_and_lock_decides_nothing(
     trunk_request: TrunkRequest, supervisor: User, second_staff: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = lend(supervisor, second_staff)
-    found = policy.on_behalf_of
+    found = deciders.on_behalf_of
 
     def ended_after(user: User, row: TrunkRequest) -> User | None:
         behalf = found(user, row)
         Delegation.objects.filter(pk=made.pk).update(ended_at=timezone.now())
         return behalf
 
-    monkeypatch.setattr(policy, "on_behalf_of", ended_after)
+    monkeypatch.setattr(deciders, "on_behalf_of", ended_after)
     row = loaded(trunk_request)
     with pytest.raises(Stale, match="has ended meanwhile"):
         review.deny(row, actor=again(second_staff), version=1, comment="No")
@@ -468,4 +469,6 @@ def test_standing_in_makes_nobody_more_who_could_satisfy_a_quorum(
     trunk_request: TrunkRequest, supervisor: User, second_staff: User
 ) -> None:
     lend(supervisor, second_staff)
-    assert "only Sam Supervisor could give one" in policy.shortage(loaded(trunk_request, approvals_needed=2))
+    assert "only Sam Supervisor could give one" in deciders.shortage(
+        loaded(trunk_request, approvals_needed=2)
+    )

@@ -12,7 +12,7 @@ from tests import cast
 from tests.together import together
 from trunks import audit
 from trunks.models import ApprovalPolicy, RoleGrant, TrunkRequest, User
-from trunks.workflow import filing, policies, policy
+from trunks.workflow import deciders, filing, policies
 from trunks.workflow.errors import Invalid, Refused, Stale
 from trunks.workflow.rehearsal import rehearse
 
@@ -145,11 +145,11 @@ def test_the_rehearsal_takes_a_fixed_number_of_queries(
 def test_it_is_told_when_too_few_could_approve(
     estate: cast.Estate, trunk_request: TrunkRequest, supervisor: User
 ) -> None:
-    assert policy.shortage(trunk_request) == ""
+    assert deciders.shortage(trunk_request) == ""
     cast.policy(estate.master, approvals=2)
-    assert policy.shortage(trunk_request) == (
+    assert deciders.shortage(trunk_request) == (
         "It takes 2 approvals, and only Sam Supervisor could give one:"
         " an administrator has to make somebody a supervisor."
     )
     RoleGrant.objects.filter(user=supervisor).delete()
-    assert policy.shortage(trunk_request).startswith("Nobody but its authors could approve it")
+    assert deciders.shortage(trunk_request).startswith("Nobody but its authors could approve it")

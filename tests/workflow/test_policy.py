@@ -4,7 +4,7 @@ import pytest
 
 from tests import cast
 from trunks.models import LineState, Role, RoleGrant, State, TrunkRequest, User
-from trunks.workflow import filing, policy
+from trunks.workflow import deciders, filing, policy
 
 pytestmark = pytest.mark.sqlite
 
@@ -86,7 +86,7 @@ def test_who_could_decide_is_named_without_the_authors_and_the_departed(
     User.objects.filter(pk=second_supervisor.pk).update(is_active=False)
     ended = cast.person("Ed Ended", Role.SUPERVISOR)
     RoleGrant.objects.filter(user=ended).update(ends_on=cast.LONG_AGO.date())
-    assert policy.deciders(trunk_request) == [here, supervisor]
+    assert deciders.able(trunk_request) == [here, supervisor]
     assert policy.may(staff, "approve", trunk_request).who == "Hans Here, Sam Supervisor"
 
 
@@ -136,4 +136,4 @@ def test_naming_the_deciders_takes_a_fixed_number_of_queries(
         cast.person(f"Sup {letter}", Role.SUPERVISOR)
     # Supervisors, authors, those who stand in for somebody, and whom they stand in for.
     with django_assert_max_num_queries(4):  # type: ignore[operator]
-        policy.deciders(trunk_request)
+        deciders.able(trunk_request)

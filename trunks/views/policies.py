@@ -17,8 +17,8 @@ from trunks.models.approval_policy import CONDITIONS
 from trunks.views.http import HtmxHttpRequest, problem_page
 from trunks.workflow import policies
 from trunks.workflow.approval_rules import sentences
+from trunks.workflow.deciders import supervisors_for
 from trunks.workflow.errors import Invalid, Refused, Stale
-from trunks.workflow.policy import supervisors_for
 from trunks.workflow.rehearsal import rehearse
 
 LISTED = 50

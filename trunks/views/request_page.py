@@ -15,6 +15,7 @@ from trunks.models import Line, LineState, Role, State, TrunkRequest, User, Zoom
 from trunks.views.http import HtmxHttpRequest
 from trunks.views.versions import since
 from trunks.workflow import policy, quorum, rules, versions, words
+from trunks.workflow.answers import Answer
 from trunks.workflow.drafts import draft_of
 
 DECISIONS = ("approve", "deny", "send_back")
@@ -51,7 +52,7 @@ class ActionPanel:
 
     verb: str
     url: str
-    answer: policy.Answer
+    answer: Answer
     form: DecisionForm
     quick_picks: tuple[str, ...] = ()
 

@@ -20,7 +20,7 @@ from trunks.views.decisions import not_done
 from trunks.views.http import HtmxHttpRequest
 from trunks.views.paging import page
 from trunks.views.request_page import moving_parts, request_page, what_to_do
-from trunks.workflow import filing, looks, policy, preview, quorum
+from trunks.workflow import deciders, filing, looks, policy, preview, quorum
 from trunks.workflow.errors import AlreadyFiled, Invalid, Refused, Stale
 
 
@@ -115,7 +115,7 @@ def _filed(request: HtmxHttpRequest, trunk_request: TrunkRequest, done: str) -> 
     """Say that it is done, how many approvals it takes, and loudly when there are too few people to give them."""
     takes = quorum.of(trunk_request).reason
     messages.success(request, " ".join(filter(None, (f"{trunk_request.reference} {done}", takes))))
-    if lacks := policy.shortage(trunk_request):
+    if lacks := deciders.shortage(trunk_request):
         messages.warning(request, lacks)
 
 
@@ -134,8 +134,8 @@ def _lacking(request: HtmxHttpRequest, form: RequestForm) -> str:
     master = form.chosen_master
     if master is None:
         return ""
-    could = [user for user in policy.supervisors_for(master.pk) if user.pk != request.user.pk]
-    return policy.shortage_of(could, ApprovalPolicy.current(master).approvals)
+    could = [user for user in deciders.supervisors_for(master.pk) if user.pk != request.user.pk]
+    return deciders.shortage_of(could, ApprovalPolicy.current(master).approvals)
 
 
 @require_POST

@@ -10,8 +10,8 @@ from django.db import models, transaction
 from trunks import access, audit
 from trunks.actions import Action
 from trunks.models import MasterAccount, Role, RoleGrant, User
+from trunks.workflow.answers import YES, Answer
 from trunks.workflow.errors import Refused
-from trunks.workflow.policy import YES, Answer
 
 NOT_YOURSELF = "Nobody changes their own roles or account, so another administrator does it."
 ONLY_ALL = "Only an administrator of all master accounts can do this."

@@ -15,8 +15,8 @@ from trunks import access, audit
 from trunks.actions import Action
 from trunks.models import STAND_INS, Delegation, MasterAccount, Role, User, clock
 from trunks.workflow import rules
+from trunks.workflow.answers import YES, Answer
 from trunks.workflow.errors import Invalid, Problems, Refused, Stale
-from trunks.workflow.policy import YES, Answer
 
 REASON_MAX_LENGTH = 500
 LONGEST_DAYS = 366

@@ -18,7 +18,7 @@ from django.utils import timezone
 from trunks import audit
 from trunks.actions import Action
 from trunks.models import How, Notice, Role, Sending, State, Topic, TrunkRequest, clock
-from trunks.workflow import choosing, digest, letters, policy
+from trunks.workflow import choosing, deciders, digest, letters
 from trunks.workflow.letters import Letter
 
 BATCH = 100
@@ -103,7 +103,7 @@ def _needless(notice: Notice, trunk_request: TrunkRequest) -> str:
         return "The person has no role for the master account any more."
     if topic in (Topic.ASKED, Topic.REMINDER, Topic.ESCALATED) and trunk_request.state != State.PENDING:
         return "The request does not wait any more."
-    if topic in (Topic.ASKED, Topic.REMINDER) and user not in policy.deciders(trunk_request):
+    if topic in (Topic.ASKED, Topic.REMINDER) and user not in deciders.able(trunk_request):
         return "The person cannot decide on it any more."
     if topic == Topic.LOST and not trunk_request.lines.lost().exists():
         return "The customer has a trunk again."

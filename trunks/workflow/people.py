@@ -12,8 +12,8 @@ from trunks import audit
 from trunks.actions import Action
 from trunks.models import OPEN_STATES, Role, RoleGrant, TrunkRequest, User
 from trunks.workflow import authority, delegating
+from trunks.workflow.answers import Answer
 from trunks.workflow.errors import Stale
-from trunks.workflow.policy import Answer
 
 
 def ensure_person(email: str, *, name: str, password: str | None, role: Role, why: str) -> bool:

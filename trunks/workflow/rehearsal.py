@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from trunks.models import ApprovalPolicy, TrunkRequest
 from trunks.workflow.approval_rules import Facts, assess
-from trunks.workflow.policy import supervisors_for
+from trunks.workflow.deciders import supervisors_for
 
 DAYS = 90
 MOST = 2000

@@ -10,7 +10,7 @@ from django.db.models import F
 from trunks import dispatch
 from trunks.actions import Action
 from trunks.models import Decision, Delegation, Role, State, TrunkRequest, User, Verdict, clock
-from trunks.workflow import base, browsers, permits, policy, quorum, rules, waiting
+from trunks.workflow import base, browsers, deciders, permits, quorum, rules, waiting
 from trunks.workflow.content import content_of, digest_of, lines_of
 from trunks.workflow.drafts import draft_of
 from trunks.workflow.errors import Invalid, Stale
@@ -228,7 +228,7 @@ def _held_on_behalf_of(actor: User, trunk_request: TrunkRequest) -> User | None:
 
     Asked anew in the transaction. Raises Stale when neither a right of their own nor a delegation is left.
     """
-    behalf = policy.on_behalf_of(actor, trunk_request)
+    behalf = deciders.on_behalf_of(actor, trunk_request)
     if behalf is None:
         if not actor.holds(Role.SUPERVISOR, trunk_request.master_id):
             raise Stale(ENDED)

@@ -13,8 +13,8 @@ from trunks import audit
 from trunks.actions import Action
 from trunks.models import MasterAccount, Role, RoleGrant, User
 from trunks.workflow import authority, delegating
+from trunks.workflow.answers import Answer
 from trunks.workflow.errors import Invalid, Stale
-from trunks.workflow.policy import Answer
 
 ALL_MASTERS: Sequence[MasterAccount | None] = (None,)
 

@@ -7,7 +7,7 @@ from django.db import transaction
 from trunks import audit, dispatch
 from trunks.actions import Action
 from trunks.models import Delivery, Notice, Occasion, Role, RoleGrant, State, Topic, TrunkRequest, User, clock
-from trunks.workflow import deliveries, policy
+from trunks.workflow import deciders, deliveries
 
 BATCH = 200
 WHY_LOST = "a customer is without a trunk"
@@ -50,16 +50,16 @@ def concerned(occasion: Occasion) -> list[User]:
     match occasion.topic:
         case Topic.ASKED | Topic.REMINDER if trunk_request:
             waits = trunk_request.state == State.PENDING
-            people = policy.remaining(trunk_request) if waits else []
+            people = deciders.remaining(trunk_request) if waits else []
         case Topic.ESCALATED if trunk_request:
             people = _not_told_yet(trunk_request)
         case Topic.DECIDED | Topic.SETTLED if trunk_request:
             people = [trunk_request.filed_by]
         case Topic.UNSETTLED if trunk_request:
-            others = policy.supervisors(trunk_request)
+            others = deciders.supervisors(trunk_request)
             people = [trunk_request.filed_by, *(user for user in others if user != trunk_request.filed_by)]
         case Topic.LOST if trunk_request:
-            people = policy.supervisors(trunk_request)
+            people = deciders.supervisors(trunk_request)
         case Topic.DIGEST:
             people = _everybody()
         case _:
@@ -83,10 +83,10 @@ def _not_told_yet(trunk_request: TrunkRequest) -> list[User]:
     """Return whoever could decide on a request, or see to it, and has got no letter about it so far."""
     if trunk_request.state != State.PENDING:
         return []
-    deciders = policy.deciders(trunk_request)
+    could = deciders.able(trunk_request)
     above = holders(Role.MANAGER, trunk_request.master_id)
     # With nobody to decide it is who grants roles that can help.
-    above += [] if deciders else holders(Role.ADMINISTRATOR, trunk_request.master_id)
+    above += [] if could else holders(Role.ADMINISTRATOR, trunk_request.master_id)
     told = set(
         Notice.objects.filter(
             occasion__trunk_request=trunk_request,
@@ -95,8 +95,8 @@ def _not_told_yet(trunk_request: TrunkRequest) -> list[User]:
             sent_at__isnull=False,
         ).values_list("user", flat=True)
     )
-    barred = policy.authors(trunk_request) | told
-    wanted = [*policy.remaining(trunk_request), *above]
+    barred = deciders.authors(trunk_request) | told
+    wanted = [*deciders.remaining(trunk_request), *above]
     return [user for user in dict.fromkeys(wanted) if user.pk not in barred]
 
 

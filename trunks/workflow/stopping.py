@@ -14,8 +14,8 @@ from django.db import DatabaseError, IntegrityError, models, transaction
 from trunks import audit
 from trunks.actions import Action
 from trunks.models import Role, RoleGrant, User, WriteStop, clock
+from trunks.workflow.answers import YES, Answer
 from trunks.workflow.errors import Invalid, Refused, Stale
-from trunks.workflow.policy import YES, Answer
 from trunks.workflow.ringing import ring_ready
 
 REASON_MAX_LENGTH = 500

@@ -1,0 +1,98 @@
+"""Who could decide on a trunk request, in whose right, and whether there are enough of them."""
+
+from __future__ import annotations
+
+from trunks.models import Delegation, Role, RoleGrant, TrunkRequest, User
+from trunks.models.delegation import DelegationQuerySet
+from trunks.workflow import quorum
+
+
+def authors(trunk_request: TrunkRequest) -> set[int]:
+    """Return the ids of everybody who filed the request or made any version of its content."""
+    made = set(trunk_request.revisions.values_list("author_id", flat=True))
+    return made | {trunk_request.filed_by_id}
+
+
+def supervisors(trunk_request: TrunkRequest) -> list[User]:
+    """Return the supervisors for the request's master account, by name."""
+    return supervisors_for(trunk_request.master_id)
+
+
+def supervisors_for(master_id: int) -> list[User]:
+    """Return the supervisors for a master account, by name."""
+    grants = RoleGrant.objects.in_force().filter(role=Role.SUPERVISOR).select_related("user")
+    users = {grant.user for grant in grants if grant.master_id in (None, master_id)}
+    return sorted(users, key=lambda user: (str(user), user.pk))
+
+
+def voices(trunk_request: TrunkRequest) -> list[User]:
+    """Return the supervisors in whose right the request could be decided on, by name."""
+    barred = authors(trunk_request)
+    return [user for user in supervisors(trunk_request) if user.pk not in barred]
+
+
+def able(trunk_request: TrunkRequest) -> list[User]:
+    """Return who could decide on the request, by name: supervisors, and those who stand in for one of them."""
+    barred, users = authors(trunk_request), voices(trunk_request)
+    given = delegations(trunk_request).exclude(giver__in=barred).exclude(receiver__in=barred)
+    found = {*users, *(one.receiver for one in given.select_related("receiver"))}
+    return sorted(found, key=lambda user: (str(user), user.pk))
+
+
+def remaining(trunk_request: TrunkRequest) -> list[User]:
+    """Return who could give one of the approvals that are still missing, by name."""
+    return [user for user in able(trunk_request) if not spoken_for(user, trunk_request)]
+
+
+def on_behalf_of(user: User, trunk_request: TrunkRequest) -> User | None:
+    """Return the supervisor in whose right `user` decides; None for who does it in their own, or has none."""
+    if user.holds(Role.SUPERVISOR, trunk_request.master_id):
+        return None
+    heard = {one.voice.pk for one in quorum.counted(trunk_request)}
+    lenders = givers(user, trunk_request)
+    return next((giver for giver in lenders if giver.pk not in heard), lenders[0] if lenders else None)
+
+
+def delegations(trunk_request: TrunkRequest) -> DelegationQuerySet:
+    """Return the delegations by which somebody may decide for the request's master account today."""
+    return Delegation.objects.in_force().covering(trunk_request.master_id)
+
+
+def givers(user: User, trunk_request: TrunkRequest) -> list[User]:
+    """Return for whom `user` may stand in on this request: the ban on authors follows them."""
+    given = delegations(trunk_request).filter(receiver=user).exclude(giver__in=authors(trunk_request))
+    return [one.giver for one in given.select_related("giver").order_by("id")]
+
+
+def shortage(trunk_request: TrunkRequest) -> str:
+    """Return in words that not enough people could approve the request, or ""."""
+    return shortage_of(voices(trunk_request), quorum.of(trunk_request).needed)
+
+
+def shortage_of(could: list[User], needed: int) -> str:
+    """Return in words that fewer people than `needed` could approve, or ""."""
+    if len(could) >= needed:
+        return ""
+    if not could:
+        return "Nobody but its authors could approve it: an administrator has to make somebody a supervisor."
+    takes = "It takes 1 approval" if needed == 1 else f"It takes {needed} approvals"
+    return f"{takes}, and only {names(could)} could give one: an administrator has to make somebody a supervisor."
+
+
+def names(users: list[User]) -> str:
+    """Return people in words, some of them where they are many."""
+    return ", ".join(str(user) for user in users[:5]) + (" and others" if len(users) > 5 else "")
+
+
+def spoken_for(user: User, trunk_request: TrunkRequest) -> str:
+    """Return why an approval of `user` would be a second one of the same person or the same right, or ""."""
+    given = quorum.counted(trunk_request)
+    if any(one.decided_by_id == user.pk for one in given):
+        return "You have approved it already, so another supervisor does."
+    right = on_behalf_of(user, trunk_request) or user
+    heard = next((one for one in given if one.voice == right), None)
+    if heard is None:
+        return ""
+    if right == user:
+        return f"{heard.decided_by} has approved it on your behalf already, so another supervisor does."
+    return f"An approval in the right of {right}, for whom you stand in, is there already: another supervisor does."
