@@ -2,11 +2,13 @@
 """Verify an export of the audit trail without the portal: Python's standard library and `cryptography` are enough.
 
     python3 -I verify_export.py export.jsonl --key BASE64[@FIRST-DAY..LAST-DAY] [--key …] [--digests FOLDER]
+    python3 -I verify_export.py events.csv --proof proof.jsonl --key …
 
 `export.jsonl` is what the portal hands out as JSON Lines: one event a line, and in the last line the proof. An archive
-of a month (`audit-2026-01.jsonl.gz`) is the same, packed. The public key comes from the portal's operator, by another
-way than the export. `--digests` names a folder of the digests' files, such as a copy of the second place; then those
-count, and not the ones in the export.
+of a month (`audit-2026-01.jsonl.gz`) is the same, packed. A table (`events.csv`) has its proof in a file of its own,
+beside it in the ZIP file; it is verified as it was handed out, and not as a spreadsheet has saved it again. The public
+key comes from the portal's operator, by another way than the export. `--digests` names a folder of the digests' files,
+such as a copy of the second place; then those count, and not the ones in the export.
 
 What is verified, and what is not:
 - every event: its hash over all its fields and the hash of the event before, so that no field of it was altered;
@@ -21,11 +23,13 @@ This page shares no code with the portal, on purpose. Exit status: 0 in order, 1
 
 import argparse
 import base64
+import csv
 import gzip
 import hashlib
 import json
 import pathlib
 import sys
+import zlib
 from datetime import date, datetime, timedelta, timezone
 
 from cryptography.exceptions import InvalidSignature
@@ -39,6 +43,9 @@ FIELDS = (
     *("before", "after", "comment"),
     *("request_id", "tracking_id", "ip", "user_agent", "portal_version"),
 )
+WHOLE = {*FIELDS, "previous", "hash"}
+# Of these a table's empty cell is no number at all; of every other column it is an empty text.
+NUMBERS = ("actor_id", "on_behalf_of_id", "master_id", "sub_account_id")
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)  # noqa: UP017  # old Pythons have no datetime.UTC
 
 
@@ -107,6 +114,8 @@ def check_events(lines, signed):
     count, before, proven, waiting, gaps = 0, None, 0, 0, 0
     for event in lines:
         number = event["id"]
+        if set(event) != WHOLE:
+            raise Wrong(f"event {number}: it has other fields than an event of the trail")
         if hash_of(event) != event["hash"]:
             raise Wrong(f"event {number}: a field or its hash was altered")
         if before and number <= before["id"]:
@@ -127,11 +136,39 @@ def check_events(lines, signed):
 
 
 def read(path):
-    """Yield the events of the file, and at the end {"proof": …}."""
+    """Yield the events of the file, and where the proof is in it, at the end {"proof": …}."""
     opened = gzip.open if path.endswith(".gz") else open
-    with opened(path, "rt", encoding="utf-8") as file:
-        for line in file:
-            yield json.loads(line)
+    with opened(path, "rt", encoding="utf-8-sig", newline="") as file:
+        if path.endswith(".csv"):
+            csv.field_size_limit(2**31 - 1)
+            yield from map(as_stored, csv.DictReader(file, strict=True))
+        else:
+            for line in file:
+                yield json.loads(line)
+
+
+def as_stored(row):
+    """Return the event of a table's line: without the apostrophe that keeps a text from being run as a formula."""
+    event = {name: text[1:] if str(text).startswith("'") else text for name, text in row.items()}
+    return event | {"id": int(event["id"])} | {name: event[name] or None for name in NUMBERS}
+
+
+def verify(path, proof_path, folder, keys):
+    """Return what is to be said of a file in which nothing is wrong. Raises Wrong."""
+    proof = next((line["proof"] for line in read(proof_path) if "proof" in line), None)
+    if proof is None:
+        raise Wrong("the last line with the proof is missing: the export was cut off")
+    digests = proof["digests"]
+    if folder:
+        files = sorted(pathlib.Path(folder).glob("audit-*.json"))
+        digests = [json.loads(path.read_text(encoding="utf-8")) for path in files]
+    signed = check_digests(digests, keys)
+    events = (line for line in read(path) if "proof" not in line)
+    count, proven, gaps = check_events(events, signed)
+    if count != proof["events"]:
+        raise Wrong(f"there are {count} events here, and {proof['events']} were exported")
+    left_out = f"with {gaps} gaps where this export leaves events out" if gaps else "without a gap"
+    return f"{count} events {left_out}, {proven} of them proven by {len(signed)} signed hashes"
 
 
 def main():
@@ -139,30 +176,31 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("export")
+    parser.add_argument("--proof", metavar="FILE")
     parser.add_argument("--key", action="append", default=[], required=True)
     parser.add_argument("--digests", metavar="FOLDER")
     options = parser.parse_args()
+    if options.export.endswith(".csv") and not options.proof:
+        parser.error("a table has its proof in a file of its own: --proof proof.jsonl")
     try:
-        proof = next((line["proof"] for line in read(options.export) if "proof" in line), None)
-        if proof is None:
-            raise Wrong("the last line with the proof is missing: the export was cut off")
-        digests = proof["digests"]
-        if options.digests:
-            files = sorted(pathlib.Path(options.digests).glob("audit-*.json"))
-            digests = [json.loads(path.read_text(encoding="utf-8")) for path in files]
-        signed = check_digests(digests, [trusted(text) for text in options.key])
-        events = (line for line in read(options.export) if "proof" not in line)
-        count, proven, gaps = check_events(events, signed)
-        if count != proof["events"]:
-            raise Wrong(f"there are {count} events here, and {proof['events']} were exported")
+        keys = [trusted(text) for given in options.key for text in given.split()]
+        said = verify(options.export, options.proof or options.export, options.digests, keys)
     except Wrong as error:
         print(f"NOT IN ORDER: {error}.")
         return 1
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (
+        OSError,
+        EOFError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        csv.Error,
+        zlib.error,
+    ) as error:
         print(f"Cannot be read: {type(error).__name__}: {error}")
         return 2
-    left_out = f"with {gaps} gaps where this export leaves events out" if gaps else "without a gap"
-    print(f"In order: {count} events {left_out}, {proven} of them proven by {len(signed)} signed hashes.")
+    print(f"In order: {said}.")
     return 0
 
 

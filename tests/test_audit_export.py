@@ -214,7 +214,7 @@ def test_the_verifier_hashes_the_fields_that_the_portal_hashes() -> None:
     assert runpy.run_path(str(VERIFIER))["FIELDS"] == chain.FIELDS
     text = VERIFIER.read_text(encoding="utf-8")
     assert not re.search(r"^(?:import|from) (?:trunks|portal|django)", text, re.MULTILINE)
-    assert len(text.splitlines()) < 200
+    assert len(text.splitlines()) < 210
 
 
 PAYLOADS = [

@@ -13,6 +13,7 @@ from django.db import connection, models
 from django.db.models import QuerySet
 
 from trunks import chain
+from trunks.models import AuditArchive
 from trunks.models.audit_event import AuditEvent
 from trunks.plans import uncompiled
 
@@ -58,8 +59,10 @@ def _statement() -> str:
     fields = {field.attname: field for field in AuditEvent._meta.concrete_fields}
     columns = ", ".join(_cell(fields[name]) for name in chain.FIELDS)
     table = connection.ops.quote_name(AuditEvent._meta.db_table)
-    before = f"(SELECT p.hash FROM {table} p WHERE p.id = e.id - 1)"  # noqa: S608  # names of our own model
-    genesis = f"CASE WHEN e.id = 1 THEN '{chain.GENESIS}' ELSE {before} END"
+    kept = connection.ops.quote_name(AuditArchive._meta.db_table)
+    before = f"(SELECT p.hash FROM {table} p WHERE p.id = e.id - 1)"  # noqa: S608  # names of our own models
+    left = f"(SELECT a.head FROM {kept} a WHERE a.last = e.id - 1)"  # noqa: S608  # the same
+    genesis = f"CASE WHEN e.id = 1 THEN '{chain.GENESIS}' ELSE coalesce({before}, {left}) END"
     previous = f"CASE WHEN lag(e.id) OVER w = e.id - 1 THEN lag(e.hash) OVER w ELSE {genesis} END"
     return (
         f"COPY (SELECT {columns}, {previous}, e.hash FROM ({{found}}) e"  # noqa: S608  # the same

@@ -83,13 +83,34 @@ def between(first: int, last: int) -> Iterator[bytes]:
     return as_json_lines(json_pieces(found, last), f"events {first} to {last}")
 
 
+@dataclass
+class Tally:
+    """Pieces that pass by, and what their proof says of them when all have."""
+
+    pieces: Iterable[Piece]
+    count: int = 0
+    first: int = 0
+    last: int = 0
+
+    def __iter__(self) -> Iterator[Piece]:
+        for piece in self.pieces:
+            self.count, self.first, self.last = (
+                self.count + piece.count,
+                self.first or piece.first,
+                piece.last,
+            )
+            yield piece
+
+    def proof(self, filters: str) -> bytes:
+        return proof(self.count, self.first, self.last, filters)
+
+
 def as_json_lines(pieces: Iterable[Piece], filters: str) -> Iterator[bytes]:
     """Yield one line of JSON for each event, unchanged, and at last one with the proof."""
-    count, first, last = 0, 0, 0
-    for piece in pieces:
-        count, first, last = count + piece.count, first or piece.first, piece.last
+    tally = Tally(pieces)
+    for piece in tally:
         yield piece.data
-    yield proof(count, first, last, filters)
+    yield tally.proof(filters)
 
 
 def as_csv(pieces: Iterable[Piece]) -> Iterator[bytes]:

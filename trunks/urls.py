@@ -117,6 +117,7 @@ urlpatterns = [
     path("audit/", audit.trail, name="audit"),
     path("audit/verification/", verification.verification, name="audit_verification"),
     path("audit/verification/now/", verification.verify_now, name="audit_verify_now"),
+    path("audit/verification/verify_export.py", verification.verifier, name="audit_verifier"),
     path("audit/export/", export.export, name="audit_export"),
     path("audit/files/", prepared.prepared, name="audit_files"),
     path("audit/files/ask/", prepared.ask, name="audit_file_ask"),

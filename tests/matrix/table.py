@@ -242,6 +242,7 @@ ROWS: dict[str, Row] = {
         "/audit/files/1/remove/", {who: 302 if code == 200 else code for who, code in READERS.items()}
     ),
     "audit/verification/": page("/audit/verification/", READERS),
+    "audit/verification/verify_export.py": page("/audit/verification/verify_export.py", READERS),
     "audit/verification/now/": action(
         "/audit/verification/now/",
         cells(403, manager=302, administrator=302, foreign_manager=302, foreign_administrator=302),

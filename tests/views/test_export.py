@@ -41,7 +41,9 @@ def test_it_is_asked_for_by_get(sealed: Sealed, signed_in: SignedIn, manager: Us
     assert signed_in(manager).post(f"{ADDRESS}?format=csv").status_code == 405
 
 
-@pytest.mark.parametrize(("form", "kind"), [("csv", "text/csv"), ("jsonl", "application/x-ndjson")])
+@pytest.mark.parametrize(
+    ("form", "kind"), [("csv", "text/csv"), ("zip", "application/zip"), ("jsonl", "application/x-ndjson")]
+)
 def test_the_file_has_a_name_and_a_kind(
     form: str, kind: str, sealed: Sealed, signed_in: SignedIn, manager: User
 ) -> None:
@@ -87,5 +89,6 @@ def test_the_page_offers_it_with_its_filters_and_says_that_it_is_written_down(
     sealed: Sealed, signed_in: SignedIn, manager: User
 ) -> None:
     content = signed_in(manager).get("/audit/?object_type=user&after=%5B3%5D").content.decode()
-    assert 'href="/audit/export/?object_type=user&amp;format=csv"' in content
+    for form in ("csv", "zip", "jsonl"):
+        assert f'href="/audit/export/?object_type=user&amp;format={form}"' in content
     assert "An export is an event of the audit trail" in content

@@ -11,6 +11,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from tests.conftest import SignedIn
+from tests.processes import ROOT
 from tests.sealed import Sealed, unguarded
 from trunks import dispatch, seals
 from trunks.models import AuditCheck, AuditDigest, User
@@ -157,3 +158,18 @@ def test_machines_are_told(sealed: Sealed, client: Client, manager: User) -> Non
 
 def test_a_key_of_the_settings_is_named_by_its_id(sealed: Sealed, signed_in: SignedIn, manager: User) -> None:
     assert seals.key_id(seals.public_bytes(sealed.key)) in shown(signed_in(manager))
+
+
+def test_it_says_how_to_hand_the_trail_over_and_gives_the_verifier(
+    sealed: Sealed, signed_in: SignedIn, manager: User
+) -> None:
+    client = signed_in(manager)
+    content = shown(client)
+    assert sealed.settings.AUDIT_PUBLIC_KEYS[0].text in content
+    assert "verify_export.py events.csv --proof proof.jsonl --key" in content
+    assert 'href="/audit/verification/verify_export.py"' in content
+    answer = client.get("/audit/verification/verify_export.py")
+    assert answer["Content-Disposition"] == 'attachment; filename="verify_export.py"'
+    assert answer.content == (ROOT / "docs" / "verify_export.py").read_bytes()
+    sealed.settings.AUDIT_PUBLIC_KEYS = []
+    assert "an export can only be compared with itself" in shown(client)

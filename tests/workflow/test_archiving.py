@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -23,10 +24,11 @@ from tests.sealed import Sealed, clock_at, hash_anew, unguarded
 from tests.test_audit_guard import run
 from trunks import archives, audit, audit_archive, audit_export, audit_index, audit_roles, seals
 from trunks.audit_archive import Span
+from trunks.audit_reading import Filters
 from trunks.models import AuditArchive, AuditDigest, AuditEntry, AuditStream, User
 from trunks.models.audit_event import AuditEvent, AuditHead
 from trunks.receivers import File
-from trunks.workflow import archiving, verifying
+from trunks.workflow import archiving, exporting, verifying
 
 pytestmark = [pytest.mark.sqlite, pytest.mark.django_db]
 
@@ -120,6 +122,10 @@ def test_what_follows_an_archive_is_exported_and_streamed_with_the_hash_before_i
     kept = archive()
     [first, *_] = audit_export.following(0)
     assert (first["id"], first["previous"]) == (6, kept.head)
+    found = AuditEvent.objects.all()
+    table = b"".join(piece.data for piece in audit_export.csv_pieces(found, sys.maxsize))
+    assert table == "".join(map(audit_export.as_table, audit_export.rows(found, sys.maxsize))).encode()
+    assert table.splitlines()[0].endswith(f",{kept.head},{first['hash']}".encode())
 
 
 def test_what_has_left_is_no_longer_found(sealed: Sealed) -> None:
@@ -130,19 +136,51 @@ def test_what_has_left_is_no_longer_found(sealed: Sealed) -> None:
     assert AuditEntry.objects.filter(event_id__lte=5).count() == 0
 
 
+def verified_elsewhere(sealed: Sealed, *files: str) -> str:
+    """Return what the stand-alone verifier says, as a process that knows nothing of the portal."""
+    key = sealed.settings.AUDIT_PUBLIC_KEYS[0].text
+    command = [sys.executable, "-I", str(ROOT / "docs" / "verify_export.py"), *files, "--key", key]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert not ended.stderr
+    return ended.stdout
+
+
+def test_who_has_no_portal_verifies_what_stays_after_an_archive(
+    sealed: Sealed, manager: User, tmp_path: Path
+) -> None:
+    archive()
+    sealed.pass_days(2)
+    sealed.act(2)
+    zipped = b"".join(exporting.export("zip", Filters(), actor=manager, asked=""))
+    with zipfile.ZipFile(io.BytesIO(zipped)) as file:
+        file.extractall(tmp_path)
+    given = (str(tmp_path / "events.csv"), "--proof", str(tmp_path / "proof.jsonl"))
+    said = verified_elsewhere(sealed, *given)
+    count, sealed_until = AuditEvent.objects.count() - 1, AuditDigest.objects.all()[0].last - 5
+    assert sealed_until > 0
+    assert said.startswith(f"In order: {count} events without a gap, {sealed_until} of them proven by")
+    lines = b"".join(exporting.export("jsonl", Filters(), actor=manager, asked=""))
+    (tmp_path / "audit.jsonl").write_bytes(lines)
+    assert verified_elsewhere(sealed, str(tmp_path / "audit.jsonl")).startswith("In order: ")
+
+
+def test_who_has_no_portal_finds_what_was_done_to_an_archive(sealed: Sealed) -> None:
+    archive()
+    whole = packed(sealed).read_bytes()
+    text = gzip.decompress(whole)
+    packed(sealed).write_bytes(gzip.compress(text.replace(b'"place\\":2', b'"place\\":7')))
+    assert "NOT IN ORDER: event 3: a field or its hash was altered" in verified_elsewhere(
+        sealed, str(packed(sealed))
+    )
+    for broken in (whole[:-20], whole[:200] + b"x" * 50 + whole[250:]):
+        packed(sealed).write_bytes(broken)
+        assert verified_elsewhere(sealed, str(packed(sealed))).startswith("Cannot be read: ")
+
+
 def test_who_has_no_portal_verifies_an_archive(sealed: Sealed) -> None:
     archive()
-    key = sealed.settings.AUDIT_PUBLIC_KEYS[0].text
-    command = [
-        sys.executable,
-        "-I",
-        str(ROOT / "docs" / "verify_export.py"),
-        str(packed(sealed)),
-        "--key",
-        key,
-    ]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert ended.stdout.startswith("In order: 5 events without a gap, 5 of them proven"), ended.stderr
+    said = verified_elsewhere(sealed, str(packed(sealed)))
+    assert said.startswith("In order: 5 events without a gap, 5 of them proven")
     said = json.loads((folder(sealed) / archives.manifest_name(MONTH)).read_text())
     manifest = archives.judge(said["statement"], said["signature"], sealed.settings.AUDIT_PUBLIC_KEYS)
     assert manifest.sha256 == archives.sha256_of(packed(sealed))

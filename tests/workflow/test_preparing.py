@@ -54,7 +54,9 @@ def test_a_worker_prepares_a_table_with_its_proof(manager: User) -> None:
     assert (file.ending, file.events, file.parts, file.under_way) == (Ending.READY, 9, 3, False)
     archive = zipfile.ZipFile(io.BytesIO(b"".join(preparing.take(file, actor=manager))))
     assert archive.testzip() is None
-    assert archive.namelist() == ["events.csv", "proof.jsonl", "README.txt"]
+    assert archive.namelist() == [
+        *("events.csv", "proof.jsonl", "public_keys.txt", "verify_export.py", "README.txt")
+    ]
     assert archive.read("events.csv").startswith(audit_export.HEADER)
     assert len(archive.read("events.csv").splitlines()) == 10
     proof = json.loads(archive.read("proof.jsonl"))["proof"]

@@ -17,11 +17,11 @@ from trunks.workflow import exporting
 
 @require_GET
 def export(request: HtmxHttpRequest) -> HttpResponseBase:
-    """Stream the events that the address asks for, as `format` csv or jsonl; the export is an event itself."""
+    """Stream the events that the address asks for, as `format` csv, zip or jsonl; the export is an event itself."""
     access.require(request.user, *audit_reading.READERS)
     form = request.GET.get("format", "")
     if form not in exporting.FORMATS:
-        raise Http404("An export is format=csv or format=jsonl.")
+        raise Http404("An export is format=zip, format=csv or format=jsonl.")
     chosen = AuditFilter(request.GET, user=request.user, standing=standing())
     filters = chosen.filters()
     if chosen.errors:

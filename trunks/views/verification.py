@@ -14,7 +14,7 @@ from trunks import access, audit_reading, seals
 from trunks.models import AuditCheck, AuditDigest
 from trunks.views.http import HtmxHttpRequest, problem_page
 from trunks.views.paging import page
-from trunks.workflow import checks
+from trunks.workflow import archive, checks
 from trunks.workflow.errors import Refused
 
 CHECKS_SHOWN = 10
@@ -59,6 +59,15 @@ def verify_now(request: HtmxHttpRequest) -> HttpResponse:
     asked = "A worker begins in a moment." if mine else "A verification is under way already."
     messages.success(request, f"{asked} This page shows how far it is.")
     return redirect("audit_verification")
+
+
+@require_GET
+def verifier(request: HtmxHttpRequest) -> HttpResponse:
+    """Hand out the program with which an export is verified by somebody who has no portal."""
+    access.require(request.user, *audit_reading.READERS)
+    response = HttpResponse(archive.VERIFIER.read_bytes(), content_type="text/x-python; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{archive.VERIFIER.name}"'
+    return response
 
 
 def _checks() -> dict[str, object]:

@@ -15,9 +15,8 @@ from django.db import models, transaction
 from trunks import audit, audit_chain, audit_export, audit_reading
 from trunks.actions import Action
 from trunks.models import AuditDigest, TrunkRequest, User
+from trunks.workflow import archive
 
-# Found beside the code, in the checkout and in the image.
-VERIFIER = settings.BASE_DIR / "docs" / "verify_export.py"
 README = """Evidence for {reference}, made by the SIP trunk portal ({site}) for {name}.
 
 evidence.html     to be read by people
@@ -28,7 +27,7 @@ digests/          the signed digests of the days from its first event on
 public_keys.txt   the public keys; compare them with those that the portal's operator gave you by another way
 verify_export.py  verifies events.jsonl without the portal:
 
-    python3 -I verify_export.py events.jsonl --key "$(head -1 public_keys.txt)" --digests digests
+    python3 -I verify_export.py events.jsonl --key "$(cat public_keys.txt)" --digests digests
 
 The events of one request are not all that happened in between, so the file shows that none of them was altered by
 somebody who could not compute hashes, and no more. What proves them is the whole chain of their days: an export
@@ -43,11 +42,11 @@ def pack(trunk_request: TrunkRequest, page: str, *, actor: User) -> bytes:
         audit.record(
             Action.EVIDENCE_EXPORTED, actor=actor, on=trunk_request, after={"up_to_event": last.position}
         )
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
         for name, content in _files(trunk_request, page, last.position, actor):
             file.writestr(f"{trunk_request.reference}/{name}", content)
-    return archive.getvalue()
+    return packed.getvalue()
 
 
 def _files(
@@ -60,8 +59,8 @@ def _files(
     yield "calls.json", _json(_calls(trunk_request))
     lines = audit_export.as_json_lines(audit_export.json_pieces(history, upto), trunk_request.reference)
     yield "events.jsonl", b"".join(lines)
-    yield "public_keys.txt", "".join(f"{key.text}\n" for key in settings.AUDIT_PUBLIC_KEYS)
-    yield "verify_export.py", VERIFIER.read_text(encoding="utf-8")
+    yield "public_keys.txt", archive.keys()
+    yield "verify_export.py", archive.VERIFIER.read_bytes()
     first = history.values_list("id", flat=True).first() or 0
     for digest in AuditDigest.objects.filter(last__gte=first).order_by("day"):
         yield f"digests/{digest.file_name}", digest.envelope
