@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from trunks import access
 from trunks.actions import Action
-from trunks.models import Role, User
+from trunks.models import AuditArchive, Role, User
 from trunks.models.audit_event import AuditEvent
 
 # What the search reads: the label of the object, what somebody wrote about it, who it was, whom it is about.
@@ -88,8 +88,16 @@ def event_for(user: User, pk: int) -> AuditEvent:
     """Return one event, or raise Http404 for one that `user` may not know of."""
     event = readable(user).filter(pk=pk).first()
     if event is None:
-        raise Http404
+        raise Http404(_where_it_went(pk))
     return event
+
+
+def _where_it_went(pk: int) -> str:
+    """Return why an event is not here, when it has left; that a number was given tells nobody anything."""
+    archive = AuditArchive.objects.filter(last__gte=pk).order_by("last").first()
+    return (
+        f"Event {pk} has left the portal, in the {archive}. Whoever runs it has the file." if archive else ""
+    )
 
 
 def history(on: Model) -> QuerySet[AuditEvent]:

@@ -25,10 +25,11 @@ from tests.test_audit_guard import run
 from trunks import archives, audit, audit_archive, audit_export, audit_index, audit_roles, seals
 from trunks.audit_archive import Span
 from trunks.audit_reading import Filters
-from trunks.models import AuditArchive, AuditDigest, AuditEntry, AuditStream, User
+from trunks.models import AuditArchive, AuditDigest, AuditEntry, AuditStream, Mark, MonthReview, User
 from trunks.models.audit_event import AuditEvent, AuditHead
 from trunks.receivers import File
-from trunks.workflow import archiving, exporting, verifying
+from trunks.workflow import archiving, exporting, monthly, verifying
+from trunks.workflow.errors import Invalid
 
 pytestmark = [pytest.mark.sqlite, pytest.mark.django_db]
 
@@ -90,7 +91,9 @@ def test_a_month_leaves_and_the_chain_is_verified_across_the_gap(sealed: Sealed)
     assert "The events up to 5 have left, in 1 signed archives." in found.notes
     event = AuditEvent.objects.order_by("-id")[0]
     assert (event.action, event.actor_name) == ("archive.made", "System (retention)")
-    assert event.after == {"first": 1, "last": 5, "head": head, "file": packed(sealed).name}
+    file = packed(sealed).name
+    told = {"first": 1, "last": 5, "head": head, "file": file, "review": "never drawn"}
+    assert event.after == told
     assert due() == []
 
 
@@ -278,6 +281,34 @@ def test_a_month_that_is_not_proven_stays(deed: Callable[[Sealed], None], words:
     assert not AuditArchive.objects.exists()
 
 
+def review(manager: User) -> MonthReview:
+    """Have managers draw the month's sample, in which nothing is, since nothing carries risk."""
+    with clock_at(begin(NEXT)):
+        return monthly.draw(f"{MONTH:%Y-%m}", actor=manager)
+
+
+def test_a_month_stays_while_its_review_is_not_signed_off(sealed: Sealed, manager: User) -> None:
+    drawn = review(manager)
+    for _ in range(2):
+        with pytest.raises(archiving.NotArchived, match="its review is not signed off"):
+            archive()
+    with pytest.raises(CommandError, match="events 1 to 5 stay here: its review is not signed off"):
+        command()
+    nothing_has_left()
+    drawn.items.update(mark=Mark.IN_ORDER)
+    monthly.sign_off(drawn, actor=manager)
+    assert "(review: signed off) would leave" in command()
+    archive()
+    assert AuditEvent.objects.order_by("-id")[0].after["review"] == "signed off"
+
+
+def test_a_month_that_has_left_can_no_longer_be_drawn(sealed: Sealed, manager: User) -> None:
+    archive()
+    with pytest.raises(Invalid):
+        review(manager)
+    assert not MonthReview.objects.exists()
+
+
 def test_only_the_owner_of_the_tables_archives(sealed: Sealed, monkeypatch: pytest.MonkeyPatch) -> None:
     assert audit_roles.may_archive()
     monkeypatch.setattr(audit_roles, "may_archive", lambda: False)
@@ -456,16 +487,16 @@ def command(*arguments: str) -> str:
 
 def test_the_command_does_nothing_unless_told_to(sealed: Sealed) -> None:
     said = command()
-    assert f"{MONTH:%Y-%m}: events 1 to 5 would leave." in said
+    assert f"{MONTH:%Y-%m}: events 1 to 5 (review: never drawn) would leave." in said
     assert "Nothing was done." in said
     nothing_has_left()
-    assert "events 1 to 5 have left" in command("--apply")
+    assert "events 1 to 5 (review: never drawn) have left" in command("--apply")
     assert "No month is past retention" in command()
 
 
 def test_the_command_says_why_a_month_stays(sealed: Sealed) -> None:
     packed(sealed).parent.rmdir()
-    with pytest.raises(CommandError, match=r"events 1 to 5 stay here: .*No such file"):
+    with pytest.raises(CommandError, match=r"events 1 to 5 .* stay here: .*No such file"):
         command("--apply")
     nothing_has_left()
 

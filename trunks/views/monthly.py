@@ -121,7 +121,9 @@ def _months(request: HtmxHttpRequest, error: WorkflowError | None = None) -> Htt
         review.month: review for review in MonthReview.objects.select_related(*people).defer("population")
     }
     left = _left()
-    rows = [(month, drawn.get(month), left.get(month, 0)) for month in monthly.months()]
+    # A month that was reviewed stays in the list when its events have left.
+    months = sorted({*monthly.months(), *drawn}, reverse=True)
+    rows = [(month, drawn.get(month), left.get(month, 0)) for month in months]
     context = {"rows": rows, "size": SIZE, "problems": [Problem(error.reason)] if error else []}
     return render(request, "trunks/reviews.html", context, status=422 if error else 200)
 

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET
 from trunks import access, audit
 from trunks.actions import Action
 from trunks.audit_reading import READERS
-from trunks.models import ZoomCall
+from trunks.models import AuditArchive, ZoomCall
 from trunks.views.http import HtmxHttpRequest
 from trunks.workflow import words
 
@@ -57,6 +57,9 @@ def story(request: HtmxHttpRequest, reference: int) -> HttpResponse:
         "trunk_request": trunk_request,
         "answers": answers(events),
         "moments": moments(events, calls),
+        "archive": AuditArchive.objects.filter(
+            month__gte=trunk_request.filed_at.date().replace(day=1)
+        ).first(),
     }
     return render(request, "trunks/story.html", context)
 

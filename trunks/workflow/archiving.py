@@ -22,7 +22,7 @@ from django.utils import timezone
 from trunks import archives, audit, audit_archive, audit_export, audit_index, audit_roles, seals
 from trunks.actions import Action
 from trunks.audit_archive import Span
-from trunks.models import AuditArchive, AuditDigest, AuditStream
+from trunks.models import AuditArchive, AuditDigest, AuditStream, MonthReview
 
 WHY = "retention"
 
@@ -45,6 +45,18 @@ def due() -> list[Span]:
     return [span for span in found if span]
 
 
+def reviewed(span: Span) -> str:
+    """Return whether managers have reviewed the month, in words. Raises NotArchived while they are at it."""
+    review = MonthReview.objects.filter(month=f"{span.month:%Y-%m}").first()
+    if review is None:
+        return "never drawn"
+    if review.signed_at is None:
+        raise NotArchived(
+            "its review is not signed off, and whoever marks what was drawn reads these events."
+        )
+    return "signed off"
+
+
 def archive(span: Span) -> AuditArchive:
     """Put one month into an archive and take it out of the portal. Raises NotArchived, or OSError of the folder."""
     folder, key = _means()
@@ -59,6 +71,7 @@ def archive(span: Span) -> AuditArchive:
             raise NotArchived("the events are no longer those that were written to the archive.")
         kept.save(force_insert=True)
         said = {"first": span.first, "last": span.last, "head": kept.head, "file": path.name}
+        said["review"] = reviewed(span)
         audit.record(Action.ARCHIVE_MADE, actor=None, why=WHY, on=kept, after=said)
         audit_index.forget(span.last)
     return kept
@@ -83,6 +96,7 @@ def _demand_ready(span: Span) -> None:
     sealed = AuditDigest.objects.first()
     if sealed is None or sealed.last < span.last:
         raise NotArchived("its last day has no digest yet.")
+    reviewed(span)
     streamed = AuditStream.objects.values_list("position", flat=True).first() or 0
     if settings.AUDIT_STREAM and streamed < span.last:
         raise NotArchived(f"AUDIT_STREAM has got the events up to {streamed} only.")

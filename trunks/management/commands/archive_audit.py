@@ -24,10 +24,11 @@ class Command(BaseCommand):
             self.stdout.write("No month is past retention (AUDIT_RETENTION_MONTHS; 0 keeps all).")
         for span in spans:
             words = f"{span.month:%Y-%m}: events {span.first} to {span.last}"
-            if not options["apply"]:
-                self.stdout.write(f"{words} would leave.")
-                continue
             try:
+                words = f"{words} (review: {archiving.reviewed(span)})"
+                if not options["apply"]:
+                    self.stdout.write(f"{words} would leave.")
+                    continue
                 kept = archiving.archive(span)
             except (archiving.NotArchived, OSError) as error:
                 raise CommandError(f"{words} stay here: {error}") from error
