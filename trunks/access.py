@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TypeVar
 
 from django.core.exceptions import PermissionDenied
@@ -65,6 +66,12 @@ def trunk_request_for(user: User, pk: int) -> TrunkRequest:
     """Return the request with its lines and trunks, or raise Http404."""
     lines = Prefetch("lines", queryset=Line.objects.select_related("trunk"))
     return _one(trunk_requests_for(user).prefetch_related(lines), pk)
+
+
+def trunk_requests_among(user: User, pks: Iterable[int]) -> TrunkRequestQuerySet:
+    """Return those of the requests that `user` may know of, oldest first, with their lines and trunks."""
+    lines = Prefetch("lines", queryset=Line.objects.select_related("trunk"))
+    return trunk_requests_for(user).filter(pk__in=pks).prefetch_related(lines).order_by("id")
 
 
 def decided_masters(user: User) -> QuerySet[MasterAccount]:

@@ -37,6 +37,16 @@
     box.focus();
   });
 
+  const rowsOf = (all) => [...all.form.querySelectorAll("[name=chosen]")];
+  document.addEventListener("change", (event) => {
+    const all = event.target.form?.querySelector("[data-choose-all]");
+    if (!all) return;
+    if (event.target === all) rowsOf(all).forEach((box) => { box.checked = all.checked; });
+    const ticked = rowsOf(all).filter((box) => box.checked).length;
+    all.checked = ticked === rowsOf(all).length;
+    all.indeterminate = ticked > 0 && !all.checked;
+  });
+
   // --- what htmx swaps ---------------------------------------------------------------------------------------
   // Typed text is never swapped away: the panel then says that it is out of date instead.
   document.addEventListener("htmx:oobBeforeSwap", (event) => {

@@ -21,6 +21,8 @@ PAGES = {
     "supervisor": [
         "/",
         "/approvals/",
+        # Pending ones, one that is settled, and one that this supervisor has approved already.
+        "/approvals/together/?" + "&".join(f"chosen=TR-{number:06d}" for number in (1, 10, 11, 15)),
         "/delegations/",
         "/trunks/",
         "/trunks/1/",

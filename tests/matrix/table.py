@@ -162,6 +162,17 @@ ROWS: dict[str, Row] = {
     ),
     "errors/": page("/errors/", ADMINISTRATORS),
     "approvals/": page("/approvals/", SUPERVISORS),
+    # Asked for nothing in particular, it leads back to the queue.
+    "approvals/together/": form(
+        "/approvals/together/",
+        cells(403, supervisor=302, foreign_supervisor=302),
+        cells(403, supervisor=302, foreign_supervisor=302),
+    ),
+    "approvals/together/<reference:reference>/": Row(
+        lambda scene: f"/approvals/together/{scene.trunk_request.reference}/",
+        {"GET": cells(403, supervisor=200, foreign_supervisor=404)},
+        notes=frozenset({"trunks_circuit", "trunks_ratebudget", "trunks_zoomtoken"}),
+    ),
     # Who supervises nothing may look (at nothing, or at what others lend), and makes none.
     "delegations/": form("/delegations/", EVERYBODY, cells(403, supervisor=422, foreign_supervisor=422)),
     "delegations/<int:pk>/end/": action(

@@ -165,6 +165,11 @@ RECIPES: dict[str, Recipe] = {
     f"{R}retry/": ("staff", one("retry/"), after(at(State.FAILED, LineState.REFUSED), {"version": "1"})),
     f"{R}check/": ("staff", one("check/"), after(UNCLEAR, {"version": "1"})),
     f"{R}give-up/": ("supervisor", one("give-up/"), after(UNCLEAR, WHY)),
+    "approvals/together/": (
+        "supervisor",
+        "/approvals/together/",
+        lambda s: {"chosen": f"{s.trunk_request.reference}.1.{s.trunk_request.base_digest}"},
+    ),
     "writing/stop/": ("supervisor", "/writing/stop/", after(started, {"reason": "Look first."})),
     "writing/<int:pk>/ask/": ("supervisor", writing("ask/"), nothing),
     "writing/<int:pk>/confirm/": ("supervisor", writing("confirm/"), after(asked, {})),

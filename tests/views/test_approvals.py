@@ -2,12 +2,13 @@
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from tests import cast
 from tests.conftest import SignedIn
 from trunks.models import Role, TrunkRequest, User
-from trunks.workflow import filing, quorum, review
+from trunks.workflow import delegating, filing, quorum, review
 
 QUEUE = "/approvals/"
 
@@ -47,8 +48,44 @@ def test_ones_own_is_shown_as_not_decidable(
 ) -> None:
     filing.file(cast.draft(estate.sub, estate.trunk, "18888001"), actor=superuser)
     content = signed_in(superuser).get(QUEUE).content.decode()
-    assert "Yours: another supervisor decides" in content
+    assert "You filed or amended this request, so somebody else decides on it." in content
     assert ">Review<" not in content
+    assert 'name="chosen"' not in content
+
+
+def test_what_was_approved_already_cannot_be_chosen_and_says_so_in_the_words_of_the_request_s_page(
+    signed_in: SignedIn,
+    supervisor: User,
+    trunk_request: TrunkRequest,
+    second_staff: User,
+    estate: cast.Estate,
+) -> None:
+    cast.policy(estate.master, approvals=2)
+    day = timezone.now().date()
+    delegating.make(delegating.Terms(second_staff, day, day, "Holiday"), actor=supervisor)
+    review.approve(trunk_request, actor=second_staff, version=1)
+    own_page = f"/requests/{trunk_request.reference}/"
+    for user, words in (
+        (second_staff, "You have approved it already, so another supervisor does."),
+        (supervisor, "Stan Staff has approved it on your behalf already, so another supervisor does."),
+    ):
+        client = signed_in(user)
+        content = client.get(QUEUE).content.decode()
+        assert words in content
+        assert words in client.get(own_page).content.decode()
+        assert 'name="chosen"' not in content
+        assert "Look at the ticked ones together" not in content
+
+
+def test_what_has_expired_cannot_be_chosen_although_no_sweep_has_ended_it(
+    signed_in: SignedIn, supervisor: User, trunk_request: TrunkRequest
+) -> None:
+    client = signed_in(supervisor)
+    assert f'name="chosen" value="{trunk_request.reference}"' in client.get(QUEUE).content.decode()
+    TrunkRequest.objects.update(changed_at=cast.LONG_AGO)
+    content = client.get(QUEUE).content.decode()
+    assert "It has expired" in content
+    assert 'name="chosen"' not in content
 
 
 def test_what_is_decided_is_gone_from_it(

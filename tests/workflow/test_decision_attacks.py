@@ -128,6 +128,19 @@ def test_state_and_approver_cannot_be_posted_with_a_decision(
     assert Decision.objects.get().decided_by == supervisor
 
 
+def test_a_bulk_action_lets_nobody_decide_on_what_they_filed(
+    signed_in: SignedIn, trunk_request: TrunkRequest, staff: User
+) -> None:
+    RoleGrant.objects.create(user=staff, role=Role.SUPERVISOR)
+    client = signed_in(again(staff))
+    chosen = f"{trunk_request.reference}.1.{trunk_request.base_digest}"
+    form = {"chosen": chosen, "shown": trunk_request.reference, "comment": "Mine"}
+    answer = client.post("/approvals/together/", form)
+    assert answer.status_code == 409
+    assert "You filed or amended this request" in answer.content.decode()
+    assert_refused(trunk_request, staff)
+
+
 def test_a_second_account_never_shares_the_session_of_the_first(
     signed_in: SignedIn, staff: User, supervisor: User
 ) -> None:

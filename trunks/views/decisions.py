@@ -11,11 +11,12 @@ from django.views.decorators.http import require_POST
 
 from trunks import access
 from trunks.forms.decisions import DecisionForm
-from trunks.models import State, TrunkRequest
+from trunks.models import TrunkRequest
 from trunks.views.http import HtmxHttpRequest, problem_page
 from trunks.views.request_page import request_page
 from trunks.views.step_up import proof_required
-from trunks.workflow import filing, provisioning, quorum, reconcile, review
+from trunks.views.together import approved_words
+from trunks.workflow import filing, provisioning, reconcile, review
 from trunks.workflow.errors import Invalid, Refused, Stale
 
 Verb = Callable[[TrunkRequest, int, str], TrunkRequest | None]
@@ -30,7 +31,7 @@ def approve(request: HtmxHttpRequest, reference: int) -> HttpResponse:
             trunk_request, actor=request.user, version=version, comment=comment, stands_on=stands_on
         )
 
-    return _carry_out(request, reference, "approve", verb, _approved)
+    return _carry_out(request, reference, "approve", verb, approved_words)
 
 
 @require_POST
@@ -39,13 +40,6 @@ def take_back(request: HtmxHttpRequest, reference: int) -> HttpResponse:
         return review.take_back(trunk_request, actor=request.user, version=version, comment=comment)
 
     return _carry_out(request, reference, "take_back", verb, "waits again: your approval is taken back.")
-
-
-def _approved(trunk_request: TrunkRequest) -> str:
-    if trunk_request.state == State.PENDING:
-        now = quorum.of(trunk_request)
-        return f"has {now.words} now. It waits for {now.missing} more."
-    return "approved."
 
 
 @require_POST

@@ -13,6 +13,7 @@ from trunks.models import User
 from trunks.workflow import refusals
 
 SAFE = ("GET", "HEAD", "OPTIONS")
+NOTHING_HERE = "This address leads to nothing, or to something you have no role for."
 
 
 class HtmxHttpRequest(HttpRequest):
@@ -20,6 +21,8 @@ class HtmxHttpRequest(HttpRequest):
 
     htmx: HtmxDetails
     user: User
+    # What is done already, by name, when one web request carries out several changes and the next one fails.
+    done_so_far: list[str]
 
 
 def problem_page(request: HttpRequest, status: int, *, reason: str = "", **context: Any) -> HttpResponse:
@@ -37,7 +40,7 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer an unknown address; the reason is shown only where a view wrote one for people."""
     written = isinstance(exception, Http404) and exception.args and isinstance(exception.args[0], str)
-    return problem_page(request, 404, reason=str(exception) if written else "")
+    return problem_page(request, 404, reason=str(exception) if written else NOTHING_HERE)
 
 
 def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:

@@ -40,6 +40,7 @@ def answer(request: HttpRequest, exception: Exception) -> HttpResponse | None:
         "reason": reason(exception),
         "kept": _typed(request),
         "path": request.get_full_path(),
+        "done": getattr(request, "done_so_far", []),
         "posted": request.method == "POST",
         "token": get_token(request),
     }

@@ -6,6 +6,8 @@ from trunks.models import Delegation, Role, RoleGrant, TrunkRequest, User
 from trunks.models.delegation import DelegationQuerySet
 from trunks.workflow import quorum
 
+GIVEN = "You have approved it already, so another supervisor does."
+
 
 def authors(trunk_request: TrunkRequest) -> set[int]:
     """Return the ids of everybody who filed the request or made any version of its content."""
@@ -88,11 +90,15 @@ def spoken_for(user: User, trunk_request: TrunkRequest) -> str:
     """Return why an approval of `user` would be a second one of the same person or the same right, or ""."""
     given = quorum.counted(trunk_request)
     if any(one.decided_by_id == user.pk for one in given):
-        return "You have approved it already, so another supervisor does."
+        return GIVEN
     right = on_behalf_of(user, trunk_request) or user
     heard = next((one for one in given if one.voice == right), None)
     if heard is None:
         return ""
     if right == user:
-        return f"{heard.decided_by} has approved it on your behalf already, so another supervisor does."
+        return given_for_you(str(heard.decided_by))
     return f"An approval in the right of {right}, for whom you stand in, is there already: another supervisor does."
+
+
+def given_for_you(by: str) -> str:
+    return f"{by} has approved it on your behalf already, so another supervisor does."

@@ -8,6 +8,7 @@ from trunks.models import ENDED_LINE_STATES, Decision, LineState, Role, State, T
 from trunks.workflow import base, browsers, deciders, waiting
 from trunks.workflow.answers import YES, Answer
 
+OWN = "You filed or amended this request, so somebody else decides on it."
 MOVED = "Zoom has changed since this was filed, so it has to be validated again before it can be approved."
 
 
@@ -27,9 +28,7 @@ def eligible(user: User, trunk_request: TrunkRequest) -> Answer:
     # first is how other products let people approve their own requests.
     if user.pk in deciders.authors(trunk_request):
         who = deciders.names(deciders.able(trunk_request))
-        return Answer(
-            False, "You filed or amended this request, so somebody else decides on it.", who or "nobody yet"
-        )
+        return Answer(False, OWN, who or "nobody yet")
     if user.holds(Role.SUPERVISOR, trunk_request.master_id) or deciders.givers(user, trunk_request):
         return YES
     who = deciders.names(deciders.able(trunk_request))

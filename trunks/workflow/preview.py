@@ -54,6 +54,13 @@ def zoom_now(trunk_request: TrunkRequest) -> ZoomNow:
     )
 
 
+def read_last(trunk_request: TrunkRequest) -> ZoomNow:
+    """Return what the request asks for beside what Zoom had when its sub account was last read; asks nobody."""
+    waits = trunk_request.state in NOT_SENT_YET
+    compared = base.compared(trunk_request) if waits else []
+    return ZoomNow(trunk_request.sub_account.trunks_read_at, compared=compared)
+
+
 def _rows(account: SubAccount) -> tuple[datetime, list[Trunk]]:
     kept: tuple[datetime, list[Trunk]] | None = cache.get(_key(account))
     if kept is not None and (account.trunks_read_at is None or kept[0] >= account.trunks_read_at):

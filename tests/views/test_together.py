@@ -1,0 +1,469 @@
+"""Approving several requests at once: each by the same verb, each refused by itself, and in the same words."""
+
+from __future__ import annotations
+
+import re
+import time
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import OperationalError, connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from pytest_django import Settings
+
+from tests import cast
+from tests.conftest import SignedIn
+from tests.together import together
+from trunks import audit, step_up
+from trunks.models import Decision, ListedTrunk, Look, Permit, Role, State, SubAccount, TrunkRequest, User
+from trunks.models.audit_event import AuditEvent
+from trunks.views.http import NOTHING_HERE
+from trunks.views.unavailable import AWAY
+from trunks.workflow import delegating, filing, preview, review
+from trunks.workflow.preview import ZoomNow
+
+pytestmark = pytest.mark.sqlite
+
+URL = "/approvals/together/"
+COMMENT = "Seen & agreed: 100 % “right”"
+Answer = Any  # django-stubs has no public name for what the test client returns
+
+
+@pytest.fixture
+def three(estate: cast.Estate, staff: User) -> list[TrunkRequest]:
+    """Return three pending requests of somebody else, of which each has a DNIS of its own."""
+    numbers = ("18888001", "18888002", "18888003")
+    return [
+        filing.file(cast.draft(estate.sub, estate.trunk, dnis, reason=f"Site {dnis}"), actor=staff)
+        for dnis in numbers
+    ]
+
+
+@pytest.fixture
+def client(signed_in: SignedIn, supervisor: User) -> Client:
+    return signed_in(supervisor)
+
+
+def tick(trunk_request: TrunkRequest) -> str:
+    """Return what the page would post of the request as it is now."""
+    return f"{trunk_request.reference}.{trunk_request.version}.{trunk_request.base_digest}"
+
+
+def approve(client: Client, *rows: TrunkRequest | str, comment: str = COMMENT) -> Answer:
+    chosen = [row if isinstance(row, str) else tick(row) for row in rows]
+    shown = [one.partition(".")[0] for one in chosen]
+    return client.post(URL, {"chosen": chosen, "shown": shown, "comment": comment})
+
+
+def look(client: Client, *rows: TrunkRequest) -> str:
+    return client.get(URL, {"chosen": [row.reference for row in rows]}).content.decode()
+
+
+def loaded(trunk_request: TrunkRequest) -> TrunkRequest:
+    return TrunkRequest.objects.get(pk=trunk_request.pk)
+
+
+def states(rows: list[TrunkRequest]) -> list[str]:
+    return [loaded(row).state for row in rows]
+
+
+def results(answer: Answer) -> dict[str, bool]:
+    """Return for each request of the answer page whether it was approved."""
+    found = re.findall(r'data-result="([^"]+)" data-done="(yes|no)"', answer.content.decode())
+    return {name: done == "yes" for name, done in found}
+
+
+def said_of(answer: Answer, trunk_request: TrunkRequest) -> str:
+    """Return what the answer page says of one request."""
+    page = answer.content.decode()
+    return str(page.split(f'data-result="{trunk_request.reference}"')[1].split("</li>")[0])
+
+
+def taken(trunk_request: TrunkRequest, sub: SubAccount) -> None:
+    """Have the estate show that `sub` has got the DNIS meanwhile."""
+    ListedTrunk.objects.create(
+        master=trunk_request.master,
+        sub_account=sub,
+        zoom_id="9",
+        dnis=trunk_request.lines.get().dnis,
+        first_seen_at=cast.LONG_AGO,
+        last_seen_at=cast.LONG_AGO,
+    )
+
+
+def refusals(user: User) -> list[str]:
+    events = AuditEvent.objects.filter(action="request.action_refused", actor=user).order_by("id")
+    return [event.after["reason"] for event in events]
+
+
+def test_each_is_shown_as_asked_and_beside_what_zoom_has(client: Client, three: list[TrunkRequest]) -> None:
+    page = look(client, *three[:2])
+    assert re.findall(r'data-one="([^"]+)"', page) == [row.reference for row in three[:2]]
+    for text in ("Site 18888001", "When requested", "Now at Zoom", "After approval", "through HQ trunk."):
+        assert text in page
+    assert tick(three[0]) in page
+    assert three[2].reference not in page
+    assert states(three) == [State.PENDING] * 3
+
+
+def test_several_are_approved_with_one_comment(
+    client: Client, three: list[TrunkRequest], supervisor: User, rung: list[tuple[str, int]]
+) -> None:
+    answer = approve(client, *three)
+    assert (answer.status_code, results(answer)) == (200, {row.reference: True for row in three})
+    assert "3 of 3 approved" in answer.content.decode()
+    assert states(three) == [State.APPROVED] * 3
+    for row in three:
+        decision = row.decisions.get()
+        assert (decision.decided_by, decision.comment) == (supervisor, COMMENT)
+        assert decision.content_digest == row.content_digest
+        event = audit.history(row).last()
+        assert event is not None
+        assert (event.action, event.actor, event.comment) == ("request.approved", supervisor, COMMENT)
+    assert Permit.objects.count() == 3
+
+
+def test_only_what_is_ticked_is_approved(client: Client, three: list[TrunkRequest]) -> None:
+    approve(client, three[0], three[2])
+    assert states(three) == [State.APPROVED, State.PENDING, State.APPROVED]
+
+
+def test_of_two_approvals_each_gets_one_and_the_page_says_how_many_are_missing(
+    client: Client, three: list[TrunkRequest], estate: cast.Estate
+) -> None:
+    cast.policy(estate.master, approvals=2)
+    assert "0 of 2 approvals" in look(client, *three)
+    answer = approve(client, *three)
+    assert "has 1 of 2 approvals now. It waits for 1 more." in said_of(answer, three[0])
+    assert states(three) == [State.PENDING] * 3
+
+
+def test_stale_own_moved_foreign_and_ended_ones_are_left_and_the_others_approved(
+    client: Client,
+    supervisor: User,
+    second_supervisor: User,
+    staff: User,
+    estate: cast.Estate,
+    three: list[TrunkRequest],
+) -> None:
+    SubAccount.objects.update(trunks_read_at=cast.LONG_AGO)
+    sub = SubAccount.objects.get(pk=estate.sub.pk)
+    stale, denied, good = three
+    own, moved = (
+        filing.file(cast.draft(sub, estate.trunk, dnis), actor=staff) for dnis in ("18888004", "18888005")
+    )
+    own.revisions.update(author=supervisor)
+    # Of a master account that the supervisor has no role for.
+    foreign = filing.file(
+        cast.draft(estate.foreign_sub, estate.foreign_trunk, "70003001"),
+        actor=cast.person("Ferdinand Foreign", Role.STAFF),
+    )
+    supervisor.role_grants.update(master=estate.master)
+    ticks = [tick(row) for row in (stale, denied, good, own, moved, foreign)]
+    filing.amend(stale, cast.draft(sub, estate.trunk, "18888009"), actor=staff, version=1)
+    review.deny(denied, actor=second_supervisor, version=1, comment="No.")
+    taken(moved, estate.other_sub)
+
+    answer = approve(client, *ticks)
+    assert answer.status_code == 200
+    assert [name for name, done in results(answer).items() if done] == [good.reference]
+    assert states([stale, denied, good, own, moved, foreign]) == [
+        *(State.PENDING, State.DENIED, State.APPROVED, State.PENDING, State.PENDING, State.PENDING)
+    ]
+    assert "Stella Staff" in said_of(answer, stale)
+    assert "Sue Supervisor" in said_of(answer, denied)
+    assert "You filed or amended this request, so somebody else decides on it." in said_of(answer, own)
+    assert "Who could:</strong> Sue Supervisor" in said_of(answer, own)
+    assert "Zoom has changed since this was filed" in said_of(answer, moved)
+    assert "Validate it again on its page" in said_of(answer, moved)
+    assert NOTHING_HERE in said_of(answer, foreign)
+    assert "Tailspin" not in answer.content.decode()
+    assert Decision.objects.filter(verdict="approve").count() == 1
+    assert refusals(supervisor) == ["You filed or amended this request, so somebody else decides on it."]
+
+
+def test_the_words_are_those_of_the_request_s_own_page(
+    client: Client, supervisor: User, three: list[TrunkRequest], estate: cast.Estate
+) -> None:
+    cast.policy(estate.master, approvals=2)
+    own, given, unfit = three
+    own.revisions.update(author=supervisor)
+    review.approve(loaded(given), actor=supervisor, version=1)
+    taken(unfit, estate.other_sub)
+    answer = approve(client, own, loaded(given), unfit)
+    assert answer.status_code == 409
+    for row in three:
+        data = {"version": loaded(row).version, "comment": ""}
+        alone = client.post(f"/requests/{row.reference}/approve/", data).content.decode()
+        words = re.findall(r'<p class="m-0">([^<]+)</p>', said_of(answer, row))
+        assert words
+        assert all(sentence in alone for sentence in words)
+    assert len(refusals(supervisor)) == 4
+
+
+def test_what_does_not_fit_is_told_with_what_to_do(
+    client: Client, three: list[TrunkRequest], estate: cast.Estate
+) -> None:
+    taken(three[0], estate.other_sub)
+    page = look(client, *three[:2])
+    assert "18888001 is already assigned to Fourth Coffee at Zoom." in page
+    assert f'data-cannot="{three[0].reference}"' in page
+    assert tick(three[0]) not in page
+    answer = approve(client, *three[:2])
+    assert results(answer) == {three[0].reference: False, three[1].reference: True}
+    assert "18888001 is already assigned to Fourth Coffee at Zoom." in said_of(answer, three[0])
+    assert "Send it back to be amended, or deny it." in said_of(answer, three[0])
+
+
+def test_sent_twice_it_is_done_once_and_the_second_answer_says_who_did_it(
+    client: Client, three: list[TrunkRequest]
+) -> None:
+    ticks = [tick(row) for row in three]
+    assert approve(client, *ticks).status_code == 200
+    again = approve(client, *ticks)
+    assert (again.status_code, set(results(again).values())) == (409, {False})
+    assert "Sam Supervisor" in said_of(again, three[0])
+    assert (Decision.objects.count(), Permit.objects.count()) == (3, 3)
+
+
+def test_the_same_request_twice_in_one_post_is_one(client: Client, three: list[TrunkRequest]) -> None:
+    answer = approve(client, three[0], three[0], f"{three[0].reference}.7.")
+    assert results(answer) == {three[0].reference: True}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_supervisors_with_the_same_list_at_once_approve_each_request_once(
+    signed_in: SignedIn, three: list[TrunkRequest], supervisor: User, second_supervisor: User
+) -> None:
+    clients = [signed_in(supervisor), signed_in(second_supervisor)]
+    ticks = [tick(row) for row in three]
+    first, second = together(*(lambda client=client: approve(client, *ticks) for client in clients))
+    done = [sum(results(answer).values()) for answer in (first, second)]
+    assert sum(done) == 3
+    assert states(three) == [State.APPROVED] * 3
+    assert (Decision.objects.count(), Permit.objects.count()) == (3, 3)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "words"),
+    [
+        ([], "Tick at least one request."),
+        (["TR-000001"], "did not say which version"),
+        (["TR-000001.1.xyz"], "did not say which version"),
+        (["TR-000001.-1."], "did not say which version"),
+        (["\x00"], "did not say which version"),
+        ([f"TR-{number:06d}.1." for number in range(1, 27)], "At most 25 at once"),
+    ],
+)
+def test_a_choice_that_cannot_be_carried_out_keeps_rows_and_comment(
+    client: Client, three: list[TrunkRequest], chosen: list[str], words: str
+) -> None:
+    shown = [row.reference for row in three]
+    answer = client.post(URL, {"chosen": chosen, "shown": shown, "comment": "<b>Kept</b>"})
+    page = answer.content.decode()
+    assert answer.status_code == 422
+    assert words in page
+    assert "<title>Error: " in page
+    assert "&lt;b&gt;Kept&lt;/b&gt;" in page
+    assert page.count("data-one=") == 3
+    assert states(three) == [State.PENDING] * 3
+
+
+@pytest.mark.parametrize("comment", ["c" * 2001, "a\x00b"])
+def test_a_comment_that_cannot_be_kept_decides_nothing_and_ticks_stay_as_they_were(
+    client: Client, three: list[TrunkRequest], comment: str
+) -> None:
+    shown = [row.reference for row in three]
+    answer = client.post(URL, {"chosen": [tick(three[0])], "shown": shown, "comment": comment})
+    page = answer.content.decode()
+    assert answer.status_code == 422
+    assert 'href="#id_comment"' in page
+    assert f'value="{tick(three[0])}" checked' in page
+    assert f'value="{tick(three[1])}"' in page
+    assert f'value="{tick(three[1])}" checked' not in page
+    assert not Decision.objects.exists()
+
+
+def test_nothing_that_one_may_see_leads_back_to_the_list(client: Client, three: list[TrunkRequest]) -> None:
+    for query in ({}, {"chosen": "TR-999999"}, {"chosen": "everything"}, {"chosen": "TR-" + "9" * 30}):
+        answer = client.get(URL, query, follow=True)
+        assert answer.redirect_chain == [("/approvals/", 302)]
+        assert "Tick the requests that you want to look at together." in answer.content.decode()
+
+
+def test_of_more_than_a_page_the_first_are_shown_and_it_says_so(
+    client: Client, estate: cast.Estate, staff: User
+) -> None:
+    rows = [
+        filing.file(cast.draft(estate.sub, estate.trunk, str(18888100 + number)), actor=staff)
+        for number in range(26)
+    ]
+    page = look(client, *rows)
+    assert page.count("data-one=") == 25
+    assert "At most 25 at once" in page
+
+
+@pytest.mark.parametrize("role", ["staff", "manager", "administrator", "stranger"])
+def test_it_is_for_supervisors(
+    signed_in: SignedIn, request: pytest.FixtureRequest, three: list[TrunkRequest], role: str
+) -> None:
+    client = signed_in(request.getfixturevalue(role))
+    assert client.get(URL, {"chosen": three[0].reference}).status_code == 403
+    assert approve(client, *three).status_code == 403
+    assert client.get(f"{URL}{three[0].reference}/").status_code == 403
+    assert not Decision.objects.exists()
+
+
+def test_what_one_cannot_approve_cannot_be_ticked_and_says_why(
+    client: Client, supervisor: User, three: list[TrunkRequest], estate: cast.Estate
+) -> None:
+    cast.policy(estate.master, approvals=2)
+    own, given, free = three
+    own.revisions.update(author=supervisor)
+    review.approve(given, actor=supervisor, version=1)
+    page = look(client, *three)
+    assert "You filed or amended this request, so somebody else decides on it." in page
+    assert "You have approved it already, so another supervisor does." in page
+    assert re.findall(r'name="chosen" value="(TR-\d+)', page) == [free.reference]
+
+
+def test_with_nothing_to_approve_there_is_no_button(
+    client: Client, second_supervisor: User, three: list[TrunkRequest]
+) -> None:
+    review.deny(three[0], actor=second_supervisor, version=1, comment="No.")
+    page = look(client, three[0])
+    assert "None of these can be approved here" in page
+    assert "Approve those that are ticked" not in page
+    assert "The request&#x27;s state does not allow it: denied." in page
+
+
+def test_an_expired_one_cannot_be_ticked_although_no_sweep_has_ended_it(
+    client: Client, three: list[TrunkRequest]
+) -> None:
+    TrunkRequest.objects.filter(pk=three[0].pk).update(changed_at=cast.LONG_AGO)
+    assert "It has expired" in look(client, three[0])
+    answer = approve(client, three[0], three[1])
+    assert results(answer) == {three[0].reference: False, three[1].reference: True}
+    assert "It has expired" in said_of(answer, three[0])
+
+
+def test_a_proof_in_the_middle_keeps_ticks_and_comment(
+    client: Client, three: list[TrunkRequest], settings: Settings
+) -> None:
+    settings.REQUIRE_MFA = frozenset()
+    session = client.session
+    session[step_up.KEY] = time.time() - 901
+    session.save()
+    answer = approve(client, *three[:2])
+    assert answer["Location"].startswith("/accounts/reauthenticate/")
+    assert states(three) == [State.PENDING] * 3
+    proved = client.post("/accounts/reauthenticate/", {"password": cast.PASSWORD, "next": URL})
+    assert results(proved) == {row.reference: True for row in three[:2]}
+    assert states(three) == [State.APPROVED, State.APPROVED, State.PENDING]
+    assert {decision.comment for decision in Decision.objects.all()} == {COMMENT}
+
+
+def test_who_stands_in_decides_in_the_right_of_the_supervisor(
+    signed_in: SignedIn, three: list[TrunkRequest], supervisor: User, second_staff: User
+) -> None:
+    day = timezone.now().date()
+    delegating.make(delegating.Terms(second_staff, day, day + timedelta(days=1), "Holiday"), actor=supervisor)
+    answer = approve(signed_in(second_staff), *three)
+    assert set(results(answer).values()) == {True}
+    assert {decision.on_behalf_of for decision in Decision.objects.all()} == {supervisor}
+
+
+def test_what_changed_since_one_last_looked_is_shown_and_the_look_is_noted(
+    client: Client, three: list[TrunkRequest], estate: cast.Estate, staff: User, supervisor: User
+) -> None:
+    look(client, three[0])
+    assert Look.objects.get().user == supervisor
+    filing.amend(three[0], cast.draft(estate.sub, estate.trunk, "18888009"), actor=staff, version=1)
+    page = look(client, three[0])
+    assert "Changed since you last looked" in page
+    assert "Line 18888001 (removed)" in page
+
+
+def test_reading_zoom_takes_the_tick_away_where_it_has_moved(
+    client: Client, estate: cast.Estate, three: list[TrunkRequest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    SubAccount.objects.update(trunks_read_at=cast.LONG_AGO)
+    sub = SubAccount.objects.get(pk=estate.sub.pk)
+    row = filing.file(cast.draft(sub, estate.trunk, "18888007"), actor=three[0].filed_by)
+
+    def read(trunk_request: TrunkRequest) -> ZoomNow:
+        ListedTrunk.objects.all().delete()
+        taken(trunk_request, estate.other_sub)
+        return ZoomNow()
+
+    page = look(client, row)
+    offered = re.findall(rf"{URL}{row.reference}/\?offered=(\S+?)\"", page)
+    assert offered == ["1.approve"]
+    monkeypatch.setattr(preview, "zoom_now", read)
+    corrected = client.get(f"{URL}{row.reference}/?offered=1.approve").content.decode()
+    assert f'hx-swap-oob="innerHTML:#choose-{row.pk}"' in corrected
+    assert "Zoom has changed since this was filed" in corrected
+    assert 'name="chosen"' not in corrected
+    assert "hx-swap-oob" not in client.get(f"{URL}{row.reference}/?offered=1.none").content.decode()
+    assert "hx-swap-oob" not in client.get(f"{URL}{row.reference}/").content.decode()
+
+
+def test_reading_zoom_of_one_that_was_amended_meanwhile_says_who_was_first(
+    client: Client,
+    three: list[TrunkRequest],
+    estate: cast.Estate,
+    staff: User,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(preview, "zoom_now", lambda trunk_request: ZoomNow(problem="Zoom did not answer."))
+    filing.amend(three[0], cast.draft(estate.sub, estate.trunk, "18888009"), actor=staff, version=1)
+    corrected = client.get(f"{URL}{three[0].reference}/?offered=1.approve").content.decode()
+    assert "Stella Staff" in corrected
+    assert 'name="chosen"' not in corrected
+    assert "Zoom did not answer. You can decide all the same" in corrected
+
+
+def test_a_database_that_gives_way_in_the_middle_names_what_is_done(
+    client: Client, three: list[TrunkRequest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    approve_one, broken = review.approve, three[1].pk
+
+    def breaking(trunk_request: TrunkRequest, **more: Any) -> TrunkRequest:
+        if trunk_request.pk == broken:
+            raise OperationalError("gone")
+        return approve_one(trunk_request, **more)
+
+    monkeypatch.setattr(review, "approve", breaking)
+    answer = approve(client, *three)
+    page = answer.content.decode()
+    assert answer.status_code == 503
+    assert AWAY in page
+    assert "Not all of this was done" in page
+    assert f"Done before that, and kept: {three[0].reference}. Nothing of the rest was done." in page
+    assert states(three) == [State.APPROVED, State.PENDING, State.PENDING]
+
+
+def test_each_more_costs_a_fixed_number_of_queries(client: Client, three: list[TrunkRequest]) -> None:
+    look(client, *three)
+    counts = []
+    for number in (1, 2, 3):
+        with CaptureQueriesContext(connection) as queries:
+            look(client, *three[:number])
+        counts.append(len(queries))
+    assert counts[2] - counts[1] == counts[1] - counts[0]
+    assert counts[1] - counts[0] <= 20
+
+
+def test_the_page_of_a_moved_estate_asks_no_call_of_zoom(
+    client: Client, three: list[TrunkRequest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("Zoom was asked")
+
+    monkeypatch.setattr(preview, "read_anew", never)
+    look(client, *three)
+    approve(client, *three)
+    assert states(three) == [State.APPROVED] * 3
