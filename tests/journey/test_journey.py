@@ -35,14 +35,14 @@ def connect(portal: Stack) -> str:
     return portal.manage("connect_master", *options)
 
 
-def file_request(page: Page, portal: Stack) -> str:
+def file_request(page: Page, portal: Stack, dnis: str = DNIS) -> str:
     """File a request in the form, as staff does, and return its number."""
     page.goto(f"{portal.url}/requests/new/")
     customer = page.locator("[name=sub_account] option", has_text="Adatum Logistics")
     page.select_option("[name=sub_account]", value=customer.get_attribute("value"))
     page.fill("[name=reason]", "New customer, contract 2026-114")
     page.select_option("[name='lines-0-trunk']", index=1)
-    page.fill("[name='lines-0-dnis']", DNIS)
+    page.fill("[name='lines-0-dnis']", dnis)
     page.fill("[name='lines-0-outbound_caller_id']", CALLER_ID)
     page.get_by_role("button", name="File the request").click()
     expect(page.locator("[data-state]").first).to_have_attribute("data-state", "pending")

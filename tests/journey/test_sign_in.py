@@ -122,6 +122,54 @@ def test_enrolment_with_an_app_and_a_proof_in_the_middle_of_an_approval(
     expect(page.locator("[data-state]").first).not_to_have_attribute("data-state", "pending")
 
 
+def passkey_asked_for(page: Page, portal: Stack) -> None:
+    """Prove by the passkey who one is, in the middle of what one was doing."""
+    expect(page.get_by_text("What you have entered is kept")).to_be_visible()
+    page.get_by_role("link", name="Use a security key").click()
+    page.get_by_role("button", name="Use a security key").click()
+
+
+def test_a_passkey_as_the_proof_in_the_middle_of_an_approval_and_of_several(
+    portal: Stack, browser: Browser
+) -> None:
+    staff = new_page(browser)
+    sign_in(staff, portal, "second-staff@example.com")
+    references = [file_request(staff, portal, dnis=dnis) for dnis in ("18888771", "18888772", "18888773")]
+
+    page = new_page(browser)
+    with_authenticator(page)
+    sign_in(page, portal, "second-supervisor@example.com")
+    page.goto(f"{portal.url}/accounts/2fa/webauthn/add/")
+    page.fill("[name=name]", "Sue's laptop")
+    page.get_by_role("button", name="Add").click()
+    expect(page.get_by_role("heading", name="Recovery Codes")).to_be_visible()
+
+    page.goto(f"{portal.url}/requests/{references[0]}/")
+    page.get_by_text("Add a comment").click()
+    page.locator("#id_approve_comment").fill("By my own finger.")
+    page.wait_for_timeout((STEP_UP_SECONDS + 1) * 1000)
+    page.get_by_role("button", name=re.compile("^Approve")).click()
+    passkey_asked_for(page, portal)
+    expect(page).to_have_url(f"{portal.url}/requests/{references[0]}/")
+    expect(page.get_by_text("By my own finger.").first).to_be_visible()
+    expect(page.locator("[data-state]").first).not_to_have_attribute("data-state", "pending")
+
+    page.goto(f"{portal.url}/approvals/")
+    for reference in references[1:]:
+        page.get_by_label(f"Choose {reference}").check()
+    page.get_by_role("button", name="Look at the ticked ones together").click()
+    page.get_by_label(f"Approve {references[2]}").uncheck()
+    page.get_by_label("Comment for all of them").fill("Both are right.")
+    page.wait_for_timeout((STEP_UP_SECONDS + 1) * 1000)
+    page.get_by_role("button", name="Approve those that are ticked").click()
+    passkey_asked_for(page, portal)
+    expect(page.get_by_role("heading", level=1)).to_have_text("1 of 1 approved")
+    page.goto(f"{portal.url}/requests/{references[1]}/")
+    expect(page.get_by_text("Both are right.").first).to_be_visible()
+    page.goto(f"{portal.url}/requests/{references[2]}/")
+    expect(page.locator("[data-state]").first).to_have_attribute("data-state", "pending")
+
+
 def test_signing_in_through_the_identity_provider(portal: Stack, browser: Browser) -> None:
     page = new_page(browser)
     # The provider's own page has a style sheet from elsewhere, which nobody waits for here.
