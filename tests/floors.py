@@ -16,6 +16,7 @@ _PROOF = [
     "trunks/ocsf.py",
     "trunks/archives.py",
     "trunks/audit_archive.py",
+    "trunks/audit_quick.py",
 ]
 _COMPLETE = ["trunks/zoom/*", "trunks/workflow/*", "trunks/audit.py", *_PROOF, "trunks/numbers.py"]
 _report = pytest.StashKey[str]()

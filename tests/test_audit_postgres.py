@@ -9,10 +9,12 @@ from django.test.utils import CaptureQueriesContext
 from tests import cast, trail
 from tests.test_audit_guard import COLUMNS, EVENT, HEAD, record, run
 from tests.together import together
-from trunks import audit
+from trunks import audit, audit_chain, audit_quick
 from trunks.actions import Action
+from trunks.audit_chain import Place
 from trunks.models import User
 from trunks.models.audit_event import AuditEvent, AuditHead
+from trunks.workflow import verifying
 
 pytestmark = pytest.mark.django_db
 
@@ -107,3 +109,27 @@ def test_the_second_writer_waits_for_the_first_and_follows_it() -> None:
     first, second = AuditEvent.objects.order_by("id")
     assert second.at >= first.at
     assert trail.misfits() == []
+
+
+SHADOWS = (
+    "CREATE FUNCTION audit_lie(VARIADIC anyarray) RETURNS integer LANGUAGE plpgsql AS"
+    " $$ BEGIN RAISE EXCEPTION 'a shadow was asked'; END $$",
+    "CREATE FUNCTION octet_length(varchar) RETURNS integer LANGUAGE sql AS 'SELECT audit_lie(1)'",
+    "CREATE FUNCTION octet_length(text) RETURNS integer LANGUAGE sql AS 'SELECT audit_lie(1)'",
+    "CREATE FUNCTION length(text) RETURNS integer LANGUAGE sql AS 'SELECT audit_lie(1)'",
+    "CREATE FUNCTION concat(VARIADIC text[]) RETURNS text LANGUAGE sql AS 'SELECT audit_lie(1)::text'",
+    "CREATE FUNCTION date_part(text, timestamptz) RETURNS float8 LANGUAGE sql AS 'SELECT audit_lie(1)::float8'",
+    "CREATE FUNCTION audit_join(text, text) RETURNS text LANGUAGE sql AS 'SELECT audit_lie(1)::text'",
+    "CREATE OPERATOR || (FUNCTION = audit_join, LEFTARG = text, RIGHTARG = text)",
+    "SET LOCAL search_path = public, pg_catalog",
+)
+
+
+def test_neither_way_asks_a_function_that_somebody_put_in_front(staff: User) -> None:
+    """Whoever may create functions could otherwise have the altered text be read as what it was."""
+    for _ in range(3):
+        record(staff)
+    whole = audit_chain.follow(Place(), audit_chain.piece(0, 3))
+    trail.run(*SHADOWS)
+    assert audit_quick.prove(Place(), 3, ()) == [whole]
+    assert verifying.verify().checked == 3

@@ -122,7 +122,7 @@ def _select() -> str:
     """Return the statement that reads a piece, in the words of the database that is used."""
     fields = {field.attname: field for field in AuditEvent._meta.concrete_fields}
     moment = _MOMENT[connection.vendor].format(column=_quoted("at"))
-    body = " || ".join(_bytes_of(fields[name], moment) for name in chain.FIELDS)
+    body = _AND[connection.vendor].join(_bytes_of(fields[name], moment) for name in chain.FIELDS)
     table = connection.ops.quote_name(AuditEvent._meta.db_table)
     return (
         f"SELECT id, {moment}, hash, {body} FROM {table}"  # noqa: S608  # names of our own model
@@ -130,16 +130,21 @@ def _select() -> str:
     )
 
 
+# By their whole names: whoever may create a function or an operator could put one in front that fits better.
+_AND = {"postgresql": " OPERATOR(pg_catalog.||) ", "sqlite": " || "}
 # Whole microseconds since 1970. SQLite holds a moment as text, with its fraction only where there is one.
 _MOMENT = {
-    "postgresql": "(EXTRACT(EPOCH FROM {column}) * 1000000)::bigint",
+    "postgresql": "(EXTRACT(EPOCH FROM {column}) OPERATOR(pg_catalog.*) 1000000)::pg_catalog.int8",
     "sqlite": (
         "(CAST(strftime('%%s', substr({column}, 1, 19)) AS INTEGER) * 1000000"
         " + CAST(substr(substr({column}, 21) || '000000', 1, 6) AS INTEGER))"
     ),
 }
-_TEXT = {"postgresql": "{value}::text", "sqlite": "CAST({value} AS TEXT)"}
-_LENGTH = {"postgresql": "octet_length({text})::text", "sqlite": "length(CAST({text} AS BLOB))"}
+_TEXT = {"postgresql": "{value}::pg_catalog.text", "sqlite": "CAST({value} AS TEXT)"}
+_LENGTH = {
+    "postgresql": "pg_catalog.octet_length({text})::pg_catalog.text",
+    "sqlite": "length(CAST({text} AS BLOB))",
+}
 
 
 def _bytes_of(field: models.Field[object, object], moment: str) -> str:
@@ -148,7 +153,8 @@ def _bytes_of(field: models.Field[object, object], moment: str) -> str:
     value = moment if field.attname == "at" else column
     plain = isinstance(field, models.CharField | models.TextField)
     text = value if plain else _TEXT[connection.vendor].format(value=value)
-    whole = f"{_LENGTH[connection.vendor].format(text=text)} || ':' || {text}"
+    joined = _AND[connection.vendor]
+    whole = f"{_LENGTH[connection.vendor].format(text=text)}{joined}':'{joined}{text}"
     return f"CASE WHEN {column} IS NULL THEN '-' ELSE {whole} END" if field.null else whole
 
 

@@ -1,4 +1,4 @@
-"""A year of believable audit events, as many as a measurement wants, put into the table by COPY or in batches."""
+"""A year of believable audit events, chained, as many as wanted, put into the table by COPY or in batches."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django.db import connection
 from django.utils import timezone
 
 from tests import cast, trail
-from trunks import audit_index
+from trunks import audit_index, chain
 from trunks.actions import Action
 from trunks.models import MasterAccount, Role, SubAccount, User
 from trunks.models.audit_event import AuditEvent, AuditHead
@@ -122,7 +122,7 @@ class Story:
 
 
 def populate(number: int, *, people: bool = True) -> None:
-    """Put `number` events of the last year on record, unchained, and take them into the index."""
+    """Put `number` chained events of the last year on record, past the triggers, and take them into the index."""
     if people:
         _people_and_estate()
     moment = timezone.now() - timedelta(days=365)
@@ -130,15 +130,26 @@ def populate(number: int, *, people: bool = True) -> None:
     if connection.vendor == "postgresql":
         _make_months(moment)
     story = Story().events()
-    rows = ({"id": place, "at": moment + step * place} | next(story) for place in range(1, number + 1))
+    end = {"position": 0, "at": moment, "hash": chain.GENESIS}
+    rows = _chained(
+        ({"id": place, "at": moment + step * place} | next(story) for place in range(1, number + 1)), end
+    )
     with trail.unguarded():
         _copy(rows) if connection.vendor == "postgresql" else _insert(rows)
-        AuditHead.objects.update_or_create(pk=1, defaults={"position": number, "at": timezone.now()})
+        AuditHead.objects.update_or_create(pk=1, defaults=end)
     while audit_index.catch_up(100_000):
         pass
     vacuum = connection.vendor == "postgresql" and not connection.in_atomic_block
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE" if vacuum else "ANALYZE")
+
+
+def _chained(rows: Iterator[dict[str, Any]], end: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Give each event its hash, and leave in `end` what the head of the chain holds."""
+    for row in rows:
+        row["hash"] = chain.link(end["hash"], row)
+        end.update(position=row["id"], at=row["at"], hash=row["hash"])
+        yield row
 
 
 def _make_months(since: datetime) -> None:

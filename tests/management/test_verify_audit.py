@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
 from tests.sealed import Sealed, unguarded
-from trunks import audit_chain, seals
+from trunks import audit_quick, seals
+from trunks.audit_chain import Place
 from trunks.management.commands import verify_audit
 from trunks.models import AuditCheck, User
 from trunks.models.audit_event import AuditEvent
@@ -66,15 +68,16 @@ def test_an_incremental_check_begins_at_the_last_digest_that_was_verified(sealed
 
 def test_what_was_broken_off_goes_on(sealed: Sealed, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verify_audit, "TELL_SECONDS", 0)
-    real = audit_chain.piece
+    real = audit_quick.prove
 
-    def piece(after: int, upto: int) -> list[audit_chain.Row]:
-        if after == 4:
+    def prove(place: Place, upto: int, marks: Collection[int]) -> list[Place]:
+        if place.position == 4:
             raise KeyboardInterrupt
-        return real(after, upto, 2)
+        return real(place, upto, marks)
 
+    monkeypatch.setattr(audit_quick, "PIECES", {"postgresql": 2, "sqlite": 2})
     with monkeypatch.context() as broken:
-        broken.setattr(audit_chain, "piece", piece)
+        broken.setattr(audit_quick, "prove", prove)
         with pytest.raises(KeyboardInterrupt):
             said()
     assert AuditCheck.objects.get().position == 4

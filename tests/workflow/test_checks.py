@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from pytest_django import Settings
 
 from tests.sealed import Sealed, hash_anew, unguarded
 from tests.together import together
-from trunks import audit, audit_chain, dispatch, tasks
+from trunks import audit, audit_quick, dispatch, tasks
+from trunks.audit_chain import Place
 from trunks.models import AuditCheck, Result, User
 from trunks.models.audit_event import AuditEvent, AuditHead
 from trunks.workflow import checks, sweeping
@@ -147,17 +149,17 @@ def test_an_incremental_check_finds_what_was_rewritten_since(sealed: Sealed, man
 def test_a_check_whose_worker_was_lost_goes_on_where_it_was(
     sealed: Sealed, manager: User, rung: Rings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit_chain, "PIECE", 2)
+    monkeypatch.setattr(audit_quick, "PIECES", {"postgresql": 2, "sqlite": 2})
     pieces = []
-    real = audit_chain.piece
+    real = audit_quick.prove
 
-    def piece(after: int, upto: int) -> list[audit_chain.Row]:
-        pieces.append(after)
-        if after == 4 and pieces.count(4) == 1:
+    def prove(place: Place, upto: int, marks: Collection[int]) -> list[Place]:
+        pieces.append(place.position)
+        if place.position == 4 and pieces.count(4) == 1:
             raise DatabaseError("the connection is gone")
-        return real(after, upto, 2)
+        return real(place, upto, marks)
 
-    monkeypatch.setattr(audit_chain, "piece", piece)
+    monkeypatch.setattr(audit_quick, "prove", prove)
     check = checks.ask(actor=manager, full=True)
     with pytest.raises(DatabaseError):
         checks.run(check.pk)
