@@ -3,13 +3,15 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.utils import timezone
 
 from tests import cast, trail
+from trunks import context
 from trunks.audit_population import bounds, population
 from trunks.models import LineState, MasterAccount, Role, State, TrunkRequest, User
 from trunks.models.audit_event import AuditEvent
 from trunks.sampling import Candidate
-from trunks.workflow import filing, reconcile, review, roles, stopping
+from trunks.workflow import browsers, delegating, filing, reconcile, review, roles, stopping
 from trunks.workflow.errors import Refused
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
@@ -146,3 +148,26 @@ def test_what_is_no_month_has_no_bounds(month: str) -> None:
 
 def test_a_month_ends_where_the_next_begins() -> None:
     assert bounds("2026-12") == (datetime(2026, 12, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC))
+
+
+def test_who_lends_the_right_to_decide_and_on_whose_behalf_it_was_used_have_acted(
+    trunk_request: TrunkRequest, staff: User, supervisor: User, second_staff: User
+) -> None:
+    day = timezone.now().date()
+    delegating.make(delegating.Terms(second_staff, day, day, "Holiday"), actor=supervisor)
+    deny(trunk_request, second_staff)
+    happened_at(MONDAY)
+    found = drawn_from()
+    assert found[trunk_request.reference].people == tuple(sorted((staff.pk, supervisor.pk, second_staff.pk)))
+    [lent] = [candidate for candidate in found.values() if candidate.key.startswith("event-")]
+    assert (lent.grounds, lent.people) == (("people",), (supervisor.pk,))
+
+
+def test_a_decision_in_an_author_s_browser_weighs_more(
+    trunk_request: TrunkRequest, staff: User, supervisor: User
+) -> None:
+    with context.bound(context.Context(browser="b" * 32)):
+        browsers.note(staff)
+        deny(trunk_request, supervisor)
+    happened_at(MONDAY, MONDAY + HOUR)
+    assert grounds(trunk_request) == {"ended", "first", "browser"}

@@ -164,3 +164,30 @@ def test_what_waits_longest_comes_first(estate: cast.Estate, scope: Scope, staff
 
 def test_authorship_names_everybody_who_made_a_version(trunk_request: TrunkRequest, staff: User) -> None:
     assert four_eyes.authorship({trunk_request.pk}) == {(trunk_request.pk, staff.pk)}
+
+
+def test_on_whose_behalf_it_was_approved_counts_like_who_approved_it(
+    estate: cast.Estate, scope: Scope, staff: User, supervisor: User, second_staff: User
+) -> None:
+    rows = [decided(estate, staff, second_staff, at=OCTOBER) for _ in range(5)]
+    Decision.objects.update(on_behalf_of=supervisor)
+    found = sorted(four_eyes.pairs(scope), key=lambda pair: pair.decider)
+    assert found == [Pair("Stella Staff", name, 5, 5, 0) for name in ("Sam Supervisor", "Stan Staff")]
+    # Who also approved an earlier version of it themselves has approved one request, not two.
+    again = {"verdict": Verdict.APPROVE, "filed_by": staff, "decided_at": OCTOBER, "content_version": 2}
+    Decision.objects.create(
+        trunk_request=rows[0].trunk_request, decided_by=supervisor, content_digest="d", **again
+    )
+    counted = {pair.decider: pair.approved for pair in four_eyes.pairs(scope)}
+    assert counted == {"Sam Supervisor": 5, "Stan Staff": 5}
+
+
+def test_decisions_in_an_author_s_browser_are_told_newest_first(
+    estate: cast.Estate, scope: Scope, staff: User, supervisor: User
+) -> None:
+    older = decided(estate, staff, supervisor, at=OCTOBER)
+    newer = decided(estate, staff, supervisor, at=OCTOBER + timedelta(days=1))
+    decided(estate, staff, supervisor, at=OCTOBER + timedelta(days=2))
+    foreign = decided(estate, staff, supervisor, at=OCTOBER, foreign=True)
+    Decision.objects.filter(pk__in=[older.pk, newer.pk, foreign.pk]).update(same_browser_as=staff)
+    assert four_eyes.same_browser(scope) == [newer, older]

@@ -116,8 +116,11 @@ def without_trunk_for(user: User) -> TrunkRequestQuerySet:
 
 
 def questions_for(user: User) -> QuerySet[SampledItem]:
-    """Return what managers ask about requests that `user` filed or decided on, until the month is signed off."""
-    decided = Exists(Decision.objects.filter(trunk_request=OuterRef("trunk_request"), decided_by=user))
+    """Return what managers ask about requests that `user` filed or decided on, themselves or by who stood in for them.
+
+    A question is shown until its month is signed off.
+    """
+    decided = Exists(Decision.objects.of(user).filter(trunk_request=OuterRef("trunk_request")))
     theirs = Q(trunk_request__filed_by=user) | Q(decided)
     known = SampledItem.objects.questions().filter(
         theirs, trunk_request__in=trunk_requests_for(user).values("pk")

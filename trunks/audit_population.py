@@ -35,6 +35,7 @@ RISKS: dict[str, str] = {
     **dict.fromkeys(
         (Action.PERSON_DEACTIVATED, Action.PERSON_REACTIVATED, Action.SECOND_FACTORS_RESET), "people"
     ),
+    Action.DELEGATION_MADE: "people",
 }
 CHUNK = 400
 
@@ -78,10 +79,15 @@ def _requests(some: Sequence[int], last: int) -> Iterator[Candidate]:
 
 
 def _request(pk: int, events: list[AuditEvent], *, first: bool) -> Candidate:
-    people = {event.actor_id for event in events if event.actor_id}
+    people = {pk for event in events for pk in _people(event)}
     grounds = ("ended", *_of_content(events), *(["first"] if first else []), *_of_course(events))
     ending = [event for event in events if event.after.get("state") in ENDED][-1]
     return Candidate(TrunkRequest(pk=pk).reference, grounds, ending.pk, tuple(sorted(people)), pk)
+
+
+def _people(event: AuditEvent) -> tuple[int, ...]:
+    """Return who acted: who did it and, where they stood in for somebody, that other as well."""
+    return tuple(pk for pk in (event.actor_id, event.on_behalf_of_id) if pk)
 
 
 def _of_content(events: list[AuditEvent]) -> Iterator[str]:
@@ -107,6 +113,8 @@ def _of_course(events: list[AuditEvent]) -> Iterator[str]:
         yield "quick"
     if any(_out_of_hours(event.at) for _, event in decided):
         yield "hours"
+    if any(event.after.get("same_browser_as") for _, event in decided):
+        yield "browser"
     refused = [event for event in events if event.action == Action.ACTION_REFUSED]
     authors = {event.actor_id for event in events if event.action in FILED}
     if any(event.actor_id in authors and event.after.get("action") in DECIDING for event in refused):
@@ -139,6 +147,5 @@ def _risks(within: Any, requests: set[int]) -> Iterator[tuple[AuditEvent, str]]:
 
 
 def _event(event: AuditEvent, ground: str) -> Candidate:
-    people = (event.actor_id,) if event.actor_id else ()
     about = int(event.object_id) if event.object_type == "trunkrequest" else None
-    return Candidate(f"event-{event.pk}", (ground,), event.pk, people, about)
+    return Candidate(f"event-{event.pk}", (ground,), event.pk, _people(event), about)

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Case, Count, F, IntegerField, OuterRef, Q, QuerySet, Subquery, Sum, When
+from django.db.models import Case, Count, Exists, F, IntegerField, OuterRef, Q, QuerySet, Subquery, Sum, When
 from django.db.models.functions import Coalesce
 
 from trunks.models import Decision, Look, Revision, State, TrunkRequest, Verdict, WriteStop
 from trunks.models.spans import Lengths, MonthOf, lengths, seconds
 
 SHOWN = 20
+PEOPLE = ("trunk_request", "decided_by", "on_behalf_of", "filed_by", "same_browser_as")
 # Fewer say nothing: somebody's first three requests may well have met the same supervisor.
 ENOUGH = 5
 NEARLY_ALWAYS = 0.9
@@ -94,8 +95,15 @@ def verdicts(scope: Scope, quick: int) -> dict[str, Verdicts]:
 
 def quick_decisions(scope: Scope, quick: int) -> list[Decision]:
     """Return the newest decisions that took less than `quick` seconds, each with how many it took as `took`."""
-    rows = _timed(scope).filter(Q(took__lt=quick)).select_related("trunk_request", "decided_by", "filed_by")
+    rows = _timed(scope).filter(Q(took__lt=quick)).select_related(*PEOPLE)
     return list(rows.order_by("-decided_at", "-pk")[:SHOWN])
+
+
+def same_browser(scope: Scope) -> list[Decision]:
+    """Return the newest decisions that were made in a browser in which an author had been signed in shortly before."""
+    rows = Decision.objects.filter(scope.within("decided_at"), trunk_request__master__in=scope.masters)
+    marked = rows.exclude(same_browser_as=None).select_related(*PEOPLE)
+    return list(marked.order_by("-decided_at", "-pk")[: SHOWN + 1])
 
 
 def _timed(scope: Scope) -> QuerySet[Decision]:
@@ -116,15 +124,15 @@ def time_to_done(scope: Scope) -> dict[str, Lengths]:
 def pairs(scope: Scope) -> list[Pair]:
     """Return who approves (nearly) all that another files, and who approve each other's; the latter first."""
     rows = _approvals(scope)
-    given = {(row["filed_by"], row["decided_by"]): row["n"] for row in rows}
+    given = {(row["filed_by"], row["decider"]): row["n"] for row in rows}
     totals = _approved_of(scope)
     found = [
         Pair(
             _name(row, "filed_by"),
-            _name(row, "decided_by"),
+            _name(row, "decider"),
             row["n"],
             totals[row["filed_by"]],
-            given.get((row["decided_by"], row["filed_by"]), 0),
+            given.get((row["decider"], row["filed_by"]), 0),
         )
         for row in rows
     ]
@@ -139,16 +147,23 @@ def pairs(scope: Scope) -> list[Pair]:
 
 
 def _approvals(scope: Scope) -> list[dict[str, Any]]:
-    people = (
-        "filed_by",
-        "filed_by__name",
-        "filed_by__email",
-        "decided_by",
-        "decided_by__name",
-        "decided_by__email",
-    )
-    counted = Count("trunk_request", distinct=True)
-    return list(_approving(scope).order_by().values(*people).annotate(n=counted))
+    """Return of how many requests of each person another approved: who did it, and on whose behalf it was done."""
+    theirs = {"trunk_request": OuterRef("trunk_request"), "decided_by": OuterRef("on_behalf_of")}
+    once_more = Exists(Decision.objects.filter(verdict=Verdict.APPROVE, taken_back_at=None, **theirs))
+    lent = _approving(scope).exclude(on_behalf_of=None).exclude(once_more)
+    found: dict[tuple[int, int], dict[str, Any]] = {}
+    for row in [*_counted(_approving(scope), "decided_by"), *_counted(lent, "on_behalf_of")]:
+        kept = found.setdefault((row["filed_by"], row["decider"]), row | {"n": 0})
+        kept["n"] += row["n"]
+    return list(found.values())
+
+
+def _counted(rows: QuerySet[Decision], who: str) -> list[dict[str, Any]]:
+    """Return of how many requests each pair of people is: who filed them, and whom `who` names as `decider`."""
+    names = {"decider": F(who), "decider__name": F(f"{who}__name"), "decider__email": F(f"{who}__email")}
+    people = ("filed_by", "filed_by__name", "filed_by__email")
+    counted = rows.order_by().values(*people, **names).annotate(n=Count("trunk_request", distinct=True))
+    return list(counted)
 
 
 def _approved_of(scope: Scope) -> Counter[int]:

@@ -34,6 +34,7 @@ GROUNDS: dict[str, Ground] = {
     "own": Ground(8, "somebody tried to decide on their own request"),
     "given_up": Ground(6, "given up: nobody knows what Zoom did"),
     "stop": Ground(5, "writing to Zoom was stopped or started"),
+    "browser": Ground(5, "decided in a browser in which an author had been signed in"),
     "keys": Ground(4, "credentials or keys were changed"),
     "quick": Ground(4, "decided within seconds of its filing"),
     "refused": Ground(3, "somebody was refused something"),
@@ -42,7 +43,7 @@ GROUNDS: dict[str, Ground] = {
     "unassign": Ground(3, "a trunk was taken away"),
     "first": Ground(2, "the first request of its sub account"),
     "hours": Ground(2, "decided outside working hours"),
-    "people": Ground(2, "roles or people were changed"),
+    "people": Ground(2, "roles, people or delegations were changed"),
 }
 
 

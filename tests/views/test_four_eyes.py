@@ -55,6 +55,17 @@ def test_without_any_request_it_says_so(client: Client) -> None:
     assert "Nobody stopped or started writing" in page
 
 
+def test_a_decision_in_an_author_s_browser_and_on_whose_behalf_are_shown(
+    client: Client, trunk_request: TrunkRequest, staff: User, supervisor: User, second_staff: User
+) -> None:
+    assert "No decision of the period was made in a browser" in text(client)
+    review.deny(trunk_request, actor=supervisor, version=1, comment="No.")
+    Decision.objects.update(same_browser_as=staff, decided_by=second_staff, on_behalf_of=supervisor)
+    page = text(client)
+    assert f"{trunk_request.reference} Denied by Stan Staff on behalf of Sam Supervisor Stella Staff" in page
+    assert "Decided in an author's browser 1 Which ones" in page
+
+
 def test_an_attempt_to_approve_ones_own_request_is_shown_and_other_refusals_are_not(
     client: Client, estate: cast.Estate, staff: User
 ) -> None:
@@ -180,5 +191,5 @@ def test_the_number_of_queries_does_not_grow_with_the_requests(
     assert Decision.objects.count() == 12
     attempt_on_own(estate)
     client.get(URL)
-    with django_assert_max_num_queries(24):
+    with django_assert_max_num_queries(26):
         client.get(URL)

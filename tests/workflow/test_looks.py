@@ -1,11 +1,12 @@
 """Which version of a request a supervisor has seen."""
 
 import pytest
+from django.utils import timezone
 
 from tests import cast
 from tests.together import together
 from trunks.models import Look, TrunkRequest, User
-from trunks.workflow import filing, looks, review
+from trunks.workflow import delegating, filing, looks, review
 
 pytestmark = [pytest.mark.sqlite, pytest.mark.django_db]
 
@@ -34,6 +35,18 @@ def test_who_does_not_decide_leaves_no_note(
 ) -> None:
     assert not looks.note(trunk_request, actor=request.getfixturevalue(who))
     assert not Look.objects.exists()
+
+
+def test_who_stands_in_for_a_supervisor_is_told_like_one_what_changed(
+    trunk_request: TrunkRequest, supervisor: User, second_staff: User, estate: cast.Estate
+) -> None:
+    day = timezone.now().date()
+    delegating.make(delegating.Terms(second_staff, day, day, "Holiday"), actor=supervisor)
+    assert looks.note(trunk_request, actor=second_staff)
+    amended(trunk_request, estate, "18888555")
+    look = looks.before(trunk_request, second_staff)
+    assert look is not None
+    assert look.content_version == 1
 
 
 def test_what_is_decided_is_not_noted(trunk_request: TrunkRequest, supervisor: User) -> None:

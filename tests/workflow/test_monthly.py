@@ -5,12 +5,13 @@ from datetime import UTC, datetime
 
 import pytest
 from django.db import DatabaseError, connection, transaction
+from django.utils import timezone
 
 from tests import cast, trail
-from trunks import audit, sampling
+from trunks import access, audit, sampling
 from trunks.models import Mark, MonthReview, Role, SampledItem, TrunkRequest, User
 from trunks.models.audit_event import AuditEvent
-from trunks.workflow import monthly, review
+from trunks.workflow import delegating, monthly, review
 from trunks.workflow.errors import Invalid, Refused, Stale
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
@@ -87,6 +88,26 @@ def test_who_acted_in_an_item_neither_marks_it_nor_signs_off(item: SampledItem, 
         monthly.mark(item, actor=both, as_=Mark.IN_ORDER)
     with pytest.raises(Refused, match="acted in"):
         monthly.sign_off(item.review, actor=both)
+
+
+def test_on_whose_behalf_somebody_decided_has_acted_as_well(
+    trunk_request: TrunkRequest, supervisor: User, second_staff: User, manager: User
+) -> None:
+    supervisor.role_grants.create(role=Role.MANAGER)
+    both = User.objects.get(pk=supervisor.pk)
+    day = timezone.now().date()
+    delegating.make(delegating.Terms(second_staff, day, day, "Holiday"), actor=both)
+    review.deny(trunk_request, actor=second_staff, version=1, comment="No.")
+    with trail.unguarded():
+        AuditEvent.objects.update(at=datetime(2026, 10, 5, 9, tzinfo=UTC))
+    drawn = monthly.draw(MONTH, actor=manager)
+    item = drawn.items.get(trunk_request=trunk_request)
+    with pytest.raises(Refused, match="on your behalf"):
+        monthly.mark(item, actor=both, as_=Mark.IN_ORDER)
+    with pytest.raises(Refused, match="on your behalf"):
+        monthly.sign_off(drawn, actor=both)
+    monthly.mark(item, actor=manager, as_=Mark.QUESTION, comment="Why?")
+    assert item in access.questions_for(both)
 
 
 def test_a_question_stands_in_the_requests_history_until_it_is_in_order(

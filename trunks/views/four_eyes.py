@@ -71,6 +71,8 @@ def report(request: HtmxHttpRequest) -> HttpResponse:
         "months": months[::-1],
         "charts": _charts(months, chosen.quick),
         "quick": four_eyes.quick_decisions(scope, chosen.quick),
+        "browser": four_eyes.same_browser(scope),
+        "shown": four_eyes.SHOWN,
         "pairs": four_eyes.pairs(scope),
         "pending": four_eyes.oldest_pending(scope),
         "stops": four_eyes.stops(scope),

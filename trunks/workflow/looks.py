@@ -1,8 +1,9 @@
-"""What each supervisor has had on the screen: which version of a request they know."""
+"""What each of those who decide has had on the screen: which version of a request they know."""
 
 from __future__ import annotations
 
 from trunks.models import Look, Role, State, TrunkRequest, User, clock
+from trunks.workflow import deciders
 
 
 def note(trunk_request: TrunkRequest, *, actor: User) -> bool:
@@ -10,7 +11,7 @@ def note(trunk_request: TrunkRequest, *, actor: User) -> bool:
 
     Written once for each version: whoever looks ten times costs one row.
     """
-    if trunk_request.state != State.PENDING or not actor.holds(Role.SUPERVISOR, trunk_request.master_id):
+    if trunk_request.state != State.PENDING or not _decides(actor, trunk_request):
         return False
     seen = {"trunk_request": trunk_request, "user": actor, "content_version": trunk_request.content_version}
     if Look.objects.filter(**seen).exists():
@@ -18,6 +19,11 @@ def note(trunk_request: TrunkRequest, *, actor: User) -> bool:
     # Two tabs of one person may be opened at the same moment; the second look tells nothing new.
     Look.objects.bulk_create([Look(**seen, at=clock.now())], ignore_conflicts=True)
     return True
+
+
+def _decides(user: User, trunk_request: TrunkRequest) -> bool:
+    """Say whether `user` is a supervisor for the request's master account, or stands in for one."""
+    return user.holds(Role.SUPERVISOR, trunk_request.master_id) or bool(deciders.givers(user, trunk_request))
 
 
 def before(trunk_request: TrunkRequest, user: User) -> Look | None:

@@ -1,7 +1,8 @@
 """The monthly review: draw a month's sample, mark each item, sign the month off.
 
 The review is over all master accounts, so that nobody's part of the trail is left out of it: for managers who hold the
-role for all of them. Whoever acted in something that was drawn neither marks it nor signs the month off.
+role for all of them. Whoever acted in something that was drawn, or had somebody act for them, neither marks it nor
+signs the month off.
 """
 
 from __future__ import annotations
@@ -22,6 +23,10 @@ from trunks.workflow.errors import Invalid, Refused, Stale
 
 MANAGERS = "Only managers for all master accounts review a month."
 WHO = "another manager"
+ACTED_IN_IT = "You acted in it, or somebody did on your behalf, so another manager marks it."
+ACTED_IN_SOME = (
+    "You acted in what was drawn, or somebody did on your behalf, so another manager signs it off."
+)
 
 
 def draw(month: str, *, actor: User) -> MonthReview:
@@ -80,7 +85,7 @@ def mark(item: SampledItem, *, actor: User, as_: Mark, comment: str = "") -> Non
     """
     _demand_manager(actor, item.review, "mark")
     if actor.pk in item.people:
-        _refuse(actor, item.review, "mark", "You acted in it yourself, so somebody else marks it.")
+        _refuse(actor, item.review, "mark", ACTED_IN_IT)
     comment = comment.strip()
     problems = list(rules.text_problems(comment, rules.REASON_MAX_LENGTH))
     if as_ == Mark.QUESTION and not comment:
@@ -115,12 +120,7 @@ def sign_off(review: MonthReview, *, actor: User) -> None:
     _demand_manager(actor, review, "sign off")
     items = list(review.items.all())
     if any(actor.pk in item.people for item in items):
-        _refuse(
-            actor,
-            review,
-            "sign off",
-            "You acted in something that was drawn, so another manager signs it off.",
-        )
+        _refuse(actor, review, "sign off", ACTED_IN_SOME)
     with transaction.atomic():
         _demand_open(review)
         left = review.items.filter(mark=Mark.NONE).count()
