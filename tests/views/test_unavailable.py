@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 from django.db import OperationalError, connection
+from django.db.utils import ConnectionHandler
 from django.test import Client
 
 from tests import trail
@@ -92,6 +93,33 @@ def test_what_was_not_done_can_be_sent_again(
     assert client.post(f"/requests/{trunk_request.reference}/approve/", again).status_code == 302
     trunk_request.refresh_from_db()
     assert trunk_request.state == State.APPROVED
+
+
+@contextmanager
+def while_another_writes() -> Iterator[None]:
+    """Hold, on another connection, the lock that every change needs, and let ours wait for a moment only."""
+    impatience = "PRAGMA busy_timeout = 50" if connection.vendor == "sqlite" else "SET lock_timeout = '50ms'"
+    other = ConnectionHandler({"default": connection.settings_dict})["default"]
+    trail.run(impatience)
+    try:
+        with other.cursor() as cursor:
+            cursor.execute("BEGIN IMMEDIATE" if connection.vendor == "sqlite" else "BEGIN")
+            if connection.vendor != "sqlite":
+                cursor.execute(f"LOCK TABLE {trail.TABLES[1]} IN EXCLUSIVE MODE")
+            yield
+    finally:
+        other.close()
+
+
+@pytest.mark.sqlite
+def test_a_change_that_waits_in_vain_for_another(
+    trunk_request: TrunkRequest, supervisor: User, signed_in: SignedIn
+) -> None:
+    client = signed_in(supervisor)
+    with while_another_writes():
+        page = approve(client, trunk_request)
+    assert unavailable.BUSY in page
+    assert_nothing_was_done(page, trunk_request)
 
 
 def fill_the_file() -> None:

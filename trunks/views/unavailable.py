@@ -16,6 +16,7 @@ Handler = Callable[[HttpRequest], HttpResponse]
 SECRET = ("password", "secret", "token", "code")
 FULL = "The database has no room left. An administrator has to make some."
 CROSSED = "Somebody changed the same thing at the same moment, and they were first."
+BUSY = "The database was busy with another change for too long."
 AWAY = "The database cannot be reached, or broke off."
 
 logger = logging.getLogger(__name__)
@@ -54,6 +55,8 @@ def reason(error: Exception) -> str:
     state = getattr(error.__cause__, "sqlstate", None)
     if state == "53100" or "disk is full" in str(error):
         return FULL
+    if state == "55P03" or "locked" in str(error):
+        return BUSY
     return CROSSED if state in ("40001", "40P01") else AWAY
 
 
