@@ -6,6 +6,7 @@ among ten thousand is in `trunks.audit_index`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -90,6 +91,11 @@ def event_for(user: User, pk: int) -> AuditEvent:
     if event is None:
         raise Http404(_where_it_went(pk))
     return event
+
+
+def numbered(user: User, numbers: Iterable[int]) -> dict[int, AuditEvent]:
+    """Return those of the events with these numbers that `user` may read and that are still here."""
+    return readable(user).in_bulk(list(numbers))
 
 
 def _where_it_went(pk: int) -> str:

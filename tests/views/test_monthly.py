@@ -1,5 +1,6 @@
 """The pages of the monthly review."""
 
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -57,6 +58,18 @@ def test_a_month_is_drawn_marked_and_signed_off(client: Client, october: None, m
     assert "nothing of it changes any more" in page.content.decode()
     assert "<textarea" not in page.content.decode()
     assert "Signed off by Mia Manager" in client.get(URL).content.decode()
+
+
+def test_an_item_says_what_it_is_and_proposes_no_mark(client: Client, item: SampledItem) -> None:
+    page = client.get(f"{URL}{MONTH}/").content.decode()
+    assert re.search(r"Sam Supervisor(</\w+>)+ denied the request", page)
+    assert '<option value="" selected>Choose</option>' in page
+    answer = client.post(f"{URL}items/{item.pk}/mark/", fields(item, ""))
+    assert (answer.status_code, "Choose in order or question." in answer.content.decode()) == (422, True)
+    with trail.unguarded():
+        AuditEvent.objects.filter(id=item.event).delete()
+    page = client.get(f"{URL}{MONTH}/").content.decode()
+    assert f"Event {item.event} has left the portal, in a signed archive." in page
 
 
 def test_who_draws_second_comes_to_what_was_drawn(client: Client, item: SampledItem) -> None:

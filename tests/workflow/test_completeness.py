@@ -206,7 +206,7 @@ PARTS: set[Verb] = {
 # Each of these has tests of its own that look at its event: it asks Zoom first, or needs more than one person.
 ELSEWHERE: dict[Verb, str] = {estate.connect: "test_connecting", notices.send_again: "test_notices"}
 # A month has to be over first; who is refused is looked at there as well.
-ELSEWHERE |= dict.fromkeys((monthly.draw, monthly.mark, monthly.sign_off), "test_monthly")
+ELSEWHERE |= dict.fromkeys((monthly.draw, monthly.mark, monthly.sign_off, monthly.hand_out), "test_monthly")
 # That something was read; nobody is refused it who sees the page.
 ELSEWHERE |= {policies.save: "test_policies", exporting.export: "test_audit_export"}
 ELSEWHERE |= {evidence.pack: "test_evidence", review.revalidate: "test_base", refusals.note: "test_refusals"}

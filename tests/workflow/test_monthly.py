@@ -44,6 +44,18 @@ def test_the_sample_follows_from_the_trail(drawn: MonthReview, trunk_request: Tr
     assert event.after["seed"] == drawn.seed
 
 
+def test_what_it_was_drawn_from_is_handed_out_and_that_is_an_event(drawn: MonthReview, manager: User) -> None:
+    given = monthly.hand_out(drawn, actor=manager)
+    assert (given["seed"], given["population"], given["size"]) == (
+        drawn.seed,
+        drawn.population,
+        sampling.SIZE,
+    )
+    event = audit.history(drawn).last()
+    assert event is not None
+    assert (event.action, event.actor, event.after["candidates"]) == ("trail.exported", manager, 1)
+
+
 def test_a_month_is_drawn_once(drawn: MonthReview, manager: User) -> None:
     with pytest.raises(Stale):
         monthly.draw(MONTH, actor=manager)
@@ -72,6 +84,7 @@ def test_only_a_manager_for_all_master_accounts_reviews(
         lambda actor: monthly.draw(MONTH, actor=actor),
         lambda actor: monthly.mark(item, actor=actor, as_=Mark.IN_ORDER),
         lambda actor: monthly.sign_off(item.review, actor=actor),
+        lambda actor: monthly.hand_out(item.review, actor=actor),
     ]
     for actor in (some, administrator):
         for attempt in tries:

@@ -12,7 +12,8 @@ class MarkForm(forms.Form):
 
     mark = forms.ChoiceField(
         label="How it is found",
-        choices=[(mark.value, mark.label) for mark in (Mark.IN_ORDER, Mark.QUESTION)],
+        # Nothing is proposed: who marks has to say it.
+        choices=[("", "Choose"), *((mark.value, mark.label) for mark in (Mark.IN_ORDER, Mark.QUESTION))],
         error_messages={"required": "Choose in order or question."},
     )
     comment = forms.CharField(

@@ -9,7 +9,7 @@ from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
-from trunks import access
+from trunks import access, audit_reading
 from trunks.audit_population import QUICK_SECONDS
 from trunks.forms.decisions import Problem
 from trunks.forms.monthly import MarkForm
@@ -52,9 +52,8 @@ def month(request: HtmxHttpRequest, month: str) -> HttpResponse:
 def population(request: HtmxHttpRequest, month: str) -> HttpResponse:
     """Hand out all that the sample was drawn from, with which anybody can draw it anew."""
     _require(request.user)
-    review = _review(month)
-    given = {"month": month, "last": review.last, "head": review.head, "seed": review.seed, "size": SIZE}
-    answer = JsonResponse(given | {"population": review.population}, json_dumps_params={"indent": 1})
+    given = monthly.hand_out(_review(month), actor=request.user)
+    answer = JsonResponse(given, json_dumps_params={"indent": 1})
     answer["Content-Disposition"] = f'attachment; filename="review-{month}.json"'
     return answer
 
@@ -146,12 +145,15 @@ def _month(
     status: int = 200,
 ) -> HttpResponse:
     items = list(review.items.select_related("marked_by", "trunk_request__sub_account"))
+    events = audit_reading.numbered(request.user, [one.event for one in items])
     problems = [Problem(problem.reason)] if problem else []
     if failed:
         problems += [Problem(str(text), field.auto_id) for field in failed for text in field.errors]
     context: dict[str, Any] = {
         "review": review,
-        "rows": [(one, _form(one, failed if one.pk == item else None)) for one in items],
+        "rows": [
+            (one, events.get(one.event), _form(one, failed if one.pk == item else None)) for one in items
+        ],
         "left": sum(one.mark == Mark.NONE for one in items),
         "acted": monthly.ACTED_IN_SOME if any(request.user.pk in one.people for one in items) else "",
         "acted_in_it": monthly.ACTED_IN_IT,

@@ -132,6 +132,16 @@ def sign_off(review: MonthReview, *, actor: User) -> None:
         audit.record(Action.REVIEW_SIGNED_OFF, actor=actor, on=review, after=after)
 
 
+def hand_out(review: MonthReview, *, actor: User) -> dict[str, object]:
+    """Return all that the sample was drawn from, with which anybody can draw it anew; that it was taken is an event."""
+    _demand_manager(actor, review, "hand out")
+    with transaction.atomic():
+        told = {"format": "json", "candidates": len(review.population)}
+        audit.record(Action.TRAIL_EXPORTED, actor=actor, on=review, after=told)
+    drawn = {"month": review.month, "last": review.last, "head": review.head, "seed": review.seed}
+    return drawn | {"size": sampling.SIZE, "population": review.population}
+
+
 def months() -> list[str]:
     """Return the months that are over, newest first, back to the trail's first event; at most two years of them."""
     first = audit_chain.first_moment()
