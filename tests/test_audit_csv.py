@@ -77,7 +77,7 @@ def test_the_hash_before_is_found_in_whatever_pieces_and_with_whatever_left_out(
     assert [piece.hash for piece in pieces] == [AuditEvent.objects.get(id=number).hash for number in (4, 8)]
 
 
-@pytest.mark.parametrize("form", ["csv", "jsonl"])
+@pytest.mark.parametrize("form", ["csv", "zip", "jsonl"])
 @pytest.mark.django_db(transaction=True)
 def test_a_client_that_goes_away_leaves_no_cursor_and_no_transaction(
     form: str, manager: User, monkeypatch: pytest.MonkeyPatch

@@ -84,10 +84,13 @@ class Stack:
 
 
 @contextmanager
-def running(kind: str, folder: Path, *, host: str = "127.0.0.1", **environment: str) -> Iterator[Stack]:
+def running(
+    kind: str, folder: Path, *, host: str = "127.0.0.1", seed: str = "--people", **environment: str
+) -> Iterator[Stack]:
     """Give the whole portal on `kind`, with people and no master account, and stop it afterwards.
 
-    `host` is what the browser calls it; it listens on 127.0.0.1 in any case.
+    `host` is what the browser calls it; it listens on 127.0.0.1 in any case. With "" for `seed` it holds all that
+    the demo does, the year of the past included.
     """
     with ExitStack() as cleaning:
         port, zoom = free_port(), f"http://127.0.0.1:{free_port()}"
@@ -112,7 +115,7 @@ def running(kind: str, folder: Path, *, host: str = "127.0.0.1", **environment: 
         stack.start_sandbox()
         stack.manage("migrate", "--verbosity=0")
         stack.manage("collectstatic", "--no-input", "--verbosity=0")
-        stack.manage("seed_demo", "--people")
+        stack.manage("seed_demo", *seed.split())
         stack.start_worker()
         stack.start_beat()
         stack.start_web()

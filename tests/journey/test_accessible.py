@@ -40,6 +40,10 @@ PAGES = {
         "/audit/?outcome=invented",
         "/audit/people/1/",
         "/audit/health/",
+        "/audit/files/",
+        "/audit/verification/",
+        "/audit/review/",
+        "/audit/export/?format=zip&since=yesterday",
         "/requests/TR-000001/story/",
     ],
     "admin": [

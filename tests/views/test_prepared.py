@@ -41,6 +41,13 @@ def test_it_is_asked_for_watched_and_taken(signed_in: SignedIn, manager: User) -
     assert AuditEvent.objects.latest("id").action == "file.taken"
 
 
+def test_its_filters_are_shown_as_people_read_them(signed_in: SignedIn, manager: User) -> None:
+    ask(signed_in, manager, "outcome=done&q=Zo%C3%AB+%26+co")
+    page = signed_in(manager).get(PAGE).content.decode()
+    assert "outcome: done, q: Zoë &amp; co" in page
+    assert 'href="/audit/verification/#hand-over"' in page
+
+
 def test_another_person_does_not_know_of_it(signed_in: SignedIn, manager: User, administrator: User) -> None:
     file = ask(signed_in, manager, form="jsonl")
     preparing.prepare(file.pk)

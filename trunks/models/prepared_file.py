@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import parse_qsl
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -57,6 +59,11 @@ class PreparedFile(models.Model):
     def name(self) -> str:
         ending = "zip" if self.format == "csv" else "jsonl"
         return f"audit-{self.asked_at:%Y-%m-%d-%H%M%S}.{ending}"
+
+    @property
+    def asked_words(self) -> str:
+        """Return the filters as people read them."""
+        return ", ".join(f"{name.replace('_', ' ')}: {value}" for name, value in parse_qsl(self.asked))
 
     @property
     def is_over(self) -> bool:

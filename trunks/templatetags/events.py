@@ -71,7 +71,14 @@ ICONS = {
     "access.refused": "shield-alert",
 }
 FAMILY_ICONS = {
+    "archive": "archive",
     "digest": "stamp",
+    "evidence": "package",
+    "file": "file-archive",
+    "review": "list-checks",
+    "trail": "download",
+    "webhook": "webhook",
+    "writing": "octagon-pause",
     "verification": "shield-check",
     "request": "file-text",
     "provisioning": "cog",

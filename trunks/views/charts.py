@@ -8,7 +8,7 @@ from math import ceil
 
 # In units of the drawing, which is as wide as its place: at 360 px about one unit is one pixel.
 WIDTH, HEIGHT = 360, 190
-LEFT, RIGHT, TOP, BOTTOM = 34, 4, 8, 22
+LEFT, RIGHT, TOP, BOTTOM = 34, 14, 8, 22  # RIGHT: half of the last label
 STEPS = 4
 LABELS = 6
 NICE = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 30, 40, 60, 80, 100)
