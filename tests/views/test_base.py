@@ -80,6 +80,15 @@ def test_once_validated_the_page_says_what_does_not_fit(
     assert f'action="/requests/{asked.reference}/approve/"' not in content
     answer = client.post(f"/requests/{asked.reference}/revalidate/", {"version": 2}, follow=True)
     assert "nothing that concerns it has changed" in answer.content.decode()
+    # From now on it stands on what was validated, which is not what there was when it was requested.
+    ListedTrunk.objects.all().delete()
+    assert "18888123 when validated: Fourth Coffee has it, no caller ID shown. Now: Nobody has it." in page(
+        client, asked
+    )
+    monkeypatch.setattr(preview, "_rows", lambda account: (cast.LONG_AGO, []))
+    content = page(client, asked, "zoom-now/")
+    assert '<th scope="col">When validated</th>' in content
+    assert "requested" not in content.lower()
 
 
 def test_zoom_that_cannot_be_read_is_said_beside_the_button(

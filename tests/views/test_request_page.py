@@ -31,6 +31,18 @@ def forced(trunk_request: TrunkRequest, state: State) -> TrunkRequest:
     return trunk_request
 
 
+def test_what_waits_for_its_change_window_says_that_and_not_that_a_worker_is_next(
+    signed_in: SignedIn, trunk_request: TrunkRequest, supervisor: User
+) -> None:
+    cast.approved(trunk_request, supervisor)
+    client = signed_in(supervisor)
+    assert "A worker takes it up next." in client.get(address(trunk_request)).content.decode()
+    TrunkRequest.objects.update(not_before=timezone.now() + timedelta(days=1))
+    content = client.get(address(trunk_request)).content.decode()
+    assert "It waits for its change window." in content
+    assert "A worker takes it up next." not in content
+
+
 @pytest.mark.parametrize("part", ["", "live/", "zoom-now/"])
 def test_it_is_read_only(signed_in: SignedIn, staff: User, trunk_request: TrunkRequest, part: str) -> None:
     assert signed_in(staff).post(address(trunk_request, part)).status_code == 405

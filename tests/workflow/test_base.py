@@ -191,7 +191,7 @@ def test_a_removal_does_not_mind_the_master_trunk(zoom: Zoom, removal: TrunkRequ
 def test_what_was_filed_before_bases_were_kept_can_be_approved(asked: TrunkRequest, supervisor: User) -> None:
     asked.revisions.update(base={})
     TrunkRequest.objects.filter(pk=asked.pk).update(base_digest=base.Base({}, None).digest)
-    assert [row.then for row in base.compared(loaded(asked))] == [base.NOT_READ]
+    assert [row.then for row in base.compared(loaded(asked), base.asked_on(loaded(asked)))] == [base.NOT_READ]
     assert review.approve(loaded(asked), actor=supervisor, version=1).state == State.APPROVED
 
 
@@ -272,7 +272,7 @@ def test_a_change_is_compared_by_what_it_takes_away_and_what_it_gives(
     filing.withdraw(removal, actor=staff, version=1)
     lines = [filing.LineDraft(zoom.trunk, "18888124", "", MINE)]
     change = filing.file(filing.Draft(zoom.sub, Kind.CHANGE, "Moves", "", lines), actor=staff)
-    taken, given = base.compared(change)
+    taken, given = base.compared(change, base.asked_on(change))
     assert (taken.dnis, taken.then, taken.after) == (
         MINE,
         f"{zoom.sub} has it, caller ID +14155550100.",

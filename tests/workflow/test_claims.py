@@ -108,7 +108,9 @@ def test_what_zoom_says_now_is_told_for_removals_too(zoom: Zoom, filed: TrunkReq
     assert preview.zoom_now(filed).lines == {line.pk: f"{dnis} is at Zoom, no caller ID shown."}
     line.current_dnis = zoom.trunk.prefix + "778"
     line.save()
-    assert preview.zoom_now(filed).lines == {line.pk: f"{line.current_dnis} is not at Zoom any more."}
+    assert preview.zoom_now(filed).lines == {
+        line.pk: f"{line.current_dnis} is not in this sub account's list any more."
+    }
 
 
 def test_an_abandoned_send_waits_for_the_quiet_period_and_no_longer(

@@ -45,7 +45,7 @@ def test_each_line_is_compared_with_zooms_list(sandbox: Sandbox, asked: TrunkReq
     assert (now.problem, [row.dnis for row in now.rows]) == ("", ["70003552", "70003553"])
     assert now.read_at is not None
     assert words(asked) == [
-        "Not at Zoom.",
+        "Not in this sub account's list.",
         "At Zoom with these values.",
         "Zoom shows the caller ID +14155550199 for 70003553, not +14155550100.",
     ]

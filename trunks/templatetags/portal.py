@@ -19,6 +19,7 @@ from django.utils.timesince import timesince
 
 from trunks.models import Circuit, LineState, State, TrunkRequest, WriteStop
 from trunks.templatetags.kinds import is_between
+from trunks.workflow import waiting
 
 register = Library()
 SECRET = re.compile(r"token|secret|password|authorization|api_?key", re.IGNORECASE)
@@ -72,6 +73,7 @@ NEXT: dict[str, str] = {
     State.WITHDRAWN: "It was withdrawn. Its DNIS are free for others again.",
     State.EXPIRED: "Nobody decided in time. Its DNIS are free again; file it anew if it is still needed.",
 }
+WINDOW = "It waits for its change window. Nothing has been done at Zoom yet."
 BETWEEN = (
     "The change is between its two steps: a trunk is removed, and the one in its place is not assigned yet."
 )
@@ -95,6 +97,8 @@ def what_next(trunk_request: TrunkRequest) -> str:
     """Say what the state means and what comes next."""
     if is_between(trunk_request):
         return BETWEEN
+    if trunk_request.state == State.APPROVED and waiting.window_opens(trunk_request):
+        return WINDOW
     return NEXT.get(trunk_request.state, "")
 
 

@@ -33,6 +33,8 @@ class Base:
 
     facts: dict[str, Any]
     read_at: datetime | None
+    # Whether somebody took it in after the request was filed.
+    validated: bool = False
 
     @property
     def digest(self) -> str:
@@ -42,14 +44,20 @@ class Base:
     def known(self) -> bool:
         return bool(self.facts) and self.read_at is not None
 
+    @property
+    def when(self) -> str:
+        return "when validated" if self.validated else "when requested"
+
     def kept(self) -> dict[str, Any]:
         """Return the base in the form that revisions and audit events keep."""
-        return {"read_at": self.read_at and self.read_at.isoformat(), **self.facts}
+        mark = {"validated": True} if self.validated else {}
+        return {"read_at": self.read_at and self.read_at.isoformat(), **mark, **self.facts}
 
     @classmethod
     def of_kept(cls, kept: dict[str, Any]) -> Base:
         read_at = parse_datetime(kept.get("read_at") or "")
-        return cls({name: value for name, value in kept.items() if name != "read_at"}, read_at)
+        facts = {name: value for name, value in kept.items() if name not in ("read_at", "validated")}
+        return cls(facts, read_at, bool(kept.get("validated")))
 
 
 @dataclass(frozen=True)
@@ -93,17 +101,17 @@ def differences(then: Base, now: Base, kind: str) -> list[str]:
     if not (then.known and now.known):
         return []
     found = [
-        f"{dnis} when requested: {_words(then, dnis)} Now: {_words(now, dnis)}"
+        f"{dnis} {then.when}: {_words(then, dnis)} Now: {_words(now, dnis)}"
         for dnis in now.facts["numbers"]
         if _differs(then, now, dnis)
     ]
     return found if kind == Kind.UNASSIGN else found + list(_trunk_changes(then, now))
 
 
-def compared(trunk_request: TrunkRequest) -> list[Compared]:
-    """Return each DNIS of the request as it was, is, and would be."""
+def compared(trunk_request: TrunkRequest, then: Base) -> list[Compared]:
+    """Return each DNIS of the request as it was in `then`, is, and would be."""
     lines = _lines(trunk_request)
-    then, now = asked_on(trunk_request), present(trunk_request.sub_account, lines)
+    now = present(trunk_request.sub_account, lines)
     after = _after(trunk_request, lines)
     return [
         Compared(dnis, _words(then, dnis), _words(now, dnis), words, _differs(then, now, dnis))

@@ -9,7 +9,7 @@ from trunks.workflow import base, browsers, deciders, waiting
 from trunks.workflow.answers import YES, Answer
 
 OWN = "You filed or amended this request, so somebody else decides on it."
-MOVED = "Zoom has changed since this was filed, so it has to be validated again before it can be approved."
+MOVED = "Zoom has changed since this was filed or validated, so it has to be validated again before it is approved."
 
 
 def may(user: User, verb: str, trunk_request: TrunkRequest) -> Answer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from django.core.cache import cache
 
@@ -36,6 +37,7 @@ class ZoomNow:
     lines: dict[int, str] = field(default_factory=dict)
     compared: list[Compared] = field(default_factory=list)
     asked_on: datetime | None = None
+    when: str = ""
 
 
 def zoom_now(trunk_request: TrunkRequest) -> ZoomNow:
@@ -45,20 +47,20 @@ def zoom_now(trunk_request: TrunkRequest) -> ZoomNow:
     except ZoomError as error:
         return ZoomNow(problem=sentence(error))
     findings = look_up(trunk_request.lines.select_related("trunk"), rows)
-    return ZoomNow(
-        read_at,
-        rows,
-        lines={line.pk: _words(line, finding) for line, finding in findings.items()},
-        compared=base.compared(trunk_request) if trunk_request.state in NOT_SENT_YET else [],
-        asked_on=base.asked_on(trunk_request).read_at,
-    )
+    lines = {line.pk: _words(line, finding) for line, finding in findings.items()}
+    return ZoomNow(read_at, rows, lines=lines, **_beside(trunk_request))
 
 
 def read_last(trunk_request: TrunkRequest) -> ZoomNow:
     """Return what the request asks for beside what Zoom had when its sub account was last read; asks nobody."""
-    waits = trunk_request.state in NOT_SENT_YET
-    compared = base.compared(trunk_request) if waits else []
-    return ZoomNow(trunk_request.sub_account.trunks_read_at, compared=compared)
+    return ZoomNow(trunk_request.sub_account.trunks_read_at, **_beside(trunk_request))
+
+
+def _beside(trunk_request: TrunkRequest) -> dict[str, Any]:
+    """Return what the request stands on beside what is there now, while it is still to be decided."""
+    then = base.asked_on(trunk_request)
+    compared = base.compared(trunk_request, then) if trunk_request.state in NOT_SENT_YET else []
+    return {"compared": compared, "asked_on": then.read_at, "when": then.when}
 
 
 def _rows(account: SubAccount) -> tuple[datetime, list[Trunk]]:
@@ -86,7 +88,7 @@ def _words(line: Line, finding: Finding) -> str:
     if line.phase == Phase.REMOVE:
         return _words_before_removal(line, finding)
     return {
-        Likeness.UNMET: "Not at Zoom.",
+        Likeness.UNMET: "Not in this sub account's list.",
         Likeness.MET: "At Zoom with these values.",
         Likeness.CALLER_ID_NOT_REPORTED: "At Zoom; its list shows no caller ID.",
         Likeness.DIFFERENT: finding.detail,
@@ -95,7 +97,7 @@ def _words(line: Line, finding: Finding) -> str:
 
 def _words_before_removal(line: Line, finding: Finding) -> str:
     if finding.likeness is Likeness.MET:
-        return f"{line.current_dnis} is not at Zoom any more."
+        return f"{line.current_dnis} is not in this sub account's list any more."
     shown = finding.row.outbound_caller_id if finding.row else ""
     caller_id = f"caller ID {shown}" if shown else "no caller ID shown"
     return f"{line.current_dnis} is at Zoom, {caller_id}. {finding.detail}".strip()

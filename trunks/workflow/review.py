@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from django.db import transaction
@@ -115,7 +116,7 @@ def revalidate(trunk_request: TrunkRequest, *, actor: User, version: int) -> Tru
         raise Invalid(
             {"__all__": [f"Zoom could not be read, so nothing was changed. {sentence(error)}"]}
         ) from error
-    now = base.present(trunk_request.sub_account, lines_of(trunk_request))
+    now = replace(base.present(trunk_request.sub_account, lines_of(trunk_request)), validated=True)
     if then.known and not base.differences(then, now, trunk_request.kind):
         return trunk_request
     with transaction.atomic():
