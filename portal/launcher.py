@@ -34,6 +34,8 @@ _DEFAULTS = {
     "GRACE_SECONDS": "0",
     "QUIET_SECONDS": "10",
     "SWEEP_SECONDS": "3",
+    # The demo's webhook leads to the stand-in for Zoom, on this machine.
+    "WEBHOOK_ALLOW_PRIVATE": "1",
 }
 _START_SECONDS = 60.0
 _QUIET_ROOT = "ignore:You're running the worker with superuser privileges:UserWarning"
@@ -109,7 +111,7 @@ def environment_of(port: int, given: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of all children: what is `given` wins, but the demo never speaks with the real Zoom."""
     data_dir = Path(given.get("DATA_DIR") or BASE_DIR / ".data").resolve()
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    zoom = f"http://127.0.0.1:{_free_port()}"
+    zoom = f"http://127.0.0.1:{_sandbox_port(data_dir / 'sandbox.port')}"
     digests = data_dir / "digests"
     digests.mkdir(exist_ok=True)
     return {
@@ -164,7 +166,7 @@ def reset(environment: Mapping[str, str]) -> None:
     if environment.get("DATABASE_URL"):
         raise FailedError("RESET empties the embedded database only; DATABASE_URL names another.")
     data_dir = Path(environment["DATA_DIR"])
-    for pattern in ("portal.sqlite3*", "sandbox.json*", "beat*"):
+    for pattern in ("portal.sqlite3*", "sandbox.json*", "sandbox.port", "beat*"):
         for path in data_dir.glob(pattern):
             path.unlink()
     for folder in ("broker", "digests"):
@@ -185,6 +187,17 @@ def _port(text: str) -> int:
                 f"Port {text} is not free ({error.strerror}). Try: make demo PORT=8080"
             ) from None
     return int(text)
+
+
+def _sandbox_port(kept: Path) -> int:
+    """Return the port of last time where it is still free: the demo's webhook leads there."""
+    port = int(kept.read_text(encoding="utf-8")) if kept.exists() else 0
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if port == 0 or probe.connect_ex(("127.0.0.1", port)) == 0:
+            port = _free_port()
+    kept.write_text(str(port), encoding="utf-8")
+    return port
 
 
 def _free_port() -> int:

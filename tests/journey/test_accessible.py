@@ -22,7 +22,7 @@ PAGES = {
         "/",
         "/approvals/",
         # Pending ones, one that is settled, and one that this supervisor has approved already.
-        "/approvals/together/?" + "&".join(f"chosen=TR-{number:06d}" for number in (1, 10, 11, 15)),
+        "/approvals/together/?" + "&".join(f"chosen=TR-{number:06d}" for number in (1, 10, 11, 15, 19, 20)),
         "/delegations/",
         "/trunks/",
         "/trunks/1/",
@@ -62,7 +62,7 @@ PAGES = {
     ],
 }
 CONVERSATIONS = ["/requests/TR-000001/attempts/", "/requests/TR-000009/attempts/"]
-REQUESTS = [f"/requests/TR-{number:06d}/" for number in range(1, 15)]
+REQUESTS = [f"/requests/TR-{number:06d}/" for number in range(1, 21)]
 
 
 @pytest.fixture(scope="module")

@@ -7,13 +7,16 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 from pytest_django import Settings
 
 from tests import cast
 from trunks import audit
-from trunks.models import MasterAccount, MasterTrunk, SubAccount, TrunkRequest, User
+from trunks.models import Decision, MasterAccount, MasterTrunk, SubAccount, TrunkRequest, User, Webhook
 from trunks.sandbox.estate import CONTOSO, NO_TRUNKS, DemoCredential
 from trunks.sandbox.server import Sandbox
+from trunks.workflow import policy, posting, quorum, rules
+from trunks.workflow.drafts import draft_of
 
 pytestmark = [pytest.mark.sqlite, pytest.mark.django_db]
 
@@ -184,19 +187,42 @@ def test_the_people_of_the_demo_need_no_zoom_and_are_made_once(monkeypatch: pyte
     assert audit.history(User.objects.get(email="admin@example.com")).get().action == "role.granted"
 
 
-def test_the_demo_has_requests_in_every_state_and_seeding_twice_changes_nothing(sandbox: Sandbox) -> None:
+def test_the_demo_has_requests_in_every_state_and_seeding_twice_changes_nothing(
+    sandbox: Sandbox, settings: Settings
+) -> None:
+    settings.WEBHOOK_ALLOW_PRIVATE = True
     call_command("seed_demo", stdout=io.StringIO())
     assert set(TrunkRequest.objects.values_list("state", flat=True)) == {
-        *("pending", "sent_back", "denied", "withdrawn", "expired"),
+        *("pending", "sent_back", "denied", "withdrawn", "expired", "approved"),
         *("done", "partial", "failed", "unconfirmed"),
     }
     assert list(MasterAccount.objects.values_list("name", flat=True)) == [
         "Contoso Carrier Services",
         "Northwind Telecom",
     ]
+    _shows_each_way_of_deciding()
     before = TrunkRequest.objects.count(), len(sandbox.calls)
     call_command("seed_demo", stdout=io.StringIO())
     assert (TrunkRequest.objects.count(), len(sandbox.calls)) == before
+
+
+def _shows_each_way_of_deciding() -> None:
+    """Assert that each rule of deciding has something in the demo to be looked at."""
+    supervisor = User.objects.get(email="second-supervisor@example.com")
+    answers = {
+        row: policy.may(supervisor, "approve", row) for row in TrunkRequest.objects.filter(state="pending")
+    }
+    assert sum(answer.by_zoom for answer in answers.values()) == 1
+    fits = [rules.problems(draft_of(row), amending=row) == {} for row, answer in answers.items() if answer]
+    assert fits.count(False) == 1
+    opens = TrunkRequest.objects.get(state="approved").not_before
+    assert opens is not None
+    assert opens > timezone.now()
+    assert Decision.objects.exclude(same_browser_as=None).count() == 1
+    assert Decision.objects.get(on_behalf_of=supervisor).decided_by.email == "second-staff@example.com"
+    assert [quorum.of(row).words for row in answers if quorum.of(row).needed > 1] == ["1 of 2 approvals"]
+    hook = Webhook.objects.get()
+    assert posting.post(hook.url, b'{"type": "request.asked"}', {"Content-Type": "application/json"}).good
 
 
 def test_the_demo_is_never_seeded_into_the_real_zoom(settings: Settings) -> None:

@@ -12,10 +12,11 @@ from pytest_django import Settings
 
 from tests import trail
 from trunks import audit
-from trunks.management.demo_year import plan
+from trunks.management.demo_year import OVERDUE, plan
 from trunks.models import AuditDigest, Hold, Line, ListedTrunk, TrunkRequest
 from trunks.models.audit_event import AuditEvent
 from trunks.sandbox.server import Sandbox
+from trunks.workflow import waiting
 
 pytestmark = [pytest.mark.sqlite, pytest.mark.django_db]
 
@@ -32,7 +33,7 @@ def said(settings: Settings) -> Iterator[str]:
 def test_a_year_is_on_record_and_its_chain_is_whole(said: str) -> None:
     if connection.vendor == "postgresql":
         assert "No year of the past" in said
-        assert TrunkRequest.objects.count() < 20
+        assert TrunkRequest.objects.count() < 25
         return
     assert trail.misfits() == []
     first = AuditEvent.objects.order_by("id")[0]
@@ -40,6 +41,9 @@ def test_a_year_is_on_record_and_its_chain_is_whole(said: str) -> None:
     assert AuditDigest.objects.count() > 350
     actions = set(AuditEvent.objects.values_list("action", flat=True))
     assert {"session.began", "sync.finished", "request.action_refused", "writing.stopped"} <= actions
+    overdue = TrunkRequest.objects.get(numbers=OVERDUE.dnis)
+    assert waiting.standing(overdue).startswith("Overdue")
+    assert overdue.lines.get().hold == Hold.HELD
     _who_gave_18888123_to_customer_7()
     _what_is_held_is_what_zoom_lists()
     _nothing_was_decided_by_its_author()

@@ -207,6 +207,14 @@ def test_the_demo_never_speaks_with_the_real_zoom(tmp_path: Path) -> None:
     assert environment["QUIET_SECONDS"] == "1"
 
 
+def test_the_stand_in_keeps_its_port_while_that_is_free(tmp_path: Path) -> None:
+    given = {"DATA_DIR": str(tmp_path)}
+    first = launcher.environment_of(8000, given)["ZOOM_API_URL"]
+    assert launcher.environment_of(8000, given)["ZOOM_API_URL"] == first
+    with socket.create_server(("127.0.0.1", int(first.rpartition(":")[2].partition("/")[0]))):
+        assert launcher.environment_of(8000, given)["ZOOM_API_URL"] != first
+
+
 def test_reset_removes_data_but_no_secrets(tmp_path: Path) -> None:
     environment = launcher.environment_of(8000, {"DATA_DIR": str(tmp_path)})
     for name in (

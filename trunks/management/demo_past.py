@@ -39,7 +39,9 @@ ENDS = {
     "withdrawn": State.WITHDRAWN,
     "expired": State.EXPIRED,
     "failed": State.FAILED,
+    "waits": State.PENDING,
 }
+HOLDS = {"kept": Hold.ASSIGNED, "waits": Hold.HELD}
 # What is done when its time has come; it is told that time.
 Doing = Callable[[datetime], None]
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
@@ -103,7 +105,7 @@ def line(told: Told, trunk: MasterTrunk, removes: str) -> None:
         dnis=past.dnis,
         outbound_caller_id="" if removes else past.caller_id,
         current_dnis=removes,
-        hold=Hold.ASSIGNED if past.fate == "kept" else Hold.NONE,
+        hold=HOLDS.get(past.fate, Hold.NONE),
         phase=Phase.REMOVE if removes else Phase.ASSIGN,
         state=good if done else LineState.REFUSED if failed else LineState.NOT_SENT,
         detail=REFUSAL if failed else "",

@@ -44,6 +44,8 @@ class Stage:
         told = Told(past, self.staff[number % 3 == 2], self.supervisors[number % 5 == 4])
         ends = {"denied": steps.denied, "withdrawn": steps.withdrawn, "expired": steps.expired}
         carried_out = [steps.approved, steps.begun, steps.intended, steps.answered, steps.settled]
+        if past.fate == "waits":
+            return [_bound(self._filed, told)]
         filed = _both(self._filed, steps.tried_by_its_author) if past.fate == "self" else self._filed
         course = [filed, *([ends[past.fate]] if past.fate in ends else carried_out)]
         return [_bound(step, told) for step in course]

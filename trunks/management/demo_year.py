@@ -29,6 +29,10 @@ TRUNKS = (("268", "18888"), ("281", "90001"))
 KNOWN = Past(
     "Customer 7", "assign", 0, "18888123", "+14155550107", "kept", "Their first number; contract 2026-077"
 )
+# Nobody has decided on it in time: it was reminded of, and others are told.
+OVERDUE = Past(
+    "Litware Hospitality", "assign", 0, "18888500", "+14155550150", "waits", "Reception moves to the new wing"
+)
 CUSTOMERS = (
     *("Baldwin Museum of Science", "Bellows College", "Consolidated Messenger", "First Up Consultants"),
     *(
@@ -135,6 +139,8 @@ def _requests(stage: Stage, start: datetime, chance: random.Random) -> Iterator[
         if past.fate == "gone":
             later = _at_work(at + timedelta(days=chance.randint(20, 70)), chance)
             yield from _told(stage, past.removal(), number, later, _waits(number, chance))
+    at = (_today() - timedelta(days=7)).replace(hour=10, minute=20)
+    yield from (Deed(at, do) for do in stage.story(OVERDUE, 0))
 
 
 def _told(stage: Stage, past: Past, number: int, at: datetime, waits: timedelta) -> Iterator[Deed]:

@@ -133,6 +133,11 @@ def _delete_tokens(sandbox: "Sandbox", call: Call) -> dict[str, bool]:
     return {"revoked": True}
 
 
+def _webhook(sandbox: "Sandbox", call: Call) -> dict[str, Any]:
+    """Take what a webhook of the portal delivers, as any receiver would; nothing comes of it."""
+    return {"received": call.json().get("type")}
+
+
 _ACTIONS: dict[tuple[str, str], Action] = {
     ("GET", "switches"): _get_switches,
     ("PUT", "switches"): _put_switches,
@@ -148,6 +153,7 @@ _ACTIONS: dict[tuple[str, str], Action] = {
     ("POST", "console"): _console,
     ("POST", "clock"): _clock,
     ("DELETE", "tokens"): _delete_tokens,
+    ("POST", "webhook"): _webhook,
 }
 
 

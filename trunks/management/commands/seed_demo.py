@@ -11,7 +11,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from trunks import audit
-from trunks.management import demo_people, demo_policy, demo_requests, demo_year
+from trunks.management import demo_decisions, demo_people, demo_policy, demo_requests, demo_year
 from trunks.models import MasterAccount, Role, TrunkRequest
 from trunks.sandbox.estate import CONTOSO, NORTHWIND, DemoCredential
 from trunks.workflow import estate, people
@@ -51,6 +51,8 @@ class Command(BaseCommand):
             demo_requests.make(self.stdout.write)
             demo_policy.make(self.stdout.write)
         demo_people.make(self.stdout.write)
+        if fresh:
+            demo_decisions.make(self.stdout.write)
 
     @contextmanager
     def _past(self) -> Iterator[None]:
