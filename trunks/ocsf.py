@@ -43,10 +43,10 @@ FAMILIES = {
         ENTITY,
     ),
     **dict.fromkeys(("provisioning", "sync"), API),
-    "address": ENTITY,
+    **dict.fromkeys(("address", "access", "file"), ENTITY),
     **dict.fromkeys(("person", "invitation", "factor", "password"), ACCOUNT_CHANGE),
     "session": AUTHENTICATION,
-    "role": ACCESS,
+    **dict.fromkeys(("role", "delegation"), ACCESS),
 }
 # What an action does in terms of its class, where the class has a word for it.
 KNOWN = {
@@ -68,6 +68,11 @@ KNOWN = {
     Action.TRAIL_EXPORTED: 2,
     Action.EVIDENCE_EXPORTED: 2,
     Action.ADDRESS_READ: 2,
+    Action.FILE_READY: 1,
+    Action.FILE_TAKEN: 2,
+    Action.FILE_REMOVED: 4,
+    Action.DELEGATION_MADE: 1,
+    Action.DELEGATION_ENDED: 2,
     Action.DIGEST_MADE: 1,
     Action.ARCHIVE_MADE: 1,
     Action.REVIEW_DRAWN: 1,
@@ -111,7 +116,9 @@ def kind_of(action: str) -> tuple[int, int]:
     if action not in Action:
         return ENTITY, OTHER
     known = Action(action)
-    return APART.get(known) or (FAMILIES[action.partition(".")[0]], KNOWN.get(known, OTHER))
+    # A family that somebody forgot above must not stop the stream.
+    family = FAMILIES.get(action.partition(".")[0], ENTITY)
+    return APART.get(known) or (family, KNOWN.get(known, OTHER))
 
 
 def line(row: Mapping[str, Any]) -> Line:
