@@ -126,6 +126,7 @@ class Action(TextChoices):
     REVIEW_QUESTIONED = "review.questioned", "has a question about something of a month's sample"
     REVIEW_SIGNED_OFF = "review.signed_off", "signed the review of a month off"
     PERSON_READ = "person.read", "read all that the person has done"
+    SESSIONS_READ = "person.sessions_read", "read where the person is signed in"
     ADDRESS_READ = "address.read", "read all that came from one address"
     ACCESS_REFUSED = "access.refused", "was turned away from what their roles do not allow"
     KEYS_ROTATED = "keys.rotated", "encrypted the stored secrets with the newest key"

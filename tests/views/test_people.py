@@ -10,6 +10,8 @@ from pytest_django.fixtures import DjangoAssertNumQueries
 
 from tests import cast
 from tests.conftest import SignedIn
+from tests.workflow.test_people import session_of
+from trunks import audit
 from trunks.models import Role, RoleGrant, TrunkRequest, User
 from trunks.workflow import people, roles
 
@@ -46,6 +48,22 @@ def test_the_list_finds_by_name_or_address_and_hides_the_deactivated(
     assert "Sam Supervisor" in found
     assert "Stella" not in found
     assert "Nobody fits" in text(client, "/people/?q=zzz")
+
+
+def test_that_an_administrator_read_where_somebody_is_signed_in_is_on_record_once_a_day(
+    client: Client, administrator: User, staff: User
+) -> None:
+    text(client, f"/people/{staff.pk}/")
+    assert not audit.history(staff).exists()  # signed in nowhere: nothing was read
+    session_of(staff)
+    session_of(administrator)
+    for _ in range(2):
+        page = text(client, f"/people/{staff.pk}/")
+        assert "192.0.2.7" in page
+        assert "That you read this is an event of the audit trail." in page
+    text(client, f"/people/{administrator.pk}/")
+    [event] = audit.search(administrator, audit.Filters(actions=("person.sessions_read",)))
+    assert (event.actor, event.object_label) == (administrator, "Stella Staff")
 
 
 def test_the_list_is_paged_and_costs_the_same_however_long(

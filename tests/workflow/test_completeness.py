@@ -214,6 +214,7 @@ ELSEWHERE |= dict.fromkeys((webhooks.add, webhooks.send_again), "test_webhooks")
 ELSEWHERE |= dict.fromkeys(
     (oversight.note_reading_of_person, oversight.note_reading_of_address), "test_audit_tools"
 )
+ELSEWHERE |= {oversight.note_reading_of_sessions: "test_people"}
 # Everybody chooses and signs in for themselves; a sign-in that fails is told by verbs without an actor.
 NEVER_REFUSED: set[Verb] = {choosing.choose} | {
     verb for verb in RECIPES if verb.__module__ == signing_in.__name__

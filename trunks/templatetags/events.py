@@ -67,6 +67,7 @@ ICONS = {
     "person.deactivated": "user-x",
     "person.action_refused": "shield-alert",
     "person.read": "eye",
+    "person.sessions_read": "eye",
     "address.read": "eye",
     "access.refused": "shield-alert",
 }

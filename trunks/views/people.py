@@ -22,7 +22,7 @@ from trunks.models import OPEN_STATES, Role, User
 from trunks.views.http import HtmxHttpRequest, problem_page
 from trunks.views.paging import page
 from trunks.views.step_up import proof_required
-from trunks.workflow import authority, people, roles
+from trunks.workflow import authority, oversight, people, roles
 from trunks.workflow.errors import Invalid, Refused, Stale
 
 BY_NAME = ("name", "id")
@@ -177,4 +177,6 @@ def _page(request: HtmxHttpRequest, person: User, failed: GrantForm | None = Non
         "factors": list(Authenticator.objects.filter(user=person).order_by("type", "pk")),
         "history": list(events[:SHOWN_EVENTS]),
     }
+    if context["sessions"]:
+        oversight.note_reading_of_sessions(person, actor=viewer)
     return render(request, "trunks/person.html", context, status=422 if failed else 200)

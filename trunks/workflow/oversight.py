@@ -50,6 +50,13 @@ def note_reading_of_person(person: User, *, actor: User) -> None:
             audit.record(Action.PERSON_READ, actor=actor, on=person)
 
 
+def note_reading_of_sessions(person: User, *, actor: User) -> None:
+    """Put on record that somebody read at which addresses another person is signed in: once a day (UTC)."""
+    if person.pk != actor.pk and not _noted_today(person, actor, Action.SESSIONS_READ):
+        with transaction.atomic():
+            audit.record(Action.SESSIONS_READ, actor=actor, on=person)
+
+
 def note_reading_of_address(ip: str, *, actor: User) -> None:
     """Put on record that somebody read all that came from one address, which can be a person's: once for each day."""
     if not _noted_today(actor, actor, Action.ADDRESS_READ, after={"ip": ip}):
