@@ -11,8 +11,9 @@ from django.db.models import F, Q
 from trunks.models import MasterAccount, ZoomToken, clock
 from trunks.turns import INTERACTIVE, WORK, Turns, Urgency
 from trunks.zoom.auth import MemoryTokenStore, ServerToServerAuth, TokenStore
-from trunks.zoom.client import ZoomClient, no_objection, no_record, no_verdict
+from trunks.zoom.client import ZoomClient
 from trunks.zoom.errors import ZoomError
+from trunks.zoom.hooks import no_objection, no_record, no_verdict
 from trunks.zoom.types import Call, Token
 
 POLL_SECONDS = 0.05

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,10 +12,13 @@ import pytest
 from django.core.cache import cache
 from django.db import connection, transaction
 from django.test import Client
+from pytest_django import DjangoDbBlocker
 
 from tests.matrix import accounts, table
 from tests.matrix import scene as stage
 from tests.matrix.scene import CALLERS, ELSEWHERE, METHODS, NOBODY, ROLELESS, Route, Scene
+
+pytestmark = pytest.mark.django_db
 
 ROUTES = stage.routes()
 ROWS = table.ROWS | accounts.ROWS
@@ -31,9 +34,12 @@ class Answer:
     wrote: set[str] = field(default_factory=set)
 
 
-@pytest.fixture
-def scene(db: None) -> Scene:
-    return stage.make()
+@pytest.fixture(scope="module")
+def scene(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Scene]:
+    """Return one scene for all addresses, since nothing that is asked stays; it is undone with the last of them."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield stage.make()
+        transaction.set_rollback(True)
 
 
 def ask(scene: Scene, who: str, method: str, path: str) -> Answer:

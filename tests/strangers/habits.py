@@ -51,7 +51,7 @@ HABITS: dict[str, tuple[str, ...]] = {
     "content_type": ("application/json", "text/plain", "application/json;charset=UTF-8", ""),
     "encoding": ("plain", "mark", "escaped"),
     # limits
-    "limit": ("none", "10", "6"),
+    "limit": ("none", "10", "6", "3"),
     "retry_after": ("absent", "2", "0", "1.5", "date", "iso", "iso local", "epoch", "epoch ms", "soon", "-1"),
 }
 DOUBTFUL = ("500", "502", "503", "504", "html", "reset", "reset after headers", "half", "hang", "nothing")

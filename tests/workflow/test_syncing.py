@@ -17,6 +17,7 @@ from trunks.workflow import estate, filing, patience
 from trunks.workflow.errors import Refused
 from trunks.zoom import errors, types
 from trunks.zoom.client import ZoomClient
+from trunks.zoom.hooks import Patience
 
 pytestmark = [pytest.mark.sqlite, pytest.mark.django_db]
 
@@ -161,7 +162,7 @@ def test_a_place_in_the_list_that_zoom_forgot_is_looked_for_from_the_beginning(
     lost = [errors.Refused("The next page token is invalid or expired.", retryable=True)]
     real = ZoomClient.list_sub_accounts
 
-    def listing(client: ZoomClient) -> Iterator[types.SubAccount]:
+    def listing(client: ZoomClient, _: Patience) -> Iterator[types.SubAccount]:
         yield next(real(client))
         if lost:
             raise lost.pop()
@@ -177,7 +178,7 @@ def test_the_master_is_no_sub_account_though_zoom_lists_it(
 ) -> None:
     real = ZoomClient.list_sub_accounts
 
-    def listing(client: ZoomClient) -> Iterator[types.SubAccount]:
+    def listing(client: ZoomClient, _: Patience) -> Iterator[types.SubAccount]:
         yield types.SubAccount(master.zoom_id, "Itself", "1", "", "", "")
         yield from real(client)
 

@@ -1,6 +1,7 @@
 """Reading trunks and sub accounts."""
 
 import json
+from collections.abc import Callable
 from itertools import count
 
 import pytest
@@ -11,9 +12,11 @@ from responses.matchers import header_matcher, query_param_matcher
 from tests.zoom.conftest import API, TOKEN, Opened
 from trunks.zoom.errors import (
     AccountNotFound,
+    RateLimited,
     Refused,
     Unreadable,
 )
+from trunks.zoom.hooks import Result
 from trunks.zoom.types import Label, SubAccount, Trunk
 
 TRUNKS = f"{API}/accounts/sub/sip_trunk/trunks"
@@ -176,6 +179,26 @@ class TestSubAccounts:
         assert [account.id for account in client.list_sub_accounts()] == ["a", "b", "c"]
         assert client.turns == [Label.MEDIUM] * 3
         assert [call.path for call in client.calls] == ["/accounts"] * 3
+
+    def test_a_page_that_is_read_again_does_not_start_the_list_anew(
+        self, client: Opened, zoom: responses.RequestsMock
+    ) -> None:
+        zoom.get(f"{API}/accounts", json=accounts_page("two", "a"))
+        zoom.get(f"{API}/accounts", json={"code": 429, "message": "Too many."}, status=429)
+        zoom.get(
+            f"{API}/accounts",
+            json=accounts_page("", "b"),
+            match=[query_param_matcher({"page_size": "300", "next_page_token": "two"})],
+        )
+
+        def twice(read: Callable[[], Result]) -> Result:
+            try:
+                return read()
+            except RateLimited:
+                return read()
+
+        assert [account.id for account in client.list_sub_accounts(twice)] == ["a", "b"]
+        assert len(client.calls) == 3
 
     def test_an_absent_page_token_ends_the_list(self, client: Opened, zoom: responses.RequestsMock) -> None:
         zoom.get(f"{API}/accounts", json=accounts_page(None, "a"))

@@ -17,7 +17,7 @@ from trunks.workflow import circuits, speaking, sweeping
 from trunks.workflow.errors import Refused
 from trunks.workflow.listing import GIVEN_UP_GONE, settle_given_up, take_in
 from trunks.workflow.mirroring import mirror_accounts, mirror_trunks
-from trunks.workflow.patience import patiently
+from trunks.workflow.patience import patiently, through_limits
 from trunks.workflow.words import sentence
 from trunks.zoom import errors, types
 from trunks.zoom.client import ZoomClient
@@ -215,10 +215,10 @@ def _end(
 
 
 def _read_all(master: MasterAccount, client: ZoomClient, progress: Progress) -> dict[str, Any]:
-    trunks = patiently(client.list_trunks)
+    trunks = patiently(lambda: client.list_trunks("me", through_limits))
     progress(f"{len(trunks)} trunks of {master}.")
     gone_trunks = mirror_trunks(master, trunks)
-    listed = patiently(lambda: list(client.list_sub_accounts()))
+    listed = patiently(lambda: list(client.list_sub_accounts(through_limits)))
     accounts = [account for account in listed if account.id != master.zoom_id]
     progress(f"{len(accounts)} sub accounts.")
     gone_accounts = mirror_accounts(master, accounts)
@@ -260,7 +260,7 @@ def _read_account(account: SubAccount, client: ZoomClient, *, may_fail: bool) ->
     """
     asked_at = clock.read()
     try:
-        read_at, rows = patiently(lambda: (clock.read(), client.list_trunks(account.zoom_id)))
+        read_at, rows = patiently(lambda: (clock.read(), client.list_trunks(account.zoom_id, through_limits)))
         take_in(account, rows, read_at)
     except (*ABOUT_ONE, *FAILED) as error:
         failed = isinstance(error, FAILED)

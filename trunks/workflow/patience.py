@@ -18,12 +18,23 @@ Result = TypeVar("Result")
 
 
 def patiently(read: Callable[[], Result]) -> Result:
-    """Read; another app that eats the shared rate limit, or a call that fails now and then, makes this slower.
+    """Read; another app that eats the shared rate limit, or a call that fails now and then, makes this slower."""
+    for _ in range(SECOND_TRIES):
+        try:
+            return through_limits(read)
+        except ZoomError as error:
+            if isinstance(error, errors.RateLimited) or not error.retryable:
+                raise
+            time.sleep(settings.HTTP_DEADLINE_SECONDS / 20)
+    return through_limits(read)
 
-    After a 429 the next call waits in the budget, and gives up there when that is too long; an account that nobody
-    knows yet has no budget, so that what Zoom asks for is waited here.
+
+def through_limits(read: Callable[[], Result]) -> Result:
+    """Read; after a 429 read again, so that a long list is gone on with where it stood.
+
+    The next call waits in the budget, and gives up there when that is too long; an account that nobody knows yet has
+    no budget, so that what Zoom asks for is waited here.
     """
-    failed = 0
     for _ in range(PATIENCE):
         try:
             return read()
@@ -31,9 +42,4 @@ def patiently(read: Callable[[], Result]) -> Result:
             raise
         except errors.RateLimited as error:
             time.sleep(min(believed(error.retry_at, daily=error.daily), settings.HTTP_DEADLINE_SECONDS / 10))
-        except ZoomError as error:
-            failed += 1
-            if not error.retryable or failed > SECOND_TRIES:
-                raise
-            time.sleep(settings.HTTP_DEADLINE_SECONDS / 20)
     return read()

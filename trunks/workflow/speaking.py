@@ -9,8 +9,9 @@ from trunks import connections
 from trunks.models import MasterAccount
 from trunks.turns import WORK, Urgency
 from trunks.workflow import circuits, stopping, unknown
-from trunks.zoom.client import ZoomClient, no_record
+from trunks.zoom.client import ZoomClient
 from trunks.zoom.errors import HeldBack, ZoomError
+from trunks.zoom.hooks import no_record
 from trunks.zoom.types import Call
 
 

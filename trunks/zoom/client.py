@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 from urllib.parse import quote, urljoin, urlsplit
@@ -16,6 +17,7 @@ import requests
 from trunks.zoom.auth import ServerToServerAuth
 from trunks.zoom.deadline import Limit, time_limit
 from trunks.zoom.errors import CredentialsRefused, RateLimited, Redirected, Unreadable, ZoomError
+from trunks.zoom.hooks import Patience, at_once, no_brake, no_objection, no_record, no_verdict, no_wait
 from trunks.zoom.reading import (
     WrongShapeError,
     read_assigned,
@@ -52,26 +54,6 @@ class _Ask(Generic[Result]):
     query: dict[str, str] | None = None
     body: object = None
     most: int = ANSWER_BYTES
-
-
-def no_wait(label: Label) -> None:
-    """Wait for nothing."""
-
-
-def no_record(call: Call) -> None:
-    """Record nothing."""
-
-
-def no_brake(label: Label, error: RateLimited) -> None:
-    """Slow nobody down."""
-
-
-def no_objection() -> None:
-    """Let every write leave."""
-
-
-def no_verdict(error: ZoomError | None) -> None:
-    """Take no notice of how a call ended."""
 
 
 class ZoomClient:
@@ -129,27 +111,28 @@ class ZoomClient:
         """Return the scopes that Zoom's token answer named; empty when it named none."""
         return frozenset(self._auth.token().scope.replace(",", " ").split())
 
-    def list_sub_accounts(self) -> Iterator[SubAccount]:
+    def list_sub_accounts(self, patience: Patience = at_once) -> Iterator[SubAccount]:
         """Return all sub accounts, page by page as they are read; after an error the list is incomplete.
 
-        A page token lives 15 minutes. One that comes twice with nothing new, or the 10,001st page, is Unreadable.
+        Each page is read with `patience`: one that Zoom holds back does not start the list anew. A page token lives
+        15 minutes. One that comes twice with nothing new, or the 10,001st page, is Unreadable.
         """
         ask = _Ask(Errand("listing the sub accounts"), "GET", "/accounts", read_sub_accounts, Label.MEDIUM)
-        yield from self._pages(replace(ask, query={"page_size": str(PAGE_SIZE)}, most=LIST_BYTES))
+        yield from self._pages(replace(ask, query={"page_size": str(PAGE_SIZE)}, most=LIST_BYTES), patience)
 
     def sub_account(self, account_id: str) -> SubAccount:
         """Return one sub account; AccountNotFound when it is not ours."""
         errand = Errand(f"reading account {account_id}")
         return self._call(_Ask(errand, "GET", f"/accounts/{_segment(account_id)}", read_sub_account))
 
-    def list_trunks(self, account_id: str = "me") -> list[Trunk]:
-        """Return all trunks of a sub account, or the master's own ("me").
+    def list_trunks(self, account_id: str = "me", patience: Patience = at_once) -> list[Trunk]:
+        """Return all trunks of a sub account, or the master's own ("me"), each page read with `patience`.
 
         Zoom documents no paging of this list, so that a page token that leads back to the same rows means nothing.
         """
         errand = Errand(f"listing the trunks of account {account_id}")
         ask = _Ask(errand, "GET", _trunks(account_id), read_trunks, most=LIST_BYTES)
-        return list(self._pages(ask, may_repeat=True))
+        return list(self._pages(ask, patience, may_repeat=True))
 
     def assign_trunks(self, account_id: str, assignments: Sequence[Assignment]) -> list[Trunk]:
         """Assign 1 to 30 trunks to a sub account and return what Zoom says it assigned, which may be nothing.
@@ -169,11 +152,13 @@ class ZoomClient:
         errand = Errand(f"unassigning trunk {trunk_id} from account {account_id}", write=True)
         self._call(_Ask(errand, "DELETE", f"{_trunks(account_id)}/{_segment(trunk_id)}", read_done))
 
-    def _pages(self, ask: _Ask[tuple[list[Item], str]], *, may_repeat: bool = False) -> Iterator[Item]:
+    def _pages(
+        self, ask: _Ask[tuple[list[Item], str]], patience: Patience, *, may_repeat: bool = False
+    ) -> Iterator[Item]:
         """Yield the items of all pages; what came on an earlier page is not repeated."""
         known, seen, stale = set[Item](), set[str](), 0
         for _ in range(PAGES_AT_MOST):
-            page, token = self._call(ask)
+            page, token = patience(partial(self._call, ask))
             fresh = [item for item in page if item not in known]
             yield from fresh
             if not token:
