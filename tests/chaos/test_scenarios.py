@@ -1,5 +1,6 @@
 """Faults of processes, one at a time, on real ones: each request still ends in one true state, each line once."""
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
@@ -13,6 +14,7 @@ from trunks import audit
 from trunks.actions import Action
 from trunks.models import TrunkRequest
 
+AWAY = 6.0  # seconds: eight sweeps
 HANG = 2.6  # seconds: longer than the deadline of a call, shorter than the quiet period
 _numbers = count(1)
 
@@ -93,6 +95,16 @@ def test_f4_f5_redis_lost_with_everything_in_it(field: Field) -> None:
     ends_well(field, *filed)
 
 
+def test_f6_redis_away_for_many_sweeps_costs_only_that_time(field: Field) -> None:
+    filed = [field.file(next(_numbers)) for _ in range(3)]
+    field.kill("redis")
+    assert [field.approve(one) for one in filed] == [302] * 3
+    time.sleep(AWAY)
+    assert {field.state(one) for one in filed} == {"approved"}
+    field.restart("redis")
+    ends_well(field, *filed)
+
+
 def test_f7_the_database_cuts_every_connection_during_a_call(field: Field) -> None:
     field.fault("hang", seconds=HANG, apply="before")
     trunk_request = approved(field)
@@ -142,3 +154,35 @@ def test_f26_beat_killed_for_good(field: Field) -> None:
     field.restart("redis")
     ends_well(field, trunk_request)
     field.restart("beat")
+
+
+def test_f27_workers_whose_connections_to_redis_are_cut(field: Field) -> None:
+    field.cut_redis()
+    filed = [approved(field) for _ in range(3)]
+    field.cut_redis()
+    ends_well(field, *filed)
+
+
+def test_f27_workers_that_take_nothing_turn_the_health_page_red(field: Field) -> None:
+    field.wait(field.is_ready, "the portal is ready")
+    for name in WORKERS:
+        field.stop_for_a_while(name)
+    trunk_request = approved(field)
+    field.wait(lambda: not field.is_ready(), "the health page is red")
+    for name in WORKERS:
+        field.go_on(name)
+    ends_well(field, trunk_request)
+    field.wait(field.is_ready, "the portal is ready again")
+
+
+def test_f29_old_workers_end_in_the_middle_of_a_call_beside_new_ones(field: Field) -> None:
+    field.fault("hang", seconds=HANG, apply="before")
+    trunk_request = approved(field)
+    once_sent(field, trunk_request)
+    field.start_worker("new")
+    for name in WORKERS:
+        field.end_in_order(name)
+    ends_well(field, trunk_request, approved(field))
+    for name in WORKERS:
+        field.restart(name)
+    field.end_in_order("new")
