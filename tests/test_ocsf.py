@@ -54,6 +54,7 @@ def test_no_family_is_mapped_that_no_action_is_of() -> None:
         (Action.PERSON_DEACTIVATED, 300105, "user"),
         (Action.ROLE_GRANTED, 300501, "privileges"),
         (Action.REQUEST_FILED, 300401, "entity"),
+        (Action.DELEGATION_ENDED, 300409, "entity"),
         (Action.PROVISIONING_INTENDED, 600303, "api"),
     ],
 )

@@ -43,10 +43,10 @@ FAMILIES = {
         ENTITY,
     ),
     **dict.fromkeys(("provisioning", "sync"), API),
-    **dict.fromkeys(("address", "access", "file"), ENTITY),
+    **dict.fromkeys(("address", "access", "file", "delegation"), ENTITY),
     **dict.fromkeys(("person", "invitation", "factor", "password"), ACCOUNT_CHANGE),
     "session": AUTHENTICATION,
-    **dict.fromkeys(("role", "delegation"), ACCESS),
+    "role": ACCESS,
 }
 # What an action does in terms of its class, where the class has a word for it.
 KNOWN = {
@@ -72,7 +72,7 @@ KNOWN = {
     Action.FILE_TAKEN: 2,
     Action.FILE_REMOVED: 4,
     Action.DELEGATION_MADE: 1,
-    Action.DELEGATION_ENDED: 2,
+    Action.DELEGATION_ENDED: 9,
     Action.DIGEST_MADE: 1,
     Action.ARCHIVE_MADE: 1,
     Action.REVIEW_DRAWN: 1,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+from django.db import transaction
 from django.test import override_settings
 from django.utils import timezone
 
@@ -61,8 +62,12 @@ class Ground:
         """The master account as the sandbox has it."""
         return self.sandbox.estate.accounts[NORTHWIND.account_id]
 
+    @transaction.atomic
     def approve(self, count: int, *, due_in: float = 0.0) -> list[int]:
-        """Put `count` approved requests of one line into the database, each for a sub account of its own."""
+        """Put `count` approved requests of one line into the database, each for a sub account of its own.
+
+        At once: a worker's sweep would otherwise find one before its permit, and send it back.
+        """
         free = SubAccount.objects.filter(master=self.master, trunk_requests=None).order_by("pk")[:count]
         now = timezone.now()
         rows = [

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import re
 import secrets
+import shutil
+import signal
+import tempfile
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -79,8 +84,12 @@ class Stack:
         return "\n".join(path.read_text(errors="replace") for path in files)
 
     def stop(self) -> None:
-        for process in reversed(self.processes.values()):
-            process.stop()
+        """End all at once, and kill what has not ended soon: nothing of it is kept."""
+        for process in self.processes.values():
+            if process.popen.poll() is None:
+                process.send(signal.SIGTERM)
+        for process in self.processes.values():
+            process.stop(seconds=2)
 
 
 @contextmanager
@@ -93,33 +102,49 @@ def running(
     the demo does, the year of the past included.
     """
     with ExitStack() as cleaning:
-        port, zoom = free_port(), f"http://127.0.0.1:{free_port()}"
-        own = {
-            "DATA_DIR": str(folder / "data"),
-            "SITE_URL": f"http://{host}:{port}",
-            "ALLOWED_HOSTS": f"127.0.0.1,{host}",
-            "ZOOM_API_URL": f"{zoom}/v2",
-            "ZOOM_OAUTH_URL": f"{zoom}/oauth/token",
-            "FIELD_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
-            "SECRET_KEY": secrets.token_urlsafe(50),
-            "LOG_LEVEL": "INFO",
-            "STATIC_MANIFEST": "1",
-            "DATABASE_URL": "",
-            "REDIS_URL": "",
-        }
+        port = free_port()
+        own = _environment(folder, host, port, free_port())
         if kind == SERVERS:
             own["DATABASE_URL"] = cleaning.enter_context(database())
             own["REDIS_URL"] = re.sub(r"\?db=\d+", "", os.environ["REDIS_URL"]) + "?db=15"
         stack = Stack(folder, own | environment, port)
         cleaning.callback(stack.stop)
+        shutil.copytree(_set_up(), folder / "data")
         stack.start_sandbox()
-        stack.manage("migrate", "--verbosity=0")
-        stack.manage("collectstatic", "--no-input", "--verbosity=0")
+        if kind == SERVERS:
+            stack.manage("migrate", "--verbosity=0")
         stack.manage("seed_demo", *seed.split())
         stack.start_worker()
         stack.start_beat()
         stack.start_web()
         yield stack
+
+
+@cache
+def _set_up() -> Path:
+    """Return the data folder of a portal that has just been set up, which all stacks of this run begin with."""
+    folder = Path(tempfile.mkdtemp(prefix="stack-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    stack = Stack(folder, _environment(folder, "127.0.0.1", 1, 1), 1)
+    stack.manage("migrate", "--verbosity=0")
+    stack.manage("collectstatic", "--no-input", "--verbosity=0")
+    return folder / "data"
+
+
+def _environment(folder: Path, host: str, port: int, zoom: int) -> dict[str, str]:
+    return {
+        "DATA_DIR": str(folder / "data"),
+        "SITE_URL": f"http://{host}:{port}",
+        "ALLOWED_HOSTS": f"127.0.0.1,{host}",
+        "ZOOM_API_URL": f"http://127.0.0.1:{zoom}/v2",
+        "ZOOM_OAUTH_URL": f"http://127.0.0.1:{zoom}/oauth/token",
+        "FIELD_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
+        "SECRET_KEY": secrets.token_urlsafe(50),
+        "LOG_LEVEL": "INFO",
+        "STATIC_MANIFEST": "1",
+        "DATABASE_URL": "",
+        "REDIS_URL": "",
+    }
 
 
 @contextmanager
