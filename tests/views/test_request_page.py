@@ -31,6 +31,17 @@ def forced(trunk_request: TrunkRequest, state: State) -> TrunkRequest:
     return trunk_request
 
 
+def test_an_open_request_says_that_who_filed_it_is_deactivated(
+    signed_in: SignedIn, trunk_request: TrunkRequest, supervisor: User, staff: User
+) -> None:
+    client = signed_in(supervisor)
+    assert "deactivated" not in shown(client, trunk_request)
+    User.objects.filter(pk=staff.pk).update(is_active=False)
+    assert "Stella Staff, who filed it, is deactivated." in shown(client, trunk_request)
+    review.deny(trunk_request, actor=supervisor, version=1, comment="No.")
+    assert 'id="filer-gone"' not in shown(client, trunk_request)
+
+
 def test_what_waits_for_its_change_window_says_that_and_not_that_a_worker_is_next(
     signed_in: SignedIn, trunk_request: TrunkRequest, supervisor: User
 ) -> None:

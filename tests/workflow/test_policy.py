@@ -137,3 +137,16 @@ def test_naming_the_deciders_takes_a_fixed_number_of_queries(
     # Supervisors, authors, those who stand in for somebody, and whom they stand in for.
     with django_assert_max_num_queries(4):  # type: ignore[operator]
         deciders.able(trunk_request)
+
+
+def test_who_is_deactivated_is_not_named_as_somebody_who_could(
+    trunk_request: TrunkRequest, staff: User, supervisor: User, second_staff: User
+) -> None:
+    assert policy.may(second_staff, "amend", trunk_request).who == "Stella Staff"
+    failed = place(trunk_request, State.FAILED)
+    assert policy.may(second_staff, "retry", failed).who == "Stella Staff, Sam Supervisor"
+    User.objects.filter(pk=staff.pk).update(is_active=False)
+    for verb in ("amend", "withdraw"):
+        answer = policy.may(second_staff, verb, TrunkRequest.objects.get(pk=trunk_request.pk))
+        assert answer.who == "nobody, since Stella Staff is deactivated"
+    assert policy.may(second_staff, "retry", place(trunk_request, State.FAILED)).who == "Sam Supervisor"

@@ -95,13 +95,24 @@ def _works_on(user: User, trunk_request: TrunkRequest) -> Answer:
         return YES
     if user.holds(Role.SUPERVISOR, trunk_request.master_id):
         return YES
-    return Answer(False, "Only the requester or a supervisor can do this.", str(trunk_request.filed_by))
+    return Answer(False, "Only the requester or a supervisor can do this.", _who_works_on(trunk_request))
+
+
+def _who_works_on(trunk_request: TrunkRequest) -> str:
+    filer = [trunk_request.filed_by] if trunk_request.filed_by.is_active else []
+    return deciders.names([*filer, *deciders.supervisors(trunk_request)]) or "nobody yet"
+
+
+def _filer(trunk_request: TrunkRequest) -> str:
+    """Return who filed the request as who could, or that they no longer can."""
+    filer = trunk_request.filed_by
+    return str(filer) if filer.is_active else f"nobody, since {filer} is deactivated"
 
 
 def _withdraw(user: User, trunk_request: TrunkRequest) -> Answer:
     if user.pk not in {trunk_request.filed_by_id, *_approvers(trunk_request)}:
         return Answer(
-            False, "Only who filed the request, or approved it, can withdraw it.", str(trunk_request.filed_by)
+            False, "Only who filed the request, or approved it, can withdraw it.", _filer(trunk_request)
         )
     if trunk_request.state not in (State.PENDING, State.SENT_BACK, State.APPROVED):
         return _not_now(trunk_request)
@@ -123,7 +134,7 @@ def _approvers(trunk_request: TrunkRequest) -> set[int]:
 
 def _amend(user: User, trunk_request: TrunkRequest) -> Answer:
     if user.pk != trunk_request.filed_by_id or not user.holds(Role.STAFF, trunk_request.master_id):
-        return Answer(False, "Only who filed the request can amend it.", str(trunk_request.filed_by))
+        return Answer(False, "Only who filed the request can amend it.", _filer(trunk_request))
     if trunk_request.state not in (State.PENDING, State.SENT_BACK) or waiting.is_over(trunk_request):
         return _not_now(trunk_request)
     return YES
