@@ -53,6 +53,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "trunks.middleware.request_context",
     "csp.middleware.CSPMiddleware",
+    "trunks.middleware.bounded",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -154,8 +155,7 @@ SWEEP_SECONDS = env.number("SWEEP_SECONDS", 15, least=0.1)
 GRACE_SECONDS = env.number("GRACE_SECONDS", 30)
 ASK_PEOPLE_SECONDS = env.number("ASK_PEOPLE_SECONDS", 3600, least=1)
 EXPIRY_DAYS = env.number("EXPIRY_DAYS", 30)
-REMIND_DAYS = env.number("REMIND_DAYS", 1)
-ESCALATE_DAYS = env.number("ESCALATE_DAYS", 2)
+REMIND_DAYS, ESCALATE_DAYS = env.number("REMIND_DAYS", 1), env.number("ESCALATE_DAYS", 2)
 SYNC_SECONDS = env.number("SYNC_SECONDS", 3600, least=1)
 if LEASE_SECONDS < HTTP_DEADLINE_SECONDS * 1.5:
     # A worker sends only while its lease outlives the call; a shorter lease would never let it send.
@@ -280,7 +280,7 @@ STORAGES = {
         )
     },
 }
-DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000  # of a whole post, files included: trunks.middleware.bounded
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
 
 # --- letters and logs -------------------------------------------------------------------------------------------

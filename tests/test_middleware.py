@@ -7,6 +7,8 @@ import pytest
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import TOTP
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.handlers.wsgi import WSGIRequest
 from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
 from django.utils import timezone
@@ -250,3 +252,39 @@ def test_nobody_can_sign_up(client: Client) -> None:
     answer = client.post("/accounts/signup/", form)
     assert "Sign Up Closed" in answer.content.decode()
     assert not User.objects.filter(email="mallory@example.com").exists()
+
+
+@pytest.mark.parametrize("path", ["/accounts/login/", "/requests/new/"])
+def test_more_than_any_form_holds_is_refused_before_it_is_read(
+    client: Client, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(*_: object) -> None:
+        raise AssertionError("the body was read")
+
+    monkeypatch.setattr(WSGIRequest, "_load_post_and_files", read)
+    file = SimpleUploadedFile("trunks.csv", b"x" * 1_000_000)
+    for body in ({"file": file}, {"reason": "x" * 1_000_000}):
+        answer = client.post(path, body)
+        assert answer.status_code == 413
+        assert "larger than any form of the portal" in answer.content.decode()
+        assert answer["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("length", ["1000001", "9" * 30, "-1", "many", "٣"])
+def test_a_length_that_is_none_or_too_great_is_refused(length: str) -> None:
+    request = RequestFactory().post("/")
+    request.META["CONTENT_LENGTH"] = length
+    assert middleware.bounded(lambda _: HttpResponse())(request).status_code == 413
+
+
+def test_a_form_of_the_portal_and_a_post_without_a_length_are_let_through(db: None, client: Client) -> None:
+    assert client.post("/accounts/login/", {"login": "x" * 100_000}).status_code == 200
+    request = RequestFactory().post("/")
+    request.META["CONTENT_LENGTH"] = ""
+    assert middleware.bounded(lambda _: HttpResponse())(request).status_code == 200
+
+
+def test_more_fields_than_any_form_has_are_refused(db: None, client: Client) -> None:
+    assert (
+        client.post("/accounts/login/", {f"field-{number}": "" for number in range(501)}).status_code == 400
+    )

@@ -15,6 +15,7 @@ from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, resolve_url
+from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.cache import patch_cache_control
 
@@ -31,6 +32,7 @@ PERMISSIONS_POLICY = ", ".join(f"{name}=()" for name in PERMISSIONS)
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 OPEN_FOLDERS = ("/accounts/", "/invitation/", "/static/")
 
+_LENGTH = re.compile(r"[0-9]{1,12}\Z")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,36}\Z")
 _ZONE = re.compile(r"[A-Za-z0-9_+/-]{1,64}\Z")
 
@@ -45,6 +47,21 @@ def request_context(get_response: Handler) -> Handler:
         response["X-Request-ID"] = here.request_id
         response["Permissions-Policy"] = PERMISSIONS_POLICY
         return response
+
+    return middleware
+
+
+def bounded(get_response: Handler) -> Handler:
+    """Refuse what is larger than any form of the portal, before it is read: a file, too, would fill the disk.
+
+    Without a length nothing is read at all: that is how WSGI servers hand over a body that does not tell its own.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        told = request.META.get("CONTENT_LENGTH") or "0"
+        if not _LENGTH.match(told) or int(told) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+            return HttpResponse(render_to_string("413.html"), status=413)
+        return get_response(request)
 
     return middleware
 

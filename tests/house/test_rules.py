@@ -9,10 +9,12 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from django.apps import apps
 from django.core.management import call_command
 
 from portal.celery import app
 from portal.version import VERSION
+from tests.matrix import scene
 from tests.processes import ROOT
 from trunks import dispatch
 
@@ -262,3 +264,8 @@ def test_no_test_is_skipped() -> None:
     assert [
         str(path) for path in code("tests") if marks.search((ROOT / path).read_text(encoding="utf-8"))
     ] == []
+
+
+def test_djangos_admin_is_absent() -> None:
+    assert not apps.is_installed("django.contrib.admin")
+    assert not [route.pattern for route in scene.routes() if "admin" in route.pattern]
