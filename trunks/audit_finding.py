@@ -11,17 +11,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.db import connection
-from django.db.models import QuerySet, Subquery
+from django.db.models import QuerySet
 
 from trunks import access, audit_index
 from trunks.audit_index import Facet, Standing
+from trunks.audit_places import Place, events_at, numbers, places
 from trunks.audit_reading import READERS, Filters, search
 from trunks.models import User
 from trunks.models.audit_event import AuditEvent
-from trunks.models.audit_index import AuditEntry
 
 TOGETHER = 2_000  # events that are looked through in their order before the index of the texts is asked
 WITHOUT_INDEX = 20_000  # the same where there is no such index
@@ -73,23 +72,37 @@ def find(
     if standing.behind or filters.object_id or filters.request_id:
         return _plainly(user, filters, bound, newer=newer, size=size)
     facets = _facets(user, filters, standing)
-    if facets is None and _total(filters, facets, standing) is not None:
-        # Without filters it is the events that are listed, whatever somebody may have done to the index.
-        return replace(_plainly(user, filters, bound, newer=newer, size=size), total=standing.position)
+    total = _total(filters, facets, standing)
     low, high = (bound or 0, standing.position + 1) if newer else (0, bound or standing.position + 1)
     hunt = Hunt(facets, low, high, newer, size + 1)
+    if facets is None and total is not None:
+        listed = _listed(hunt, standing, size) or _plainly(user, filters, bound, newer=newer, size=size)
+        return replace(listed, total=total)
     _narrow(hunt, filters)
-    ids, looked_through = _hunt(hunt, filters, standing)
-    rows = _events(ids[:size])
-    return Found(rows, len(ids) > size, _total(filters, facets, standing), looked_through)
+    found, looked_through = _hunt(hunt, filters, standing)
+    return Found(events_at(found[:size]), len(found) > size, total, looked_through)
 
 
 def beginning_at(moment: datetime) -> int:
     """Return the bound of the page that begins with the newest event at or before `moment`."""
-    found = _ask(
+    found = numbers(
         "SELECT event_id FROM {entry} WHERE at <= %s ORDER BY at DESC, event_id DESC LIMIT 1", [moment]
     )
     return found[0] + 1 if found else 1
+
+
+def _listed(hunt: Hunt, standing: Standing, size: int) -> Found | None:
+    """Return a page without filters, all of whose numbers are known; None where anything else is found.
+
+    The index only says in which months to look: whatever somebody has done to it, it is the events that are listed.
+    """
+    found = _in_order(hunt)
+    first, step = (hunt.low + 1, 1) if hunt.newer else (hunt.high - 1, -1)
+    wanted = range(first, standing.position + 1 if hunt.newer else 0, step)[: hunt.limit]
+    if [place.number for place in found] != list(wanted):
+        return None
+    rows = events_at(found[:size])
+    return Found(rows, len(found) > size) if len(rows) == len(found[:size]) else None
 
 
 def _plainly(user: User, filters: Filters, bound: int | None, *, newer: bool, size: int) -> Found:
@@ -140,12 +153,12 @@ def _numbers_between(since: datetime | None, until: datetime | None) -> tuple[in
     """Return two numbers between which all events of that time are, and few others."""
     before = "SELECT event_id FROM {entry} WHERE at < %s ORDER BY at DESC, event_id DESC LIMIT 1"
     after = "SELECT event_id FROM {entry} WHERE at >= %s ORDER BY at, event_id LIMIT 1"
-    low = _ask(before, [since - SLACK]) if since else []
-    high = _ask(after, [until + SLACK]) if until else []
+    low = numbers(before, [since - SLACK]) if since else []
+    high = numbers(after, [until + SLACK]) if until else []
     return (low[0] if low else 0), (high[0] if high else 2**62)
 
 
-def _hunt(hunt: Hunt, filters: Filters, standing: Standing) -> tuple[list[int], int]:
+def _hunt(hunt: Hunt, filters: Filters, standing: Standing) -> tuple[list[Place], int]:
     if hunt.facets == [] or hunt.low >= hunt.high:
         return [], 0
     if filters.dnis:
@@ -160,19 +173,19 @@ def _hunt(hunt: Hunt, filters: Filters, standing: Standing) -> tuple[list[int], 
     return _by_facets(hunt, hunt.facets, standing), 0
 
 
-def _by_number(hunt: Hunt, filters: Filters) -> list[int]:
+def _by_number(hunt: Hunt, filters: Filters) -> list[Place]:
     hunt.must("n.event_id IN (SELECT event_id FROM {number} WHERE dnis = %s)", filters.dnis)
     if filters.q:
         _holds(hunt, filters.q.lower())
     return _in_order(hunt)
 
 
-def _in_order(hunt: Hunt) -> list[int]:
+def _in_order(hunt: Hunt) -> list[Place]:
     where, values = _conditions(hunt)
-    return _ask(f"SELECT n.event_id FROM {{entry}} n WHERE {where} {_order(hunt)}", values)
+    return places(hunt.newer, f"SELECT n.event_id FROM {{entry}} n WHERE {where} {_order(hunt)}", values)
 
 
-def _by_facets(hunt: Hunt, facets: Sequence[Facet], standing: Standing) -> list[int]:
+def _by_facets(hunt: Hunt, facets: Sequence[Facet], standing: Standing) -> list[Place]:
     """Merge the newest events of each facet. Of many facets, first look no further than should be needed."""
     if len(facets) > MANY:
         events = sum(facet.events for facet in facets)
@@ -188,29 +201,30 @@ def _by_facets(hunt: Hunt, facets: Sequence[Facet], standing: Standing) -> list[
     return _merged(hunt, facets)
 
 
-def _merged(hunt: Hunt, facets: Sequence[Facet]) -> list[int]:
+def _merged(hunt: Hunt, facets: Sequence[Facet]) -> list[Place]:
     where, values = _conditions(replace(hunt, facets=None))
     one = f"SELECT n.event_id FROM {{entry}} n WHERE n.facet_id = f.id AND {where} {_order(hunt)}"
     ids = [facet.id for facet in facets]
     if connection.vendor == "postgresql":
         sql = f"SELECT n.event_id FROM unnest(%s) f(id) CROSS JOIN LATERAL ({one}) n {_order(hunt)}"
-        return _ask(sql, [ids, *values])
-    found: list[int] = []
+        return places(hunt.newer, sql, [ids, *values])
+    found: list[Place] = []
     for place in range(0, len(ids), TERMS):
         some = ids[place : place + TERMS]
         union = " UNION ALL ".join(f"SELECT * FROM ({one.replace('f.id', str(pk))})" for pk in some)
-        found += _ask(union, values * len(some))
+        found += places(hunt.newer, union, values * len(some))
     return sorted(found, reverse=not hunt.newer)[: hunt.limit]
 
 
-def _by_words(hunt: Hunt, words: str) -> tuple[list[int], int]:
+def _by_words(hunt: Hunt, words: str) -> tuple[list[Place], int]:
     """Look through the next events first, which finds what is common, and then ask the index, which finds the rest."""
     indexed = len(words) >= SHORTEST and audit_index.finds_text()
     near = TOGETHER if indexed else WITHOUT_INDEX
     where, values = _conditions(hunt)
     window = f"SELECT * FROM {{entry}} n WHERE n.event_id > %s AND n.event_id < %s {_order(hunt, near)}"
     like = _pattern(words)
-    found = _ask(
+    found = places(
+        hunt.newer,
         f"SELECT n.event_id FROM ({window}) n WHERE n.text LIKE %s ESCAPE '!' AND {where} {_order(hunt)}",
         [hunt.low, hunt.high, like, *values],
     )
@@ -219,13 +233,11 @@ def _by_words(hunt: Hunt, words: str) -> tuple[list[int], int]:
     if connection.vendor == "sqlite":
         join = f"FROM trunks_audittext t JOIN {{entry}} n ON n.event_id = t.rowid WHERE t.text MATCH %s AND {where}"
         order = _order(hunt).replace("n.event_id", "t.rowid")
-        return _ask(
-            f"SELECT t.rowid {join} {order}".replace("n.event_id <", "t.rowid <"), [_phrase(words), *values]
-        ), 0
+        sql = f"SELECT t.rowid {join} {order}".replace("n.event_id <", "t.rowid <")
+        return places(hunt.newer, sql, [_phrase(words), *values]), 0
     everywhere = f"SELECT n.event_id FROM {{entry}} n WHERE n.text LIKE %s ESCAPE '!' AND {where}"
-    return _ask(
-        f"WITH n AS MATERIALIZED ({everywhere}) SELECT event_id FROM n {_order(hunt)}", [like, *values]
-    ), 0
+    sql = f"WITH n AS MATERIALIZED ({everywhere}) SELECT event_id FROM n {_order(hunt)}"
+    return places(hunt.newer, sql, [like, *values]), 0
 
 
 def _holds(hunt: Hunt, words: str) -> None:
@@ -252,25 +264,6 @@ def _conditions(hunt: Hunt) -> tuple[str, list[object]]:
 
 def _order(hunt: Hunt, limit: int | None = None) -> str:
     return f"ORDER BY n.event_id {'ASC' if hunt.newer else 'DESC'} LIMIT {limit or hunt.limit}"
-
-
-def _ask(sql: str, values: Sequence[object]) -> list[int]:
-    with connection.cursor() as cursor:
-        cursor.execute(audit_index.named(sql), [_stored(value) for value in values])
-        return [row[0] for row in cursor.fetchall()]
-
-
-def _stored(value: Any) -> Any:
-    return connection.ops.adapt_datetimefield_value(value) if isinstance(value, datetime) else value
-
-
-def _events(ids: Sequence[int]) -> list[AuditEvent]:
-    """Return the events, by number and time: the time tells the database in which partitions to look."""
-    if not ids:
-        return []
-    times = AuditEntry.objects.filter(event_id__in=ids).values("at")
-    between = (Subquery(times.order_by("at")[:1]), Subquery(times.order_by("-at")[:1]))
-    return list(AuditEvent.objects.filter(id__in=ids, at__range=between).order_by("-id"))
 
 
 def _total(filters: Filters, facets: list[Facet] | None, standing: Standing) -> int | None:

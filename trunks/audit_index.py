@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import NamedTuple
 
 from django.db import DatabaseError, connection, transaction
 
-from trunks.models import MasterAccount, User
+from trunks.models import AuditArchive, MasterAccount, User
 from trunks.models.audit_event import AuditEvent, AuditHead
 from trunks.models.audit_index import AuditEntry, AuditFacet, AuditIndexed, AuditNumber
 
@@ -49,10 +50,11 @@ _WORDS = (
     " WHERE event_id > %s AND event_id <= %s"
 )
 _STANDING = (
-    "SELECT s.head, s.position, f.id, f.actor, f.action, f.outcome, f.master, f.object_type, f.events,"
+    "SELECT s.head, s.position, s.last, s.month, f.id, f.actor, f.action, f.outcome, f.master, f.object_type, f.events,"
     " COALESCE(NULLIF(u.name, ''), u.email, ''), COALESCE(m.name, '')"
     " FROM (SELECT COALESCE((SELECT position FROM {head}), 0) AS head,"
-    " COALESCE((SELECT position FROM {indexed}), 0) AS position) s"
+    " COALESCE((SELECT position FROM {indexed}), 0) AS position,"
+    " (SELECT MAX(last) FROM {archive}) AS last, (SELECT MAX(month) FROM {archive}) AS month) s"
     " LEFT JOIN {facet} f ON 1 = 1 LEFT JOIN {user} u ON u.id = f.actor LEFT JOIN {master} m ON m.id = f.master"
 )
 _TABLES = {
@@ -60,6 +62,7 @@ _TABLES = {
     "facet": AuditFacet._meta.db_table,
     "entry": AuditEntry._meta.db_table,
     "number": AuditNumber._meta.db_table,
+    "archive": AuditArchive._meta.db_table,
     "head": AuditHead._meta.db_table,
     "indexed": AuditIndexed._meta.db_table,
     "user": User._meta.db_table,
@@ -93,13 +96,21 @@ class Facet(NamedTuple):
     master_name: str
 
 
+class Archived(NamedTuple):
+    """What has left the trail: the number of its last event, and the month of that."""
+
+    last: int
+    month: date
+
+
 @dataclass(frozen=True)
 class Standing:
-    """How far the index has come, by how many events it is behind, and its facets."""
+    """How far the index has come, by how many events it is behind, its facets, and what has left the trail."""
 
     position: int
     behind: int
     facets: list[Facet]
+    archived: Archived | None = None
 
 
 def catch_up(most: int = STEP) -> int:
@@ -138,8 +149,10 @@ def _standing() -> Standing:
     with connection.cursor() as cursor:
         cursor.execute(named(_STANDING))
         rows = cursor.fetchall()
-    head, position = rows[0][:2]
-    return Standing(position, head - position, [Facet(*row[2:]) for row in rows if row[2] is not None])
+    head, position, last, month = rows[0][:4]
+    facets = [Facet(*row[4:]) for row in rows if row[4] is not None]
+    archived = Archived(last, date.fromisoformat(str(month))) if last else None  # SQLite holds days as text
+    return Standing(position, head - position, facets, archived)
 
 
 def _head() -> int:

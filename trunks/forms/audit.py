@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from typing import Any
 
 from django import forms
@@ -16,7 +17,7 @@ from trunks import access, audit
 from trunks.actions import Action, Outcome
 from trunks.audit_index import Facet, Standing
 from trunks.audit_reading import READERS
-from trunks.forms.selects import QuickSelect, QuickSelectMany
+from trunks.forms.selects import Known, QuickDate, QuickHidden, QuickInput, QuickSelect, QuickSelectMany
 from trunks.models import MasterAccount, SavedView, User
 
 OBJECTS = [
@@ -51,7 +52,7 @@ FAMILIES = {
     "password": "Signing in",
     "address": "Personal data",
 }
-DAY = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+DAY = QuickDate(attrs={"type": "date"}, format="%Y-%m-%d")
 MOMENT = forms.DateTimeInput(attrs={"type": "datetime-local", "step": 1}, format="%Y-%m-%dT%H:%M:%S")
 MANY_ACTIONS = QuickSelectMany(attrs={"size": 6})
 # In the order in which the page shows them; the address of a saved view holds these and no others.
@@ -64,20 +65,18 @@ FILTERS = (
 class AuditFilter(forms.Form):
     """What a reader asks of the trail. Days are those of the reader's own zone, both inclusive."""
 
-    q = forms.CharField(label="Words", required=False, max_length=200)
-    dnis = forms.CharField(label="DNIS", required=False, max_length=20)
+    q = forms.CharField(label="Words", required=False, max_length=200, widget=QuickInput)
+    dnis = forms.CharField(label="DNIS", required=False, max_length=20, widget=QuickInput)
     outcome = forms.ChoiceField(
         label="Outcome", required=False, choices=[("", "Any"), *Outcome.choices], widget=QuickSelect
     )
     object_type = forms.ChoiceField(
         label="Kind of object", required=False, choices=OBJECTS, widget=QuickSelect
     )
-    object_id = forms.CharField(required=False, max_length=40, widget=forms.HiddenInput)
-    sub_account = forms.IntegerField(
-        required=False, min_value=1, max_value=2**63 - 1, widget=forms.HiddenInput
-    )
-    ip = forms.GenericIPAddressField(label="Address it came from", required=False)
-    request_id = forms.CharField(label="Web request id", required=False, max_length=36)
+    object_id = forms.CharField(required=False, max_length=40, widget=QuickHidden)
+    sub_account = forms.IntegerField(required=False, min_value=1, max_value=2**63 - 1, widget=QuickHidden)
+    ip = forms.GenericIPAddressField(label="Address it came from", required=False, widget=QuickInput)
+    request_id = forms.CharField(label="Web request id", required=False, max_length=36, widget=QuickInput)
     since = forms.DateField(label="From", required=False, widget=DAY)
     until = forms.DateField(label="To", required=False, widget=DAY)
 
@@ -87,16 +86,16 @@ class AuditFilter(forms.Form):
         self.fields["actor"] = forms.ChoiceField(
             label="Person",
             required=False,
-            choices=[("", "Everybody"), *_people(facets, standing)],
+            choices=Known([("", "Everybody"), *_people(facets, standing)]),
             widget=QuickSelect,
         )
         self.fields["action"] = forms.MultipleChoiceField(
-            label="Actions", required=False, choices=list(_actions()), widget=MANY_ACTIONS
+            label="Actions", required=False, choices=Known(_actions()), widget=MANY_ACTIONS
         )
         self.fields["master"] = forms.ChoiceField(
             label="Master account",
             required=False,
-            choices=[("", "All"), *_masters(facets, standing)],
+            choices=Known([("", "All"), *_masters(facets, standing)]),
             widget=QuickSelect,
         )
         self.order_fields(FILTERS)
@@ -205,15 +204,16 @@ def _masters(facets: list[Facet], standing: Standing) -> list[tuple[str, str]]:
     return sorted(((str(pk), name) for pk, name in found.items()), key=lambda master: master[1].casefold())
 
 
-def _actions() -> Iterator[tuple[str, list[tuple[str, str]]]]:
-    """Yield each family of actions with its members, as a select groups them."""
+@cache
+def _actions() -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return each family of actions with its members, as a select groups them."""
     families: dict[str, list[tuple[str, str]]] = {}
     for action in Action:
         family = action.value.partition(".")[0]
         families.setdefault(FAMILIES.get(family, family.capitalize()), []).append(
             (action.value, action.sentence)
         )
-    yield from families.items()
+    return list(families.items())
 
 
 def _in_words(field: forms.Field, value: Any) -> str:

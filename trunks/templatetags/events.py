@@ -11,13 +11,11 @@ from typing import Any, Protocol
 
 from django.template import Library
 from django.urls import reverse
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.text import Truncator
 
 from trunks.actions import Action
 from trunks.models import TrunkRequest
-from trunks.templatetags.portal import exactly, icon
+from trunks.templatetags.portal import exactly
 
 register = Library()
 
@@ -95,10 +93,14 @@ LONG = 40  # letters; of longer texts only the words that differ are marked
 class Event(Protocol):
     """What is read of an audit event here."""
 
+    pk: int
     at: datetime
     action: str
     actor_id: int | None
     comment: str
+    dnis: str
+    master_name: str
+    sub_account_name: str
     object_type: str
     object_id: str
     object_label: str
@@ -189,34 +191,9 @@ def story_url(event: Event) -> str:
     return story_of(event.object_type, event.object_id)
 
 
-# The rows of the trail are drawn here and not by templates: a page has a hundred of them.
-
-
-@register.filter
-def told(event: Event) -> SafeString:
-    """Draw an event as a sentence: who (with a link to all of that person), what, on which object, with what words."""
-    label = event.object_label
-    url = object_url(event)
-    about = format_html('<a href="{}">{}</a>', url, label) if url else label
-    words = Truncator(event.comment).chars(160)
-    said = format_html('<span class="sub">“{}”</span>', words) if words else ""
-    return format_html("{} {}{}{}{}", _named(event), deed(event), ": " if label else "", about, said)
-
-
-def _named(event: Event) -> SafeString:
-    if event.actor_id:
-        return format_html('<strong><a href="/audit/people/{}/">{}</a></strong>', event.actor_id, event.who)
-    return format_html('<strong title="On the ground: {}">{}</strong>', event.ground, event.who)
-
-
 @register.filter
 def moment(event: Event) -> SafeString:
     return exactly(event.at)
-
-
-@register.filter
-def drawn(event: Event) -> SafeString:
-    return icon(event_icon(event), 15)
 
 
 @register.filter

@@ -10,9 +10,9 @@ from django.http import HttpRequest
 
 from trunks import audit_finding
 from trunks.audit_finding import Found
-from trunks.audit_index import Standing
+from trunks.audit_index import Archived, Standing
 from trunks.audit_reading import Filters
-from trunks.models import AuditArchive, User
+from trunks.models import User
 from trunks.views.paging import AFTER, BEFORE
 
 SIZES = (50, 25, 100)
@@ -29,7 +29,7 @@ class TrailPage:
     previous_url: str = ""
     first_url: str = ""
     last_url: str = ""
-    archive: AuditArchive | None = None  # the last one that has left
+    archive: Archived | None = None
 
 
 def trail_page(request: HttpRequest, user: User, filters: Filters, standing: Standing) -> TrailPage:
@@ -50,7 +50,7 @@ def trail_page(request: HttpRequest, user: User, filters: Filters, standing: Sta
         previous_url=address(request, **{BEFORE: place(rows[0].pk)}) if rows and newer_follow else "",
         first_url=address(request) if newer_follow else "",
         last_url=address(request, **{BEFORE: place(0)}) if older_follow else "",
-        archive=AuditArchive.objects.first(),
+        archive=standing.archived,
     )
 
 

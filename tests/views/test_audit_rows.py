@@ -1,0 +1,60 @@
+"""The rows of the trail are drawn without a template: what a template would have escaped is escaped all the same."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.utils import timezone
+
+from trunks.models.audit_event import AuditEvent
+from trunks.templatetags.rows import told, trail_rows
+
+EVIL = "<script>alert('1')</script>"
+
+
+def event(**more: object) -> AuditEvent:
+    values = {"id": 7, "at": datetime(2026, 3, 10, 23, 30, 5, tzinfo=UTC), "action": "request.filed"} | more
+    return AuditEvent(**values)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("action", "actor_name", "object_label", "object_id", "object_type"),
+        *("comment", "sub_account_name", "master_name", "dnis"),
+    ],
+)
+@pytest.mark.parametrize("actor", [None, 3])
+def test_nothing_that_an_event_holds_becomes_markup(name: str, actor: int | None) -> None:
+    drawn = trail_rows([event(**{name: EVIL, "actor_id": actor})])
+    assert "<script" not in drawn
+    assert "'1'" not in drawn
+
+
+def test_a_row_says_when_by_the_readers_clock_what_and_for_whom() -> None:
+    one = event(
+        actor_id=3,
+        actor_name="Sam",
+        object_type="user",
+        object_id="3",
+        object_label="Sam",
+        sub_account_name="Adatum",
+        master_name="Northwind",
+        dnis=" ".join(["18888123"] * 9),
+        comment="x" * 200,
+    )
+    with timezone.override(ZoneInfo("Asia/Kathmandu")):
+        drawn = trail_rows([one])
+    assert '<time datetime="2026-03-10T23:30:05+00:00">11 Mar 2026, 05:15:05 +0545</time>' in drawn
+    assert '<a href="/audit/people/3/">Sam</a>' in drawn
+    assert 'Adatum<span class="sub">Northwind</span>' in drawn
+    assert f"“{'x' * 159}…”" in drawn
+    assert "18888123 18888123 18888123 18888123 188…" in drawn
+    assert "of event 7" in drawn
+
+
+def test_the_portal_itself_acts_on_a_ground_and_an_old_action_keeps_its_name() -> None:
+    drawn = told(event(action="gone.done", actor_name="System (schedule)"))
+    assert drawn == '<strong title="On the ground: schedule">The portal</strong> gone.done'
