@@ -1,10 +1,12 @@
-"""`python -m tests.bench budget` or `latency`: set everything up first, because importing models needs settings."""
+"""`python -m tests.bench budget`, `latency`, `audit` …: set up first, because importing models needs settings."""
 
 import sys
 from pkgutil import resolve_name
 
+from tests.bench import goals
 from tests.bench.standing import introduce, stand
 
 folder = stand()
 introduce()
 resolve_name(f"tests.bench.{sys.argv[1]}:main")(folder, sys.argv[2:])
+goals.summary()

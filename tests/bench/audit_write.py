@@ -14,20 +14,35 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from django.db import connection, transaction
 
-from tests import cast, trail
+from tests import cast
+from tests.bench import goals
 from tests.bench.standing import say
 from tests.processes import ROOT
 from trunks import audit
 from trunks.actions import Action
 from trunks.models import Role, User
-from trunks.models.audit_event import AuditEvent, AuditHead
+from trunks.models.audit_event import AuditEvent
+from trunks.workflow import verifying
 
+GOAL_WRITERS = 8  # more of them show that nothing breaks, and have no rate to reach
+UNCHAINED = "unchained_trail"
+UNCHAINED_TABLE = (
+    "CREATE SEQUENCE unchained_numbers",
+    f"CREATE TABLE {UNCHAINED} (LIKE trunks_auditevent) PARTITION BY RANGE (at)",
+    f"ALTER TABLE {UNCHAINED} ALTER id SET DEFAULT nextval('unchained_numbers'), ALTER hash SET DEFAULT '{'0' * 64}',"
+    " ADD PRIMARY KEY (id, at)",
+    f"CREATE INDEX ON {UNCHAINED} (object_type, object_id, id DESC)",
+    f"CREATE INDEX ON {UNCHAINED} (request_id, id DESC)",
+    f"CREATE TABLE {UNCHAINED}_rest PARTITION OF {UNCHAINED} DEFAULT",
+)
 Write = Callable[[User, int], None]
 SYNCHRONOUS = "SET synchronous_commit = on"
 # The least that leaves a change and what it was: a row, and a line in a table with nothing around it.
@@ -59,6 +74,16 @@ def chained(user: User, number: int) -> None:
             Action.PERSON_REACTIVATED, actor=user, on=user, before={"name": before}, after={"name": after}
         )
     user.name = after
+
+
+def unchained(user: User, number: int) -> None:
+    """Do the same, in a process whose events go into a table that is like the trail's, without its triggers."""
+    chained(user, number)
+
+
+def _into(write: Write) -> AbstractContextManager[object]:
+    plain = partial(str, audit._insertion().replace(AuditEvent._meta.db_table, UNCHAINED))
+    return mock.patch.object(audit, "_insertion", plain) if write is unchained else nullcontext()
 
 
 def bare(user: User, number: int) -> None:
@@ -108,13 +133,14 @@ def _keep_writing(write: Write, user: User, seconds: float, start: Any, counts: 
         with connection.cursor() as cursor:
             cursor.execute(SYNCHRONOUS)
     user.refresh_from_db()
-    write(user, 0)
-    start.wait(30)
-    done, begun = 0, time.perf_counter()
-    while time.perf_counter() - begun < seconds:
-        done += 1
-        write(user, done)
-    counts.put(done / (time.perf_counter() - begun))
+    with _into(write):
+        write(user, 0)
+        start.wait(30)
+        done, begun = 0, time.perf_counter()
+        while time.perf_counter() - begun < seconds:
+            done += 1
+            write(user, done)
+        counts.put(done / (time.perf_counter() - begun))
     counts.close()
     counts.join_thread()
     connection.close()
@@ -133,12 +159,10 @@ def beside(program: Path, writers: int, seconds: float) -> float:
 
 def in_order() -> int:
     """Return how many events there are; raise RuntimeError unless they are one chain without a gap or a fork."""
-    if wrong := trail.misfits():
-        raise RuntimeError(f"events that do not follow: {wrong[:5]}")
-    count = AuditEvent.objects.count()
-    if count != AuditHead.objects.get().position:
-        raise RuntimeError("the head does not know of all events")
-    return count
+    finding = verifying.verify()
+    if finding.bad is not None:
+        raise RuntimeError(f"events that do not follow: {finding.bad}, {finding.problem}")
+    return finding.place.position
 
 
 def main(_folder: Path, arguments: list[str]) -> None:
@@ -149,6 +173,9 @@ def main(_folder: Path, arguments: list[str]) -> None:
     parser.add_argument("--libraries", type=Path, default=ROOT / ".data" / "bench" / "bin" / "python")
     options, _ = parser.parse_known_args(arguments)  # what is for the other pieces is not for this one
     on_postgres = connection.vendor == "postgresql"
+    with connection.cursor() as cursor:
+        for statement in UNCHAINED_TABLE if on_postgres else ():
+            cursor.execute(statement)
     for writers in options.writers if on_postgres else [1]:
         people = prepare(writers)
         kinds: dict[str, Callable[[], float]] = {
@@ -156,11 +183,27 @@ def main(_folder: Path, arguments: list[str]) -> None:
             "bare": partial(rate, bare, people, options.seconds),
         }
         if on_postgres:
+            kinds["unchained"] = partial(rate, unchained, people, options.seconds)
             kinds["auditlog"] = partial(beside, options.libraries, writers, options.seconds)
         rounds = [{name: measure() for name, measure in kinds.items()} for _ in range(options.rounds)]
         rates = {name: statistics.median(each[name] for each in rounds) for name in kinds}
-        say(f"{writers:2} writers, changes a second: " + described(rates))
-    say(f"{in_order():,} events in one chain, without a gap or a fork")
+        say(f"  {writers:2} writers, changes a second: " + described(rates))
+        judge(writers, rates)
+    say(f"  {in_order():,} events in one chain, without a gap or a fork")
+
+
+def judge(writers: int, rates: dict[str, float]) -> None:
+    own, who = rates["chained"], f"with {writers} writers" if writers > 1 else "with 1 writer"
+    if writers <= GOAL_WRITERS:
+        goals.at_least(
+            f"changes with their events, of bare statements, {who}", own / rates["bare"] * 100, 45, "%"
+        )
+    if "auditlog" in rates and writers <= GOAL_WRITERS:
+        goals.at_least(f"changes with their events, times auditlog's, {who}", own / rates["auditlog"], 1.5)
+    if "unchained" in rates:
+        goals.at_least(
+            f"changes with their events, of unchained, {who}", own / rates["unchained"] * 100, 80, "%"
+        )
 
 
 def described(rates: dict[str, float]) -> str:

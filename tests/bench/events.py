@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import count, islice
@@ -13,13 +14,24 @@ from django.db import connection
 from django.utils import timezone
 
 from tests import cast, trail
+from tests.bench.standing import say
 from trunks import audit_index, chain
 from trunks.actions import Action
-from trunks.models import MasterAccount, Role, SubAccount, User
+from trunks.models import (
+    AuditEntry,
+    AuditFacet,
+    AuditIndexed,
+    AuditNumber,
+    MasterAccount,
+    Role,
+    SubAccount,
+    User,
+)
 from trunks.models.audit_event import AuditEvent, AuditHead
 
 PEOPLE, MASTERS, CUSTOMERS = 60, 4, 300
 BATCH = 5_000
+BEFORE_ALL = datetime(1970, 1, 1, tzinfo=UTC)
 # What one request leaves behind, with who says it: filer, supervisor, or the portal itself.
 LIFE = (
     ("request.filed", "staff"),
@@ -142,6 +154,27 @@ def populate(number: int, *, people: bool = True) -> None:
     vacuum = connection.vendor == "postgresql" and not connection.in_atomic_block
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE" if vacuum else "ANALYZE")
+
+
+def ensure(number: int) -> None:
+    """Have exactly `number` events on record: those that are there, or others in their place."""
+    there = AuditHead.objects.get().position
+    if there != number:
+        if there:
+            empty()
+        begun = time.monotonic()
+        populate(number, people=not SubAccount.objects.exists())
+        say(f"{number:,} events on record in {time.monotonic() - begun:.0f} s")
+
+
+def empty() -> None:
+    """Take every event away, and the index with it."""
+    with trail.unguarded(), connection.cursor() as cursor:
+        wipe = "TRUNCATE {}" if connection.vendor == "postgresql" else "DELETE FROM {}"
+        for model in (AuditEvent, AuditEntry, AuditFacet, AuditNumber):
+            cursor.execute(wipe.format(model._meta.db_table))
+        AuditHead.objects.update(position=0, at=BEFORE_ALL, hash=chain.GENESIS)
+    AuditIndexed.objects.update(position=0)
 
 
 def _chained(rows: Iterator[dict[str, Any]], end: dict[str, Any]) -> Iterator[dict[str, Any]]:
