@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -127,13 +127,10 @@ def _append(event: AuditEvent) -> None:
     """Write the event; its position, time and hash are given to it under the lock of the chain's head."""
     if connection.vendor == "sqlite":
         _chain(event)
-        event.save(force_insert=True)
-        return
-    fields = _told()
+    fields = _told(connection.vendor)
+    said = [field.get_db_prep_save(getattr(event, field.attname), connection) for field in fields]
     with connection.cursor() as cursor:
-        cursor.execute(
-            _insertion(), [field.get_prep_value(getattr(event, field.attname)) for field in fields]
-        )
+        cursor.execute(_insertion(connection.vendor), said)
 
 
 @contextmanager
@@ -180,25 +177,31 @@ def make_coming_months() -> int:
 
 def _chain(event: AuditEvent) -> None:
     """Do what on PostgreSQL a trigger does; BEGIN IMMEDIATE is the lock. The head follows by a trigger."""
-    position, at, last = AuditHead.objects.values_list("position", "at", "hash").get(pk=1)
+    head = AuditHead._meta.db_table
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT position, at, hash FROM {head} WHERE id = 1")  # noqa: S608  # names only
+        [(position, at, last)] = cursor.fetchall()
     event.id = position + 1
-    event.at = max(min(_retold.get() or timezone.now(), timezone.now()), at)
+    event.at = max(min(_retold.get() or timezone.now(), timezone.now()), at.replace(tzinfo=UTC))
     event.hash = chain.link(last, _hashed(event))
 
 
 @cache
-def _told() -> list[Field[Any, Any]]:
-    """Return the columns that an event comes with; position, time and hash are the database's to give."""
-    return [field for field in AuditEvent._meta.concrete_fields if field.attname not in ("id", "at", "hash")]
+def _told(vendor: str) -> list[Field[Any, Any]]:
+    """Return the columns that an event comes with; on PostgreSQL position, time and hash are the database's to give."""
+    given = () if vendor == "sqlite" else ("id", "at", "hash")
+    return [field for field in AuditEvent._meta.concrete_fields if field.attname not in given]
 
 
 @cache
-def _insertion() -> str:
-    """Return the one statement that writes an event. Its time only finds the partition; the trigger sets it."""
-    columns = ", ".join(connection.ops.quote_name(str(field.column)) for field in _told())
-    places = ", ".join(["%s"] * len(_told()))
+def _insertion(vendor: str) -> str:
+    """Return the one statement that writes an event. On PostgreSQL its time only finds the partition."""
+    columns = ", ".join(connection.ops.quote_name(str(field.column)) for field in _told(vendor))
+    places = ", ".join(["%s"] * len(_told(vendor)))
     table = connection.ops.quote_name(AuditEvent._meta.db_table)
-    return f"INSERT INTO {table} (at, {columns}) VALUES (clock_timestamp(), {places})"  # noqa: S608  # names only
+    if vendor == "sqlite":
+        return f"INSERT INTO {table} ({columns}) VALUES ({places})"  # noqa: S608  # names only
+    return f"INSERT INTO {table} (at, {columns}) VALUES (clock_timestamp(), {places})"  # noqa: S608  # the same
 
 
 def _hashed(event: AuditEvent) -> dict[str, Any]:
@@ -209,7 +212,7 @@ def _hashed(event: AuditEvent) -> dict[str, Any]:
 
 def _refuse_what_cannot_be_stored(event: AuditEvent) -> None:
     """Raise NotRecorded for text with a NUL, which PostgreSQL has no place for, or with half a character."""
-    for field in _told():
+    for field in _told(connection.vendor):
         value = getattr(event, field.attname)
         if isinstance(value, str) and ("\0" in value or _is_broken(value)):
             raise NotRecorded(f"{event.action}: {field.attname} holds a character that cannot be stored.")
