@@ -1,5 +1,6 @@
 """Deciding, withdrawing, retrying, checking: every address, by everybody, in every state."""
 
+from html import unescape
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from tests.conftest import SignedIn
 from trunks import audit
 from trunks.actions import Action
 from trunks.models import ListedTrunk, State, TrunkRequest, User
+from trunks.views.request_page import panels
 from trunks.workflow import filing, review
 
 Answer = Any  # django-stubs has no public name for what the test client returns
@@ -81,6 +83,33 @@ def test_others_are_refused_with_the_rule_and_who_could(
     assert state_of(trunk_request) == State.PENDING
     refusals = audit.history(trunk_request).filter(action=Action.ACTION_REFUSED)
     assert refusals.count() == 1
+
+
+@pytest.mark.parametrize("role", ["staff", "second_staff", "supervisor", "manager", "administrator"])
+@pytest.mark.parametrize("state", [State.PENDING, State.APPROVED, State.UNCONFIRMED, State.PARTIAL])
+def test_what_a_disabled_action_says_is_what_the_refusal_says(
+    signed_in: SignedIn,
+    request: pytest.FixtureRequest,
+    trunk_request: TrunkRequest,
+    second_supervisor: User,
+    role: str,
+    state: State,
+) -> None:
+    user = request.getfixturevalue(role)
+    TrunkRequest.objects.filter(pk=trunk_request.pk).update(state=state)
+    client = signed_in(user)
+    page = unescape(client.get(f"/requests/{trunk_request.reference}/").content.decode())
+    fresh = TrunkRequest.objects.get(pk=trunk_request.pk)
+    # By its state alone it is no refusal: that answers who was first.
+    answers = {name: panel.answer for name, panel in panels(user, fresh).items()}
+    refused = {name: answer for name, answer in answers.items() if not answer and not answer.by_state}
+    assert refused or role in ("staff", "supervisor")
+    for name, answer in refused.items():
+        assert answer.reason in page
+        assert f"Who could:</strong> {answer.who}." in page
+        response = post(client, fresh, name.replace("_", "-"))
+        said = unescape(response.content.decode())
+        assert (response.status_code, answer.reason in said, answer.who in said) == (403, True, True)
 
 
 def test_a_superuser_cannot_approve_their_own(
