@@ -17,6 +17,7 @@ from tests.bench import events
 from trunks import audit, audit_finding, audit_index
 from trunks.actions import Action
 from trunks.audit_finding import Found
+from trunks.audit_places import Place
 from trunks.audit_reading import Filters
 from trunks.models import (
     AuditEntry,
@@ -178,6 +179,27 @@ def test_a_database_without_an_index_of_texts_searches_the_newest_and_says_so(
     assert page.looked_through == 100
     assert 0 < len(page.rows) <= 100
     assert min(numbers(page)) > EVENTS - 100
+
+
+def test_words_that_are_just_too_rare_for_the_first_look_are_found_by_a_second(
+    year: None, manager: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everything = numbers(found(manager, Filters(q="customer 1"), size=EVENTS))
+    monkeypatch.setattr(audit_finding, "TOGETHER", everything[0] - everything[2] + 1)
+    monkeypatch.setattr(audit_finding, "FURTHER", EVENTS**2)
+    asked: list[str] = []
+    real = audit_finding._by_index
+
+    def by_index(hunt: audit_finding.Hunt, words: str) -> list[Place]:
+        asked.append(words)
+        return real(hunt, words)
+
+    monkeypatch.setattr(audit_finding, "_by_index", by_index)
+    size = len(everything) // 4
+    assert numbers(found(manager, Filters(q="customer 1"), size=size)) == everything[:size]
+    assert asked == []
+    assert numbers(found(manager, Filters(q="customer 1"), size=EVENTS)) == everything
+    assert asked == ["customer 1"]
 
 
 def test_a_word_that_looks_like_a_pattern_is_only_a_word(

@@ -23,6 +23,7 @@ from trunks.models import User
 from trunks.models.audit_event import AuditEvent
 
 TOGETHER = 2_000  # events that are looked through in their order before the index of the texts is asked
+FURTHER = 40_000  # how far one looks when those have some of what is sought, and too few for a page
 WITHOUT_INDEX = 20_000  # the same where there is no such index
 MANY = 60  # facets that are merged in one go, however far back their events are
 FEW = 5_000  # events that are quicker read one by one than found by their words
@@ -217,27 +218,38 @@ def _merged(hunt: Hunt, facets: Sequence[Facet]) -> list[Place]:
 
 
 def _by_words(hunt: Hunt, words: str) -> tuple[list[Place], int]:
-    """Look through the next events first, which finds what is common, and then ask the index, which finds the rest."""
-    indexed = len(words) >= SHORTEST and audit_index.finds_text()
-    near = TOGETHER if indexed else WITHOUT_INDEX
+    """Look through the next events first, which finds what is common, and then ask the index, which finds the rest.
+
+    What is common, and only just too rare for that, is found sooner a little further on than by the index, which first
+    gathers all that there is of it.
+    """
+    if len(words) < SHORTEST or not audit_index.finds_text():
+        return _next(hunt, words, WITHOUT_INDEX), WITHOUT_INDEX
+    found = _next(hunt, words, TOGETHER)
+    further = 2 * TOGETHER * hunt.limit // max(len(found), 1)
+    if len(found) < hunt.limit and further <= FURTHER:
+        found = _next(hunt, words, further)
+    return (found if len(found) == hunt.limit else _by_index(hunt, words)), 0
+
+
+def _next(hunt: Hunt, words: str, far: int) -> list[Place]:
+    """Look through so many events in their order."""
     where, values = _conditions(hunt)
-    window = f"SELECT * FROM {{entry}} n WHERE n.event_id > %s AND n.event_id < %s {_order(hunt, near)}"
-    like = _pattern(words)
-    found = places(
-        hunt.newer,
-        f"SELECT n.event_id FROM ({window}) n WHERE n.text LIKE %s ESCAPE '!' AND {where} {_order(hunt)}",
-        [hunt.low, hunt.high, like, *values],
-    )
-    if len(found) == hunt.limit or not indexed:
-        return found, 0 if indexed else near
+    window = f"SELECT * FROM {{entry}} n WHERE n.event_id > %s AND n.event_id < %s {_order(hunt, far)}"
+    sql = f"SELECT n.event_id FROM ({window}) n WHERE n.text LIKE %s ESCAPE '!' AND {where} {_order(hunt)}"
+    return places(hunt.newer, sql, [hunt.low, hunt.high, _pattern(words), *values])
+
+
+def _by_index(hunt: Hunt, words: str) -> list[Place]:
+    where, values = _conditions(hunt)
     if connection.vendor == "sqlite":
         join = f"FROM trunks_audittext t JOIN {{entry}} n ON n.event_id = t.rowid WHERE t.text MATCH %s AND {where}"
         order = _order(hunt).replace("n.event_id", "t.rowid")
         sql = f"SELECT t.rowid {join} {order}".replace("n.event_id <", "t.rowid <")
-        return places(hunt.newer, sql, [_phrase(words), *values]), 0
+        return places(hunt.newer, sql, [_phrase(words), *values])
     everywhere = f"SELECT n.event_id FROM {{entry}} n WHERE n.text LIKE %s ESCAPE '!' AND {where}"
     sql = f"WITH n AS MATERIALIZED ({everywhere}) SELECT event_id FROM n {_order(hunt)}"
-    return places(hunt.newer, sql, [like, *values]), 0
+    return places(hunt.newer, sql, [_pattern(words), *values])
 
 
 def _holds(hunt: Hunt, words: str) -> None:

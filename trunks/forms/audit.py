@@ -155,7 +155,7 @@ class KeepView(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stu
         model = SavedView
         fields = ("name", "query", "shared")
         labels = {"name": "Name", "shared": "Other managers see it too"}
-        widgets = {"query": forms.HiddenInput}
+        widgets = {"name": QuickInput, "query": QuickHidden}
 
 
 def kept_query(text: str, *, user: User, standing: Standing) -> str:
