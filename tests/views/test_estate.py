@@ -272,3 +272,12 @@ def test_an_accounts_page_takes_as_many_queries_for_many_rows_as_for_few(
     for path, count in zip(paths, counts, strict=True):
         with django_assert_num_queries(count):
             client.get(path)
+
+
+@pytest.mark.parametrize(("who", "shown"), [("manager", True), ("administrator", True), ("staff", False)])
+def test_who_reads_the_trail_is_led_to_all_that_was_done_for_a_customer(
+    who: str, shown: bool, estate: cast.Estate, signed_in: SignedIn, request: pytest.FixtureRequest
+) -> None:
+    client = signed_in(request.getfixturevalue(who))
+    page = client.get(f"/sub-accounts/{estate.sub.pk}/").content.decode()
+    assert (f'href="/audit/?sub_account={estate.sub.pk}"' in page) is shown

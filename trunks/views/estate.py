@@ -71,6 +71,7 @@ def sub_account_detail(request: HtmxHttpRequest, pk: int) -> HttpResponse:
         "gone": list(gone[:SHOWN_GONE]),
         "may_file": sub_account.gone_at is None and fileable.exists(),
         "history": _history(sub_account),
+        "reads_trail": any(request.user.holds(role) for role in audit.READERS),
     }
     found = access.trunk_requests_for(request.user).filter(sub_account=sub_account).order_by("-id")
     return render(request, "trunks/sub_account.html", context | _newest(found))
