@@ -9,6 +9,7 @@ from typing import Any
 from django import forms
 from django.forms.renderers import BaseRenderer
 from django.forms.utils import flatatt
+from django.forms.widgets import Input
 from django.utils.choices import BaseChoiceIterator
 from django.utils.safestring import SafeString, mark_safe
 
@@ -49,23 +50,26 @@ class QuickSelectMany(QuickSelect, forms.SelectMultiple):
     """The same for several choices at once."""
 
 
-class QuickInput(forms.TextInput):
-    """The same input of one line, drawn in one go."""
+class _Quick(Input):
+    """An input, drawn in one go."""
 
     def render(
         self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: BaseRenderer | None = None
     ) -> SafeString:
         shown = self.format_value(value)
         given = {} if shown is None else {"value": shown}
-        attributes = flatatt(
-            {"type": self.input_type, "name": name, **given, **self.build_attrs(self.attrs, attrs)}
-        )
+        built = self.build_attrs(self.attrs, attrs)
+        attributes = flatatt({"type": self.input_type, "name": name, **given, **built})
         return mark_safe(f"<input{attributes}>")  # noqa: S308  # escaped by flatatt
 
 
-class QuickDate(QuickInput, forms.DateInput):
+class QuickInput(_Quick, forms.TextInput):
+    """The same input of one line, drawn in one go."""
+
+
+class QuickDate(_Quick, forms.DateInput):
     """The same for a day."""
 
 
-class QuickHidden(QuickInput, forms.HiddenInput):
+class QuickHidden(_Quick, forms.HiddenInput):
     """The same for what is not shown."""

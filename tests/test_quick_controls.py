@@ -1,0 +1,68 @@
+"""Controls that are drawn in one go: a browser is told the same by them as by Django's own."""
+
+from __future__ import annotations
+
+from datetime import date
+from html.parser import HTMLParser
+
+import pytest
+from django import forms
+
+from trunks.forms.audit import AuditFilter
+from trunks.forms.selects import Known, QuickDate, QuickHidden, QuickInput, QuickSelect, QuickSelectMany
+
+EVIL = "\"><script>'&"
+PAIRS = [("", "Any"), ("Group <b>", [("1", "One & only"), (EVIL, EVIL)]), (3, "Three")]
+
+
+class Tags(HTMLParser):
+    """Collects tags with their attributes, in whatever order these are, and the text between."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[object] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, sorted((name, value or "") for name, value in attrs)))
+
+    def handle_data(self, data: str) -> None:
+        if data.strip():
+            self.found.append(data.strip())
+
+
+@pytest.mark.parametrize(
+    ("quick", "own", "value"),
+    [
+        *((QuickInput, forms.TextInput, value) for value in (None, "", "x", EVIL, 7)),
+        *((QuickHidden, forms.HiddenInput, value) for value in (None, "x", EVIL)),
+        *((QuickDate, forms.DateInput, value) for value in (None, date(2026, 3, 1), "nonsense")),
+    ],
+)
+def test_an_input_is_the_same(quick: type[forms.Widget], own: type[forms.Widget], value: object) -> None:
+    given = {"class": "form-control", "id": "id_x", "required": True, "disabled": False, "maxlength": 20}
+    drawn, wanted = (widget(attrs={"title": EVIL}).render("x", value, given) for widget in (quick, own))
+    assert Tags(drawn).found == Tags(wanted).found
+    assert quick().is_hidden == own().is_hidden
+
+
+@pytest.mark.parametrize("value", [None, "1", EVIL, 3, "unknown"])
+def test_a_select_is_the_same(value: object) -> None:
+    drawn, wanted = (
+        widget(choices=PAIRS).render("x", value, {"id": "id_x"}) for widget in (QuickSelect, forms.Select)
+    )
+    assert Tags(drawn).found == Tags(wanted).found
+
+
+@pytest.mark.parametrize("values", [[], ["1", "3"], [EVIL]])
+def test_a_select_of_several_is_the_same(values: list[str]) -> None:
+    drawn, wanted = (
+        widget(choices=PAIRS).render("x", values) for widget in (QuickSelectMany, forms.SelectMultiple)
+    )
+    assert Tags(drawn).found == Tags(wanted).found
+    assert list(Known(PAIRS)) == PAIRS
+
+
+def test_the_trails_filters_hide_what_they_hid() -> None:
+    hidden = {name for name, field in AuditFilter.base_fields.items() if field.widget.is_hidden}
+    assert hidden == {"sub_account", "object_id"}
