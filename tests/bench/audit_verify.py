@@ -34,7 +34,7 @@ def main(_folder: Path, arguments: Sequence[str]) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF)
     finding, seconds = verified(options.turns)
     after = resource.getrusage(resource.RUSAGE_SELF)
-    if finding.bad is not None or finding.checked != options.events[-1]:
+    if finding.bad is not None or finding.checked < options.events[-1]:
         raise SystemExit(f"Event {finding.bad}: {finding.problem}")
     own = (after.ru_utime - before.ru_utime) / options.turns
     say(f"verified {finding.checked:,} events in {seconds:.1f} s; Python's own share is {own:.1f} s")

@@ -35,6 +35,8 @@ from trunks.workflow import verifying
 GOAL_WRITERS = 8  # more of them show that nothing breaks, and have no rate to reach
 UNCHAINED = "unchained_trail"
 UNCHAINED_TABLE = (
+    f"DROP TABLE IF EXISTS {UNCHAINED}",
+    "DROP SEQUENCE IF EXISTS unchained_numbers",
     "CREATE SEQUENCE unchained_numbers",
     f"CREATE TABLE {UNCHAINED} (LIKE trunks_auditevent) PARTITION BY RANGE (at)",
     f"ALTER TABLE {UNCHAINED} ALTER id SET DEFAULT nextval('unchained_numbers'), ALTER hash SET DEFAULT '{'0' * 64}',"
@@ -81,9 +83,19 @@ def unchained(user: User, number: int) -> None:
     chained(user, number)
 
 
-def _into(write: Write) -> AbstractContextManager[object]:
-    plain = partial(str, audit._insertion().replace(AuditEvent._meta.db_table, UNCHAINED))
-    return mock.patch.object(audit, "_insertion", plain) if write is unchained else nullcontext()
+def into(write: Write) -> AbstractContextManager[object]:
+    """Have this process put its events where that way of writing puts them."""
+    if write is not unchained:
+        return nullcontext()
+    plain = audit._insertion("postgresql").replace(AuditEvent._meta.db_table, UNCHAINED)
+    return mock.patch.object(audit, "_insertion", return_value=plain)
+
+
+def make_unchained() -> None:
+    """Make the table that is like the trail's, once."""
+    with connection.cursor() as cursor:
+        for statement in UNCHAINED_TABLE:
+            cursor.execute(statement)
 
 
 def bare(user: User, number: int) -> None:
@@ -133,7 +145,7 @@ def _keep_writing(write: Write, user: User, seconds: float, start: Any, counts: 
         with connection.cursor() as cursor:
             cursor.execute(SYNCHRONOUS)
     user.refresh_from_db()
-    with _into(write):
+    with into(write):
         write(user, 0)
         start.wait(30)
         done, begun = 0, time.perf_counter()
@@ -173,9 +185,8 @@ def main(_folder: Path, arguments: list[str]) -> None:
     parser.add_argument("--libraries", type=Path, default=ROOT / ".data" / "bench" / "bin" / "python")
     options, _ = parser.parse_known_args(arguments)  # what is for the other pieces is not for this one
     on_postgres = connection.vendor == "postgresql"
-    with connection.cursor() as cursor:
-        for statement in UNCHAINED_TABLE if on_postgres else ():
-            cursor.execute(statement)
+    if on_postgres:
+        make_unchained()
     for writers in options.writers if on_postgres else [1]:
         people = prepare(writers)
         kinds: dict[str, Callable[[], float]] = {

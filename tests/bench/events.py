@@ -157,9 +157,9 @@ def populate(number: int, *, people: bool = True) -> None:
 
 
 def ensure(number: int) -> None:
-    """Have exactly `number` events on record: those that are there, or others in their place."""
+    """Have `number` events on record, and few more that what was measured has left: those there, or new ones."""
     there = AuditHead.objects.get().position
-    if there != number:
+    if not number <= there <= number * 1.05 + 1_000:
         if there:
             empty()
         begun = time.monotonic()
