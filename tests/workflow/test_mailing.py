@@ -14,7 +14,7 @@ from tests.outbox import break_mail, deliver, standing
 from tests.together import together
 from trunks import audit, tasks
 from trunks.models import Notice, Occasion, TrunkRequest, User, clock
-from trunks.workflow import mailing, spreading
+from trunks.workflow import mailing, outbox, spreading
 
 pytestmark = pytest.mark.sqlite
 
@@ -112,9 +112,16 @@ def test_a_mail_server_that_is_down_costs_one_try_and_not_one_a_letter(
 
 def test_it_is_tried_at_growing_intervals_that_differ(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(random, "uniform", lambda low, high: 1.0)
-    assert [mailing.wait_after(tries) for tries in (0, 1, 2, 6, 7, 99)] == [30, 60, 120, 1920, 3600, 3600]
+    assert [outbox.wait_after(tries, longest=mailing.LONGEST_WAIT) for tries in (0, 1, 2, 6, 7, 99)] == [
+        30,
+        60,
+        120,
+        1920,
+        3600,
+        3600,
+    ]
     monkeypatch.undo()
-    waits = {mailing.wait_after(1) for _ in range(20)}
+    waits = {outbox.wait_after(1, longest=mailing.LONGEST_WAIT) for _ in range(20)}
     assert len(waits) > 1
     assert all(45 <= wait <= 75 for wait in waits)
 

@@ -17,7 +17,7 @@ from tests.together import together
 from tests.zoom.loopback import Loopback, answer
 from trunks import audit, tasks
 from trunks.models import Delivery, Occasion, Role, Sending, TrunkRequest, User, Webhook, clock
-from trunks.workflow import deliveries, delivering, filing, keys, posting, spreading, webhooks
+from trunks.workflow import deliveries, delivering, filing, keys, outbox, posting, spreading, webhooks
 from trunks.workflow.errors import Invalid, Refused, Stale
 
 pytestmark = pytest.mark.sqlite
@@ -171,7 +171,13 @@ def test_what_is_not_taken_is_tried_again_with_the_same_bytes(
 
 def test_intervals_grow_to_three_hours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("random.uniform", lambda low, high: 1.0)
-    assert [delivering.wait_after(tries) for tries in (0, 1, 8, 9, 99)] == [30, 60, 7680, 10800, 10800]
+    assert [outbox.wait_after(tries, longest=delivering.LONGEST_WAIT) for tries in (0, 1, 8, 9, 99)] == [
+        30,
+        60,
+        7680,
+        10800,
+        10800,
+    ]
 
 
 def test_after_a_day_it_is_given_up_and_the_trail_says_so(

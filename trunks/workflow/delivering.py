@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import logging
-import random
 import time
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F
 from django.utils import timezone
 
 from trunks import audit
 from trunks.actions import Action
 from trunks.models import Delivery, Sending, Topic, Webhook, clock
-from trunks.workflow import deliveries, occasions, posting
+from trunks.workflow import deliveries, occasions, outbox, posting
 from trunks.workflow.letters import address
 
 BATCH = 50
 LEASE_SECONDS = 60.0
-FIRST_WAIT, LONGEST_WAIT = 30.0, 3 * 3600.0
-GIVE_UP_AFTER = timedelta(days=1)
+LONGEST_WAIT = 3 * 3600.0
 SWITCH_OFF_AFTER = timedelta(days=3)
 
 logger = logging.getLogger(__name__)
@@ -35,24 +32,13 @@ def send_due() -> None:
             if delivery and not _send(delivery):
                 failed.add(hook)
     # One time-out finds out that a receiver is down; its other deliveries wait instead of taking one each.
-    Delivery.objects.due().filter(webhook__in=failed).update(next_attempt_at=clock.after(wait_after(0)))
-
-
-def wait_after(tries: int) -> float:
-    """Return the seconds to wait after `tries` failures: doubling from half a minute to three hours, with jitter."""
-    spread = random.uniform(0.75, 1.25)  # noqa: S311  # no secret
-    return min(FIRST_WAIT * float(2 ** min(tries, 12)), LONGEST_WAIT) * spread
+    Delivery.objects.due().filter(webhook__in=failed).update(
+        next_attempt_at=clock.after(outbox.wait_after(0, longest=LONGEST_WAIT))
+    )
 
 
 def _claim(pk: int) -> Delivery | None:
-    delivery = Delivery.objects.due().select_related("webhook").filter(pk=pk).first()
-    if delivery is None:
-        return None
-    same = Delivery.objects.due().filter(pk=pk, tries=delivery.tries)
-    if not same.update(tries=F("tries") + 1, lease_until=clock.after(LEASE_SECONDS)):
-        return None
-    delivery.tries += 1
-    return delivery
+    return outbox.claim(Delivery.objects.due().select_related("webhook"), pk, seconds=LEASE_SECONDS)
 
 
 def _send(delivery: Delivery) -> bool:
@@ -71,7 +57,7 @@ def _send(delivery: Delivery) -> bool:
     if not reply.good:
         _failed(delivery, f"It answered {reply.status}.", reply.status, reply.text)
         return False
-    _write(
+    outbox.write(
         delivery,
         sending=Sending.SENT,
         sent_at=clock.now(),
@@ -85,12 +71,12 @@ def _send(delivery: Delivery) -> bool:
 
 def _failed(delivery: Delivery, problem: str, status: int | None, answer: str) -> None:
     logger.warning("%s to %s was not taken: %s", delivery, delivery.webhook, problem)
-    over = timezone.now() - delivery.made_at >= GIVE_UP_AFTER
+    over = outbox.is_over(delivery)
     with transaction.atomic():
-        wrote = _write(
+        wrote = outbox.write(
             delivery,
             sending=Sending.FAILED if over else Sending.WAITING,
-            next_attempt_at=clock.after(wait_after(delivery.tries)),
+            next_attempt_at=clock.after(outbox.wait_after(delivery.tries, longest=LONGEST_WAIT)),
             status=status,
             answer=answer,
             problem=problem,
@@ -128,9 +114,3 @@ def _note_failure(hook: Webhook, problem: str) -> None:
         "url": address("webhook", hook.pk),
     }
     occasions.note_once(Topic.TROUBLE, None, f"webhook:{hook.pk}:{since.timestamp():.0f}", facts)
-
-
-def _write(delivery: Delivery, **changes: object) -> bool:
-    """Write what came of it, unless the lease ran out and another worker has it now."""
-    mine = Delivery.objects.filter(pk=delivery.pk, tries=delivery.tries)
-    return bool(mine.update(lease_until=None, **changes))

@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 import logging
-import random
 import smtplib
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any
 
 from django.core import mail
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db import transaction
-from django.db.models import F
-from django.utils import timezone
 
 from trunks import audit
 from trunks.actions import Action
 from trunks.models import How, Notice, Role, Sending, State, Topic, TrunkRequest, clock
-from trunks.workflow import choosing, deciders, digest, letters
+from trunks.workflow import choosing, deciders, digest, letters, outbox
 from trunks.workflow.letters import Letter
 
 BATCH = 100
 TIMEOUT_SECONDS = 10.0
 LEASE_SECONDS = 120.0
-FIRST_WAIT, LONGEST_WAIT = 30.0, 3600.0
-GIVE_UP_AFTER = timedelta(days=1)
+LONGEST_WAIT = 3600.0
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +43,7 @@ def send_due() -> None:
                 continue
             letter = _letter(notice)
             if isinstance(letter, Aside):
-                _write(notice, sending=letter.sending, problem=letter.reason, subject=letter.subject)
+                outbox.write(notice, sending=letter.sending, problem=letter.reason, subject=letter.subject)
                 continue
             connection = connection or mail.get_connection(timeout=TIMEOUT_SECONDS)
             if not _send(notice, letter, connection):
@@ -59,22 +53,9 @@ def send_due() -> None:
             connection.close()
 
 
-def wait_after(tries: int) -> float:
-    """Return how many seconds to wait after `tries` failures: doubling from half a minute to an hour, with jitter."""
-    return min(FIRST_WAIT * float(2 ** min(tries, 12)), LONGEST_WAIT) * random.uniform(0.75, 1.25)  # noqa: S311  # no secret
-
-
 def _claim(pk: int) -> Notice | None:
-    """Take the letter for two minutes, or return None: it is not due any more, or another worker was first."""
-    names = ("user", "occasion__actor", "occasion__trunk_request")
-    notice = Notice.objects.due().select_related(*names).filter(pk=pk).first()
-    if notice is None:
-        return None
-    same = Notice.objects.due().filter(pk=pk, tries=notice.tries)
-    if not same.update(tries=F("tries") + 1, lease_until=clock.after(LEASE_SECONDS)):
-        return None
-    notice.tries += 1
-    return notice
+    due = Notice.objects.due().select_related("user", "occasion__actor", "occasion__trunk_request")
+    return outbox.claim(due, pk, seconds=LEASE_SECONDS)
 
 
 def _letter(notice: Notice) -> Letter | Aside:
@@ -130,7 +111,7 @@ def _send(notice: Notice, letter: Letter, connection: BaseEmailBackend) -> bool:
         return True
     with transaction.atomic():
         subject = letters.one_line(letter.subject)
-        _write(notice, sending=Sending.SENT, sent_at=clock.now(), subject=subject, problem="")
+        outbox.write(notice, sending=Sending.SENT, sent_at=clock.now(), subject=subject, problem="")
         Notice.objects.filter(pk__in=letter.carries, sending=Sending.HELD).update(
             sending=Sending.SENT, sent_at=clock.now()
         )
@@ -145,25 +126,23 @@ def _is_about_the_server(error: smtplib.SMTPResponseException) -> bool:
 
 def _put_off() -> None:
     """Let everything that is due wait a little: a mail server that is down costs one time-out, not one a letter."""
-    Notice.objects.due().update(next_attempt_at=clock.after(wait_after(0)))
+    Notice.objects.due().update(next_attempt_at=clock.after(outbox.wait_after(0, longest=LONGEST_WAIT)))
 
 
 def _failed(notice: Notice, error: Exception, *, for_good: bool) -> None:
     problem = f"{type(error).__name__}: {error}"[:2000]
     logger.warning("%s about %s was not sent: %s", notice, notice.occasion, problem)
-    if not for_good and timezone.now() - notice.made_at < GIVE_UP_AFTER:
-        _write(notice, problem=problem, next_attempt_at=clock.after(wait_after(notice.tries)))
+    if not (for_good or outbox.is_over(notice)):
+        outbox.write(
+            notice,
+            problem=problem,
+            next_attempt_at=clock.after(outbox.wait_after(notice.tries, longest=LONGEST_WAIT)),
+        )
         return
     with transaction.atomic():
-        _write(notice, sending=Sending.FAILED, problem=problem)
+        outbox.write(notice, sending=Sending.FAILED, problem=problem)
         on = notice.occasion.trunk_request or notice
         told = {"to": notice.user.email, "about": notice.occasion.topic}
         audit.record(
             Action.NOTICE_FAILED, actor=None, why="the mail was not taken", on=on, after=told, comment=problem
         )
-
-
-def _write(notice: Notice, **changes: Any) -> None:
-    """Write what came of it, unless the lease ran out and another worker has it now."""
-    mine = Notice.objects.filter(pk=notice.pk, tries=notice.tries)
-    mine.update(lease_until=None, **changes)
