@@ -17,6 +17,7 @@ from trunks import audit
 from trunks.actions import Action
 from trunks.models import State, TrunkRequest, WriteStop
 from trunks.zoom import client as zoom_client
+from trunks.zoom import hooks
 from trunks.zoom.client import ZoomClient
 from trunks.zoom.errors import CredentialsRefused, NoAnswer, NotSent, ZoomError
 from trunks.zoom.types import Call, Label
@@ -34,9 +35,9 @@ class Caller(ZoomClient):
         portal: Portal,
         *,
         observe: Callable[[Call], None],
-        before_sending: Callable[[], None] = zoom_client.no_objection,
-        before_write: Callable[[], None] = zoom_client.no_objection,
-        ended: Callable[[ZoomError | None], None] = zoom_client.no_verdict,
+        before_sending: Callable[[], None] = hooks.no_objection,
+        before_write: Callable[[], None] = hooks.no_objection,
+        ended: Callable[[ZoomError | None], None] = hooks.no_verdict,
         **_: Any,
     ) -> None:
         self._portal = portal
