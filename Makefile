@@ -66,7 +66,7 @@ test: ## set up from nothing, then everything CI runs (PYTEST_ARGS="-k word" nar
 	@$(MAKE) dev
 	@$(MAKE) check
 	@echo "Tests on SQLite …"
-	@PORTAL_TEST_DATABASE=sqlite $(PY) -m pytest -q -m sqlite $(if $(PYTEST_ARGS),$(PYTEST_ARGS) || [ $$? = 5 ])
+	@PORTAL_TEST_DATABASE=sqlite $(PY) -m pytest -q -n 2 -m sqlite $(if $(PYTEST_ARGS),$(PYTEST_ARGS) || [ $$? = 5 ])
 	@echo "Tests on PostgreSQL …"
 	@$(PY) -m pytest -q -n 2 $(or $(PYTEST_ARGS),-p tests.floors --cov --cov-report=)
 
