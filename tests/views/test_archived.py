@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from datetime import UTC, date, datetime
 
 import pytest
@@ -49,12 +51,20 @@ def test_without_an_archive_nothing_is_said(client: Client, trunk_request: Trunk
     assert "have left the portal" not in client.get("/audit/").content.decode()
 
 
-def test_the_story_of_a_request_from_then_says_it(client: Client, archived: TrunkRequest) -> None:
+def test_the_story_of_a_request_from_then_its_evidence_and_the_report_say_it(
+    client: Client, archived: TrunkRequest
+) -> None:
     address = f"/requests/{archived.reference}/story/"
     assert LEFT in client.get(address).content.decode()
+    assert LEFT in client.get("/audit/health/").content.decode()
+    packed = client.get(f"/requests/{archived.reference}/evidence/").content
+    with zipfile.ZipFile(io.BytesIO(packed)) as file:
+        page = file.read(f"{archived.reference}/evidence.html").decode()
+    assert "Not all of it is here:</strong> events up to number 1 have left" in page
     with trail.unguarded():
         AuditArchive.objects.update(month=date(2020, 1, 1))
-    assert "have left the portal" not in client.get(address).content.decode()
+    for path in (address, "/audit/health/"):
+        assert "have left the portal" not in client.get(path).content.decode()
 
 
 def test_the_address_of_an_event_that_has_left_says_where_it_went(

@@ -191,5 +191,5 @@ def test_the_number_of_queries_does_not_grow_with_the_requests(
     assert Decision.objects.count() == 12
     attempt_on_own(estate)
     client.get(URL)
-    with django_assert_max_num_queries(26):
+    with django_assert_max_num_queries(27):
         client.get(URL)

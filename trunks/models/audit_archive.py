@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from django.db import models
 
 from trunks import seals
+
+
+class AuditArchiveQuerySet(models.QuerySet["AuditArchive"]):
+    def since(self, moment: datetime) -> AuditArchive | None:
+        """Return the newest archive, if events of after `moment` may be in one: then the trail is short of them."""
+        return self.filter(month__gte=moment.astimezone(UTC).date().replace(day=1)).first()
 
 
 class AuditArchive(models.Model):
@@ -19,6 +27,8 @@ class AuditArchive(models.Model):
     statement = models.TextField()
     signature = models.CharField(max_length=100)
     made_at = models.DateTimeField()
+
+    objects = AuditArchiveQuerySet.as_manager()
 
     class Meta:
         ordering = ["-month"]

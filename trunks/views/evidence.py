@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from trunks import access, audit_reading
+from trunks.models import AuditArchive
 from trunks.views.http import HtmxHttpRequest
 from trunks.workflow import evidence
 
@@ -23,6 +24,7 @@ def pack(request: HtmxHttpRequest, reference: int) -> HttpResponse:
         "attempts": list(trunk_request.attempts.prefetch_related("calls")),
         "made_at": timezone.now(),
         "person": request.user,
+        "archive": AuditArchive.objects.since(trunk_request.filed_at),
     }
     page = render_to_string("trunks/evidence.html", context)
     archive = evidence.pack(trunk_request, page, actor=request.user)

@@ -19,7 +19,7 @@ from trunks.audit_index import Standing, standing
 from trunks.audit_reading import READERS, Filters
 from trunks.forms.four_eyes import ReportFilter
 from trunks.four_eyes import Scope, Verdicts
-from trunks.models import User
+from trunks.models import AuditArchive, User
 from trunks.models.spans import Lengths
 from trunks.views.charts import Chart, chart
 from trunks.views.http import HtmxHttpRequest
@@ -74,6 +74,7 @@ def report(request: HtmxHttpRequest) -> HttpResponse:
         "browser": four_eyes.same_browser(scope),
         "shown": four_eyes.SHOWN,
         "pairs": four_eyes.pairs(scope),
+        "archive": AuditArchive.objects.since(scope.since),
         "pending": four_eyes.oldest_pending(scope),
         "stops": four_eyes.stops(scope),
         "own": _own_approvals(request.user, chosen, scope, index),

@@ -57,9 +57,7 @@ def story(request: HtmxHttpRequest, reference: int) -> HttpResponse:
         "trunk_request": trunk_request,
         "answers": answers(events),
         "moments": moments(events, calls),
-        "archive": AuditArchive.objects.filter(
-            month__gte=trunk_request.filed_at.date().replace(day=1)
-        ).first(),
+        "archive": AuditArchive.objects.since(trunk_request.filed_at),
     }
     return render(request, "trunks/story.html", context)
 
