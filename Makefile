@@ -60,15 +60,17 @@ demo: setup ## the whole portal with people, data and a stand-in for Zoom on htt
 # --- check ----------------------------------------------------------------------------------------------------------
 
 # The tests that matter with the embedded database run on it, then everything runs on PostgreSQL, and pytest's summary
-# is the last line. The coverage floors hold for a whole run only.
+# is the last line. The coverage floors hold for a whole run only, and for what both databases reach together.
 test: ## set up from nothing, then everything CI runs (PYTEST_ARGS="-k word" narrows it)
 	@.ci/bootstrap
 	@$(MAKE) dev
 	@$(MAKE) check
 	@echo "Tests on SQLite …"
-	@PORTAL_TEST_DATABASE=sqlite $(PY) -m pytest -q -n 2 -m sqlite $(if $(PYTEST_ARGS),$(PYTEST_ARGS) || [ $$? = 5 ])
+	@PORTAL_TEST_DATABASE=sqlite $(PY) -m pytest -q -n 2 -m sqlite $(if $(PYTEST_ARGS),$(PYTEST_ARGS) || [ $$? = 5 ],$(cov))
 	@echo "Tests on PostgreSQL …"
-	@$(PY) -m pytest -q -n 2 $(or $(PYTEST_ARGS),-p tests.floors --cov --cov-report=)
+	@$(PY) -m pytest -q -n 2 $(or $(PYTEST_ARGS),-p tests.floors $(cov) --cov-append)
+
+cov := --cov --cov-report=
 
 check: dev ## formatting, lint, types, layers, templates, migrations, deployment settings
 	@$(MAKE) -j2 --output-sync=target lint types layers templates django

@@ -12,6 +12,7 @@ from trunks import audit, context
 from trunks.actions import Action
 from trunks.models import MasterAccount, Role, SavedView, TrunkRequest, User
 from trunks.models.audit_event import AuditEvent
+from trunks.workflow import oversight
 
 
 @pytest.fixture
@@ -238,3 +239,11 @@ def test_a_person_of_another_master_account_is_nobody(
 
 def foreign_person() -> User:
     return cast.person("Nora Nothing", Role.STAFF, master=MasterAccount.objects.all()[0])
+
+
+def test_a_view_that_is_removed_twice_at_once_leaves_one_event(manager: User) -> None:
+    view = oversight.keep_view(actor=manager, name="Failed", query="outcome=failed", shared=False)
+    second = SavedView.objects.get(pk=view.pk)
+    for one in (view, second):
+        oversight.remove_view(one, actor=manager)
+    assert len(told(manager, Action.VIEW_REMOVED)) == 1

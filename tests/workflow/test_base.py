@@ -292,3 +292,8 @@ def test_what_moved_after_the_approval_is_still_found_before_anything_is_sent(
     provisioning.provision(asked.pk)
     assert loaded(asked).state == State.SENT_BACK
     assert MINE not in zoom.assigned()
+
+
+def test_after_a_removal_nobody_has_the_dnis(zoom: Zoom, removal: TrunkRequest) -> None:
+    [line] = base.compared(removal, base.asked_on(removal))
+    assert (line.dnis, line.after) == (MINE, base.NOBODY)

@@ -119,3 +119,11 @@ def test_only_what_waited_for_this_master_account_is_woken(
         approved.update(tries=tries, next_attempt_at=clock.after(3600))
     sweeping.wake(estate.master)
     assert rung == [("trunks.tasks.provision", trunk_request.pk)]
+
+
+def test_days_that_are_no_business_days_do_not_count(trunk_request: TrunkRequest, settings: Settings) -> None:
+    settings.CALENDAR = Calendar(frozenset({0}), ZoneInfo("UTC"))
+    last_changed(trunk_request, 31)
+    sweeping.expire_stale()
+    trunk_request.refresh_from_db()
+    assert trunk_request.state == "pending"

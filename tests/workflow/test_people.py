@@ -13,7 +13,7 @@ from tests.conftest import SignedIn
 from tests.together import together
 from trunks import audit
 from trunks.models import Role, State, TrunkRequest, User
-from trunks.workflow import people
+from trunks.workflow import authority, people
 from trunks.workflow.errors import Refused, Stale
 
 
@@ -138,3 +138,11 @@ def test_two_administrators_cannot_deactivate_each_other_at_the_same_moment() ->
     outcomes = together(lambda: deactivate(first, second), lambda: deactivate(second, first))
     assert sorted(map(str, outcomes)) == ["done", "refused"]
     assert User.objects.filter(is_active=True).count() == 1
+
+
+def test_of_a_master_account_that_somebody_knows_it_is_told_who_could_give_roles(estate: cast.Estate) -> None:
+    knows = cast.person("Kay Knows", Role.STAFF, master=estate.master)
+    answer = authority.may_give(knows, [estate.master])
+    assert (bool(answer), answer.who) == (False, f"an administrator of {estate.master}")
+    stranger = cast.person("Ann Other", Role.ADMINISTRATOR, master=estate.foreign_master)
+    assert str(estate.master) not in authority.may_give(stranger, [estate.master]).reason

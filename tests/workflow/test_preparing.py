@@ -215,3 +215,10 @@ def test_files_go_after_a_day_and_of_many_the_newest_stay(manager: User) -> None
     preparing.look_after()
     assert not PreparedFile.objects.exists()
     assert not FilePart.objects.exists()
+
+
+def test_who_was_overtaken_does_not_say_how_it_came_out(manager: User) -> None:
+    file = asked(manager)
+    PreparedFile.objects.filter(pk=file.pk).update(fence=file.fence + 1)
+    preparing._end(file, Ending.READY)
+    assert told(file) == ["file.asked"]

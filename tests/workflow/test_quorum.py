@@ -269,3 +269,12 @@ def test_taking_back_and_the_last_vote_at_once_never_approve_with_one(
 
 def test_the_hour_of_filing_is_kept_and_not_asked_again(for_two: TrunkRequest) -> None:
     assert for_two.policy["facts"]["at"] <= timezone.now().isoformat()
+
+
+def test_an_approval_is_void_once_the_request_is_sent_back(
+    for_two: TrunkRequest, supervisor: User, second_supervisor: User
+) -> None:
+    approve(for_two, supervisor)
+    now = fresh(for_two)
+    review.send_back(now, actor=second_supervisor, version=now.version, comment="Which site?")
+    assert [vote.void for vote in quorum.votes(fresh(for_two))] == ["void: the request was sent back", ""]

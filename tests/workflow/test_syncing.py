@@ -296,3 +296,11 @@ def test_a_dnis_that_vanished_long_ago_is_let_go(
         assert estate.sync(master.pk)
         assert (ListedTrunk.objects.get().gone_at is not None) is gone
         assert [line.hold for line in TrunkRequest.objects.get().lines.all()] == ["" if gone else "assigned"]
+
+
+def test_where_zoom_fails_for_one_sub_account_after_the_other_the_reading_ends(
+    master: MasterAccount, sandbox: Sandbox
+) -> None:
+    sandbox.fault("500", path=OF_SUB_ACCOUNTS, times=0)
+    assert not estate.sync(master.pk)
+    assert SubAccount.objects.exclude(trunks_problem="").count() == estate.FAILING_IN_A_ROW - 1
