@@ -17,6 +17,7 @@ from trunks.views.versions import since
 from trunks.workflow import policy, quorum, rules, versions, words
 from trunks.workflow.answers import Answer
 from trunks.workflow.drafts import draft_of
+from trunks.workflow.errors import distinct
 
 DECISIONS = ("approve", "deny", "send_back")
 # Which actions are of any use in a state; the others would be noise, allowed or not.
@@ -146,8 +147,7 @@ def what_to_do(
 
 def _unfit(trunk_request: TrunkRequest) -> list[str]:
     """Return what approving would answer about the content, in sentences, each once."""
-    found = rules.problems(draft_of(trunk_request), amending=trunk_request)
-    return list(dict.fromkeys(sentence for sentences in found.values() for sentence in sentences))
+    return distinct(rules.problems(draft_of(trunk_request), amending=trunk_request))
 
 
 def panels(

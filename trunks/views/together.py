@@ -20,7 +20,7 @@ from trunks.views.step_up import proof_required
 from trunks.workflow import looks, policy, preview, quorum, review, rules, versions
 from trunks.workflow.answers import Answer
 from trunks.workflow.drafts import draft_of
-from trunks.workflow.errors import Invalid, Refused, Stale
+from trunks.workflow.errors import Invalid, Refused, Stale, distinct
 from trunks.workflow.preview import ZoomNow
 from trunks.workflow.quorum import Quorum
 from trunks.workflow.transitions import who_was_first
@@ -111,8 +111,7 @@ def _not_done(user: User, trunk_request: TrunkRequest, error: Refused | Stale | 
     if isinstance(error, Refused):
         return Result(trunk_request.reference, [error.reason], trunk_request, who=error.who)
     if isinstance(error, Invalid):
-        sentences = [sentence for found in error.problems.values() for sentence in found]
-        return Result(trunk_request.reference, list(dict.fromkeys(sentences)), trunk_request, next=AMEND)
+        return Result(trunk_request.reference, distinct(error.problems), trunk_request, next=AMEND)
     moved = error.reason.startswith(policy.MOVED)
     return Result(trunk_request.reference, [error.reason], trunk_request, next=REVALIDATE if moved else AGAIN)
 
@@ -161,7 +160,7 @@ def _candidate(user: User, trunk_request: TrunkRequest, now: ZoomNow | None = No
     return Candidate(
         trunk_request,
         answer,
-        list(dict.fromkeys(sentence for sentences in found.values() for sentence in sentences)),
+        distinct(found),
         quorum.of(trunk_request) if trunk_request.state == State.PENDING else None,
         now or preview.read_last(trunk_request),
         [] if now else _since(user, trunk_request),

@@ -13,6 +13,11 @@ Problems = dict[str, list[str]]
 """Form field name (`reason`, `lines-0-dnis`, `__all__` …) to the sentences that belong beside it."""
 
 
+def distinct(problems: Problems) -> list[str]:
+    """Return the sentences of `problems` without their fields, each once, in their order."""
+    return list(dict.fromkeys(sentence for sentences in problems.values() for sentence in sentences))
+
+
 class WorkflowError(Exception):
     """Nothing was changed; `reason` says why in words for the person who tried."""
 

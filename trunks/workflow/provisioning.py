@@ -29,7 +29,7 @@ from trunks.workflow import permits, rules, settling
 from trunks.workflow.claims import Claim, Fenced, claim_approved
 from trunks.workflow.content import content_of, digest_of, lines_of
 from trunks.workflow.drafts import draft_of
-from trunks.workflow.errors import Refused
+from trunks.workflow.errors import Refused, distinct
 from trunks.workflow.filing import take_turn
 from trunks.workflow.guard import demand
 from trunks.workflow.reading import look_up, read_list, refuse, unmet, write_findings
@@ -164,8 +164,7 @@ def _world_moved(claim: Claim, lines: list[Line]) -> str:
         # Half of a change is at Zoom already: it must be finished, or taken back, whatever the world looks like.
         return ""
     draft = draft_of(trunk_request, lines)
-    found = rules.problems(draft, amending=trunk_request, executing=True)
-    return " ".join(dict.fromkeys(text for sentences in found.values() for text in sentences))
+    return " ".join(distinct(rules.problems(draft, amending=trunk_request, executing=True)))
 
 
 def _cannot_read(claim: Claim, waiting: list[Line], error: ZoomError) -> bool:
