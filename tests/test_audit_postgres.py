@@ -133,3 +133,21 @@ def test_neither_way_asks_a_function_that_somebody_put_in_front(staff: User) -> 
     trail.run(*SHADOWS)
     assert audit_quick.prove(Place(), 3, ()) == [whole]
     assert verifying.verify().checked == 3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_is_in_the_middle_of_a_change_keeps_no_other_from_recording(staff: User) -> None:
+    def tell(comment: str) -> None:
+        audit.record(Action.ROLE_GRANTED, actor=staff, on=staff, comment=comment)
+
+    def another() -> None:
+        run("SET lock_timeout = '2s'")
+        with audit.change():
+            tell("another's")
+
+    with audit.change():
+        tell("mine")
+        assert together(another) == [None]
+        assert AuditEvent.objects.count() == 1
+    said = AuditEvent.objects.order_by("id").values_list("comment", flat=True)
+    assert list(said) == ["another's", "mine"]

@@ -15,7 +15,7 @@ from django.db import connection, models
 from django.db.models import Field
 from django.utils import timezone
 
-from trunks import chain, context
+from trunks import audit_pending, chain, context
 from trunks.actions import Action, Outcome
 from trunks.audit_reading import (
     READERS,
@@ -37,6 +37,7 @@ __all__ = [
     "READERS",
     "Filters",
     "NotRecorded",
+    "change",
     "event_for",
     "history",
     "last_mover",
@@ -65,6 +66,18 @@ class NotRecorded(Exception):
     """An event that may not be written: an unknown action, nobody named as actor, or no transaction around it."""
 
 
+@contextmanager
+def change() -> Iterator[None]:
+    """Open a transaction whose events are written by its last statements, in the order in which they were recorded.
+
+    Writing an event takes the lock of the chain, for the whole portal, until the commit. Taken last, it is held for
+    that moment only, and nobody waits for a row while holding it: so it can be part of no deadlock. Within another
+    change this is a savepoint, and what is rolled back to it takes its events along.
+    """
+    with audit_pending.change(_append):
+        yield
+
+
 def record(
     action: Action,
     *,
@@ -80,6 +93,8 @@ def record(
     outcome: Outcome | None = None,
 ) -> None:
     """Write one event about `on` inside the caller's transaction, so that change and event stand or fall together.
+
+    Within `change` it is written at the end of that, else at once.
 
     `actor` None means the system, and then `why` must say on what ground it acts. `before` and `after` hold only what
     changed. `on_behalf_of` is whom the actor stood in for; `outcome` is that of the action unless given. Sub account
@@ -120,7 +135,8 @@ def record(
         portal_version=settings.PORTAL_VERSION,
     )
     _refuse_what_cannot_be_stored(event)
-    _append(event)
+    if not audit_pending.put_off(event):
+        _append(event)
 
 
 def _append(event: AuditEvent) -> None:

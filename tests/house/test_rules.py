@@ -163,6 +163,16 @@ def test_an_audit_event_is_created_in_one_line() -> None:
     assert found == ["trunks/audit.py"]
 
 
+def test_whoever_records_lets_the_events_come_last() -> None:
+    """See `audit.change`: else the lock of the chain would be held through whatever else the transaction does."""
+    texts = {
+        path: (ROOT / path).read_text(encoding="utf-8") for path in code("trunks") if "workflow" in path.parts
+    }
+    recording = {path: text for path, text in texts.items() if re.search(r"audit\.record\(|\bmove\(", text)}
+    assert len(recording) > 20
+    assert [path for path, text in recording.items() if "transaction.atomic" in text] == []
+
+
 def test_every_client_of_the_app_heeds_the_stop_and_is_counted() -> None:
     users = [str(path) for path in code("trunks") if "connections.client_for" in (ROOT / path).read_text()]
     assert users == ["trunks/workflow/speaking.py"]

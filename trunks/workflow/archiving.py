@@ -16,7 +16,6 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.conf import settings
-from django.db import transaction
 from django.utils import timezone
 
 from trunks import archives, audit, audit_archive, audit_export, audit_index, audit_roles, seals
@@ -66,7 +65,7 @@ def archive(span: Span) -> AuditArchive:
     _write(path, _packed(span))
     kept = _signed(span, path, key)
     _write(folder / archives.manifest_name(span.month), [kept.envelope.encode()])
-    with transaction.atomic():
+    with audit.change():
         if not audit_archive.remove(span):
             raise NotArchived("the events are no longer those that were written to the archive.")
         kept.save(force_insert=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from django.conf import settings
-from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from trunks import access, audit
@@ -43,7 +42,7 @@ def _flag(trunk_request: TrunkRequest) -> None:
     same = TrunkRequest.objects.filter(
         pk=trunk_request.pk, state=State.UNCONFIRMED, version=trunk_request.version, needs_attention=False
     )
-    with transaction.atomic():
+    with audit.change():
         if same.update(needs_attention=True):
             occasions.note(
                 Action.PROVISIONING_ATTENTION, trunk_request, actor=None, comment=trunk_request.waiting_for

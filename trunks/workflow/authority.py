@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NoReturn
 
-from django.db import models, transaction
+from django.db import models
 
 from trunks import access, audit
 from trunks.actions import Action
@@ -67,7 +67,7 @@ def demand(answer: Answer, what: str, *, actor: User, on: models.Model) -> None:
 
 def refuse(answer: Answer, what: str, *, actor: User, on: models.Model) -> NoReturn:
     """Write the refusal down, in a transaction of its own, and raise it."""
-    with transaction.atomic():
+    with audit.change():
         refused = {"action": what, "reason": answer.reason}
         audit.record(Action.PERSON_ACTION_REFUSED, actor=actor, on=on, after=refused)
     raise Refused(answer.reason, who=answer.who)

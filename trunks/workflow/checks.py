@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 
-from django.db import DatabaseError, IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError
 from django.db.models import Q
 from django.db.models.functions import Coalesce
 from django.utils import timezone
@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 def ask(*, actor: User, full: bool) -> AuditCheck:
     """Have the trail verified by a worker; return the check, or the one that is under way. Raises Refused."""
     if not (actor.holds(Role.MANAGER) or actor.holds(Role.ADMINISTRATOR)):
-        with transaction.atomic():
+        with audit.change():
             refused = {"action": "verify", "reason": ONLY_READERS}
             audit.record(Action.AUDIT_ACTION_REFUSED, actor=actor, on=actor, after=refused)
         raise Refused(ONLY_READERS, who="a manager or an administrator")
@@ -91,7 +91,7 @@ def run_here(
 
 def _begin(check: AuditCheck, *, actor: User | None) -> AuditCheck:
     try:
-        with transaction.atomic():
+        with audit.change():
             check.save()
             audit.record(
                 Action.VERIFICATION_ASKED,
@@ -149,7 +149,7 @@ def _finish(check: AuditCheck, found: verifying.Finding | OSError) -> None:
     action = Action.VERIFICATION_PASSED if check.result == Result.PASSED else Action.VERIFICATION_FAILED
     after = {"events": check.events, "head": check.hash, "first_bad": check.bad}
     try:
-        with transaction.atomic():
+        with audit.change():
             audit.record(action, actor=None, why=WHY, on=check, after=after, comment=check.problem)
     except DatabaseError:
         logger.exception("The audit trail does not take the result of %s.", check)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from django.db import transaction
-
 from trunks import audit
 from trunks.actions import Action
 from trunks.models import How, NoticeChoice, Topic, User
@@ -42,7 +40,7 @@ def choose(chosen: Mapping[Topic, How], *, actor: User) -> None:
     }
     if problems:
         raise Invalid(problems)
-    with transaction.atomic():
+    with audit.change():
         User.objects.select_for_update().get(pk=actor.pk)  # twice at once: one after the other
         before = choices_of(actor)
         changed = {topic: way for topic, way in chosen.items() if before[topic] != way}

@@ -57,7 +57,7 @@ def interval(probes: int) -> float:
 def _failed(master: MasterAccount, error: ZoomError) -> None:
     Circuit.objects.get_or_create(master=master)
     row = Circuit.objects.filter(master=master)
-    with transaction.atomic():
+    with audit.change():
         row.filter(failures=0).update(failing_since=clock.now())
         row.update(failures=F("failures") + 1, problem=sentence(error))
         first = clock.after(interval(0))
@@ -70,7 +70,7 @@ def _answered(master: MasterAccount) -> None:
     failing = Circuit.objects.filter(Q(failures__gt=0) | Q(opened_at__isnull=False), master=master)
     if not failing.exists():
         return
-    with transaction.atomic():
+    with audit.change():
         if failing.open().update(opened_at=None, next_probe_at=None):
             _record(Action.CIRCUIT_CLOSED, master, "", "")
             transaction.on_commit(ring_ready)

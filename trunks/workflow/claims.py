@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.db.models import Exists, F, OuterRef
 
+from trunks import audit
 from trunks.actions import Action
 from trunks.models import Attempt, Circuit, State, Step, TrunkRequest, WriteStop, ZoomCall, clock
 from trunks.models.trunk_request import TrunkRequestQuerySet
@@ -130,7 +131,7 @@ def claim_approved(pk: int) -> Claim | None:
     }
     why = "approved request"
     try:
-        with transaction.atomic():
+        with audit.change():
             move(
                 trunk_request,
                 State.APPLYING,
@@ -158,7 +159,7 @@ def claim_unconfirmed(pk: int) -> Claim | None:
     if trunk_request is None or circuits.is_open(trunk_request.master_id):
         return None
     begun = time.monotonic()
-    with transaction.atomic():
+    with audit.change():
         taken = (
             TrunkRequest.objects.due()
             .filter(pk=pk, state=State.UNCONFIRMED, fence=trunk_request.fence)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, NoReturn
 
-from django.db import models, transaction
+from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
@@ -62,7 +62,7 @@ def make(terms: Terms, *, actor: User) -> Delegation:
         _refuse(answer, "make", actor, on=actor)
     if found := problems(terms, actor=actor):
         raise Invalid(found)
-    with transaction.atomic():
+    with audit.change():
         made = Delegation.objects.create(
             giver=actor,
             receiver=terms.receiver,
@@ -82,7 +82,7 @@ def end(delegation: Delegation, *, actor: User) -> None:
     answer = may_end(actor, delegation)
     if not answer:
         _refuse(answer, "end", actor, on=delegation)
-    with transaction.atomic():
+    with audit.change():
         _end(delegation, actor)
 
 
@@ -164,7 +164,7 @@ def _told(delegation: Delegation) -> dict[str, Any]:
 
 def _refuse(answer: Answer, what: str, actor: User, *, on: models.Model) -> NoReturn:
     """Write the refusal down, in a transaction of its own, and raise it."""
-    with transaction.atomic():
+    with audit.change():
         refused = {"action": what, "reason": answer.reason}
         audit.record(Action.DELEGATION_REFUSED, actor=actor, on=on, after=refused)
     raise Refused(answer.reason, who=answer.who)

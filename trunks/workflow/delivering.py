@@ -6,7 +6,6 @@ import logging
 import time
 from datetime import datetime, timedelta
 
-from django.db import transaction
 from django.utils import timezone
 
 from trunks import audit
@@ -72,7 +71,7 @@ def _send(delivery: Delivery) -> bool:
 def _failed(delivery: Delivery, problem: str, status: int | None, answer: str) -> None:
     logger.warning("%s to %s was not taken: %s", delivery, delivery.webhook, problem)
     over = outbox.is_over(delivery)
-    with transaction.atomic():
+    with audit.change():
         wrote = outbox.write(
             delivery,
             sending=Sending.FAILED if over else Sending.WAITING,
@@ -102,7 +101,7 @@ def _note_failure(hook: Webhook, problem: str) -> None:
     since: datetime | None = working.values_list("failing_since", flat=True).first()
     if since is None or timezone.now() - since < SWITCH_OFF_AFTER:
         return
-    with transaction.atomic():
+    with audit.change():
         if not working.update(is_active=False):
             return
         audit.record(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
 
 from django.conf import settings
-from django.db import models, transaction
+from django.db import models
 from django.db.models import F, Q
 
 from trunks import audit, connections, dispatch
@@ -83,7 +83,7 @@ def connect(
         **({} if rate_share is None else {"rate_share": rate_share}),
         "sync_problem": "",
     }
-    with transaction.atomic():
+    with audit.change():
         master, created = MasterAccount.objects.update_or_create(
             zoom_id=account_id, defaults=values, create_defaults=values | {"connected_at": clock.now()}
         )
@@ -151,7 +151,7 @@ def _first(accounts: Iterable[types.SubAccount]) -> str:
 
 def _refuse(what: str, reason: str, actor: User, *, on: models.Model) -> NoReturn:
     """Write the refusal down, in a transaction of its own, and raise it."""
-    with transaction.atomic():
+    with audit.change():
         refused = {"action": what, "reason": reason}
         audit.record(Action.MASTER_ACTION_REFUSED, actor=actor, on=on, after=refused)
     raise Refused(reason, who="an administrator")
@@ -163,7 +163,7 @@ def request_sync(master: MasterAccount, *, actor: User) -> None:
         _refuse(
             "sync", f"Only an administrator for {master} can have its estate read again.", actor, on=master
         )
-    with transaction.atomic():
+    with audit.change():
         audit.record(Action.SYNC_REQUESTED, actor=actor, on=master, master=master)
         dispatch.ring(dispatch.SYNC, master.pk)
 
@@ -209,7 +209,7 @@ def _end(
     master: MasterAccount, action: Action, why: str, counts: dict[str, Any], *, problem: str = ""
 ) -> None:
     done = {} if problem else {"synced_at": clock.now()}
-    with transaction.atomic():
+    with audit.change():
         MasterAccount.objects.filter(pk=master.pk).update(sync_until=None, sync_problem=problem, **done)
         audit.record(action, actor=None, why=why, on=master, master=master, after=counts, comment=problem)
 

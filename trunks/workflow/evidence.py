@@ -10,7 +10,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db import models, transaction
+from django.db import models
 
 from trunks import audit, audit_chain, audit_export, audit_reading
 from trunks.actions import Action
@@ -38,7 +38,7 @@ without filters, or `python manage.py verify_audit` on the portal.
 def pack(trunk_request: TrunkRequest, page: str, *, actor: User) -> bytes:
     """Return the archive. That `actor` took it is written down first; `page` is evidence.html."""
     last, _ = audit_chain.ends()
-    with transaction.atomic():
+    with audit.change():
         audit.record(
             Action.EVIDENCE_EXPORTED, actor=actor, on=trunk_request, after={"up_to_event": last.position}
         )

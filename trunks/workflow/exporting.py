@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from django.db import transaction
-
 from trunks import audit, audit_chain, audit_export, audit_reading
 from trunks.actions import Action
 from trunks.models import User
@@ -24,7 +22,7 @@ def export(form: str, filters: audit_reading.Filters, *, actor: User, asked: str
     `asked` is the filters as people wrote them. What is exported ends before the event that tells of the export.
     """
     last, _ = audit_chain.ends()
-    with transaction.atomic():
+    with audit.change():
         told = {"format": form, "filters": asked, "up_to_event": last.position}
         audit.record(Action.TRAIL_EXPORTED, actor=actor, on=actor, after=told)
     found = audit_reading.search(actor, filters)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.utils import timezone
 
 from trunks import audit, numbers
@@ -60,7 +60,7 @@ def file(draft: Draft, *, actor: User) -> TrunkRequest:
     draft = completed(draft)
     try:
         _demand_valid(draft, actor, None)
-        with transaction.atomic():
+        with audit.change():
             return _create(draft, account, actor)
     except (Invalid, IntegrityError):
         # Who has the DNIS, before our look or between it and our insert, may be this very person, clicking twice.
@@ -83,7 +83,7 @@ def amend(trunk_request: TrunkRequest, draft: Draft, *, actor: User, version: in
         )
     _demand_valid(draft, actor, trunk_request)
     try:
-        with transaction.atomic():
+        with audit.change():
             _replace(trunk_request, draft, account, actor, version)
     except IntegrityError:
         _demand_valid(draft, actor, trunk_request)
@@ -95,7 +95,7 @@ def withdraw(trunk_request: TrunkRequest, *, actor: User, version: int, comment:
     """Take the request back before it reached Zoom, and let go of its DNIS. Raises Refused, Stale or Invalid."""
     demand(actor, "withdraw", trunk_request, version=version)
     demand_comment(comment)
-    with transaction.atomic():
+    with audit.change():
         move(
             trunk_request,
             State.WITHDRAWN,
@@ -144,7 +144,7 @@ def _account_of(draft: Draft, actor: User) -> SubAccount:
         raise Invalid(rules.problems(draft))
     if not actor.holds(Role.STAFF, draft.sub_account.master_id):
         reason = f"Only staff for {draft.sub_account.master} can file requests for its sub accounts."
-        with transaction.atomic():
+        with audit.change():
             refused = {"action": "file", "reason": reason}
             audit.record(Action.FILING_REFUSED, actor=actor, on=draft.sub_account, after=refused)
         raise Refused(reason, who=f"somebody with the role staff for {draft.sub_account.master}")

@@ -2,8 +2,6 @@
 
 from typing import NoReturn
 
-from django.db import transaction
-
 from trunks import audit
 from trunks.actions import Action
 from trunks.models import TrunkRequest, User
@@ -30,7 +28,7 @@ def demand(user: User, verb: str, trunk_request: TrunkRequest, *, version: int |
 
 def refuse(user: User, verb: str, trunk_request: TrunkRequest, reason: str, *, who: str = "") -> NoReturn:
     """Record that `user` was refused `verb`, and raise Refused."""
-    with transaction.atomic():
+    with audit.change():
         refused = {"action": verb, "reason": reason}
         audit.record(Action.ACTION_REFUSED, actor=user, on=trunk_request, after=refused)
     raise Refused(reason, who=who)

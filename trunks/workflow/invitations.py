@@ -13,7 +13,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core import mail
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.urls import reverse
 from django.utils import timezone
 
@@ -67,7 +67,7 @@ def invite(offer: Offer, *, actor: User | None, why: str = "", by_mail: bool = T
     _demand_sound(invitation, offer)
     token = invitation.renew()
     try:
-        with transaction.atomic():
+        with audit.change():
             invitation.save(force_insert=True)
             invitation.masters.set([master for master in offer.masters if master])
             after = _described(invitation)
@@ -90,7 +90,7 @@ def renew(invitation: Invitation, *, actor: User | None, why: str = "", by_mail:
         "expires_at": invitation.expires_at,
         "invited_by": actor,
     }
-    with transaction.atomic():
+    with audit.change():
         _change(invitation, changes)
         after = {"valid_until": invitation.expires_at.isoformat()}
         audit.record(Action.INVITATION_RENEWED, actor=actor, why=why, on=invitation, after=after)
@@ -102,7 +102,7 @@ def withdraw(invitation: Invitation, *, actor: User) -> None:
     """Make the link of an open invitation void. Raises Refused or Stale."""
     answer = authority.may_give(actor, masters_of(invitation))
     authority.demand(answer, "withdraw", actor=actor, on=invitation)
-    with transaction.atomic():
+    with audit.change():
         _change(invitation, {"withdrawn_at": timezone.now()})
         before = _described(invitation)
         audit.record(Action.INVITATION_WITHDRAWN, actor=actor, on=invitation, before=before)
@@ -119,7 +119,7 @@ def accept(invitation: Invitation, *, name: str, password: str | None) -> User:
     masters = masters_of(invitation)
     user.set_password(password)
     try:
-        with transaction.atomic():
+        with audit.change():
             _take_up(invitation, masters)
             user.save(force_insert=True)
             _change_accepted(invitation, user)
@@ -246,7 +246,7 @@ def _send(invitation: Invitation, token: str, by_mail: bool) -> Sent:
         _letter(invitation, link).send()
     except OSError as error:
         logger.warning("An invitation could not be sent by e-mail: %s", type(error).__name__)
-        with transaction.atomic():
+        with audit.change():
             comment = f"{type(error).__name__}: {error}"
             audit.record(
                 Action.INVITATION_NOT_MAILED, actor=None, why="mail server", on=invitation, comment=comment

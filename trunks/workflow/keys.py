@@ -4,7 +4,6 @@ from typing import Any
 
 from allauth.mfa.models import Authenticator
 from allauth.mfa.utils import decrypt, encrypt
-from django.db import transaction
 
 from trunks import audit
 from trunks.actions import Action
@@ -16,7 +15,7 @@ def rotate() -> int:
 
     Raises `cryptography.fernet.InvalidToken` when one cannot be read with any key.
     """
-    with transaction.atomic():
+    with audit.change():
         masters = list(MasterAccount.objects.select_for_update())
         for master in masters:
             # Reading decrypted it with whichever key fits; writing encrypts with the first.

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from django.core import mail
 from django.core.mail.backends.base import BaseEmailBackend
-from django.db import transaction
 
 from trunks import audit
 from trunks.actions import Action
@@ -109,7 +108,7 @@ def _send(notice: Notice, letter: Letter, connection: BaseEmailBackend) -> bool:
     except ValueError as error:  # an address or a word that no mail can carry
         _failed(notice, error, for_good=True)
         return True
-    with transaction.atomic():
+    with audit.change():
         subject = letters.one_line(letter.subject)
         outbox.write(notice, sending=Sending.SENT, sent_at=clock.now(), subject=subject, problem="")
         Notice.objects.filter(pk__in=letter.carries, sending=Sending.HELD).update(
@@ -139,7 +138,7 @@ def _failed(notice: Notice, error: Exception, *, for_good: bool) -> None:
             next_attempt_at=clock.after(outbox.wait_after(notice.tries, longest=LONGEST_WAIT)),
         )
         return
-    with transaction.atomic():
+    with audit.change():
         outbox.write(notice, sending=Sending.FAILED, problem=problem)
         on = notice.occasion.trunk_request or notice
         told = {"to": notice.user.email, "about": notice.occasion.topic}

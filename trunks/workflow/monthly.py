@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NoReturn
 
-from django.db import IntegrityError, models, transaction
+from django.db import IntegrityError, models
 from django.utils import timezone
 
 from trunks import access, audit, audit_chain, sampling
@@ -54,7 +54,7 @@ def _keep(review: MonthReview, found: dict[str, Candidate]) -> None:
     drawn = sampling.draw(review.seed, {key: candidate.weight for key, candidate in found.items()})
     after = {"seed": review.seed, "head": review.head, "last": review.last, "of": len(found), "drawn": drawn}
     try:
-        with transaction.atomic():
+        with audit.change():
             review.save(force_insert=True)
             SampledItem.objects.bulk_create(
                 _item(review, place, found[key]) for place, key in enumerate(drawn, start=1)
@@ -92,7 +92,7 @@ def mark(item: SampledItem, *, actor: User, as_: Mark, comment: str = "") -> Non
         problems.append("Say what the question is.")
     if problems or as_ == Mark.NONE:
         raise Invalid({"comment": problems or ["Choose in order or question."]})
-    with transaction.atomic():
+    with audit.change():
         _demand_open(item.review)
         before = {"mark": item.mark, "comment": item.comment}
         marked = {"mark": as_.value, "comment": comment}
@@ -121,7 +121,7 @@ def sign_off(review: MonthReview, *, actor: User) -> None:
     items = list(review.items.all())
     if any(actor.pk in item.people for item in items):
         _refuse(actor, review, "sign off", ACTED_IN_SOME)
-    with transaction.atomic():
+    with audit.change():
         _demand_open(review)
         left = review.items.filter(mark=Mark.NONE).count()
         if left:
@@ -135,7 +135,7 @@ def sign_off(review: MonthReview, *, actor: User) -> None:
 def hand_out(review: MonthReview, *, actor: User) -> dict[str, object]:
     """Return all that the sample was drawn from, with which anybody can draw it anew; that it was taken is an event."""
     _demand_manager(actor, review, "hand out")
-    with transaction.atomic():
+    with audit.change():
         told = {"format": "json", "candidates": len(review.population)}
         audit.record(Action.TRAIL_EXPORTED, actor=actor, on=review, after=told)
     drawn = {"month": review.month, "last": review.last, "head": review.head, "seed": review.seed}
@@ -179,7 +179,7 @@ def _demand_manager(actor: User, on: models.Model, what: str) -> None:
 
 
 def _refuse(actor: User, on: models.Model, what: str, reason: str) -> NoReturn:
-    with transaction.atomic():
+    with audit.change():
         refused = {"action": f"review: {what}", "reason": reason}
         audit.record(Action.AUDIT_ACTION_REFUSED, actor=actor, on=on, after=refused)
     raise Refused(reason, who=WHO)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from django.db import transaction
 from django.db.models import Q
 
 from trunks import audit, dispatch
@@ -17,7 +16,7 @@ def send_again(notice: Notice, *, actor: User) -> None:
     """Try a letter again at once, and for another day. Raises Stale when it was sent, or is being sent."""
     free = Q(lease_until=None) | Q(lease_until__lt=clock.now())
     stuck = Notice.objects.stuck().filter(free, pk=notice.pk, tries=notice.tries)
-    with transaction.atomic():
+    with audit.change():
         # The count of tries stays: it is what tells a worker that it still has the letter.
         again = {"sending": Sending.WAITING, "made_at": clock.now(), "next_attempt_at": clock.now()}
         if not stuck.update(problem="", **again):

@@ -22,7 +22,7 @@ def keep_view(*, actor: User, name: str, query: str, shared: bool) -> SavedView:
     if SavedView.objects.filter(owner=actor).count() >= MOST_VIEWS:
         raise Invalid({"name": [f"You have {MOST_VIEWS} views. Remove one first."]})
     try:
-        with transaction.atomic():
+        with audit.change():
             view = SavedView.objects.create(owner=actor, name=name, query=query, shared=shared)
             audit.record(Action.VIEW_SAVED, actor=actor, on=view, after={"filters": query, "shared": shared})
     except IntegrityError as error:
@@ -34,7 +34,7 @@ def remove_view(view: SavedView, *, actor: User) -> None:
     """Remove a view, once. Raises Refused for one that is somebody else's."""
     if view.owner_id != actor.pk:
         _refuse(actor, view, "Only whoever keeps a view can remove it.", who=str(view.owner))
-    with transaction.atomic():
+    with audit.change():
         audit.record(
             Action.VIEW_REMOVED, actor=actor, on=view, before={"filters": view.query, "shared": view.shared}
         )
@@ -46,26 +46,26 @@ def remove_view(view: SavedView, *, actor: User) -> None:
 def note_reading_of_person(person: User, *, actor: User) -> None:
     """Put on record that somebody read all that another person has done: once a day (UTC)."""
     if person.pk != actor.pk and not _noted_today(person, actor, Action.PERSON_READ):
-        with transaction.atomic():
+        with audit.change():
             audit.record(Action.PERSON_READ, actor=actor, on=person)
 
 
 def note_reading_of_sessions(person: User, *, actor: User) -> None:
     """Put on record that somebody read at which addresses another person is signed in: once a day (UTC)."""
     if person.pk != actor.pk and not _noted_today(person, actor, Action.SESSIONS_READ):
-        with transaction.atomic():
+        with audit.change():
             audit.record(Action.SESSIONS_READ, actor=actor, on=person)
 
 
 def note_reading_of_address(ip: str, *, actor: User) -> None:
     """Put on record that somebody read all that came from one address, which can be a person's: once for each day."""
     if not _noted_today(actor, actor, Action.ADDRESS_READ, after={"ip": ip}):
-        with transaction.atomic():
+        with audit.change():
             audit.record(Action.ADDRESS_READ, actor=actor, on=actor, after={"ip": ip})
 
 
 def _refuse(actor: User, on: User | SavedView, reason: str, *, who: str = "") -> NoReturn:
-    with transaction.atomic():
+    with audit.change():
         audit.record(Action.VIEW_ACTION_REFUSED, actor=actor, on=on, comment=reason)
     raise Refused(reason, who=who)
 

@@ -6,7 +6,6 @@ import secrets
 
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
-from django.db import transaction
 
 from trunks import audit
 from trunks.actions import Action
@@ -21,7 +20,7 @@ def ensure_person(email: str, *, name: str, password: str | None, role: Role, wh
 
     Somebody who exists keeps password and grants.
     """
-    with transaction.atomic():
+    with audit.change():
         if User.objects.filter(email=email).exists():
             return False
         user = User.objects.create_user(email, password, name=name)
@@ -37,7 +36,7 @@ def deactivate(person: User, *, actor: User) -> None:
     Their requests stay as they are, and so do their roles, which are not in force until they are reactivated.
     """
     authority.demand(authority.may_change_person(actor, person), "deactivate", actor=actor, on=person)
-    with transaction.atomic():
+    with audit.change():
         governed = authority.governed_without(person)
         if governed:
             _set_active(person, False, f"{person} has been deactivated already.")
@@ -58,7 +57,7 @@ def deactivate(person: User, *, actor: User) -> None:
 def reactivate(person: User, *, actor: User) -> None:
     """Let the person in again, with the roles they held. Raises Refused or Stale."""
     authority.demand(authority.may_change_person(actor, person), "reactivate", actor=actor, on=person)
-    with transaction.atomic():
+    with audit.change():
         _set_active(person, True, f"{person} has been reactivated already.")
         before, after = {"active": False}, {"active": True}
         audit.record(Action.PERSON_REACTIVATED, actor=actor, on=person, before=before, after=after)
@@ -67,7 +66,7 @@ def reactivate(person: User, *, actor: User) -> None:
 def end_sessions(person: User, *, actor: User) -> None:
     """Sign the person out everywhere. Raises Refused."""
     authority.demand(authority.may_change_person(actor, person), "end_sessions", actor=actor, on=person)
-    with transaction.atomic():
+    with audit.change():
         after = {"sessions_ended": _end_sessions(person)}
         audit.record(Action.SESSIONS_ENDED, actor=actor, on=person, after=after)
 
@@ -79,7 +78,7 @@ def reset_second_factors(person: User, *, actor: User) -> None:
     """
     answer = authority.may_change_person(actor, person)
     authority.demand(answer, "reset_second_factors", actor=actor, on=person)
-    with transaction.atomic():
+    with audit.change():
         factors = Authenticator.objects.filter(user=person)
         kinds = sorted(factors.values_list("type", flat=True))
         if not kinds:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NoReturn
 from zoneinfo import available_timezones
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.utils import timezone
 
 from trunks import audit
@@ -53,7 +53,7 @@ def _write(policy: ApprovalPolicy, now: ApprovalPolicy, master: MasterAccount, a
     before, after = now.rules(), policy.rules()
     changed = {name for name, value in after.items() if value != before[name]}
     try:
-        with transaction.atomic():
+        with audit.change():
             policy.save(force_insert=True)
             audit.record(
                 Action.POLICY_CHANGED,
@@ -70,7 +70,7 @@ def _write(policy: ApprovalPolicy, now: ApprovalPolicy, master: MasterAccount, a
 def _refuse(master: MasterAccount, actor: User) -> NoReturn:
     """Write the refusal down, in a transaction of its own, and raise it."""
     reason = ONLY_ADMINISTRATORS.format(master=master)
-    with transaction.atomic():
+    with audit.change():
         refused = {"action": "change the approval policy", "reason": reason}
         audit.record(Action.MASTER_ACTION_REFUSED, actor=actor, on=master, after=refused)
     raise Refused(reason, who="an administrator")

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.db.models import F, Q, QuerySet, Sum
 from django.utils import timezone
 
@@ -51,7 +51,7 @@ def ask(form: str, filters: audit_reading.Filters, *, actor: User, asked: str) -
         upto=last.position,
     )
     try:
-        with transaction.atomic():
+        with audit.change():
             file.save()
             told = {"format": form, "filters": asked, "up_to_event": last.position}
             audit.record(Action.FILE_ASKED, actor=actor, on=file, after=told)
@@ -64,7 +64,7 @@ def ask(form: str, filters: audit_reading.Filters, *, actor: User, asked: str) -
 def remove(file: PreparedFile, *, actor: User) -> None:
     """Give a file up, or remove it before its time; what is gone already stays gone."""
     _demand_reader(actor)
-    with transaction.atomic():
+    with audit.change():
         audit.record(Action.FILE_REMOVED, actor=actor, on=file, after={"events": file.events})
         file.delete()
 
@@ -74,7 +74,7 @@ def take(file: PreparedFile, *, actor: User) -> Iterator[bytes]:
     _demand_reader(actor)
     if file.scope != scope(actor):
         raise Refused(CHANGED, who="you, with a file that is prepared anew")
-    with transaction.atomic():
+    with audit.change():
         told = {"events": file.events, "format": file.format, "filters": file.asked}
         audit.record(Action.FILE_TAKEN, actor=actor, on=file, after=told)
     lines = _content(file)
@@ -120,7 +120,7 @@ def scope(user: User) -> list[int] | None:
 def _demand_reader(actor: User) -> None:
     if any(actor.holds(role) for role in audit_reading.READERS):
         return
-    with transaction.atomic():
+    with audit.change():
         refused = {"action": "export", "reason": ONLY_READERS}
         audit.record(Action.AUDIT_ACTION_REFUSED, actor=actor, on=actor, after=refused)
     raise Refused(ONLY_READERS, who="a manager or an administrator")
@@ -150,7 +150,7 @@ def _keep(file: PreparedFile, piece: Piece) -> bool:
     file.position, file.hash, file.first = piece.last, piece.hash, file.first or piece.first
     file.events, file.size = file.events + piece.count, file.size + len(data)
     changes = {name: getattr(file, name) for name in ("position", "hash", "first", "events", "size")}
-    with transaction.atomic():
+    with audit.change():
         if not _mine(file).update(parts=file.parts + 1, lease_until=clock.after(LEASE), **changes):
             return False
         FilePart.objects.create(file=file, number=file.parts, data=data)
@@ -167,7 +167,7 @@ def _end(file: PreparedFile, ending: Ending, problem: str = "") -> None:
     action = Action.FILE_READY if ending == Ending.READY else Action.FILE_FAILED
     changes = {"under_way": False, "lease_until": None, "ending": ending, "problem": problem}
     expires = clock.after(KEPT.total_seconds())
-    with transaction.atomic():
+    with audit.change():
         if not _mine(file).update(expires_at=expires, **changes):
             return
         told = {"events": file.events, "bytes": file.size}

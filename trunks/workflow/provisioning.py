@@ -8,9 +8,9 @@ is being called. What cannot be known is left `unconfirmed`, for `reconcile` to 
 from __future__ import annotations
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 
-from trunks import dispatch
+from trunks import audit, dispatch
 from trunks.actions import Action
 from trunks.models import (
     ASSIGNED_LINE_STATES,
@@ -61,7 +61,7 @@ def retry(trunk_request: TrunkRequest, *, actor: User, version: int) -> TrunkReq
     lines = lines.select_related("trunk_request")
     again = {"next_attempt_at": None, "waiting_for": "", "tries": 0, "sends": 0, "absent_at": None}
     try:
-        with transaction.atomic():
+        with audit.change():
             move(
                 trunk_request,
                 State.APPROVED,
@@ -132,7 +132,7 @@ def _displaced(claim: Claim, client: ZoomClient, lines: list[Line]) -> bool:
         return False
     if not gone:
         return False
-    with transaction.atomic():
+    with audit.change():
         claim.hold()
         mark(Line.objects.filter(pk__in=[line.pk for line in gone]), LineState.UNKNOWN)
         words = "Zoom's list no longer shows a line that it has shown."

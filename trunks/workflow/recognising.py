@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
 
 from trunks import audit
 from trunks.actions import Action
@@ -60,7 +59,7 @@ def _by_address(claims: Claims, wanted: set[Role]) -> User:
         return _invited(invitation, name)
     if not wanted and not settings.OIDC_CREATE_PEOPLE:
         raise Refused(NOBODY)
-    with transaction.atomic():
+    with audit.change():
         user = User.objects.create_user(email, None, name=name)
         audit.record(Action.PERSON_JOINED, actor=user, on=user, after={"email": email, "by": "sso"})
     return user

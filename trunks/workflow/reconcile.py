@@ -9,7 +9,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import transaction
 from django.db.models import F
 
 from trunks import audit, dispatch
@@ -53,7 +52,7 @@ def settle(pk: int) -> None:
 def check_now(trunk_request: TrunkRequest, *, actor: User) -> None:
     """Ask a worker to read Zoom's list at once instead of at the planned time. Raises Refused or Stale."""
     demand(actor, "check", trunk_request)
-    with transaction.atomic():
+    with audit.change():
         waiting = TrunkRequest.objects.filter(pk=trunk_request.pk, state=State.UNCONFIRMED)
         waiting.update(next_attempt_at=clock.now())
         audit.record(Action.REQUEST_CHECKED, actor=actor, on=trunk_request)
@@ -72,7 +71,7 @@ def give_up(trunk_request: TrunkRequest, *, actor: User, version: int, comment: 
     unknown = trunk_request.lines.filter(state=LineState.UNKNOWN)
     good = trunk_request.lines.filter(state__in=GOOD_LINE_STATES)
     shut_out = {"fence": F("fence") + 1, "lease_until": None, "step": Step.NONE}
-    with transaction.atomic():
+    with audit.change():
         move(
             trunk_request,
             State.PARTIAL if good.exists() else State.FAILED,
@@ -149,7 +148,7 @@ def _look_again(claim: Claim, why: str, wait: float, **changes: object) -> None:
 def _conclude(claim: Claim, missing: list[Line]) -> None:
     """Write the outcome of the lines that are surely not there, and settle or go on with the request."""
     claim.trunk_request.refresh_from_db(fields=["landed"])
-    with transaction.atomic():
+    with audit.change():
         claim.hold()
         for line in missing:
             _end_or_send_again(line, landed=claim.trunk_request.landed)

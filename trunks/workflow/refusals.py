@@ -5,7 +5,6 @@ from __future__ import annotations
 from hashlib import sha256
 
 from django.core.cache import cache
-from django.db import transaction
 
 from trunks import audit
 from trunks.actions import Action
@@ -24,7 +23,7 @@ def note(path: str, reason: str, *, actor: User) -> bool:
     cache.add(counter, 0, 3600)
     if cache.incr(counter) > MOST_AN_HOUR:
         return False
-    with transaction.atomic():
+    with audit.change():
         audit.record(
             Action.ACCESS_REFUSED, actor=actor, on=actor, after={"path": path[:200], "reason": reason}
         )

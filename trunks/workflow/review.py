@@ -8,7 +8,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import F
 
-from trunks import dispatch
+from trunks import audit, dispatch
 from trunks.actions import Action
 from trunks.models import Decision, Delegation, Role, State, TrunkRequest, User, Verdict, clock
 from trunks.workflow import base, browsers, deciders, permits, quorum, rules, waiting
@@ -43,7 +43,7 @@ def approve(
     found = rules.problems(draft_of(trunk_request), amending=trunk_request)
     if found:
         raise Invalid(found)
-    with transaction.atomic():
+    with audit.change():
         # Counted before the move: whoever approves or takes back in between raises the version, and ours is stale.
         now = quorum.of(trunk_request)
         if now.missing > 1:
@@ -66,7 +66,7 @@ def take_back(trunk_request: TrunkRequest, *, actor: User, version: int, comment
     """
     demand(actor, "take_back", trunk_request, version=version)
     demand_comment(comment)
-    with transaction.atomic():
+    with audit.change():
         move(
             trunk_request,
             State.PENDING,
@@ -85,7 +85,7 @@ def deny(trunk_request: TrunkRequest, *, actor: User, version: int, comment: str
     """End the request without carrying it out; its DNIS are free again. Raises Refused, Stale, Invalid."""
     demand(actor, "deny", trunk_request, version=version)
     demand_comment(comment, why="Say why it is denied: the requester reads it.")
-    with transaction.atomic():
+    with audit.change():
         _decide(trunk_request, State.DENIED, Verdict.DENY, Action.REQUEST_DENIED, actor, version, comment)
         release_holds(trunk_request)
     return trunk_request
@@ -95,7 +95,7 @@ def send_back(trunk_request: TrunkRequest, *, actor: User, version: int, comment
     """Ask the requester to amend it; number, discussion and DNIS stay. Raises Refused, Stale, Invalid."""
     demand(actor, "send_back", trunk_request, version=version)
     demand_comment(comment, why="Say what should be changed: the requester reads it.")
-    with transaction.atomic():
+    with audit.change():
         action = Action.REQUEST_SENT_BACK
         _decide(trunk_request, State.SENT_BACK, Verdict.SEND_BACK, action, actor, version, comment)
     return trunk_request
@@ -119,7 +119,7 @@ def revalidate(trunk_request: TrunkRequest, *, actor: User, version: int) -> Tru
     now = replace(base.present(trunk_request.sub_account, lines_of(trunk_request)), validated=True)
     if then.known and not base.differences(then, now, trunk_request.kind):
         return trunk_request
-    with transaction.atomic():
+    with audit.change():
         move(
             trunk_request,
             State.PENDING,

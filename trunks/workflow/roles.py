@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from django.db import transaction
 from django.utils import timezone
 
 from trunks import audit
@@ -37,7 +36,7 @@ def grant(
         answer = authority.may_change_roles(actor, person, masters)
         authority.demand(answer, "grant", actor=actor, on=person)
     demand_future(ends_on)
-    with transaction.atomic():
+    with audit.change():
         if not User.objects.select_for_update(no_key=True).filter(pk=person.pk, is_active=True).exists():
             raise Stale(f"{person} is deactivated. Reactivate the person first.")
         governed = None not in masters or ends_on is None or _stays_governed(_held(person, role, None))
@@ -53,7 +52,7 @@ def revoke(held: RoleGrant, *, actor: User | None, why: str = "") -> None:
     if actor is not None:
         answer = authority.may_change_roles(actor, person, [held.master])
         authority.demand(answer, "revoke", actor=actor, on=person)
-    with transaction.atomic():
+    with audit.change():
         governed = _stays_governed(held)
         if governed:
             if not RoleGrant.objects.filter(pk=held.pk).delete()[0]:

@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.conf import settings
 from django.core import mail
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.utils import timezone
 
 from trunks import audit, audit_chain, dispatch, seals
@@ -72,7 +72,7 @@ def make(day: date) -> AuditDigest | None:
     """Make the digest of `day`, or return None when somebody else has."""
     digest = _digest_of(day)
     try:
-        with transaction.atomic():
+        with audit.change():
             digest.save(force_insert=True)
             after = {"events": digest.count, "first": digest.first, "last": digest.last, "head": digest.head}
             audit.record(Action.DIGEST_MADE, actor=None, why=WHY, on=digest, after=after)
@@ -133,7 +133,7 @@ def _report(words: str) -> None:
     newest = AuditDigest.objects.first()
     if newest is None or audit.history(newest).filter(action=Action.DIGEST_NOT_SENT).exists():
         return
-    with transaction.atomic():
+    with audit.change():
         audit.record(Action.DIGEST_NOT_SENT, actor=None, why=WHY, on=newest, comment=words)
 
 

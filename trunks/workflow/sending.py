@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 
 from django.conf import settings
-from django.db import transaction
 from django.db.models import F, QuerySet
 
 from trunks import audit
@@ -77,7 +76,7 @@ def _in_words(account_id: str, group: list[Line]) -> dict[str, object]:
 
 
 def _intend(claim: Claim, group: list[Line]) -> None:
-    with transaction.atomic():
+    with audit.change():
         claim.write(
             step=Step.SENDING, sent_at=clock.now(), sends=F("sends") + 1, landed=False, absent_at=None
         )
@@ -98,7 +97,7 @@ def _intend(claim: Claim, group: list[Line]) -> None:
 def _note(claim: Claim, group: list[Line], outcome: str, *, answered: bool = False) -> None:
     """Write down how the call ended, with Zoom's tracking id."""
     claim.intends = False
-    with transaction.atomic():
+    with audit.change():
         claim.hold()
         _rows(group).update(answered=answered, tracking_id=claim.last_tracking_id[:200])
         audit.record(
@@ -137,7 +136,7 @@ def _halted(claim: Claim, group: list[Line], halt: Halted) -> bool:
 
 def _unsend(claim: Claim, group: list[Line]) -> None:
     """Take the lines back to where they were: the call surely did nothing."""
-    with transaction.atomic():
+    with audit.change():
         claim.write(step=Step.CLAIMED, sends=F("sends") - 1)
         mark(_rows(group), LineState.NOT_SENT, sends=F("sends") - 1)
 

@@ -8,11 +8,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
 from django.db.models import Case, F, Value, When
 from django.utils import timezone
 
-from trunks import dispatch
+from trunks import audit, dispatch
 from trunks.actions import Action
 from trunks.models import (
     ASSIGNED_LINE_STATES,
@@ -63,7 +62,7 @@ def settle(claim: Claim, lines: Sequence[Line]) -> None:
 
     They were read under the claim, and only who has the claim writes outcomes: that it still holds, the move proves.
     """
-    with transaction.atomic():
+    with audit.change():
         good = [line for line in lines if line.state in GOOD_LINE_STATES]
         to = State.DONE if len(good) == len(lines) else State.PARTIAL if good else State.FAILED
         after = {"lines": {line.dnis: line.state for line in lines}}
@@ -105,7 +104,7 @@ def release(
         "tries": F("tries") + 1 if counted else F("tries"),
         "absent_at": None,
     }
-    with transaction.atomic():
+    with audit.change():
         _leave(claim, State.APPROVED, action, outcome, changes=changes)
         permits.give_back(claim.trunk_request)
         if not wait:
@@ -135,7 +134,7 @@ def wait_for_zoom(claim: Claim, error: ZoomError) -> None:
 def leave_unconfirmed(claim: Claim, outcome: str, *, look_after: float) -> None:
     """Say openly that nobody knows; Zoom's list is read again `look_after` seconds from now."""
     changes = {"next_attempt_at": clock.after(look_after), "waiting_for": outcome, "absent_at": None}
-    with transaction.atomic():
+    with audit.change():
         _leave(
             claim,
             State.UNCONFIRMED,
@@ -157,7 +156,7 @@ def give_back(claim: Claim, outcome: str) -> None:
         settle(claim, lines_of(claim.trunk_request))
         return
     changes = {"approved_by": None, "approved_digest": "", "waiting_for": outcome, "next_attempt_at": None}
-    with transaction.atomic():
+    with audit.change():
         _leave(claim, State.SENT_BACK, Action.PROVISIONING_STOPPED, outcome, changes=changes)
 
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from allauth.usersessions.models import UserSession
-from django.db import transaction
 
 from trunks import audit
 from trunks.actions import Action
@@ -16,7 +15,7 @@ from trunks.workflow import browsers
 
 
 def signed_in(*, actor: User, by: Sequence[str]) -> None:
-    with transaction.atomic():
+    with audit.change():
         browsers.note(actor)
         _record(Action.SIGNED_IN, actor, after={"by": list(by)})
 
@@ -27,7 +26,7 @@ def confirmed(*, actor: User, by: str) -> None:
 
 def signed_out(*, actor: User, session_key: str | None) -> None:
     """Write down that the person has signed out, and take the session off the list of theirs."""
-    with transaction.atomic():
+    with audit.change():
         UserSession.objects.filter(user=actor, session_key=session_key).delete()
         browsers.note(actor)
         _record(Action.SIGNED_OUT, actor)
@@ -72,14 +71,14 @@ def code_used(*, actor: User, left: int) -> None:
 
 def password_changed(*, actor: User, keep: str | None) -> None:
     """Write down that the person has changed their password: sessions other than `keep` are broken by that."""
-    with transaction.atomic():
+    with audit.change():
         ended = _end(UserSession.objects.filter(user=actor).exclude(session_key=keep))
         _record(Action.PASSWORD_CHANGED, actor, after={"sessions_ended": ended})
 
 
 def password_reset(person: User) -> None:
     """Write down that somebody with a link from the person's mail has set a new password; all sessions end."""
-    with transaction.atomic():
+    with audit.change():
         ended = _end(UserSession.objects.filter(user=person))
         after = {"sessions_ended": ended}
         _record(Action.PASSWORD_RESET, None, on=person, why="link from an e-mail", after=after)
@@ -90,7 +89,7 @@ def _record(
 ) -> None:
     about = on or actor
     assert about is not None  # noqa: S101  # for the type checker
-    with transaction.atomic():
+    with audit.change():
         audit.record(action, actor=actor, on=about, why=why, **more)
 
 

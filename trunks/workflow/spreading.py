@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from django.db import transaction
-
 from trunks import audit, dispatch
 from trunks.actions import Action
 from trunks.models import Delivery, Notice, Occasion, Role, RoleGrant, State, Topic, TrunkRequest, User, clock
@@ -18,7 +16,7 @@ def spread(pk: int) -> None:
     occasion = Occasion.objects.unspread().filter(pk=pk).first()
     if occasion is None:
         return
-    with transaction.atomic():
+    with audit.change():
         if not Occasion.objects.unspread().filter(pk=pk).update(spread_at=clock.now()):
             return
         people = concerned(occasion)

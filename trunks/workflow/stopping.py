@@ -104,7 +104,7 @@ def stop(*, actor: User, reason: str) -> WriteStop:
     _demand_reason(reason)
     made = WriteStop(reason=reason.strip(), stopped_by=actor, stopped_at=clock.now())
     try:
-        with transaction.atomic():
+        with audit.change():
             made.save(force_insert=True)
             made.refresh_from_db()
             audit.record(Action.WRITING_STOPPED, actor=actor, on=made, comment=made.reason)
@@ -117,7 +117,7 @@ def ask_to_start(stop: WriteStop, *, actor: User) -> None:
     """Ask for writing to start again; another supervisor confirms. Raises Refused or Stale."""
     _demand(actor, "start", stop)
     changes = {"start_asked_by": actor, "start_asked_at": clock.now()}
-    with transaction.atomic():
+    with audit.change():
         _change(stop, models.Q(start_asked_by=None), changes)
         audit.record(Action.WRITING_START_ASKED, actor=actor, on=stop)
 
@@ -126,7 +126,7 @@ def decline_to_start(stop: WriteStop, *, actor: User, reason: str) -> None:
     """Take the question whether to start again from the table, by whoever asked it or another supervisor."""
     _demand(actor, "decline", stop)
     _demand_reason(reason)
-    with transaction.atomic():
+    with audit.change():
         _change(stop, ~models.Q(start_asked_by=None), {"start_asked_by": None, "start_asked_at": None})
         audit.record(Action.WRITING_START_DECLINED, actor=actor, on=stop, comment=reason.strip())
 
@@ -140,7 +140,7 @@ def confirm_start(stop: WriteStop, *, actor: User) -> None:
     asked_by_other = (
         ~models.Q(start_asked_by=None) & ~models.Q(start_asked_by=actor) & ~models.Q(stopped_by=actor)
     )
-    with transaction.atomic():
+    with audit.change():
         changes = {"in_force": False, "started_by": actor, "started_at": clock.now()}
         _change(stop, asked_by_other, changes)
         after = {"asked_by": str(stop.start_asked_by), "confirmed_by": str(actor)}
@@ -176,7 +176,7 @@ def _demand(actor: User, verb: str, stop: WriteStop | None) -> None:
     answer = may(actor, verb, stop)
     if answer:
         return
-    with transaction.atomic():
+    with audit.change():
         refused = {"action": verb, "reason": answer.reason}
         audit.record(Action.WRITING_ACTION_REFUSED, actor=actor, on=stop or actor, after=refused)
     raise Refused(answer.reason, who=answer.who)

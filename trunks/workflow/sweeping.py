@@ -6,9 +6,9 @@ It runs in beat and in each worker, so that the loss of either stops nothing.
 from __future__ import annotations
 
 from django.conf import settings
-from django.db import transaction
 from django.db.models import F, Q
 
+from trunks import audit
 from trunks.actions import Action
 from trunks.models import Heartbeat, MasterAccount, State, Step, TrunkRequest, clock
 from trunks.workflow import (
@@ -44,8 +44,9 @@ def sweep_in_turn() -> int:
 
 def _take_turn() -> bool:
     long_ago = Q(at__lte=clock.after(-0.8 * settings.SWEEP_SECONDS))
-    # A database whose clock was set back must not wait until it is as late again.
-    to_come = Q(at__gt=clock.now())
+    # A database whose clock was set back must not wait until it is as late again. By less than an interval it may lie
+    # ahead all the same: who waited for the other's turn asks with the time at which its own statement began.
+    to_come = Q(at__gt=clock.after(settings.SWEEP_SECONDS))
     if Heartbeat.objects.filter(long_ago | to_come, name=TURN).update(at=clock.now()):
         return True
     return Heartbeat.objects.get_or_create(name=TURN, defaults={"at": clock.now()})[1]
@@ -87,7 +88,7 @@ def take_back(trunk_request: TrunkRequest) -> None:
         to, action, wait = State.APPROVED, Action.PROVISIONING_RELEASED, 0.0
     changes = shut_out | {"next_attempt_at": clock.after(wait), "waiting_for": words}
     try:
-        with transaction.atomic():
+        with audit.change():
             move(trunk_request, to, action, actor=None, why="lease ran out", comment=words, changes=changes)
             if not sending:
                 permits.give_back(trunk_request)
@@ -109,7 +110,7 @@ def expire_stale() -> None:
 def _expire(trunk_request: TrunkRequest) -> None:
     words = f"Nobody acted on it for {settings.EXPIRY_DAYS:g} business days."
     try:
-        with transaction.atomic():
+        with audit.change():
             move(
                 trunk_request,
                 State.EXPIRED,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.db.models import Q
 from django.utils import timezone
 
@@ -48,7 +48,7 @@ def add(*, name: str, url: str, topics: Sequence[str], actor: User) -> Webhook:
         made_at=timezone.now(),
     )
     try:
-        with transaction.atomic():
+        with audit.change():
             made.save(force_insert=True)
             told = {"url": url, "topics": made.topics}
             audit.record(Action.WEBHOOK_ADDED, actor=actor, on=made, after=told)
@@ -60,7 +60,7 @@ def add(*, name: str, url: str, topics: Sequence[str], actor: User) -> Webhook:
 def renew_secret(hook: Webhook, *, actor: User) -> Webhook:
     """Give it a new secret, which is on the returned object; the old one signs nothing any more."""
     _demand(actor)
-    with transaction.atomic():
+    with audit.change():
         hook.secret = secrets.token_urlsafe(32)
         hook.save(update_fields=["secret"])
         audit.record(Action.WEBHOOK_SECRET_RENEWED, actor=actor, on=hook)
@@ -82,7 +82,7 @@ def send_test(hook: Webhook, *, actor: User) -> Delivery:
     _demand(actor)
     if not hook.is_active:
         raise Stale("The webhook is switched off; switch it on first.")
-    with transaction.atomic():
+    with audit.change():
         told = {"type": deliveries.TEST, "at": timezone.now().isoformat(), "actor": {"name": str(actor)}}
         made = deliveries.delivery(hook, told)
         made.save()
@@ -96,7 +96,7 @@ def send_again(delivery: Delivery, *, actor: User) -> None:
     _demand(actor)
     free = Q(lease_until=None) | Q(lease_until__lt=clock.now())
     rows = Delivery.objects.filter(free, pk=delivery.pk, tries=delivery.tries, sending=delivery.sending)
-    with transaction.atomic():
+    with audit.change():
         changes = {"made_at": clock.now(), "next_attempt_at": clock.now()}
         if not rows.update(sending=Sending.WAITING, problem="", **changes):
             raise Stale("A worker is at it right now, or somebody was first.")
@@ -107,7 +107,7 @@ def send_again(delivery: Delivery, *, actor: User) -> None:
 
 def _switch(hook: Webhook, actor: User, *, on: bool, action: Action) -> None:
     _demand(actor)
-    with transaction.atomic():
+    with audit.change():
         changed = Webhook.objects.filter(pk=hook.pk, is_active=not on)
         if not changed.update(is_active=on, failing_since=None):
             raise Stale(
@@ -120,7 +120,7 @@ def _switch(hook: Webhook, actor: User, *, on: bool, action: Action) -> None:
 
 def _demand(actor: User) -> None:
     if not access.for_all_masters(actor, Role.ADMINISTRATOR):
-        with transaction.atomic():
+        with audit.change():
             refused = {"action": "webhook", "reason": ONLY_ALL}
             audit.record(Action.WEBHOOK_ACTION_REFUSED, actor=actor, on=actor, after=refused)
         raise Refused(ONLY_ALL, who="an administrator of all master accounts")
