@@ -44,8 +44,9 @@ def fresh(base: Ground, seconds: float, jitter: float) -> Iterator[None]:
 
 def carry_out(base: Ground, count: int, *, patience: float) -> tuple[Figures, dict[str, int]]:
     """Have the workers carry out `count` requests and return what the sandbox saw and how they ended."""
-    requests = base.approve(count)
+    # The workers come first: one that is there earlier than the others would find the requests in a sweep and begin.
     base.work(PROCESSES, CONCURRENCY)
+    requests = base.approve(count)
     states: dict[str, int] = {}
 
     def work() -> None:
@@ -114,8 +115,8 @@ def with_foreign_app(base: Ground, count: int, patience: float) -> tuple[Figures
 def cost_of_waiting(base: Ground, waiting: int, measured: int) -> float:
     """Return the seconds of work per request, without waiting for turns, beside `waiting` other approved ones."""
     base.approve(waiting, due_in=3600)
-    requests = base.approve(measured)
     base.work(1, 1)
+    requests = base.approve(measured)
     begun = time.monotonic()
 
     def work() -> None:
