@@ -8,6 +8,7 @@ from collections.abc import Callable
 from django.conf import settings
 from django.db.models import F, Q
 
+from trunks.compiled import Param, Rows
 from trunks.models import MasterAccount, ZoomToken, clock
 from trunks.turns import INTERACTIVE, WORK, Turns, Urgency
 from trunks.zoom.auth import MemoryTokenStore, ServerToServerAuth, TokenStore
@@ -87,6 +88,9 @@ def _auth(account_id: str, client_id: str, client_secret: str, tokens: TokenStor
     )
 
 
+_TOKEN = Rows(lambda: ZoomToken.objects.filter(master=Param("master")))
+
+
 class DatabaseTokenStore:
     """Keeps one token per master account for all processes; of many that want it renewed, one asks Zoom.
 
@@ -99,8 +103,8 @@ class DatabaseTokenStore:
 
     def current(self) -> Token | None:
         """Return the shared token while it lives, else None."""
-        row = ZoomToken.objects.filter(master=self._master).first()
-        return _living(row) if row else None
+        rows = _TOKEN(master=self._master.pk)
+        return _living(rows[0]) if rows else None
 
     def renew(self, stale: Token | None, fetch: Callable[[], Token]) -> Token:
         """Return a token other than `stale`: another process's new one, or the one `fetch` gets now.

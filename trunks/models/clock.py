@@ -13,9 +13,12 @@ def now() -> Combinable:
     return Now()
 
 
-def after(seconds: float) -> Combinable:
-    """Return the moment `seconds` from the database's present time as an expression."""
-    span = Value(timedelta(seconds=seconds), output_field=DurationField())
+def after(seconds: float | Combinable) -> Combinable:
+    """Return the moment `seconds` (a number, or an expression for a duration) from the database's present time."""
+    if isinstance(seconds, Combinable):
+        span = seconds
+    else:
+        span = Value(timedelta(seconds=seconds), output_field=DurationField())
     return ExpressionWrapper(now() + span, output_field=DateTimeField())
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce
 
 from trunks.models.choices import Verdict
@@ -38,13 +41,13 @@ class Revision(models.Model):
         return f"{self.trunk_request_id} version {self.content_version}"
 
 
-def _supervises() -> Exists:
+def _supervises(today: date | Combinable | None = None) -> Exists:
     """Return whether a decision's right still is: of who decided or, on behalf of another, of that other.
 
     Who stood in must be active as well. That a delegation has run out since takes nothing from what was decided by it.
     """
     deciding = User.objects.filter(pk=OuterRef(OuterRef("decided_by")), is_active=True)
-    held = RoleGrant.objects.in_force().filter(
+    held = RoleGrant.objects.in_force(today).filter(
         Q(master=None) | Q(master=OuterRef("trunk_request__master")),
         Exists(deciding),
         user=Coalesce(OuterRef("on_behalf_of"), OuterRef("decided_by")),
@@ -58,8 +61,8 @@ class DecisionQuerySet(models.QuerySet["Decision"]):
         """Add `stands`: whether who decided is a supervisor for the request's master account to this day."""
         return self.annotate(stands=_supervises())
 
-    def standing(self) -> DecisionQuerySet:
-        return self.filter(_supervises())
+    def standing(self, today: date | Combinable | None = None) -> DecisionQuerySet:
+        return self.filter(_supervises(today))
 
     def of(self, user: User) -> DecisionQuerySet:
         """Return what `user` decided, and what was decided on their behalf."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 from django.db.models import Q
+from django.db.models.expressions import Combinable
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.functional import cached_property
@@ -82,8 +84,8 @@ class User(AbstractBaseUser, PermissionsMixin):
 
 
 class RoleGrantQuerySet(models.QuerySet["RoleGrant"]):
-    def in_force(self) -> RoleGrantQuerySet:
-        today = timezone.now().date()
+    def in_force(self, today: date | Combinable | None = None) -> RoleGrantQuerySet:
+        today = timezone.now().date() if today is None else today
         return self.filter(Q(ends_on=None) | Q(ends_on__gte=today), user__is_active=True)
 
     def of_lasting_administrators(self) -> RoleGrantQuerySet:

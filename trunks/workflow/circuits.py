@@ -12,6 +12,7 @@ from django.db.models import F, Q
 
 from trunks import audit
 from trunks.actions import Action
+from trunks.compiled import Found, Param
 from trunks.models import Circuit, MasterAccount, clock
 from trunks.workflow.ringing import ring_ready
 from trunks.workflow.words import sentence
@@ -25,6 +26,9 @@ FAILED = (errors.NotSent, errors.NoAnswer, errors.ServerError, errors.Unreadable
 WHY = "calls to Zoom"
 
 
+_TROUBLED = Found(lambda: Circuit.objects.troubled().filter(master=Param("master")))
+
+
 def is_open(master_id: int) -> bool:
     return Circuit.objects.open().filter(master=master_id).exists()
 
@@ -35,7 +39,7 @@ def note(master: MasterAccount, error: ZoomError | None) -> None:
         _failed(master, error)
         return
     # Nearly every call is a good one after good ones: one question for all that it could change.
-    if Circuit.objects.troubled().filter(master=master).exists():
+    if _TROUBLED(master=master.pk):
         _answered(master)
         if error is None:
             forgive(master)

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError
-from django.db.models import Exists, F, OuterRef
+from django.db.models import DurationField, Exists, F, OuterRef
 
 from trunks import audit
 from trunks.actions import Action
+from trunks.compiled import Found, Param, Rows, Updates
 from trunks.models import Attempt, Circuit, State, Step, TrunkRequest, WriteStop, ZoomCall, clock
 from trunks.models.trunk_request import TrunkRequestQuerySet
 from trunks.workflow import circuits, permits, speaking
@@ -71,10 +73,7 @@ class Claim:
 
     def write(self, **changes: Any) -> None:
         """Write `changes` (never the state) to the request while the claim holds, or raise Fenced."""
-        held = TrunkRequest.objects.filter(
-            pk=self.trunk_request.pk, fence=self.fence, lease_until__gte=clock.now()
-        )
-        if not held.update(**changes):
+        if not _HELD({"pk": self.trunk_request.pk, "fence": self.fence}, changes):
             raise Fenced(self.trunk_request.reference)
 
     def hold(self) -> None:
@@ -118,9 +117,10 @@ class Claim:
 
 def claim_approved(pk: int) -> Claim | None:
     """Take up an approved request whose time has come, or return None: it is not, or somebody was first."""
-    trunk_request = _free_to_begin().filter(pk=pk).first()
-    if trunk_request is None:
+    found = _FREE_TO_BEGIN(pk=pk, **_quiet())
+    if not found:
         return None
+    [trunk_request] = found
     begun = time.monotonic()
     taken = {
         "fence": trunk_request.fence + 1,
@@ -143,7 +143,8 @@ def claim_approved(pk: int) -> Claim | None:
             )
             # Once more: since the first look another request may have been taken up, sent, and left unconfirmed.
             # From here on one_writer_per_sub_account keeps others out.
-            if _account_is_busy(trunk_request):
+            account = trunk_request.sub_account_id
+            if _BUSY(pk=pk, sub_account=account, **_quiet()):
                 raise Stale("another request's write to the sub account could still land")
             claim = _claim(trunk_request, begun)
             claim.not_permitted = permits.spend(trunk_request)
@@ -195,12 +196,18 @@ def _free_to_begin() -> TrunkRequestQuerySet:
     )
 
 
-def _account_is_busy(trunk_request: TrunkRequest) -> bool:
-    """Say whether an earlier write to the same sub account could still land at Zoom."""
-    here = _could_still_land().filter(sub_account=trunk_request.sub_account_id)
-    return here.exclude(pk=trunk_request.pk).exists()
-
-
 def _could_still_land() -> TrunkRequestQuerySet:
-    lately = clock.after(-settings.QUIET_SECONDS)
+    lately = clock.after(Param("quiet", DurationField()))
     return TrunkRequest.objects.filter(state=State.UNCONFIRMED, sent_at__gt=lately)
+
+
+def _quiet() -> dict[str, timedelta]:
+    return {"quiet": timedelta(seconds=-settings.QUIET_SECONDS)}
+
+
+_HELD = Updates(
+    lambda: TrunkRequest.objects.filter(pk=Param("pk"), fence=Param("fence"), lease_until__gte=clock.now())
+)
+_FREE_TO_BEGIN = Rows(lambda: _free_to_begin().filter(pk=Param("pk")))
+# Whether an earlier write to the same sub account could still land at Zoom.
+_BUSY = Found(lambda: _could_still_land().filter(sub_account=Param("sub_account")).exclude(pk=Param("pk")))

@@ -5,13 +5,23 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from trunks.compiled import Param, Rows
 from trunks.models import Line, TrunkRequest
 from trunks.workflow.waiting import window_content
+
+_LINES = Rows(
+    lambda: (
+        Line.objects.filter(trunk_request=Param("trunk_request")).select_related("trunk").order_by("position")
+    )
+)
 
 
 def lines_of(trunk_request: TrunkRequest) -> list[Line]:
     """Return the lines in order with their trunks, as the database has them now."""
-    return list(trunk_request.lines.select_related("trunk").order_by("position"))
+    lines = _LINES(trunk_request=trunk_request.pk)
+    for line in lines:
+        line.trunk_request = trunk_request
+    return lines
 
 
 def content_of(trunk_request: TrunkRequest, lines: Sequence[Line] | None = None) -> dict[str, Any]:

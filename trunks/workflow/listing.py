@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, QuerySet
+from django.db.models import DateTimeField, Exists, QuerySet
 
+from trunks.compiled import Param, Updates, Values
 from trunks.models import Hold, Line, ListedTrunk, SubAccount, clock
 from trunks.zoom.types import Trunk
 
@@ -27,14 +28,13 @@ def take_in(account: SubAccount, rows: Sequence[Trunk], read_at: datetime) -> li
     with transaction.atomic():
         _write(account, rows, read_at)
         # One question for both, since most lists leave nothing to tidy up.
-        overdue, given_up = _overdue(account, read_at), _given_up(account)
-        here = SubAccount.objects.filter(pk=account.pk)
-        some_overdue, some_given_up = here.values_list(Exists(overdue), Exists(given_up)).get()
+        long_ago = read_at - timedelta(seconds=settings.QUIET_SECONDS)
+        [(some_overdue, some_given_up)] = _UNTIDY(account=account.pk, long_ago=long_ago)
         if some_overdue:
-            vanished = _let_go(account, overdue, rows, read_at)
+            vanished = _let_go(account, _overdue(account.pk, long_ago), rows, read_at)
         if some_given_up:
             settle_given_up(account, [row.dnis for row in rows], read_at)
-        here.update(trunks_read_at=read_at, trunks_problem="")
+        _ACCOUNT({"account": account.pk}, {"trunks_read_at": read_at, "trunks_problem": ""})
     return vanished
 
 
@@ -58,7 +58,7 @@ def settle_given_up(
 
     What it shows is assigned. What it does not show becomes free after two such lists, since one could lag behind.
     """
-    perhaps = _given_up(account)
+    perhaps = _given_up(account.pk)
     perhaps.filter(dnis__in=shown).update(hold=Hold.ASSIGNED, detail=GIVEN_UP_SHOWN)
     absent = perhaps.exclude(dnis__in=shown)
     again = absent.filter(absent_at__lte=read_at - timedelta(seconds=settings.QUIET_SECONDS))
@@ -67,14 +67,22 @@ def settle_given_up(
     absent.filter(absent_at=None, trunk_request__sent_at__lte=quiet).update(absent_at=read_at)
 
 
-def _given_up(account: SubAccount) -> QuerySet[Line]:
+def _given_up(account: int | Param) -> QuerySet[Line]:
     return Line.objects.filter(trunk_request__sub_account=account, hold=Hold.UNKNOWN)
 
 
-def _overdue(account: SubAccount, read_at: datetime) -> QuerySet[ListedTrunk]:
-    """Return what the estate shows although no list of the quiet period has shown it."""
-    long_ago = read_at - timedelta(seconds=settings.QUIET_SECONDS)
+def _overdue(account: int | Param, long_ago: datetime | Param) -> QuerySet[ListedTrunk]:
+    """Return what the estate shows although no list since `long_ago`, the quiet period's begin, has shown it."""
     return ListedTrunk.objects.filter(sub_account=account, gone_at=None, last_seen_at__lte=long_ago)
+
+
+_PLACE, _LONG_AGO = Param("account"), Param("long_ago", DateTimeField())
+_UNTIDY = Values(
+    lambda: SubAccount.objects.filter(pk=_PLACE).values_list(
+        Exists(_overdue(_PLACE, _LONG_AGO)), Exists(_given_up(_PLACE))
+    )
+)
+_ACCOUNT = Updates(lambda: SubAccount.objects.filter(pk=_PLACE))
 
 
 def _let_go(

@@ -7,9 +7,11 @@ happen, gives it back in the same transaction; so a crash strands nothing, and a
 
 from __future__ import annotations
 
-from django.db.models import Count, F, IntegerField, OuterRef, QuerySet, Subquery, Value
+from django.db.models import Count, DateField, F, IntegerField, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
+from django.utils import timezone
 
+from trunks.compiled import Param, Updates
 from trunks.models import Decision, Permit, TrunkRequest, clock
 
 NONE_LEFT = "There is no unused permit for exactly this content under the policy it was filed under."
@@ -44,12 +46,15 @@ def spend(trunk_request: TrunkRequest) -> str:
     One statement in the ordinary case: it matches request, content, policy, that nobody has spent it, and that enough
     of its decisions are by people who still are supervisors.
     """
-    mine = _unspent(trunk_request).filter(
-        content_digest=trunk_request.approved_digest, policy_digest=trunk_request.policy_digest
-    )
+    bound = {
+        "content_digest": trunk_request.approved_digest,
+        "policy_digest": trunk_request.policy_digest,
+    }
     used = {"spent_at": clock.now(), "spent_on": f"claim {trunk_request.fence}"}
-    if mine.annotate(standing=_standing()).filter(standing__gte=F("needed")).update(**used):
+    today = timezone.now().date()
+    if _SPEND({"trunk_request": trunk_request.pk, "today": today, **bound}, used):
         return ""
+    mine = _unspent(trunk_request).filter(**bound)
     if not mine.exists():
         return NONE_LEFT
     if any(line.has_begun for line in trunk_request.lines.all()) and mine.update(**used):
@@ -74,9 +79,20 @@ def _unspent(trunk_request: TrunkRequest) -> QuerySet[Permit]:
 
 
 def _standing() -> Coalesce:
-    decisions = Decision.objects.standing().filter(permits=OuterRef("pk")).order_by()
+    today = Param("today", DateField())
+    decisions = Decision.objects.standing(today).filter(permits=OuterRef("pk")).order_by()
     counted = decisions.values("permits").annotate(n=Count("pk")).values("n")
     return Coalesce(Subquery(counted, output_field=IntegerField()), Value(0))
+
+
+_BOUND = {name: Param(name) for name in ("trunk_request", "content_digest", "policy_digest")}
+_SPEND = Updates(
+    lambda: (
+        Permit.objects.filter(**_BOUND, spent_at=None)
+        .annotate(standing=_standing())
+        .filter(standing__gte=F("needed"))
+    )
+)
 
 
 def _fallen(permit: Permit) -> str:

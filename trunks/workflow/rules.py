@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 
 from django.conf import settings
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 
 from trunks import numbers
+from trunks.compiled import Param, Rows
 from trunks.models import MAX_LINES, Kind, Line, ListedTrunk, SubAccount, TrunkRequest
 from trunks.workflow.drafts import Draft, LineDraft, present_caller_ids
 from trunks.workflow.errors import Problems
@@ -100,7 +102,7 @@ class _Look:
         current = _wanted(line.current_dnis for line in draft.lines)
         taken = _twice(line.dnis for line in draft.lines) | _listed(wanted, account, executing=executing)
         removed = _twice(line.current_dnis for line in draft.lines)
-        for line in _rivals(account, amending, wanted, current):
+        for line in _rivals(account, amending, sorted(wanted), sorted(current)):
             if line.hold:
                 taken[line.dnis] = _who_has(line.dnis, line)
             if line.removing:
@@ -110,13 +112,33 @@ class _Look:
 
 
 def _rivals(
-    account: SubAccount, amending: TrunkRequest | None, wanted: set[str], current: set[str]
-) -> QuerySet[Line]:
+    account: SubAccount, amending: TrunkRequest | None, wanted: list[str], current: list[str]
+) -> list[Line]:
     """Return the lines of other requests that have, hold or are about to remove one of the DNIS."""
-    holding = Q(dnis__in=wanted) & ~Q(hold="")
-    removing = Q(removing=True, current_dnis__in=wanted | current)
-    lines = Line.objects.filter(holding | removing, master=account.master_id).exclude(trunk_request=amending)
-    return lines.select_related("trunk_request__sub_account")
+    if not (wanted or current):
+        return []
+    given = {"master": account.master_id, "amending": amending.pk if amending else 0}
+    named = _named("wanted", wanted) | _named("current", current)
+    return _rivals_of(len(wanted), len(current))(**given, **named)
+
+
+@cache
+def _rivals_of(wanted: int, current: int) -> Rows[Line]:
+    wants = [Param(f"wanted {number}") for number in range(wanted)]
+    has = [Param(f"current {number}") for number in range(current)]
+    holding = Q(dnis__in=wants) & ~Q(hold="")
+    removing = Q(removing=True, current_dnis__in=[*wants, *has])
+    return Rows(
+        lambda: (
+            Line.objects.filter(holding | removing, master=Param("master"))
+            .exclude(trunk_request=Param("amending"))
+            .select_related("trunk_request__sub_account")
+        )
+    )
+
+
+def _named(name: str, values: Iterable[str]) -> dict[str, str]:
+    return {f"{name} {number}": value for number, value in enumerate(values)}
 
 
 def _wanted(dnis: Iterable[str]) -> set[str]:
@@ -135,13 +157,25 @@ def _twice(dnis: Iterable[str]) -> dict[str, str]:
 
 
 def _listed(wanted: set[str], account: SubAccount, *, executing: bool) -> dict[str, str]:
-    rows = ListedTrunk.objects.filter(master=account.master_id, dnis__in=wanted, gone_at=None)
-    if executing:
-        rows = rows.exclude(sub_account=account)
+    if not wanted:
+        return {}
+    given = {"master": account.master_id, "besides": account.pk if executing else 0}
     return {
         row.dnis: f"{row.dnis} is already assigned to {row.sub_account} at Zoom."
-        for row in rows.select_related("sub_account")
+        for row in _listed_of(len(wanted))(**given, **_named("wanted", wanted))
     }
+
+
+@cache
+def _listed_of(wanted: int) -> Rows[ListedTrunk]:
+    wants = [Param(f"wanted {number}") for number in range(wanted)]
+    return Rows(
+        lambda: (
+            ListedTrunk.objects.filter(master=Param("master"), dnis__in=wants, gone_at=None)
+            .exclude(sub_account=Param("besides"))
+            .select_related("sub_account")
+        )
+    )
 
 
 def _who_has(dnis: str, line: Line) -> str:

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from trunks import audit, dispatch
 from trunks.actions import Action
+from trunks.compiled import Param, Updates, Values
 from trunks.models import (
     ASSIGNED_LINE_STATES,
     GOOD_LINE_STATES,
@@ -81,12 +82,19 @@ def settle(claim: Claim, lines: Sequence[Line]) -> None:
 
 def end(trunk_request: TrunkRequest, lines: Iterable[Line]) -> None:
     """Turn the DNIS holds of a request that has ended into assignments, or let go of them; ring for who waited."""
-    assigned = When(state__in=ASSIGNED_LINE_STATES, then=Value(Hold.ASSIGNED))
-    released = When(hold=Hold.HELD, then=Value(Hold.NONE))
-    trunk_request.lines.update(hold=Case(assigned, released, default=F("hold")), removing=False)
+    _END({"trunk_request": trunk_request.pk}, {"removing": False})
     if any(line.without_trunk for line in lines):
         occasions.note_lost(trunk_request)
     _ring_next(trunk_request)
+
+
+def _hold_at_the_end() -> dict[str, Case]:
+    assigned = When(state__in=ASSIGNED_LINE_STATES, then=Value(Hold.ASSIGNED))
+    released = When(hold=Hold.HELD, then=Value(Hold.NONE))
+    return {"hold": Case(assigned, released, default=F("hold"))}
+
+
+_END = Updates(lambda: Line.objects.filter(trunk_request=Param("trunk_request")), always=_hold_at_the_end)
 
 
 def release(
@@ -179,12 +187,18 @@ def _summary(lines: Sequence[Line]) -> str:
 
 def _ring_next(trunk_request: TrunkRequest) -> None:
     """Ring for a request that waited because this one was writing to the same sub account."""
-    waiting = TrunkRequest.objects.due().filter(
-        sub_account=trunk_request.sub_account_id, state=State.APPROVED
-    )
-    pk = waiting.order_by("id").values_list("pk", flat=True).first()
-    if pk:
+    for (pk,) in _NEXT(sub_account=trunk_request.sub_account_id):
         dispatch.ring(dispatch.PROVISION, pk)
+
+
+_NEXT = Values(
+    lambda: (
+        TrunkRequest.objects.due()
+        .filter(sub_account=Param("sub_account"), state=State.APPROVED)
+        .order_by("id")
+        .values_list("pk")[:1]
+    )
+)
 
 
 def quiet_left(sent_at: datetime | None) -> float:

@@ -13,6 +13,7 @@ from django.db import DatabaseError, IntegrityError, models, transaction
 
 from trunks import audit
 from trunks.actions import Action
+from trunks.compiled import Found
 from trunks.models import Role, RoleGrant, User, WriteStop, clock
 from trunks.workflow.answers import YES, Answer
 from trunks.workflow.errors import Invalid, Refused, Stale
@@ -38,10 +39,13 @@ class Halted(Exception):
         self.wait = wait
 
 
+_STOPPED = Found(WriteStop.in_force_now)
+
+
 def look() -> None:
     """Raise Halted while people have stopped writing, and when the database does not say whether they have."""
     try:
-        stop = WriteStop.current() if WriteStop.in_force_now().exists() else None
+        stop = WriteStop.current() if _STOPPED() else None
     except DatabaseError as error:
         words = "Whether writing to Zoom is stopped could not be looked up."
         raise Halted(words, wait=settings.SWEEP_SECONDS) from error

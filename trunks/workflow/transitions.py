@@ -12,6 +12,7 @@ from django.db.models.expressions import Combinable
 
 from trunks import audit
 from trunks.actions import Action
+from trunks.compiled import Param, Updates
 from trunks.models import Line, LineState, State, TrunkRequest, User, clock
 from trunks.workflow import occasions
 from trunks.workflow.errors import Stale
@@ -66,7 +67,6 @@ def move(
         raise NoSuchMove(f"{trunk_request.reference}: {leaving} to {to}")
     if not connection.in_atomic_block:
         raise NoSuchMove(f"{trunk_request.reference}: a move is made in a transaction, with its audit event")
-    held = {} if fence is None else {"fence": fence}
     expected = trunk_request.version if version is None else version
     written = {
         "version": expected + 1,
@@ -74,8 +74,9 @@ def move(
         "needs_attention": False,
         **(changes or {}),
     }
-    rows = TrunkRequest.objects.filter(pk=trunk_request.pk, state=leaving, version=expected, **held)
-    if not rows.update(state=to, **written):
+    found = {"pk": trunk_request.pk, "state": leaving.value, "version": expected}
+    here = _HERE if fence is None else _HELD_HERE
+    if not here({**found, "fence": fence}, {"state": to.value, **written}):
         raise Stale(who_was_first(trunk_request))
     _keep(trunk_request, to, written)
     occasions.note(action, trunk_request, actor=actor, comment=comment, on_behalf_of=on_behalf_of)
@@ -92,6 +93,11 @@ def move(
     )
     who = actor.email if actor else why
     logger.info("%s: %s to %s by %s. %s", trunk_request.reference, leaving, to, who, comment)
+
+
+_AS_LOADED = {name: Param(name) for name in ("pk", "state", "version")}
+_HERE = Updates(lambda: TrunkRequest.objects.filter(**_AS_LOADED))
+_HELD_HERE = Updates(lambda: TrunkRequest.objects.filter(**_AS_LOADED, fence=Param("fence")))
 
 
 def mark(lines: QuerySet[Line], to: LineState, *, held: Iterable[Line] = (), **changes: Any) -> None:

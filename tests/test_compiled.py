@@ -1,0 +1,94 @@
+"""Queries that are compiled once give what Django's own give, each time with the values of that time."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+from django.db.models import DurationField, F
+from django.test.utils import CaptureQueriesContext
+
+from tests import cast
+from trunks.compiled import Found, Param, Rows, Updates, Values
+from trunks.models import MasterAccount, SubAccount, TrunkRequest, User, clock
+
+pytestmark = [pytest.mark.sqlite, pytest.mark.django_db]
+
+ONE = Rows(
+    lambda: TrunkRequest.objects.filter(pk=Param("pk")).select_related("master", "sub_account", "approved_by")
+)
+NAMED = Found(lambda: MasterAccount.objects.filter(name=Param("name")))
+NAMES = Values(
+    lambda: SubAccount.objects.filter(master=Param("master")).order_by("id").values_list("id", "name")
+)
+UPDATE = Updates(lambda: TrunkRequest.objects.filter(pk=Param("pk"), version=Param("version")))
+
+
+def test_a_row_is_what_django_would_have_read(trunk_request: TrunkRequest) -> None:
+    for _ in range(2):
+        [found] = ONE(pk=trunk_request.pk)
+        with CaptureQueriesContext(connection) as asked:
+            joined = (str(found.master), str(found.sub_account), found.approved_by)
+        assert asked.captured_queries == []
+        ordinary = TrunkRequest.objects.get(pk=trunk_request.pk)
+        for field in TrunkRequest._meta.concrete_fields:
+            assert getattr(found, field.attname) == getattr(ordinary, field.attname), field.attname
+        assert joined == (str(ordinary.master), str(ordinary.sub_account), None)
+        assert found._state.db == "default"
+        assert not found._state.adding
+    assert ONE(pk=0) == []
+
+
+def test_the_values_are_those_of_each_time(estate: cast.Estate) -> None:
+    other = cast.master_account("Tailspin", "tailspin", ("id", "secret"))
+    assert NAMED(name=estate.master.name)
+    assert NAMED(name=other.name)
+    assert not NAMED(name="Nobody' OR '1'='1")
+    mine = SubAccount.objects.filter(master=estate.master).order_by("id")
+    assert NAMES(master=estate.master.pk) == list(mine.values_list("id", "name"))
+    assert NAMES(master=other.pk) == []
+
+
+def test_an_update_writes_texts_times_people_and_expressions(
+    trunk_request: TrunkRequest, supervisor: User
+) -> None:
+    moment = datetime(2026, 3, 1, 12, 30, 5, 250_000, tzinfo=UTC)
+    for version, text in enumerate(("50 %", "It's new"), start=trunk_request.version):
+        given = {"pk": trunk_request.pk, "version": version}
+        written = {"waiting_for": text, "next_attempt_at": moment, "approved_by": supervisor}
+        assert UPDATE(given, {**written, "version": F("version") + 1}) == 1
+        trunk_request.refresh_from_db()
+        assert (trunk_request.waiting_for, trunk_request.next_attempt_at) == (text, moment)
+        assert (trunk_request.approved_by, trunk_request.version) == (supervisor, version + 1)
+    assert UPDATE(given, written) == 0
+    assert UPDATE({**given, "version": trunk_request.version}, {"next_attempt_at": None}) == 1
+    trunk_request.refresh_from_db()
+    assert trunk_request.next_attempt_at is None
+
+
+def test_a_span_in_an_expression_is_not_kept(trunk_request: TrunkRequest) -> None:
+    given = {"pk": trunk_request.pk, "version": trunk_request.version}
+    for seconds in (3600.0, 60.0):
+        UPDATE(given, {"next_attempt_at": clock.after(seconds)})
+        trunk_request.refresh_from_db()
+        assert trunk_request.next_attempt_at is not None
+        ahead = (trunk_request.next_attempt_at - clock.read()).total_seconds()
+        assert abs(ahead - seconds) < 30
+
+
+def test_a_span_from_now_can_be_a_parameter(trunk_request: TrunkRequest) -> None:
+    moved = Found(
+        lambda: TrunkRequest.objects.filter(changed_at__gt=clock.after(Param("ago", DurationField())))
+    )
+    assert moved(ago=timedelta(minutes=-10))
+    assert not moved(ago=timedelta(minutes=10))
+
+
+def test_an_update_that_fails_leaves_a_transaction_that_must_be_rolled_back(
+    trunk_request: TrunkRequest,
+) -> None:
+    given = {"pk": trunk_request.pk, "version": trunk_request.version}
+    with transaction.atomic():
+        with pytest.raises(IntegrityError):
+            UPDATE(given, {"state": None})
+        assert transaction.get_rollback()
+        transaction.set_rollback(True)

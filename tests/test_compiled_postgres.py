@@ -1,0 +1,23 @@
+"""What only PostgreSQL tells of a statement that is compiled once: the times that stand in it."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from trunks.compiled import Found, Updates
+from trunks.models import TrunkRequest
+
+pytestmark = pytest.mark.django_db
+OLD = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def test_a_time_that_is_written_in_for_good_is_refused() -> None:
+    always = Found(lambda: TrunkRequest.objects.filter(changed_at__gt=OLD))
+    with pytest.raises(TypeError, match="must be a Param"):
+        always()
+
+
+def test_so_is_one_that_finds_what_is_updated() -> None:
+    always = Updates(lambda: TrunkRequest.objects.filter(changed_at__gt=OLD))
+    with pytest.raises(TypeError, match="must be a Param"):
+        always({}, {"tries": 0})

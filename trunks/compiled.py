@@ -1,0 +1,191 @@
+"""Queries that Django compiles once for each process and not each time: for what is asked with every request.
+
+Compiling an ordinary query takes as long as the database takes to answer several. What differs from one time to the
+next stands in it as a `Param`; all else is written into the statement for good, so a setting must be a `Param` as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date, timedelta
+from functools import cached_property
+from typing import Any, Generic, TypeVar
+
+import psycopg
+from django.db import connection, models, transaction
+from django.db.models.expressions import Combinable, Expression, Value
+from django.db.models.query import get_related_populators
+from django.db.models.sql import UpdateQuery
+
+Row = TypeVar("Row", bound=models.Model)
+Given = Mapping[str, Any]
+TIMES = (date, timedelta, float)
+Build = Callable[[], models.QuerySet[Any]]
+
+
+class Param(Expression):
+    """The place of a value that is known only when the statement is run: in a filter, an expression or an update.
+
+    `field` turns the value into what the database holds, where that is not what Python has: times and durations.
+    """
+
+    def __init__(self, name: str, field: models.Field[Any, Any] | None = None) -> None:
+        super().__init__(output_field=field)
+        self.name = name
+        self._field = field
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
+        return "%s", [self]
+
+    def value(self, given: Given) -> Any:
+        value = given[self.name]
+        return self._field.get_db_prep_value(value, connection) if self._field else value
+
+
+class _Statement:
+    """What a compiler made, ready to be run."""
+
+    def __init__(self, compiler: Any, *, once: bool = False) -> None:
+        """`once` is for what will not be run again. Raises TypeError for a time in what will be (on PostgreSQL)."""
+        self.compiler = compiler
+        self._sql, self._params = compiler.as_sql()
+        # A moment or a span, as it was when the statement was made, must not stay in it. SQLite has texts for them.
+        if not once and any(isinstance(one, TIMES) for one in self._params):
+            raise TypeError("A time or a span is written into the query for good; it must be a Param.")
+
+    def run(self, given: Given, *, rows: bool = True) -> Any:
+        """Return all rows as the database gives them or, without `rows`, how many were changed."""
+        values = [one.value(given) if isinstance(one, Param) else one for one in self._params]
+        with connection.cursor() as cursor:
+            if connection.vendor == "postgresql":
+                cursor.cursor = _Prepared(cursor.cursor.connection)
+            cursor.execute(self._sql, values)
+            return cursor.fetchall() if rows else cursor.rowcount
+
+
+class _Prepared(psycopg.Cursor[Any]):
+    """Takes the place of Django's cursor, and has PostgreSQL plan a statement once for each connection too."""
+
+    def execute(self, query: Any, params: Any = None, **_: Any) -> _Prepared:
+        return super().execute(query, params, prepare=True)
+
+
+class _Selecting:
+    """A query that reads. It is compiled when it is first run, for only then are all models there."""
+
+    def __init__(self, build: Build) -> None:
+        self._build = build
+
+    def _query(self) -> Any:
+        return self._build().query
+
+    @cached_property
+    def _statement(self) -> _Statement:
+        return _Statement(self._query().get_compiler(connection=connection))
+
+
+class Values(_Selecting):
+    """A query by `values_list`: its rows as the database gives them, so it is for numbers, texts and truth values."""
+
+    def __call__(self, **given: Any) -> list[tuple[Any, ...]]:
+        return [tuple(row) for row in self._statement.run(given)]
+
+
+class Found(_Selecting):
+    """Whether a query finds anything."""
+
+    def _query(self) -> Any:
+        return super()._query().exists()
+
+    def __call__(self, **given: Any) -> bool:
+        return bool(self._statement.run(given))
+
+
+class Rows(_Selecting, Generic[Row]):
+    """A query for model instances, with what it selects of others; nothing that is prefetched."""
+
+    def __init__(self, build: Callable[[], models.QuerySet[Row]]) -> None:
+        super().__init__(build)
+
+    @cached_property
+    def _reader(self) -> tuple[type[Row], list[str], slice, list[Any], Any]:
+        compiler = self._statement.compiler
+        chosen = compiler.klass_info["select_fields"]
+        own = slice(chosen[0], chosen[-1] + 1)
+        names = [column[0].target.attname for column in compiler.select[own]]
+        populators: Any = get_related_populators  # its stub is of a newer Django
+        joined = populators(compiler.klass_info, compiler.select, connection.alias)
+        columns = [column[0] for column in compiler.select[: compiler.col_count]]
+        return compiler.klass_info["model"], names, own, joined, compiler.get_converters(columns)
+
+    def __call__(self, **given: Any) -> list[Row]:
+        rows = self._statement.run(given)
+        model, names, own, joined, converters = self._reader
+        found = []
+        for row in self._statement.compiler.apply_converters(rows, converters):
+            made = model.from_db(connection.alias, names, row[own])
+            for populator in joined:
+                populator.populate(row, made)
+            found.append(made)
+        return found
+
+
+class Updates:
+    """Updates of what a query finds, each compiled once for each set of columns and expressions that are written.
+
+    What is written as a moment or span from now, in an expression, is compiled each time.
+    """
+
+    def __init__(self, build: Build, always: Callable[[], Mapping[str, Combinable]] = dict) -> None:
+        """`always` gives what is written each time as well."""
+        self._build, self._always = build, always
+        self._statements: dict[frozenset[Any], _Statement] = {}
+
+    def __call__(self, given: Given, values: Mapping[str, Any]) -> int:
+        """Write `values` by the names of their columns, and return how many rows there were."""
+        plain = {name: value for name, value in values.items() if not isinstance(value, Combinable)}
+        others = {name: value for name, value in values.items() if name not in plain}
+        if any(_tells_time(value) for value in others.values()):
+            statement = self._compiled(values, plain, once=True)
+        else:
+            shape = frozenset({*plain, *others.items()})  # equal expressions write the same
+            if shape not in self._statements:
+                self._statements[shape] = self._compiled(values, plain)
+            statement = self._statements[shape]
+        with transaction.mark_for_rollback_on_error():
+            changed: int = statement.run({**given, **self._prepared(plain)}, rows=False)
+        return changed
+
+    def _compiled(
+        self, values: Mapping[str, Any], plain: Mapping[str, Any], *, once: bool = False
+    ) -> _Statement:
+        places = {name: Param(_place(name)) if name in plain else values[name] for name in values}
+        query: Any = self._build().query.chain(UpdateQuery)
+        query.add_update_values({**places, **self._always()})
+        query.clear_select_clause()
+        return _Statement(query.get_compiler(connection=connection), once=once)
+
+    def _prepared(self, plain: Mapping[str, Any]) -> dict[str, Any]:
+        field = self._model._meta.get_field
+        return {
+            _place(name): field(name).get_db_prep_save(_key_of(value), connection)  # type: ignore[union-attr]
+            for name, value in plain.items()
+        }
+
+    @cached_property
+    def _model(self) -> type[models.Model]:
+        return self._build().model
+
+
+def _tells_time(expression: Any) -> bool:
+    """Say whether a moment or a span stands in the expression."""
+    parts = expression.flatten() if hasattr(expression, "flatten") else ()
+    return any(isinstance(part, Value) and isinstance(part.value, TIMES) for part in parts)
+
+
+def _place(name: str) -> str:
+    return f"set {name}"
+
+
+def _key_of(value: Any) -> Any:
+    return value.pk if isinstance(value, models.Model) else value
