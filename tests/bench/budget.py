@@ -24,7 +24,7 @@ from trunks.models import Line, RateBudget, SubAccount, TrunkRequest
 from trunks.turns import BATCH
 from trunks.zoom.retry_after import LEAST_WAIT
 
-PROCESSES, CONCURRENCY, THREADS = 4, 4, 6
+PROCESSES, CONCURRENCY, THREADS = 4, 2, 6
 WARM_UP = 80  # reads at an easy pace, so that the budget knows the jitter
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.utils import timezone
@@ -25,19 +26,21 @@ logger = logging.getLogger(__name__)
 def send_due() -> None:
     """Send what is due; a webhook that fails is left alone for the rest of this round."""
     failed: set[int] = set()
-    for pk, hook in list(Delivery.objects.due().values_list("pk", "webhook")[:BATCH]):
-        if hook not in failed:
-            delivery = _claim(pk)
-            if delivery and not _send(delivery):
-                failed.add(hook)
+    for _ in range(BATCH):
+        delivery = _claim(failed)
+        if delivery is None:
+            break
+        if not _send(delivery):
+            failed.add(delivery.webhook_id)
     # One time-out finds out that a receiver is down; its other deliveries wait instead of taking one each.
     Delivery.objects.due().filter(webhook__in=failed).update(
         next_attempt_at=clock.after(outbox.wait_after(0, longest=LONGEST_WAIT))
     )
 
 
-def _claim(pk: int) -> Delivery | None:
-    return outbox.claim(Delivery.objects.due().select_related("webhook"), pk, seconds=LEASE_SECONDS)
+def _claim(failed: Iterable[int] = ()) -> Delivery | None:
+    due = Delivery.objects.due().exclude(webhook__in=failed).select_related("webhook")
+    return outbox.claim(due, seconds=LEASE_SECONDS)
 
 
 def _send(delivery: Delivery) -> bool:

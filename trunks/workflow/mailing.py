@@ -36,10 +36,10 @@ def send_due() -> None:
     """Send what is due, at most 100 letters, over one connection; a mail server that is down ends it at once."""
     connection: BaseEmailBackend | None = None
     try:
-        for pk in list(Notice.objects.due().values_list("pk", flat=True)[:BATCH]):
-            notice = _claim(pk)
+        for _ in range(BATCH):
+            notice = _claim()
             if notice is None:
-                continue
+                return
             letter = _letter(notice)
             if isinstance(letter, Aside):
                 outbox.write(notice, sending=letter.sending, problem=letter.reason, subject=letter.subject)
@@ -52,9 +52,9 @@ def send_due() -> None:
             connection.close()
 
 
-def _claim(pk: int) -> Notice | None:
+def _claim() -> Notice | None:
     due = Notice.objects.due().select_related("user", "occasion__actor", "occasion__trunk_request")
-    return outbox.claim(due, pk, seconds=LEASE_SECONDS)
+    return outbox.claim(due, seconds=LEASE_SECONDS)
 
 
 def _letter(notice: Notice) -> Letter | Aside:

@@ -6,7 +6,8 @@ import random
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from django.db.models import F, QuerySet
+from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from trunks.models import Delivery, Notice, clock
@@ -17,16 +18,18 @@ GIVE_UP_AFTER = timedelta(days=1)
 Sendable = TypeVar("Sendable", Notice, Delivery)
 
 
-def claim(due: QuerySet[Sendable], pk: int, *, seconds: float) -> Sendable | None:
-    """Take one of what is `due` for so many seconds; None when it is not due any more, or another was first."""
-    row = due.filter(pk=pk).first()
-    if row is None:
-        return None
-    # Without the rows that `due` joins to read names: an UPDATE joins nothing.
-    same = due.select_related(None).filter(pk=pk, tries=row.tries)
-    if not same.update(tries=F("tries") + 1, lease_until=clock.after(seconds)):
-        return None
-    row.tries += 1
+def claim(due: QuerySet[Sendable], *, seconds: float) -> Sendable | None:
+    """Take the first of what is `due` for so many seconds; None when nothing is, or others are taking it just now.
+
+    What another is taking is passed over: workers that were rung together would wait for each other at every row.
+    """
+    passing = connection.features.has_select_for_update_skip_locked
+    with transaction.atomic():
+        row = due.select_for_update(skip_locked=passing, of=("self",) if passing else ()).first()
+        if row is None:
+            return None
+        row.tries += 1
+        type(row)._default_manager.filter(pk=row.pk).update(tries=row.tries, lease_until=clock.after(seconds))
     return row
 
 
