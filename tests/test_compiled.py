@@ -55,12 +55,12 @@ def test_an_update_writes_texts_times_people_and_expressions(
     for version, text in enumerate(("50 %", "It's new"), start=trunk_request.version):
         given = {"pk": trunk_request.pk, "version": version}
         written = {"waiting_for": text, "next_attempt_at": moment, "approved_by": supervisor}
-        assert UPDATE(given, {**written, "version": F("version") + 1}) == 1
+        assert UPDATE.update(given, **written, version=F("version") + 1) == 1
         trunk_request.refresh_from_db()
         assert (trunk_request.waiting_for, trunk_request.next_attempt_at) == (text, moment)
         assert (trunk_request.approved_by, trunk_request.version) == (supervisor, version + 1)
-    assert UPDATE(given, written) == 0
-    assert UPDATE({**given, "version": trunk_request.version}, {"next_attempt_at": None}) == 1
+    assert UPDATE.update(given, **written) == 0
+    assert UPDATE.update({**given, "version": trunk_request.version}, next_attempt_at=None) == 1
     trunk_request.refresh_from_db()
     assert trunk_request.next_attempt_at is None
 
@@ -68,7 +68,7 @@ def test_an_update_writes_texts_times_people_and_expressions(
 def test_a_span_in_an_expression_is_not_kept(trunk_request: TrunkRequest) -> None:
     given = {"pk": trunk_request.pk, "version": trunk_request.version}
     for seconds in (3600.0, 60.0):
-        UPDATE(given, {"next_attempt_at": clock.after(seconds)})
+        UPDATE.update(given, next_attempt_at=clock.after(seconds))
         trunk_request.refresh_from_db()
         assert trunk_request.next_attempt_at is not None
         ahead = (trunk_request.next_attempt_at - clock.read()).total_seconds()
@@ -89,6 +89,6 @@ def test_an_update_that_fails_leaves_a_transaction_that_must_be_rolled_back(
     given = {"pk": trunk_request.pk, "version": trunk_request.version}
     with transaction.atomic():
         with pytest.raises(IntegrityError):
-            UPDATE(given, {"state": None})
+            UPDATE.update(given, waiting_for=None)
         assert transaction.get_rollback()
         transaction.set_rollback(True)

@@ -20,4 +20,4 @@ def test_a_time_that_is_written_in_for_good_is_refused() -> None:
 def test_so_is_one_that_finds_what_is_updated() -> None:
     always = Updates(lambda: TrunkRequest.objects.filter(changed_at__gt=OLD))
     with pytest.raises(TypeError, match="must be a Param"):
-        always({}, {"tries": 0})
+        always.update({}, tries=0)

@@ -19,6 +19,7 @@ from django.db.models.sql import UpdateQuery
 
 Row = TypeVar("Row", bound=models.Model)
 Given = Mapping[str, Any]
+_Reader = tuple[Any, list[str], slice, list[Any], Any]
 TIMES = (date, timedelta, float)
 Build = Callable[[], models.QuerySet[Any]]
 
@@ -45,13 +46,14 @@ class Param(Expression):
 class _Statement:
     """What a compiler made, ready to be run."""
 
-    def __init__(self, compiler: Any, *, once: bool = False) -> None:
-        """`once` is for what will not be run again. Raises TypeError for a time in what will be (on PostgreSQL)."""
+    def __init__(self, compiler: Any) -> None:
         self.compiler = compiler
         self._sql, self._params = compiler.as_sql()
-        # A moment or a span, as it was when the statement was made, must not stay in it. SQLite has texts for them.
-        if not once and any(isinstance(one, TIMES) for one in self._params):
-            raise TypeError("A time or a span is written into the query for good; it must be a Param.")
+
+    @property
+    def tells_time(self) -> bool:
+        """Say whether a moment or span stands in it. Only PostgreSQL's tell; SQLite has texts and numbers for them."""
+        return any(isinstance(one, TIMES) for one in self._params)
 
     def run(self, given: Given, *, rows: bool = True) -> Any:
         """Return all rows as the database gives them or, without `rows`, how many were changed."""
@@ -70,18 +72,32 @@ class _Prepared(psycopg.Cursor[Any]):
         return super().execute(query, params, prepare=True)
 
 
-class _Selecting:
-    """A query that reads. It is compiled when it is first run, for only then are all models there."""
+class _Keeping:
+    """Statements by the shape of what they write, compiled when first wanted: only then are all models there."""
 
     def __init__(self, build: Build) -> None:
         self._build = build
+        self._kept: dict[frozenset[Any], _Statement] = {}
+
+    def _keep(self, shape: frozenset[Any], compiler: Callable[[], Any]) -> _Statement:
+        """Return the statement of `shape`. Raises TypeError for one that must not stay as it is."""
+        if shape not in self._kept:
+            statement = _Statement(compiler())
+            if statement.tells_time:
+                raise TypeError("A moment or a span is written into the query for good; it must be a Param.")
+            self._kept[shape] = statement
+        return self._kept[shape]
+
+
+class _Selecting(_Keeping):
+    """A query that reads."""
 
     def _query(self) -> Any:
         return self._build().query
 
-    @cached_property
+    @property
     def _statement(self) -> _Statement:
-        return _Statement(self._query().get_compiler(connection=connection))
+        return self._keep(frozenset(), lambda: self._query().get_compiler(connection=connection))
 
 
 class Values(_Selecting):
@@ -106,23 +122,16 @@ class Rows(_Selecting, Generic[Row]):
 
     def __init__(self, build: Callable[[], models.QuerySet[Row]]) -> None:
         super().__init__(build)
-
-    @cached_property
-    def _reader(self) -> tuple[type[Row], list[str], slice, list[Any], Any]:
-        compiler = self._statement.compiler
-        chosen = compiler.klass_info["select_fields"]
-        own = slice(chosen[0], chosen[-1] + 1)
-        names = [column[0].target.attname for column in compiler.select[own]]
-        populators: Any = get_related_populators  # its stub is of a newer Django
-        joined = populators(compiler.klass_info, compiler.select, connection.alias)
-        columns = [column[0] for column in compiler.select[: compiler.col_count]]
-        return compiler.klass_info["model"], names, own, joined, compiler.get_converters(columns)
+        self._reader: _Reader | None = None
 
     def __call__(self, **given: Any) -> list[Row]:
-        rows = self._statement.run(given)
+        statement = self._statement
+        rows = statement.run(given)
+        if self._reader is None:
+            self._reader = _reader(statement.compiler)
         model, names, own, joined, converters = self._reader
         found = []
-        for row in self._statement.compiler.apply_converters(rows, converters):
+        for row in statement.compiler.apply_converters(rows, converters):
             made = model.from_db(connection.alias, names, row[own])
             for populator in joined:
                 populator.populate(row, made)
@@ -130,7 +139,18 @@ class Rows(_Selecting, Generic[Row]):
         return found
 
 
-class Updates:
+def _reader(compiler: Any) -> _Reader:
+    """Return the model, its columns and where they are in a row, what fills in the joined ones, and the converters."""
+    chosen = compiler.klass_info["select_fields"]
+    own = slice(chosen[0], chosen[-1] + 1)
+    names = [column[0].target.attname for column in compiler.select[own]]
+    populators: Any = get_related_populators  # its stub is of a newer Django
+    joined = populators(compiler.klass_info, compiler.select, connection.alias)
+    columns = [column[0] for column in compiler.select[: compiler.col_count]]
+    return compiler.klass_info["model"], names, own, joined, compiler.get_converters(columns)
+
+
+class Updates(_Keeping):
     """Updates of what a query finds, each compiled once for each set of columns and expressions that are written.
 
     What is written as a moment or span from now, in an expression, is compiled each time.
@@ -138,32 +158,28 @@ class Updates:
 
     def __init__(self, build: Build, always: Callable[[], Mapping[str, Combinable]] = dict) -> None:
         """`always` gives what is written each time as well."""
-        self._build, self._always = build, always
-        self._statements: dict[frozenset[Any], _Statement] = {}
+        super().__init__(build)
+        self._always = always
 
-    def __call__(self, given: Given, values: Mapping[str, Any]) -> int:
+    def update(self, given: Given, **values: Any) -> int:
         """Write `values` by the names of their columns, and return how many rows there were."""
         plain = {name: value for name, value in values.items() if not isinstance(value, Combinable)}
         others = {name: value for name, value in values.items() if name not in plain}
         if any(_tells_time(value) for value in others.values()):
-            statement = self._compiled(values, plain, once=True)
+            statement = _Statement(self._compiler(values, plain))
         else:
             shape = frozenset({*plain, *others.items()})  # equal expressions write the same
-            if shape not in self._statements:
-                self._statements[shape] = self._compiled(values, plain)
-            statement = self._statements[shape]
+            statement = self._keep(shape, lambda: self._compiler(values, plain))
         with transaction.mark_for_rollback_on_error():
             changed: int = statement.run({**given, **self._prepared(plain)}, rows=False)
         return changed
 
-    def _compiled(
-        self, values: Mapping[str, Any], plain: Mapping[str, Any], *, once: bool = False
-    ) -> _Statement:
+    def _compiler(self, values: Mapping[str, Any], plain: Mapping[str, Any]) -> Any:
         places = {name: Param(_place(name)) if name in plain else values[name] for name in values}
         query: Any = self._build().query.chain(UpdateQuery)
         query.add_update_values({**places, **self._always()})
         query.clear_select_clause()
-        return _Statement(query.get_compiler(connection=connection), once=once)
+        return query.get_compiler(connection=connection)
 
     def _prepared(self, plain: Mapping[str, Any]) -> dict[str, Any]:
         field = self._model._meta.get_field

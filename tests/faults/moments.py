@@ -11,10 +11,11 @@ from types import SimpleNamespace
 from unittest.mock import patch
 
 from django.db.models import DateTimeField, Value
-from django.db.models.expressions import Combinable
+from django.db.models.expressions import Combinable, ExpressionWrapper
 from django.test import override_settings
 from django.utils import timezone
 
+from trunks.compiled import _Keeping, _Statement
 from trunks.models import clock
 from trunks.sandbox.clock import Clock
 
@@ -36,7 +37,9 @@ class VirtualTime(Clock):
     def monotonic(self) -> float:
         return self.seconds
 
-    def in_sql(self, seconds: float = 0.0) -> Combinable:
+    def in_sql(self, seconds: float | Combinable = 0.0) -> Combinable:
+        if isinstance(seconds, Combinable):
+            return ExpressionWrapper(self.in_sql() + seconds, output_field=DateTimeField())
         return Value(self.now() + timedelta(seconds=seconds), output_field=DateTimeField())
 
     def on_the_wall(self) -> datetime:
@@ -60,6 +63,8 @@ class VirtualTime(Clock):
             patches.enter_context(patch.object(clock, "after", self.in_sql))
             patches.enter_context(patch.object(clock, "read", self.now))
             patches.enter_context(patch.object(timezone, "now", self.on_the_wall))
+            # The database's clock is a value here, and a kept statement would keep that.
+            patches.enter_context(patch.object(_Keeping, "_keep", lambda _, __, made: _Statement(made())))
             for name, module in list(sys.modules.items()):
                 if name.startswith("trunks.workflow.") and getattr(module, "time", None) is time:
                     patches.enter_context(patch.object(module, "time", own))

@@ -11,6 +11,7 @@ from trunks import audit, dispatch
 from trunks.models import Role, TrunkRequest, User, WriteStop, clock
 from trunks.models.audit_event import AuditEvent
 from trunks.workflow import (
+    claims,
     errors,
     filing,
     preview,
@@ -282,10 +283,10 @@ def test_a_worker_that_cannot_look_does_not_send(
 ) -> None:
     trunk_request = zoom.approved(staff, supervisor, zoom.trunk.prefix + "777")
 
-    def broken() -> None:
+    def broken(**_: object) -> None:
         raise DatabaseError("the connection is gone")
 
-    zoom.before_post(monkeypatch, lambda: monkeypatch.setattr(WriteStop, "in_force_now", broken))
+    zoom.before_post(monkeypatch, lambda: monkeypatch.setattr(stopping, "_STOPPED", broken))
     provision(trunk_request.pk)
     monkeypatch.undo()
     assert states(trunk_request) == ("approved", ["not_sent"])
@@ -301,10 +302,10 @@ def test_a_worker_that_cannot_look_does_not_take_a_request_up(
 ) -> None:
     trunk_request = zoom.approved(staff, supervisor, zoom.trunk.prefix + "777")
 
-    def broken() -> None:
+    def broken(**_: object) -> None:
         raise DatabaseError("the connection is gone")
 
-    monkeypatch.setattr(WriteStop, "in_force_now", broken)
+    monkeypatch.setattr(claims, "_FREE_TO_BEGIN", broken)
     with pytest.raises(DatabaseError):
         provision(trunk_request.pk)
     assert states(trunk_request) == ("approved", ["not_sent"])

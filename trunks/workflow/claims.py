@@ -73,7 +73,7 @@ class Claim:
 
     def write(self, **changes: Any) -> None:
         """Write `changes` (never the state) to the request while the claim holds, or raise Fenced."""
-        if not _HELD({"pk": self.trunk_request.pk, "fence": self.fence}, changes):
+        if not _HELD.update({"pk": self.trunk_request.pk, "fence": self.fence}, **changes):
             raise Fenced(self.trunk_request.reference)
 
     def hold(self) -> None:

@@ -34,7 +34,7 @@ def take_in(account: SubAccount, rows: Sequence[Trunk], read_at: datetime) -> li
             vanished = _let_go(account, _overdue(account.pk, long_ago), rows, read_at)
         if some_given_up:
             settle_given_up(account, [row.dnis for row in rows], read_at)
-        _ACCOUNT({"account": account.pk}, {"trunks_read_at": read_at, "trunks_problem": ""})
+        _ACCOUNT.update({"account": account.pk}, trunks_read_at=read_at, trunks_problem="")
     return vanished
 
 

@@ -52,7 +52,7 @@ def spend(trunk_request: TrunkRequest) -> str:
     }
     used = {"spent_at": clock.now(), "spent_on": f"claim {trunk_request.fence}"}
     today = timezone.now().date()
-    if _SPEND({"trunk_request": trunk_request.pk, "today": today, **bound}, used):
+    if _SPEND.update({"trunk_request": trunk_request.pk, "today": today, **bound}, **used):
         return ""
     mine = _unspent(trunk_request).filter(**bound)
     if not mine.exists():

@@ -82,7 +82,7 @@ def settle(claim: Claim, lines: Sequence[Line]) -> None:
 
 def end(trunk_request: TrunkRequest, lines: Iterable[Line]) -> None:
     """Turn the DNIS holds of a request that has ended into assignments, or let go of them; ring for who waited."""
-    _END({"trunk_request": trunk_request.pk}, {"removing": False})
+    _END.update({"trunk_request": trunk_request.pk}, removing=False)
     if any(line.without_trunk for line in lines):
         occasions.note_lost(trunk_request)
     _ring_next(trunk_request)

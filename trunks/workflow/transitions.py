@@ -76,7 +76,7 @@ def move(
     }
     found = {"pk": trunk_request.pk, "state": leaving.value, "version": expected}
     here = _HERE if fence is None else _HELD_HERE
-    if not here({**found, "fence": fence}, {"state": to.value, **written}):
+    if not here.update({**found, "fence": fence}, state=to.value, **written):
         raise Stale(who_was_first(trunk_request))
     _keep(trunk_request, to, written)
     occasions.note(action, trunk_request, actor=actor, comment=comment, on_behalf_of=on_behalf_of)
