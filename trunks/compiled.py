@@ -6,7 +6,7 @@ next stands in it as a `Param`; all else is written into the statement for good,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, timedelta
 from functools import cached_property
 from typing import Any, Generic, TypeVar
@@ -41,6 +41,15 @@ class Param(Expression):
     def value(self, given: Given) -> Any:
         value = given[self.name]
         return self._field.get_db_prep_value(value, connection) if self._field else value
+
+
+def several(name: str, count: int) -> list[Param]:
+    """Return the places of `count` values, for a filter with `__in`; `named` gives them their values."""
+    return [Param(f"{name} {number}") for number in range(count)]
+
+
+def named(name: str, values: Iterable[Any]) -> dict[str, Any]:
+    return {f"{name} {number}": value for number, value in enumerate(values)}
 
 
 class _Statement:

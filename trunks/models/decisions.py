@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 from django.conf import settings
 from django.db import models
@@ -41,6 +42,10 @@ class Revision(models.Model):
         return f"{self.trunk_request_id} version {self.content_version}"
 
 
+# What of a request an approval is of, beside the request itself: of each, exactly what is there.
+BOUND_TO = ("content_version", "content_digest", "policy_digest", "base_digest")
+
+
 def _supervises(today: date | Combinable | None = None) -> Exists:
     """Return whether a decision's right still is: of who decided or, on behalf of another, of that other.
 
@@ -70,15 +75,13 @@ class DecisionQuerySet(models.QuerySet["Decision"]):
 
     def for_content_of(self, trunk_request: TrunkRequest) -> DecisionQuerySet:
         """Return the approvals of exactly the present content, policy and base, not taken back."""
-        return self.filter(
-            trunk_request=trunk_request,
-            verdict=Verdict.APPROVE,
-            taken_back_at=None,
-            content_version=trunk_request.content_version,
-            content_digest=trunk_request.content_digest,
-            policy_digest=trunk_request.policy_digest,
-            base_digest=trunk_request.base_digest,
+        return self.approvals(
+            trunk_request=trunk_request, **{name: getattr(trunk_request, name) for name in BOUND_TO}
         )
+
+    def approvals(self, **bound: Any) -> DecisionQuerySet:
+        """Return the approvals of what `bound` says, not taken back."""
+        return self.filter(verdict=Verdict.APPROVE, taken_back_at=None, **bound)
 
 
 class Decision(models.Model):

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from django.db.models import F, Q
 from django.utils.dateparse import parse_datetime
 
 from trunks import numbers
+from trunks.compiled import Param, Rows, named, several
 from trunks.models import Kind, Line, ListedTrunk, MasterTrunk, SubAccount, TrunkRequest
 from trunks.workflow.content import digest_of, lines_of
 from trunks.workflow.drafts import LineDraft
@@ -127,10 +129,8 @@ def _lines(trunk_request: TrunkRequest) -> Sequence[Line]:
 
 def _rows(account: SubAccount, dnis: set[str]) -> dict[str, Any]:
     """Return who has each DNIS: of the sub account itself only what its last list showed, without waiting."""
-    lately = Q(sub_account__trunks_read_at=None) | Q(last_seen_at__gte=F("sub_account__trunks_read_at"))
-    rows = ListedTrunk.objects.filter(
-        lately | ~Q(sub_account=account), master=account.master_id, dnis__in=dnis, gone_at=None
-    )
+    asked = named("dnis", sorted(dnis))
+    rows = _listed(len(dnis))(account=account.pk, master=account.master_id, **asked) if dnis else []
     return {
         row.dnis: {
             "account": row.sub_account.zoom_id,
@@ -140,10 +140,21 @@ def _rows(account: SubAccount, dnis: set[str]) -> dict[str, Any]:
             "caller_id": row.outbound_caller_id,
         }
         # The sub account's own row last, so that it is the one that is told of.
-        for row in sorted(
-            rows.select_related("sub_account"), key=lambda row: row.sub_account_id == account.pk
-        )
+        for row in sorted(rows, key=lambda row: row.sub_account_id == account.pk)
     }
+
+
+@cache
+def _listed(count: int) -> Rows[ListedTrunk]:
+    lately = Q(sub_account__trunks_read_at=None) | Q(last_seen_at__gte=F("sub_account__trunks_read_at"))
+    return Rows(
+        lambda: ListedTrunk.objects.filter(
+            lately | ~Q(sub_account=Param("account")),
+            master=Param("master"),
+            dnis__in=several("dnis", count),
+            gone_at=None,
+        ).select_related("sub_account")
+    )
 
 
 def _trunk(trunk: MasterTrunk) -> dict[str, Any]:

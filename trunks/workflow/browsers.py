@@ -6,10 +6,13 @@ that reviewers and auditors should see.
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import DurationField, Q, QuerySet
 
 from trunks import context
+from trunks.compiled import Param, Rows
 from trunks.models import BrowserSignIn, Revision, TrunkRequest, User, clock
 
 # As long as a session lasts: within it an author may still have been signed in a moment before somebody else was.
@@ -29,14 +32,23 @@ def author_here(trunk_request: TrunkRequest, *, besides: User) -> User | None:
     browser = context.current().browser
     if not browser:
         return None
-    authors = Revision.objects.filter(trunk_request=trunk_request).values("author")
+    asked = {"trunk_request": trunk_request.pk, "filed_by": trunk_request.filed_by_id, "browser": browser}
+    for last in _LAST(**asked, ago=timedelta(hours=-HOURS), besides=besides.pk):
+        return last.user
+    return None
+
+
+def _here() -> QuerySet[BrowserSignIn]:
+    authors = Revision.objects.filter(trunk_request=Param("trunk_request")).values("author")
     found = BrowserSignIn.objects.filter(
-        Q(user=trunk_request.filed_by_id) | Q(user__in=authors),
-        browser=browser,
-        at__gte=clock.after(-HOURS * 3600),
-    ).exclude(user=besides)
-    last = found.select_related("user").order_by("-at").first()
-    return last.user if last else None
+        Q(user=Param("filed_by")) | Q(user__in=authors),
+        browser=Param("browser"),
+        at__gte=clock.after(Param("ago", DurationField())),
+    ).exclude(user=Param("besides"))
+    return found.select_related("user").order_by("-at")[:1]
+
+
+_LAST = Rows(_here)
 
 
 def refused() -> bool:

@@ -6,7 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import DateField
+from django.utils import timezone
+
+from trunks.compiled import Param, Rows
 from trunks.models import ApprovalPolicy, Decision, State, TrunkRequest, Verdict
+from trunks.models.decisions import BOUND_TO
 from trunks.workflow.approval_rules import Assessment, Facts, approvals, assess
 
 
@@ -53,10 +58,19 @@ def of(trunk_request: TrunkRequest) -> Quorum:
 
 def counted(trunk_request: TrunkRequest) -> list[Decision]:
     """Return the approvals that count, one for each supervisor: of the present content, by who still is supervisor."""
-    decisions = (
-        Decision.objects.for_content_of(trunk_request).standing().select_related("decided_by", "on_behalf_of")
+    bound = {name: getattr(trunk_request, name) for name in BOUND_TO}
+    return _COUNTED(trunk_request=trunk_request.pk, today=timezone.now().date(), **bound)
+
+
+_PLACES = {name: Param(name) for name in ("trunk_request", *BOUND_TO)}
+_COUNTED = Rows(
+    lambda: (
+        Decision.objects.approvals(**_PLACES)
+        .standing(Param("today", DateField()))
+        .select_related("decided_by", "on_behalf_of")
+        .order_by("id")
     )
-    return list(decisions.order_by("id"))
+)
 
 
 @dataclass(frozen=True)

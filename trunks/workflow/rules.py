@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db.models import Q
 
 from trunks import numbers
-from trunks.compiled import Param, Rows
+from trunks.compiled import Param, Rows, named, several
 from trunks.models import MAX_LINES, Kind, Line, ListedTrunk, SubAccount, TrunkRequest
 from trunks.workflow.drafts import Draft, LineDraft, present_caller_ids
 from trunks.workflow.errors import Problems
@@ -118,14 +118,13 @@ def _rivals(
     if not (wanted or current):
         return []
     given = {"master": account.master_id, "amending": amending.pk if amending else 0}
-    named = _named("wanted", wanted) | _named("current", current)
-    return _rivals_of(len(wanted), len(current))(**given, **named)
+    dnis = named("wanted", wanted) | named("current", current)
+    return _rivals_of(len(wanted), len(current))(**given, **dnis)
 
 
 @cache
 def _rivals_of(wanted: int, current: int) -> Rows[Line]:
-    wants = [Param(f"wanted {number}") for number in range(wanted)]
-    has = [Param(f"current {number}") for number in range(current)]
+    wants, has = several("wanted", wanted), several("current", current)
     holding = Q(dnis__in=wants) & ~Q(hold="")
     removing = Q(removing=True, current_dnis__in=[*wants, *has])
     return Rows(
@@ -135,10 +134,6 @@ def _rivals_of(wanted: int, current: int) -> Rows[Line]:
             .select_related("trunk_request__sub_account")
         )
     )
-
-
-def _named(name: str, values: Iterable[str]) -> dict[str, str]:
-    return {f"{name} {number}": value for number, value in enumerate(values)}
 
 
 def _wanted(dnis: Iterable[str]) -> set[str]:
@@ -162,13 +157,13 @@ def _listed(wanted: set[str], account: SubAccount, *, executing: bool) -> dict[s
     given = {"master": account.master_id, "besides": account.pk if executing else 0}
     return {
         row.dnis: f"{row.dnis} is already assigned to {row.sub_account} at Zoom."
-        for row in _listed_of(len(wanted))(**given, **_named("wanted", wanted))
+        for row in _listed_of(len(wanted))(**given, **named("wanted", wanted))
     }
 
 
 @cache
 def _listed_of(wanted: int) -> Rows[ListedTrunk]:
-    wants = [Param(f"wanted {number}") for number in range(wanted)]
+    wants = several("wanted", wanted)
     return Rows(
         lambda: (
             ListedTrunk.objects.filter(master=Param("master"), dnis__in=wants, gone_at=None)
