@@ -30,6 +30,7 @@ from trunks.audit_reading import (
     type_of,
     unanswered,
 )
+from trunks.compiled import prepared
 from trunks.models import MasterAccount, SubAccount, User
 from trunks.models.audit_event import AuditEvent, AuditHead
 
@@ -143,9 +144,9 @@ def _append(event: AuditEvent) -> None:
     """Write the event; its position, time and hash are given to it under the lock of the chain's head."""
     if connection.vendor == "sqlite":
         _chain(event)
-    fields = _told(connection.vendor)
-    said = [field.get_db_prep_save(getattr(event, field.attname), connection) for field in fields]
-    with connection.cursor() as cursor:
+    pairs = [(field, getattr(event, field.attname)) for field in _told(connection.vendor)]
+    said = [it if type(it) is str else field.get_db_prep_save(it, connection) for field, it in pairs]
+    with prepared() as cursor:
         cursor.execute(_insertion(connection.vendor), said)
 
 

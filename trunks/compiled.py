@@ -6,7 +6,8 @@ next stands in it as a `Param`; all else is written into the statement for good,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date, timedelta
 from functools import cached_property
 from typing import Any, Generic, TypeVar
@@ -67,9 +68,7 @@ class _Statement:
     def run(self, given: Given, *, rows: bool = True) -> Any:
         """Return all rows as the database gives them or, without `rows`, how many were changed."""
         values = [one.value(given) if isinstance(one, Param) else one for one in self._params]
-        with connection.cursor() as cursor:
-            if connection.vendor == "postgresql":
-                cursor.cursor = _Prepared(cursor.cursor.connection)
+        with prepared() as cursor:
             cursor.execute(self._sql, values)
             return cursor.fetchall() if rows else cursor.rowcount
 
@@ -79,6 +78,15 @@ class _Prepared(psycopg.Cursor[Any]):
 
     def execute(self, query: Any, params: Any = None, **_: Any) -> _Prepared:
         return super().execute(query, params, prepare=True)
+
+
+@contextmanager
+def prepared() -> Iterator[Any]:
+    """Give a cursor that has PostgreSQL plan each statement once for each connection; on SQLite an ordinary one."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.cursor = _Prepared(cursor.cursor.connection)
+        yield cursor
 
 
 class _Keeping:

@@ -28,6 +28,7 @@ from tests.bench.standing import say
 from tests.processes import ROOT
 from trunks import audit
 from trunks.actions import Action
+from trunks.compiled import Param, Updates
 from trunks.models import Role, User
 from trunks.models.audit_event import AuditEvent
 from trunks.workflow import verifying
@@ -45,6 +46,8 @@ UNCHAINED_TABLE = (
     f"CREATE INDEX ON {UNCHAINED} (request_id, id DESC)",
     f"CREATE TABLE {UNCHAINED}_rest PARTITION OF {UNCHAINED} DEFAULT",
 )
+# As every verb does: see `trunks.workflow.transitions`.
+_PERSON = Updates(lambda: User.objects.filter(pk=Param("pk"), name=Param("was")))
 Write = Callable[[User, int], None]
 SYNCHRONOUS = "SET synchronous_commit = on"
 # The least that leaves a change and what it was: a row, and a line in a table with nothing around it.
@@ -69,8 +72,8 @@ BARE = {
 def chained(user: User, number: int) -> None:
     """Change a row by compare-and-swap, as every verb does, and write the event of it."""
     before, after = user.name, f"Name {number}"
-    with transaction.atomic():
-        if User.objects.filter(pk=user.pk, name=before).update(name=after) != 1:
+    with audit.change():
+        if not _PERSON.update({"pk": user.pk, "was": before}, name=after):
             raise RuntimeError("somebody else has changed the row")
         audit.record(
             Action.PERSON_REACTIVATED, actor=user, on=user, before={"name": before}, after={"name": after}
