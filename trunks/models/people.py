@@ -14,6 +14,8 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.functional import cached_property
 
+from trunks.compiled import Param, Rows
+
 
 class Role(models.TextChoices):
     STAFF = "staff", "Staff"
@@ -66,7 +68,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     @cached_property
     def grants(self) -> list[RoleGrant]:
         """Return the grants in force, read once for each web request (the user object lives no longer)."""
-        return list(RoleGrant.objects.in_force().filter(user=self)) if self.is_active else []
+        return _GRANTS(user=self.pk, today=timezone.now().date()) if self.is_active else []
 
     def holds(self, role: Role, master_id: int | None = None) -> bool:
         """Say whether the person has `role`: for that master account or, without one, for any.
@@ -81,6 +83,11 @@ class User(AbstractBaseUser, PermissionsMixin):
     @property
     def roles(self) -> set[str]:
         return {grant.role for grant in self.grants}
+
+
+_GRANTS: Rows[RoleGrant] = Rows(
+    lambda: RoleGrant.objects.in_force(Param("today", models.DateField())).filter(user=Param("user"))
+)
 
 
 class RoleGrantQuerySet(models.QuerySet["RoleGrant"]):

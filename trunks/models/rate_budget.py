@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from django.db import connection, models
 
+from trunks.compiled import prepared
 from trunks.models.estate import MasterAccount, RatePlan
 
 # Calls per second by plan and label (developers.zoom.us, "Rate limits", February 2026). No API tells an app the
@@ -191,7 +192,7 @@ class RateBudget(models.Model):
 
     @classmethod
     def _ask(cls, text: str, values: list[float | int | str]) -> tuple[float, ...] | None:
-        with connection.cursor() as cursor:
+        with prepared() as cursor:
             cursor.execute(text, values)
             row: tuple[float, ...] | None = cursor.fetchone()
         return row
