@@ -1,8 +1,10 @@
 """The permit: spent once, given back when nothing happened, worth nothing when what it rests on has fallen."""
 
+from datetime import timedelta
 from functools import partial
 
 import pytest
+from django.utils import timezone
 
 from tests import cast
 from tests.together import together
@@ -80,6 +82,19 @@ def test_an_approver_who_is_supervisor_no_more_sends_it_back_to_its_people(
         "Since it was approved, Sam Supervisor ceased to be supervisor for the master account,"
         " so it needs a new approval."
     )
+
+
+def test_the_day_counts_on_which_the_permit_is_spent_and_not_that_on_which_the_worker_began(
+    zoom: Zoom, staff: User, supervisor: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    today = timezone.now()
+    RoleGrant.objects.filter(user=supervisor).update(ends_on=today.date())
+    first, second = (zoom.approved(staff, supervisor, dnis) for dnis in ("18888777", "18888778"))
+    provisioning.provision(first.pk)
+    monkeypatch.setattr(timezone, "now", lambda: today + timedelta(days=1))
+    provisioning.provision(second.pk)
+    assert (fresh(first).state, fresh(second).state) == ("done", "sent_back")
+    assert "ceased to be supervisor" in comment_of_last(second)
 
 
 def test_of_three_approvals_for_two_one_may_fall(
