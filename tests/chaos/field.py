@@ -9,6 +9,7 @@ import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from django.test import Client
 
 from tests.journey.stack import Stack, database
 from tests.processes import Process, free_port, is_running, start, wait_until
-from trunks.models import MasterTrunk, SubAccount, TrunkRequest, User
+from trunks.models import ListedTrunk, MasterTrunk, SubAccount, TrunkRequest, User
 from trunks.sandbox.estate import NORTHWIND
 from trunks.workflow import filing
 
@@ -143,13 +144,17 @@ class Field(Stack):
     def file(self, number: int, count: int = 1) -> TrunkRequest:
         """File a request for lines that nobody else wants; `number` tells it from all others."""
         sub = self.subs[number % len(self.subs)]
-        lines = [(place + number * count) for place in range(count)]
-        drafts = [
-            filing.LineDraft(self.trunks[line % 2], f"{self.trunks[line % 2].prefix}{line // 2:03}")
-            for line in lines
-        ]
+        wanted = self._free[number * count : (number + 1) * count]
+        drafts = [filing.LineDraft(trunk, dnis) for trunk, dnis in wanted]
         draft = filing.Draft(sub, "assign", f"Request {number}", "", drafts)
         return filing.file(draft, actor=self.staff)
+
+    @cached_property
+    def _free(self) -> list[tuple[MasterTrunk, str]]:
+        """Return every DNIS of the first two trunks that nobody had at the beginning, with its trunk, in turn."""
+        had = set(ListedTrunk.objects.filter(gone_at=None).values_list("dnis", flat=True))
+        every = [(trunk, f"{trunk.prefix}{end:03}") for end in range(1000) for trunk in self.trunks[:2]]
+        return [(trunk, dnis) for trunk, dnis in every if dnis not in had]
 
     def approve(self, trunk_request: TrunkRequest) -> int:
         """Approve on the page, as a browser does; return the status, or 0 when nobody answers."""
