@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
+from typing import Any
 from unittest.mock import patch
 
-from django.db.models import DateTimeField, Value
-from django.db.models.expressions import Combinable, ExpressionWrapper
+import psycopg
+from django.db import connection
+from django.db.models import DateTimeField
+from django.db.models.expressions import Expression
 from django.test import override_settings
 from django.utils import timezone
+from psycopg.types.datetime import DatetimeDumper
 
 from trunks.compiled import _Keeping, _Statement
 from trunks.models import clock
@@ -21,6 +26,41 @@ from trunks.sandbox.clock import Clock
 
 BEGINNING = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 DEADLINE, LEASE, QUIET, SWEEP, GRACE = 30.0, 90.0, 60.0, 15.0, 30.0
+
+
+class _Shown:
+    """Stands in a statement for the moment that the clock shows when the statement is run."""
+
+    by: VirtualTime
+
+
+class _Dumper(DatetimeDumper):
+    def upgrade(self, obj: Any, format: Any) -> DatetimeDumper:  # noqa: A002  # psycopg calls it that
+        return self
+
+    def dump(self, obj: Any) -> Any:
+        return super().dump(obj.by.now())
+
+
+psycopg.adapters.register_dumper(_Shown, _Dumper)
+sqlite3.register_adapter(_Shown, lambda shown: connection.ops.adapt_datetimefield_value(shown.by.now()))
+
+
+class _Present(Expression):
+    """The database's clock, as `django.db.models.functions.Now` is one: to be compiled once and told each time."""
+
+    output_field = DateTimeField()
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
+        return "%s", [_Shown()]
+
+
+_keep = _Keeping._keep
+
+
+def _kept_apart(keeping: _Keeping, shape: frozenset[Any], compiler: Callable[[], Any]) -> _Statement:
+    """Keep what is compiled with this clock apart from what the same process compiles with the database's own."""
+    return _keep(keeping, shape | {_Present}, compiler)
 
 
 class VirtualTime(Clock):
@@ -36,11 +76,6 @@ class VirtualTime(Clock):
 
     def monotonic(self) -> float:
         return self.seconds
-
-    def in_sql(self, seconds: float | Combinable = 0.0) -> Combinable:
-        if isinstance(seconds, Combinable):
-            return ExpressionWrapper(self.in_sql() + seconds, output_field=DateTimeField())
-        return Value(self.now() + timedelta(seconds=seconds), output_field=DateTimeField())
 
     def on_the_wall(self) -> datetime:
         """Return what the wall clock of the machine shows, which nothing may depend on."""
@@ -59,12 +94,11 @@ class VirtualTime(Clock):
         own = SimpleNamespace(monotonic=self.monotonic, sleep=sleep, time=lambda: self.now().timestamp())
         with ExitStack() as patches:
             patches.enter_context(override_settings(**timings))
-            patches.enter_context(patch.object(clock, "now", self.in_sql))
-            patches.enter_context(patch.object(clock, "after", self.in_sql))
+            patches.enter_context(patch.object(_Shown, "by", self, create=True))
+            patches.enter_context(patch.object(clock, "now", _Present))
             patches.enter_context(patch.object(clock, "read", self.now))
             patches.enter_context(patch.object(timezone, "now", self.on_the_wall))
-            # The database's clock is a value here, and a kept statement would keep that.
-            patches.enter_context(patch.object(_Keeping, "_keep", lambda _, __, made: _Statement(made())))
+            patches.enter_context(patch.object(_Keeping, "_keep", _kept_apart))
             for name, module in list(sys.modules.items()):
                 if name.startswith("trunks.workflow.") and getattr(module, "time", None) is time:
                     patches.enter_context(patch.object(module, "time", own))
