@@ -233,6 +233,7 @@ MFA_TOTP_ISSUER = "SIP trunk portal"
 
 # --- the browser ------------------------------------------------------------------------------------------------
 
+SESSION_ENGINE = "portal.sessions"
 SESSION_COOKIE_NAME = "__Host-session" if HTTPS else "session"
 CSRF_COOKIE_NAME = "__Host-csrf" if HTTPS else "csrf"
 BROWSER_COOKIE_NAME = "__Host-browser" if HTTPS else "browser"

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from django.db import DatabaseError, connection, transaction
 
+from trunks.compiled import prepared
 from trunks.models import AuditArchive, MasterAccount, User
 from trunks.models.audit_event import AuditEvent, AuditHead
 from trunks.models.audit_index import AuditEntry, AuditFacet, AuditIndexed, AuditNumber
@@ -146,7 +147,7 @@ def named(sql: str) -> str:
 
 
 def _standing() -> Standing:
-    with connection.cursor() as cursor:
+    with prepared() as cursor:
         cursor.execute(named(_STANDING))
         rows = cursor.fetchall()
     head, position, last, month = rows[0][:4]

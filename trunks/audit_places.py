@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from django.db import connection
+from django.db.models import DateTimeField
 
 from trunks import audit_index
+from trunks.compiled import Param, Rows, named, several
 from trunks.models.audit_event import AuditEvent
 
 
@@ -39,9 +42,21 @@ def places(newer: bool, sql: str, values: Sequence[object]) -> list[Place]:
 
 def events_at(found: Sequence[Place]) -> list[AuditEvent]:
     """Return the events at some places, newest first."""
-    events = AuditEvent.objects.filter(id__in=[place.number for place in found]).order_by("-id")
+    if not found:
+        return []
+    ids = named("number", [place.number for place in found])
     times = [place.at for place in found if place.at]
-    return list(events.filter(at__range=(min(times), max(times))) if times else events)
+    if not times:
+        return _events(len(found), timed=False)(**ids)
+    return _events(len(found), timed=True)(**ids, first=min(times), last=max(times))
+
+
+@lru_cache(maxsize=200)
+def _events(count: int, *, timed: bool) -> Rows[AuditEvent]:
+    """Return the query for so many events; most pages are full."""
+    when = {"at__range": (Param("first", DateTimeField()), Param("last", DateTimeField()))} if timed else {}
+    wanted = {"id__in": several("number", count), **when}
+    return Rows(lambda: AuditEvent.objects.filter(**wanted).order_by("-id"))
 
 
 def _rows(sql: str, values: Sequence[object]) -> list[Any]:

@@ -118,10 +118,20 @@ class _Selecting(_Keeping):
 
 
 class Values(_Selecting):
-    """A query by `values_list`: its rows as the database gives them, so it is for numbers, texts and truth values."""
+    """A query by `values_list`."""
+
+    def __init__(self, build: Build) -> None:
+        super().__init__(build)
+        self._converters: Any = None
 
     def __call__(self, **given: Any) -> list[tuple[Any, ...]]:
-        return [tuple(row) for row in self._statement.run(given)]
+        statement = self._statement
+        rows = statement.run(given)
+        if self._converters is None:
+            self._converters = _converters(statement.compiler)
+        if self._converters:
+            rows = statement.compiler.apply_converters(rows, self._converters)
+        return [tuple(row) for row in rows]
 
 
 class Found(_Selecting):
@@ -163,8 +173,12 @@ def _reader(compiler: Any) -> _Reader:
     names = [column[0].target.attname for column in compiler.select[own]]
     populators: Any = get_related_populators  # its stub is of a newer Django
     joined = populators(compiler.klass_info, compiler.select, connection.alias)
-    columns = [column[0] for column in compiler.select[: compiler.col_count]]
-    return compiler.klass_info["model"], names, own, joined, compiler.get_converters(columns)
+    return compiler.klass_info["model"], names, own, joined, _converters(compiler)
+
+
+def _converters(compiler: Any) -> Any:
+    """Return what makes Python's values of the database's, by the number of the column."""
+    return compiler.get_converters([column[0] for column in compiler.select[: compiler.col_count]])
 
 
 class Updates(_Keeping):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
+from django.db.models.expressions import Combinable
 from django.utils import timezone
 
 from trunks.models.people import Role, RoleGrant
@@ -16,9 +18,9 @@ STAND_INS = (Role.STAFF, Role.SUPERVISOR, Role.MANAGER)
 
 
 class DelegationQuerySet(models.QuerySet["Delegation"]):
-    def in_force(self) -> DelegationQuerySet:
+    def in_force(self, today: date | Combinable | None = None) -> DelegationQuerySet:
         """Return those whose days these are, that nobody has ended, between people who may both sign in."""
-        today = timezone.now().date()
+        today = timezone.now().date() if today is None else today
         return self.filter(
             begins_on__lte=today,
             ends_on__gte=today,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.db.models.expressions import Combinable
 
 from trunks import numbers
 from trunks.models import clock
@@ -156,14 +157,19 @@ class Heartbeat(models.Model):
         return self.name
 
     @staticmethod
-    def recently() -> models.ExpressionWrapper[Q]:
-        """Return whether a row was written within three sweeps and ten seconds, for a query."""
-        limit = clock.after(-(3 * settings.SWEEP_SECONDS + 10))
+    def patience() -> timedelta:
+        """Return how long a worker may leave no sign: three sweeps and ten seconds."""
+        return timedelta(seconds=3 * settings.SWEEP_SECONDS + 10)
+
+    @classmethod
+    def recently(cls, before: Combinable | None = None) -> models.ExpressionWrapper[Q]:
+        """Return whether a row was written within `patience`, for a query; `before` is that as a negative span."""
+        limit = clock.after(before or -cls.patience().total_seconds())
         return models.ExpressionWrapper(Q(at__gt=limit), output_field=models.BooleanField())
 
     @classmethod
     def worker(cls) -> tuple[datetime, bool] | None:
-        """Return when a worker was last seen, and whether within three sweeps and ten seconds; None for never."""
+        """Return when a worker was last seen, and whether within `patience`; None for never."""
         row: tuple[datetime, bool] | None = (
             cls.objects.filter(name=cls.WORKER).values_list("at", cls.recently()).first()
         )

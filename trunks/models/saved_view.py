@@ -5,12 +5,15 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.db.models.expressions import Combinable
+
+from trunks.compiled import Param, Rows
 
 
 class SavedViewQuerySet(models.QuerySet["SavedView"]):
-    def seen_by(self, user: models.Model) -> SavedViewQuerySet:
-        """Return the person's own views and those that others share."""
-        return self.filter(Q(owner=user.pk) | Q(shared=True)).select_related("owner").order_by("name", "id")
+    def seen_by(self, user: int | Combinable) -> SavedViewQuerySet:
+        """Return the own views of the person with that key and those that others share."""
+        return self.filter(Q(owner=user) | Q(shared=True)).select_related("owner").order_by("name", "id")
 
 
 class SavedView(models.Model):
@@ -32,3 +35,11 @@ class SavedView(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+_SEEN: Rows[SavedView] = Rows(lambda: SavedView.objects.seen_by(Param("user")))
+
+
+def views_of(user: int) -> list[SavedView]:
+    """Return what every page of the trail offers the person with that key: see `SavedViewQuerySet.seen_by`."""
+    return _SEEN(user=user)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import HttpRequest
 
@@ -56,13 +57,9 @@ def trail_page(request: HttpRequest, user: User, filters: Filters, standing: Sta
 
 def address(request: HttpRequest, **changes: str) -> str:
     """Return the address of this list from its beginning, with some values of it changed ("" takes one out)."""
-    query = request.GET.copy()
-    for name in (AFTER, BEFORE, "at", *changes):
-        query.pop(name, None)
-    for name, value in changes.items():
-        if value:
-            query[name] = value
-    return f"?{query.urlencode()}"
+    left = {AFTER, BEFORE, "at", *changes}
+    pairs = [(name, value) for name, values in request.GET.lists() if name not in left for value in values]
+    return f"?{urlencode(pairs + [change for change in changes.items() if change[1]])}"
 
 
 def place(number: int) -> str:

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
-from functools import lru_cache
+from datetime import datetime
 from typing import Any
 
-from django.conf import settings
-from django.db import connection
-from django.db.models import Exists, QuerySet
+from django.db.models import DateField, DurationField, Exists, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
 
 from trunks import access
+from trunks.compiled import Param, Values
 from trunks.models import Circuit, Delegation, Heartbeat, Role, User, WriteStop
 
 EVERYONE = frozenset(Role)
-_SOMEBODY = -1  # stands for a person in a statement that is made once for all
 
 
 @dataclass(frozen=True)
@@ -79,15 +76,9 @@ class Navigation:
 
         One query for every page; the others are asked only when there is something to tell.
         """
-        if connection.vendor == "sqlite":  # which has no times and no truth values of its own
-            row = _signs_for(self.user.pk).first()
-        else:
-            asked, values = _statement(timezone.now().date(), settings.SWEEP_SECONDS)
-            with connection.cursor() as cursor:
-                cursor.execute(asked, [self.user.pk if value == _SOMEBODY else value for value in values])
-                row = cursor.fetchone()
+        found = _SIGNS(user=self.user.pk, today=timezone.now().date(), before=-Heartbeat.patience())
         # Without a worker's row there is none to ask with: what is missing from the menu is found by its address.
-        return row or (None, False, True, True, False)
+        return found[0] if found else (None, False, True, True, False)
 
     @property
     def worker_seen_at(self) -> datetime | None:
@@ -112,21 +103,15 @@ class Navigation:
         return list(Circuit.objects.open().filter(master__in=masters).select_related("master"))
 
 
-def _signs_for(user: int) -> QuerySet[Heartbeat, Any]:
+def _signs() -> QuerySet[Heartbeat, Any]:
     stopped, troubled = Exists(WriteStop.objects.filter(in_force=True)), Exists(Circuit.objects.open())
-    stands_in = Exists(Delegation.objects.in_force().filter(receiver=user))
+    given = Delegation.objects.in_force(Param("today", DateField())).filter(receiver=Param("user"))
+    recently = Heartbeat.recently(Param("before", DurationField()))
     worker = Heartbeat.objects.filter(name=Heartbeat.WORKER)
-    return worker.values_list("at", Heartbeat.recently(), stopped, troubled, stands_in)
+    return worker.values_list("at", recently, stopped, troubled, Exists(given))
 
 
-@lru_cache(maxsize=2)
-def _statement(_today: date, _sweep_seconds: float) -> tuple[str, tuple[Any, ...]]:
-    """Return the statement that asks for the signs of _SOMEBODY, on that day and with that setting.
-
-    Every page asks, and Django takes a fifth of a page's time to make the statement.
-    """
-    sql, values = _signs_for(_SOMEBODY).query.sql_with_params()
-    return sql, tuple(values)
+_SIGNS = Values(_signs)
 
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
