@@ -1,11 +1,12 @@
 """The sweep inside each worker: beat is a single process, and its loss must stop nothing."""
 
+import gc
 import logging
 import threading
 from typing import Any
 
 from celery import Task
-from celery.signals import task_postrun, task_prerun, worker_ready, worker_shutting_down
+from celery.signals import task_postrun, task_prerun, worker_process_init, worker_ready, worker_shutting_down
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connections
 
@@ -23,6 +24,12 @@ def look_after_connections(task: Task[..., Any], **_: Any) -> None:
     """
     if not task.request.is_eager:
         close_old_connections()
+
+
+@worker_process_init.connect
+def settle(**_: Any) -> None:
+    """Keep the child's garbage collector from looking at all that it was forked with."""
+    gc.freeze()
 
 
 @worker_ready.connect

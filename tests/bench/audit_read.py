@@ -20,6 +20,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from portal import memory
 from tests import cast
 from tests.bench import events, goals
 from tests.bench.standing import say
@@ -58,6 +59,7 @@ def reader() -> Client:
     # A worker is there, as it is where people read; its row is not to grow old meanwhile.
     seen = {"at": timezone.now() + timedelta(days=1)}
     Heartbeat.objects.update_or_create(name=Heartbeat.WORKER, defaults=seen)
+    memory.settle()  # as a web server's process does at its start
     client = Client(HTTP_HOST="127.0.0.1")
     client.force_login(
         manager or cast.person("Mona Bench", Role.MANAGER),
