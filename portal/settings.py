@@ -93,7 +93,6 @@ AUTH_USER_MODEL = "trunks.User"
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
 USE_I18N = False
-USE_TZ = True
 
 # --- where the truth lives --------------------------------------------------------------------------------------
 

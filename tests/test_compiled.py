@@ -8,14 +8,17 @@ from django.db.models import DurationField, F
 from django.test.utils import CaptureQueriesContext
 
 from tests import cast
-from trunks.compiled import Found, Param, Rows, Updates, Values
-from trunks.models import MasterAccount, SubAccount, TrunkRequest, User, clock
+from trunks.compiled import Found, Param, Rows, Values, set_related
+from trunks.compiled_writing import Inserts, Updates
+from trunks.models import Attempt, ListedTrunk, MasterAccount, SubAccount, TrunkRequest, User, clock
 
 pytestmark = [pytest.mark.sqlite, pytest.mark.django_db]
 
 ONE = Rows(
     lambda: TrunkRequest.objects.filter(pk=Param("pk")).select_related("master", "sub_account", "approved_by")
 )
+LISTED = Inserts(ListedTrunk, unique=("sub_account", "zoom_id", "dnis"), update=("name", "last_seen_at"))
+ATTEMPTS = Inserts(Attempt)
 NAMED = Found(lambda: MasterAccount.objects.filter(name=Param("name")))
 NAMES = Values(
     lambda: SubAccount.objects.filter(master=Param("master")).order_by("id").values_list("id", "name")
@@ -81,6 +84,72 @@ def test_a_span_from_now_can_be_a_parameter(trunk_request: TrunkRequest) -> None
     )
     assert moved(ago=timedelta(minutes=-10))
     assert not moved(ago=timedelta(minutes=10))
+
+
+def test_inserts_write_what_django_would_and_give_the_keys(estate: cast.Estate) -> None:
+    moment = clock.read()
+    made = [
+        ListedTrunk(
+            master=estate.master,
+            sub_account=estate.sub,
+            zoom_id=f"it's {number}",
+            dnis=f"1888800{number}",
+            outbound_caller_id=[None, "", "+1"][number],
+            first_seen_at=moment,
+            last_seen_at=moment,
+        )
+        for number in range(3)
+    ]
+    for rows in (made[:1], made[1:]):
+        LISTED.insert(*rows)
+    LISTED.insert()
+    for row in made:
+        assert not row._state.adding
+        kept = ListedTrunk.objects.get(pk=row.pk)
+        for field in ListedTrunk._meta.concrete_fields:
+            assert getattr(kept, field.attname) == getattr(row, field.attname), field.attname
+
+
+def test_what_is_there_already_is_written_over_in_the_columns_that_are_named(estate: cast.Estate) -> None:
+    moment = clock.read()
+    values = {"master": estate.master, "sub_account": estate.sub, "zoom_id": "t", "dnis": "18888000"}
+    first = ListedTrunk(**values, name="old", first_seen_at=moment, last_seen_at=moment)
+    LISTED.insert(first)
+    later = moment + timedelta(hours=1)
+    second = ListedTrunk(**values, name="new", first_seen_at=later, last_seen_at=later)
+    LISTED.insert(second)
+    assert second.pk == first.pk
+    first.refresh_from_db()
+    assert (first.name, first.first_seen_at, first.last_seen_at) == ("new", moment, later)
+
+
+def test_an_insert_takes_the_time_of_the_database_and_no_span_from_it(trunk_request: TrunkRequest) -> None:
+    for fence in (1, 2):
+        attempt = Attempt(trunk_request=trunk_request, fence=fence, started_at=clock.now())
+        ATTEMPTS.insert(attempt)
+        attempt.refresh_from_db()
+        assert abs((attempt.started_at - clock.read()).total_seconds()) < 30
+    with pytest.raises(TypeError):
+        ATTEMPTS.insert(Attempt(trunk_request=trunk_request, fence=3, started_at=clock.after(5)))
+    assert Attempt.objects.filter(trunk_request=trunk_request).count() == 2
+
+
+def test_an_insert_that_fails_leaves_a_transaction_that_must_be_rolled_back() -> None:
+    with transaction.atomic():
+        with pytest.raises(IntegrityError):
+            ATTEMPTS.insert(Attempt(trunk_request=None, fence=1, started_at=clock.now()))
+        assert transaction.get_rollback()
+        transaction.set_rollback(True)
+
+
+def test_related_rows_are_had_without_another_question(trunk_request: TrunkRequest) -> None:
+    lines = list(trunk_request.lines.all())
+    one = TrunkRequest.objects.get(pk=trunk_request.pk)
+    set_related(one, "lines", lines)
+    with CaptureQueriesContext(connection) as asked:
+        assert list(one.lines.all()) == lines
+        assert all(line.trunk_request is one for line in one.lines.all())
+    assert asked.captured_queries == []
 
 
 def test_an_update_that_fails_leaves_a_transaction_that_must_be_rolled_back(

@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from trunks.compiled import Found, Updates
+from trunks.compiled import Found
+from trunks.compiled_writing import Updates
 from trunks.models import TrunkRequest
 
 pytestmark = pytest.mark.django_db

@@ -28,7 +28,8 @@ from tests.bench.standing import say
 from tests.processes import ROOT
 from trunks import audit
 from trunks.actions import Action
-from trunks.compiled import Param, Updates
+from trunks.compiled import Param
+from trunks.compiled_writing import Updates
 from trunks.models import Role, User
 from trunks.models.audit_event import AuditEvent
 from trunks.workflow import verifying

@@ -20,7 +20,7 @@ from django.test import override_settings
 from django.utils import timezone
 from psycopg.types.datetime import DatetimeDumper
 
-from trunks.compiled import _Keeping, _Statement
+from trunks.compiled import Keeping, Statement
 from trunks.models import clock
 from trunks.sandbox.clock import Clock
 
@@ -55,10 +55,10 @@ class _Present(Expression):
         return "%s", [_Shown()]
 
 
-_keep = _Keeping._keep
+_keep = Keeping.keep
 
 
-def _kept_apart(keeping: _Keeping, shape: frozenset[Any], compiler: Callable[[], Any]) -> _Statement:
+def _kept_apart(keeping: Keeping, shape: frozenset[Any], compiler: Callable[[], Any]) -> Statement:
     """Keep what is compiled with this clock apart from what the same process compiles with the database's own."""
     return _keep(keeping, shape | {_Present}, compiler)
 
@@ -98,7 +98,7 @@ class VirtualTime(Clock):
             patches.enter_context(patch.object(clock, "now", _Present))
             patches.enter_context(patch.object(clock, "read", self.now))
             patches.enter_context(patch.object(timezone, "now", self.on_the_wall))
-            patches.enter_context(patch.object(_Keeping, "_keep", _kept_apart))
+            patches.enter_context(patch.object(Keeping, "keep", _kept_apart))
             for name, module in list(sys.modules.items()):
                 if name.startswith("trunks.workflow.") and getattr(module, "time", None) is time:
                     patches.enter_context(patch.object(module, "time", own))

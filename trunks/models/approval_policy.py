@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from trunks.compiled import Param, Rows
 from trunks.models.estate import MasterAccount
 
 MOST_APPROVALS = 3
@@ -72,10 +73,13 @@ class ApprovalPolicy(models.Model):
     @classmethod
     def current(cls, master: MasterAccount) -> ApprovalPolicy:
         """Return the policy in force; where none was ever saved, version 0: one approval for everything."""
-        saved = cls.objects.filter(master=master).order_by("-version").first()
-        return saved or cls(master=master, version=0)
+        saved = _CURRENT(master=master.pk)
+        return saved[0] if saved else cls(master=master, version=0)
 
     def rules(self) -> dict[str, Any]:
         """Return the rules in the form that snapshots and audit events keep."""
         values = {name: getattr(self, name) for name in RULES}
         return values | {"opens": f"{self.opens:%H:%M}", "closes": f"{self.closes:%H:%M}"}
+
+
+_CURRENT = Rows(lambda: ApprovalPolicy.objects.filter(master=Param("master")).order_by("-version")[:1])

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
+from trunks.compiled import Param, Rows
 from trunks.models import clock
 from trunks.models.choices import (
     ENDED_LINE_STATES,
@@ -238,3 +239,13 @@ class Line(models.Model):
         if self.phase == Phase.ASSIGN:
             return self.dnis, self.outbound_caller_id
         return self.current_dnis, self.current_caller_id
+
+
+_LINES: Rows[Line] = Rows(
+    lambda: Line.objects.filter(trunk_request=Param("trunk_request")).select_related("trunk")
+)
+
+
+def lines_with_trunks(trunk_request: int) -> list[Line]:
+    """Return the lines of the request with that key, in order, with their trunks."""
+    return _LINES(trunk_request=trunk_request)

@@ -16,8 +16,8 @@ from django.db.models import F, Q
 from django.utils.dateparse import parse_datetime
 
 from trunks import numbers
-from trunks.compiled import Param, Rows, named, several
-from trunks.models import Kind, Line, ListedTrunk, MasterTrunk, SubAccount, TrunkRequest
+from trunks.compiled import Param, Rows, Values, named, several
+from trunks.models import Kind, Line, ListedTrunk, MasterTrunk, Revision, SubAccount, TrunkRequest
 from trunks.workflow.content import digest_of, lines_of
 from trunks.workflow.drafts import LineDraft
 
@@ -80,15 +80,24 @@ def present(account: SubAccount, lines: Asked) -> Base:
         "numbers": dict.fromkeys(sorted(dnis)) | _rows(account, dnis),
         "trunks": {line.trunk.zoom_id: _trunk(line.trunk) for line in lines if line.trunk},
     }
-    read_at = SubAccount.objects.values_list("trunks_read_at", flat=True).get(pk=account.pk)
+    [(read_at,)] = _READ_AT(account=account.pk)
     return Base(facts, read_at)
+
+
+_READ_AT = Values(lambda: SubAccount.objects.filter(pk=Param("account")).values_list("trunks_read_at"))
 
 
 def asked_on(trunk_request: TrunkRequest) -> Base:
     """Return the base that was kept with the request's present content."""
-    revision = trunk_request.revisions.filter(content_version=trunk_request.content_version)
-    kept = revision.values_list("base", flat=True).first()
-    return Base.of_kept(kept or {})
+    kept = _KEPT(trunk_request=trunk_request.pk, version=trunk_request.content_version)
+    return Base.of_kept(kept[0][0] if kept else {})
+
+
+_KEPT = Values(
+    lambda: Revision.objects.filter(
+        trunk_request=Param("trunk_request"), content_version=Param("version")
+    ).values_list("base")
+)
 
 
 def changes(trunk_request: TrunkRequest) -> list[str]:

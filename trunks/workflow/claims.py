@@ -17,7 +17,8 @@ from django.db.models import DurationField, Exists, F, OuterRef
 
 from trunks import audit
 from trunks.actions import Action
-from trunks.compiled import Found, Param, Rows, Updates
+from trunks.compiled import Found, Param, Rows
+from trunks.compiled_writing import Inserts, Updates
 from trunks.models import Attempt, Circuit, State, Step, TrunkRequest, WriteStop, ZoomCall, clock
 from trunks.models.trunk_request import TrunkRequestQuerySet
 from trunks.workflow import circuits, permits, speaking
@@ -102,7 +103,7 @@ class Claim:
 
         What a crash loses of it is calls that only read; a write's intent is in the audit trail before it leaves.
         """
-        ZoomCall.objects.bulk_create(self._calls)
+        _CALLS.insert(*self._calls)
         self._calls.clear()
 
     def client(self) -> ZoomClient:
@@ -112,7 +113,7 @@ class Claim:
 
     def close(self, outcome: str) -> None:
         self.keep_calls()
-        Attempt.objects.filter(pk=self.attempt.pk).update(ended_at=clock.now(), outcome=outcome)
+        _ENDED.update({"pk": self.attempt.pk}, ended_at=clock.now(), outcome=outcome)
 
 
 def claim_approved(pk: int) -> Claim | None:
@@ -173,9 +174,8 @@ def claim_unconfirmed(pk: int) -> Claim | None:
 
 
 def _claim(trunk_request: TrunkRequest, begun: float) -> Claim:
-    attempt = Attempt.objects.create(
-        trunk_request=trunk_request, fence=trunk_request.fence, started_at=clock.now()
-    )
+    attempt = Attempt(trunk_request=trunk_request, fence=trunk_request.fence, started_at=clock.now())
+    _ATTEMPTS.insert(attempt)
     return Claim(trunk_request, attempt, trunk_request.fence, begun + settings.LEASE_SECONDS)
 
 
@@ -205,6 +205,9 @@ def _quiet() -> dict[str, timedelta]:
     return {"quiet": timedelta(seconds=-settings.QUIET_SECONDS)}
 
 
+_ATTEMPTS = Inserts(Attempt)
+_CALLS = Inserts(ZoomCall)
+_ENDED = Updates(lambda: Attempt.objects.filter(pk=Param("pk")))
 _HELD = Updates(
     lambda: TrunkRequest.objects.filter(pk=Param("pk"), fence=Param("fence"), lease_until__gte=clock.now())
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -34,11 +34,11 @@ class Finding:
         return self.likeness is not Likeness.UNMET or self.row is not None
 
 
-def compare(line: Line, rows: Sequence[Trunk], siblings: Iterable[MasterTrunk]) -> Finding:
+def compare(line: Line, rows: Sequence[Trunk], siblings: Callable[[], Iterable[MasterTrunk]]) -> Finding:
     """Return what `rows`, Zoom's list of the sub account, says about `line`.
 
     A row is the line's when it has the line's DNIS: the row's id may be the master trunk's or one of its own (Zoom
-    does not say), so the id only tells a row apart that belongs to another of the master's trunks (`siblings`).
+    does not say), so the id only tells a row apart that belongs to another of the master's trunks (`siblings` gives).
     """
     dnis, caller_id = line.target()
     mine = [row for row in rows if row.dnis == dnis]
@@ -73,11 +73,11 @@ def _compare_removed(fitting: Sequence[Trunk], rows: Sequence[Trunk]) -> Finding
     return Finding(Likeness.UNMET, row)
 
 
-def _other_trunk(line: Line, row: Trunk, siblings: Iterable[MasterTrunk]) -> MasterTrunk | None:
+def _other_trunk(line: Line, row: Trunk, siblings: Callable[[], Iterable[MasterTrunk]]) -> MasterTrunk | None:
     """Return the other trunk of the master that `row` belongs to, or None when nothing says it is not the line's."""
     if row.id == line.trunk.zoom_id:
         return None
-    others = [trunk for trunk in siblings if trunk.pk != line.trunk_id]
+    others = [trunk for trunk in siblings() if trunk.pk != line.trunk_id]
     by_id = next((trunk for trunk in others if trunk.zoom_id == row.id), None)
     if by_id or not row.sip_server_address or row.sip_server_address == line.trunk.sip_server_address:
         return by_id

@@ -5,20 +5,14 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from trunks.compiled import Param, Rows
 from trunks.models import Line, TrunkRequest
+from trunks.models.trunk_request import lines_with_trunks
 from trunks.workflow.waiting import window_content
-
-_LINES = Rows(
-    lambda: (
-        Line.objects.filter(trunk_request=Param("trunk_request")).select_related("trunk").order_by("position")
-    )
-)
 
 
 def lines_of(trunk_request: TrunkRequest) -> list[Line]:
     """Return the lines in order with their trunks, as the database has them now."""
-    lines = _LINES(trunk_request=trunk_request.pk)
+    lines = lines_with_trunks(trunk_request.pk)
     for line in lines:
         line.trunk_request = trunk_request
     return lines

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from trunks.models import Delegation, Role, RoleGrant, TrunkRequest, User
+from trunks.compiled import Param, Values
+from trunks.models import Delegation, Revision, Role, RoleGrant, TrunkRequest, User
 from trunks.models.delegation import DelegationQuerySet
 from trunks.workflow import quorum
 
@@ -11,8 +12,12 @@ GIVEN = "You have approved it already, so another supervisor does."
 
 def authors(trunk_request: TrunkRequest) -> set[int]:
     """Return the ids of everybody who filed the request or made any version of its content."""
-    made = set(trunk_request.revisions.values_list("author_id", flat=True))
-    return made | {trunk_request.filed_by_id}
+    return {author for (author,) in _AUTHORS(trunk_request=trunk_request.pk)} | {trunk_request.filed_by_id}
+
+
+_AUTHORS = Values(
+    lambda: Revision.objects.filter(trunk_request=Param("trunk_request")).values_list("author_id")
+)
 
 
 def supervisors(trunk_request: TrunkRequest) -> list[User]:

@@ -9,10 +9,12 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import DateTimeField, Exists, QuerySet
 
-from trunks.compiled import Param, Updates, Values
+from trunks.compiled import Param, Values
+from trunks.compiled_writing import Inserts, Updates
 from trunks.models import Hold, Line, ListedTrunk, SubAccount, clock
 from trunks.zoom.types import Trunk
 
+AT_ONCE = 50  # rows that are written by one statement
 GIVEN_UP_SHOWN = "Zoom's list has shown it since: it is assigned."
 GIVEN_UP_GONE = "Zoom, asked twice since, does not know the sub account any more: its DNIS is free again."
 GIVEN_UP_ABSENT = "Zoom's list, read twice since, does not show it: its DNIS is free again."
@@ -97,30 +99,34 @@ def _let_go(
 
 def _write(account: SubAccount, rows: Sequence[Trunk], read_at: datetime) -> None:
     found = {(row.id, row.dnis[:64]): row for row in rows}
-    ListedTrunk.objects.bulk_create(
-        [
-            ListedTrunk(
-                master_id=account.master_id,
-                sub_account=account,
-                zoom_id=row.id,
-                dnis=dnis,
-                name=row.name[:255],
-                sip_server_address=row.sip_server_address[:255],
-                number_prefix=row.number_prefix[:64],
-                outbound_caller_id=None if row.outbound_caller_id is None else row.outbound_caller_id[:64],
-                first_seen_at=read_at,
-                last_seen_at=read_at,
-            )
-            for (_, dnis), row in found.items()
-        ],
-        update_conflicts=True,
-        unique_fields=["sub_account", "zoom_id", "dnis"],
-        update_fields=[
-            "name",
-            "sip_server_address",
-            "number_prefix",
-            "outbound_caller_id",
-            "last_seen_at",
-            "gone_at",
-        ],
-    )
+    made = [
+        ListedTrunk(
+            master_id=account.master_id,
+            sub_account=account,
+            zoom_id=row.id,
+            dnis=dnis,
+            name=row.name[:255],
+            sip_server_address=row.sip_server_address[:255],
+            number_prefix=row.number_prefix[:64],
+            outbound_caller_id=None if row.outbound_caller_id is None else row.outbound_caller_id[:64],
+            first_seen_at=read_at,
+            last_seen_at=read_at,
+        )
+        for (_, dnis), row in found.items()
+    ]
+    for beginning in range(0, len(made), AT_ONCE):
+        _SEEN.insert(*made[beginning : beginning + AT_ONCE])
+
+
+_SEEN = Inserts(
+    ListedTrunk,
+    unique=("sub_account", "zoom_id", "dnis"),
+    update=(
+        "name",
+        "sip_server_address",
+        "number_prefix",
+        "outbound_caller_id",
+        "last_seen_at",
+        "gone_at",
+    ),
+)

@@ -6,6 +6,7 @@ from django.db import IntegrityError, transaction
 
 from trunks import dispatch
 from trunks.actions import Action
+from trunks.compiled_writing import Inserts
 from trunks.models import Topic, TrunkRequest, User, clock
 from trunks.models.notice import Occasion
 
@@ -65,6 +66,9 @@ def _write(topic: Topic, trunk_request: TrunkRequest, actor: User | None, facts:
     _create(topic, trunk_request, actor, facts, f"{topic}:{trunk_request.pk}:{trunk_request.version}")
 
 
+_OCCASIONS = Inserts(Occasion)
+
+
 def _create(
     topic: Topic,
     trunk_request: TrunkRequest | None,
@@ -73,7 +77,8 @@ def _create(
     key: str,
 ) -> None:
     facts = {"state": trunk_request.state, **facts} if trunk_request else facts
-    made = Occasion.objects.create(
+    made = Occasion(
         key=key, topic=topic, trunk_request=trunk_request, actor=actor, facts=facts, at=clock.now()
     )
+    _OCCASIONS.insert(made)
     dispatch.ring(dispatch.SPREAD, made.pk)

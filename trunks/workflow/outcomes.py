@@ -39,7 +39,7 @@ def failed(lines: Iterable[Line], detail: str) -> None:
 
 
 def _write(line: Line, to: LineState, **changes: Any) -> None:
-    mark(Line.objects.filter(pk=line.pk), to, held=[line], **changes)
+    mark([line], to, **changes)
 
 
 def _note_present(line: Line, finding: Finding) -> None:

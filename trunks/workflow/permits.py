@@ -7,11 +7,14 @@ happen, gives it back in the same transaction; so a crash strands nothing, and a
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db.models import Count, DateField, F, IntegerField, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from trunks.compiled import Param, Updates
+from trunks.compiled import Param
+from trunks.compiled_writing import Inserts, Updates
 from trunks.models import Decision, Permit, TrunkRequest, clock
 
 NONE_LEFT = "There is no unused permit for exactly this content under the policy it was filed under."
@@ -19,7 +22,7 @@ NONE_LEFT = "There is no unused permit for exactly this content under the policy
 
 def issue(trunk_request: TrunkRequest, decisions: list[Decision], *, needed: int, ground: str) -> Permit:
     """Make the permit for the approved content, in the caller's transaction."""
-    permit = Permit.objects.create(
+    permit = Permit(
         trunk_request=trunk_request,
         issued_at=clock.now(),
         ground=ground,
@@ -27,7 +30,8 @@ def issue(trunk_request: TrunkRequest, decisions: list[Decision], *, needed: int
         content_digest=trunk_request.approved_digest,
         policy_digest=trunk_request.policy_digest,
     )
-    permit.decisions.set(decisions)
+    _PERMITS.insert(permit)
+    _GROUNDS.insert(*(_Ground(permit_id=permit.pk, decision_id=decision.pk) for decision in decisions))
     return permit
 
 
@@ -76,6 +80,11 @@ def cancel(trunk_request: TrunkRequest, why: str) -> None:
 
 def _unspent(trunk_request: TrunkRequest) -> QuerySet[Permit]:
     return Permit.objects.filter(trunk_request=trunk_request, spent_at=None)
+
+
+_Ground: Any = Permit.decisions.through
+_PERMITS: Inserts[Permit] = Inserts(Permit)
+_GROUNDS: Inserts[Any] = Inserts(_Ground)
 
 
 def _standing() -> Coalesce:

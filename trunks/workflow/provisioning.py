@@ -84,7 +84,7 @@ def retry(trunk_request: TrunkRequest, *, actor: User, version: int) -> TrunkReq
 def _begin_again(line: Line) -> None:
     kind = Kind(line.trunk_request.kind)
     mark(
-        Line.objects.filter(pk=line.pk),
+        [line],
         LineState.NOT_SENT,
         phase=FIRST_PHASE[kind],
         hold=first_hold(kind, line.dnis, line.current_dnis),
@@ -134,7 +134,7 @@ def _displaced(claim: Claim, client: ZoomClient, lines: list[Line]) -> bool:
         return False
     with audit.change():
         claim.hold()
-        mark(Line.objects.filter(pk__in=[line.pk for line in gone]), LineState.UNKNOWN)
+        mark(gone, LineState.UNKNOWN)
         words = "Zoom's list no longer shows a line that it has shown."
         settling.leave_unconfirmed(claim, words, look_after=settings.QUIET_SECONDS)
     return True

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cache, partial
 
 from django.db import transaction
 from django.db.models import F, Value
 
+from trunks.compiled import Param, Rows
 from trunks.models import Line, LineState, MasterTrunk, clock
 from trunks.workflow import outcomes
 from trunks.workflow.claims import Claim
@@ -32,10 +34,12 @@ def read_list(claim: Claim, client: ZoomClient) -> list[Trunk]:
 
 def look_up(lines: Iterable[Line], rows: Sequence[Trunk]) -> Findings:
     """Return what `rows` say about each of `lines`."""
-    lines = list(lines)
     # Read only when a row is not under the id of the line's own trunk.
-    siblings = MasterTrunk.objects.filter(master__in={line.master_id for line in lines})
-    return {line: compare(line, rows, siblings) for line in lines}
+    trunks = cache(lambda master: _TRUNKS(master=master))
+    return {line: compare(line, rows, partial(trunks, line.master_id)) for line in lines}
+
+
+_TRUNKS = Rows(lambda: MasterTrunk.objects.filter(master=Param("master")))
 
 
 def unmet(findings: Findings) -> list[Line]:

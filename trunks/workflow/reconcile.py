@@ -167,7 +167,7 @@ def _end_or_send_again(line: Line, *, landed: bool) -> None:
     if why:
         outcomes.failed([line], why)
     else:
-        mark(Line.objects.filter(pk=line.pk), LineState.NOT_SENT, detail="")
+        mark([line], LineState.NOT_SENT, detail="")
 
 
 def _final(line: Line, *, landed: bool) -> str:

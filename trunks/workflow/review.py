@@ -10,6 +10,8 @@ from django.db.models import F
 
 from trunks import audit, dispatch
 from trunks.actions import Action
+from trunks.compiled import Param, Values
+from trunks.compiled_writing import Inserts
 from trunks.models import Decision, Delegation, Role, State, TrunkRequest, User, Verdict, clock
 from trunks.workflow import base, browsers, deciders, permits, quorum, rules, waiting
 from trunks.workflow.content import content_of, digest_of, lines_of
@@ -137,12 +139,19 @@ def revalidate(trunk_request: TrunkRequest, *, actor: User, version: int) -> Tru
 
 def _not_as_filed(trunk_request: TrunkRequest) -> str:
     """Return why the row is not what was filed: somebody changed it behind the portal; "" when it is."""
-    trunk_request.refresh_from_db(fields=["content_digest", "policy", "policy_digest"])
-    if digest_of(content_of(trunk_request)) != trunk_request.content_digest:
+    [(content_digest, policy, policy_digest)] = _AS_FILED(trunk_request=trunk_request.pk)
+    if digest_of(content_of(trunk_request)) != content_digest:
         return "The request's content is not what was filed, so it cannot be approved."
-    if digest_of(trunk_request.policy) != trunk_request.policy_digest:
+    if digest_of(policy) != policy_digest:
         return "The policy kept with the request is not what it was filed under, so it cannot be approved."
     return ""
+
+
+_AS_FILED = Values(
+    lambda: TrunkRequest.objects.filter(pk=Param("trunk_request")).values_list(
+        "content_digest", "policy", "policy_digest"
+    )
+)
 
 
 def _give_approval(trunk_request: TrunkRequest, now: Quorum, actor: User, version: int, comment: str) -> None:
@@ -208,7 +217,7 @@ def _decide(
         },
         on_behalf_of=behalf,
     )
-    return Decision.objects.create(
+    made = Decision(
         trunk_request=trunk_request,
         verdict=verdict,
         decided_by=actor,
@@ -222,6 +231,11 @@ def _decide(
         base_digest=trunk_request.base_digest,
         same_browser_as=author,
     )
+    _DECISIONS.insert(made)
+    return made
+
+
+_DECISIONS = Inserts(Decision)
 
 
 def _held_on_behalf_of(actor: User, trunk_request: TrunkRequest) -> User | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from django.conf import settings
-from django.db.models import F, QuerySet
+from django.db.models import F
 
 from trunks import audit
 from trunks.actions import Action
@@ -15,7 +15,7 @@ from trunks.workflow import settling
 from trunks.workflow.claims import Claim
 from trunks.workflow.reading import look_up, read_list, refuse, unmet, write_findings
 from trunks.workflow.stopping import Halted
-from trunks.workflow.transitions import mark
+from trunks.workflow.transitions import mark, write_lines
 from trunks.workflow.words import sentence
 from trunks.zoom import errors
 from trunks.zoom.client import ZoomClient
@@ -55,10 +55,6 @@ def send(claim: Claim, client: ZoomClient, group: list[Line]) -> bool:
     return _read_back(claim, client, group)
 
 
-def _rows(group: list[Line]) -> QuerySet[Line]:
-    return Line.objects.filter(pk__in=[line.pk for line in group])
-
-
 def _call(client: ZoomClient, account_id: str, group: list[Line]) -> None:
     if group[0].phase == Phase.REMOVE:
         client.unassign_trunk(account_id, group[0].zoom_id)
@@ -81,7 +77,7 @@ def _intend(claim: Claim, group: list[Line]) -> None:
             step=Step.SENDING, sent_at=clock.now(), sends=F("sends") + 1, landed=False, absent_at=None
         )
         sends = [line.sends + 1 for line in group]
-        mark(_rows(group), LineState.UNKNOWN, held=group, sends=F("sends") + 1, answered=False)
+        mark(group, LineState.UNKNOWN, sends=F("sends") + 1, answered=False)
         audit.record(
             Action.PROVISIONING_INTENDED,
             actor=None,
@@ -99,7 +95,7 @@ def _note(claim: Claim, group: list[Line], outcome: str, *, answered: bool = Fal
     claim.intends = False
     with audit.change():
         claim.hold()
-        _rows(group).update(answered=answered, tracking_id=claim.last_tracking_id[:200])
+        write_lines(group, answered=answered, tracking_id=claim.last_tracking_id[:200])
         audit.record(
             Action.PROVISIONING_ANSWERED,
             actor=None,
@@ -138,7 +134,7 @@ def _unsend(claim: Claim, group: list[Line]) -> None:
     """Take the lines back to where they were: the call surely did nothing."""
     with audit.change():
         claim.write(step=Step.CLAIMED, sends=F("sends") - 1)
-        mark(_rows(group), LineState.NOT_SENT, sends=F("sends") - 1)
+        mark(group, LineState.NOT_SENT, sends=F("sends") - 1)
 
 
 def _refused(claim: Claim, client: ZoomClient, group: list[Line], error: ZoomError) -> bool:
@@ -146,7 +142,7 @@ def _refused(claim: Claim, client: ZoomClient, group: list[Line], error: ZoomErr
     words = sentence(error)
     if len(group) > 1 and not isinstance(error, ABOUT_THE_ACCOUNT):
         # Sending the lines one by one right away would double those that Zoom did apply and does not list yet.
-        _rows(group).update(detail=words)
+        write_lines(group, detail=words)
         claim.write(one_by_one=True)
         settling.leave_unconfirmed(claim, words, look_after=settings.QUIET_SECONDS)
         return False

@@ -13,7 +13,8 @@ from django.utils import timezone
 
 from trunks import audit, dispatch
 from trunks.actions import Action
-from trunks.compiled import Param, Updates, Values
+from trunks.compiled import Param, Values
+from trunks.compiled_writing import Updates
 from trunks.models import (
     ASSIGNED_LINE_STATES,
     GOOD_LINE_STATES,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from django.db import connection
@@ -12,7 +13,8 @@ from django.db.models.expressions import Combinable
 
 from trunks import audit
 from trunks.actions import Action
-from trunks.compiled import Param, Updates
+from trunks.compiled import Param, named, several
+from trunks.compiled_writing import Updates
 from trunks.models import Line, LineState, State, TrunkRequest, User, clock
 from trunks.workflow import occasions
 from trunks.workflow.errors import Stale
@@ -100,15 +102,30 @@ _HERE = Updates(lambda: TrunkRequest.objects.filter(**_AS_LOADED))
 _HELD_HERE = Updates(lambda: TrunkRequest.objects.filter(**_AS_LOADED, fence=Param("fence")))
 
 
-def mark(lines: QuerySet[Line], to: LineState, *, held: Iterable[Line] = (), **changes: Any) -> None:
+def mark(lines: QuerySet[Line] | Sequence[Line], to: LineState, **changes: Any) -> None:
     """Write the state of `lines`, with `changes` to other columns, in the caller's transaction.
 
     A line's state follows from what was sent and what Zoom's list shows; it needs no table of moves, but the caller's
-    claim must hold. `held` are the same lines as the caller has them, to be brought up to date.
+    claim must hold. Lines that the caller has at hand, instead of a query for them, are brought up to date.
     """
-    lines.update(state=to, **changes)
-    for line in held:
+    if isinstance(lines, QuerySet):
+        lines.update(state=to, **changes)
+        return
+    write_lines(lines, state=to.value, **changes)
+    for line in lines:
         _keep(line, to, changes)
+
+
+def write_lines(lines: Sequence[Line], **values: Any) -> None:
+    """Write the same `values` to the columns of all of `lines`, in the caller's transaction."""
+    _lines(len(lines)).update(named("line", [line.pk for line in lines]), **values)
+
+
+@cache
+def _lines(count: int) -> Updates:
+    """Return the update of so many lines; a request has 30 at most."""
+    wanted: Any = several("line", count)
+    return Updates(lambda: Line.objects.filter(pk__in=wanted))
 
 
 def _keep(row: TrunkRequest | Line, state: str, written: Mapping[str, Any]) -> None:

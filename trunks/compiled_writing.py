@@ -1,0 +1,144 @@
+"""Inserts and updates that Django compiles once for each process, by the shape of what they write: see `compiled`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from types import SimpleNamespace
+from typing import Any, Generic
+
+from django.db import connection, models, transaction
+from django.db.models.constants import OnConflict
+from django.db.models.expressions import Combinable, Value
+from django.db.models.sql import InsertQuery, UpdateQuery
+
+from trunks.compiled import TIMES, Build, Given, Keeping, Param, Row, Statement
+
+
+class Inserts(Generic[Row]):
+    """Inserts of rows of one model, compiled once for each number of rows and set of expressions among the values.
+
+    What Django does beside it is left out: no signals are sent, and no default of the database's is read back.
+    """
+
+    def __init__(self, model: type[Row], *, unique: Sequence[str] = (), update: Sequence[str] = ()) -> None:
+        """Where a row with the same values of `unique` is there already, its columns `update` are written instead."""
+        self._model = model
+        self._unique = unique
+        self._update = update
+        self._keeping = Keeping(model._default_manager.all)
+
+    def insert(self, *rows: Row) -> None:
+        """Write `rows`, and give each the key it got."""
+        if not rows:
+            return
+        values = {
+            _nth(number, field): field.pre_save(row, add=True)
+            for number, row in enumerate(rows)
+            for field in self._fields
+        }
+        plain = {name: value for name, value in values.items() if not isinstance(value, Combinable)}
+        others = {name: value for name, value in values.items() if name not in plain}
+        if any(_tells_time(value) for value in others.values()):
+            raise TypeError("A moment or a span from now would be kept for good.")
+        shape = frozenset({len(rows), *others.items()})
+        statement = self._keeping.keep(shape, lambda: self._compiler(len(rows), others))
+        given = {
+            _nth(number, field): field.get_db_prep_save(plain[_nth(number, field)], connection)
+            for number in range(len(rows))
+            for field in self._fields
+            if _nth(number, field) in plain
+        }
+        with transaction.mark_for_rollback_on_error():
+            keys = statement.run(given)
+        for row, [key] in zip(rows, keys, strict=True):
+            row.pk = key
+            row._state.adding, row._state.db = False, connection.alias
+
+    def _compiler(self, count: int, others: Mapping[str, Any]) -> Any:
+        meta = self._model._meta
+        names = {"update_fields": self._update, "unique_fields": self._unique}
+        fields = {kind: [meta.get_field(name) for name in chosen] for kind, chosen in names.items()}
+        query: Any = InsertQuery(
+            self._model,
+            on_conflict=OnConflict.UPDATE if self._unique else None,
+            **fields,
+        )
+        rows = [
+            SimpleNamespace(
+                **{
+                    field.attname: others.get(_nth(number, field), Param(_nth(number, field)))
+                    for field in self._fields
+                }
+            )
+            for number in range(count)
+        ]
+        query.insert_values(self._fields, rows)
+        compiler = query.get_compiler(connection=connection)
+        compiler.returning_fields = [meta.pk]
+        return compiler
+
+    @cached_property
+    def _fields(self) -> list[Any]:
+        return [field for field in self._model._meta.concrete_fields if not field.primary_key]
+
+
+def _nth(number: int, field: models.Field[Any, Any]) -> str:
+    return f"{field.attname} {number}"
+
+
+class Updates(Keeping):
+    """Updates of what a query finds, each compiled once for each set of columns and expressions that are written.
+
+    What is written as a moment or span from now, in an expression, is compiled each time.
+    """
+
+    def __init__(self, build: Build, always: Callable[[], Mapping[str, Combinable]] = dict) -> None:
+        """`always` gives what is written each time as well."""
+        super().__init__(build)
+        self._always = always
+
+    def update(self, given: Given, **values: Any) -> int:
+        """Write `values` by the names of their columns, and return how many rows there were."""
+        plain = {name: value for name, value in values.items() if not isinstance(value, Combinable)}
+        others = {name: value for name, value in values.items() if name not in plain}
+        if any(_tells_time(value) for value in others.values()):
+            statement = Statement(self._compiler(values, plain))
+        else:
+            shape = frozenset({*plain, *others.items()})  # equal expressions write the same
+            statement = self.keep(shape, lambda: self._compiler(values, plain))
+        with transaction.mark_for_rollback_on_error():
+            changed: int = statement.run({**given, **self._prepared(plain)}, rows=False)
+        return changed
+
+    def _compiler(self, values: Mapping[str, Any], plain: Mapping[str, Any]) -> Any:
+        places = {name: Param(_place(name)) if name in plain else values[name] for name in values}
+        query: Any = self._build().query.chain(UpdateQuery)
+        query.add_update_values({**places, **self._always()})
+        query.clear_select_clause()
+        return query.get_compiler(connection=connection)
+
+    def _prepared(self, plain: Mapping[str, Any]) -> dict[str, Any]:
+        field = self._model._meta.get_field
+        return {
+            _place(name): field(name).get_db_prep_save(_key_of(value), connection)  # type: ignore[union-attr]
+            for name, value in plain.items()
+        }
+
+    @cached_property
+    def _model(self) -> type[models.Model]:
+        return self._build().model
+
+
+def _tells_time(expression: Any) -> bool:
+    """Say whether a moment or a span stands in the expression."""
+    parts = expression.flatten() if hasattr(expression, "flatten") else ()
+    return any(isinstance(part, Value) and isinstance(part.value, TIMES) for part in parts)
+
+
+def _place(name: str) -> str:
+    return f"set {name}"
+
+
+def _key_of(value: Any) -> Any:
+    return value.pk if isinstance(value, models.Model) else value
