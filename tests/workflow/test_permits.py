@@ -84,6 +84,22 @@ def test_an_approver_who_is_supervisor_no_more_sends_it_back_to_its_people(
     )
 
 
+def test_what_came_back_to_its_people_can_be_approved_again(
+    zoom: Zoom, staff: User, supervisor: User, second_supervisor: User
+) -> None:
+    approved = zoom.approved(staff, supervisor, "18888777")
+    RoleGrant.objects.filter(user=supervisor).delete()
+    provisioning.provision(approved.pk)
+    assert approved.permits.get().spent_on == "sent back"
+    sent_back = fresh(approved)
+    draft = zoom.draft("18888779")
+    filing.amend(sent_back, draft, actor=staff, version=sent_back.version)
+    waiting = fresh(approved)
+    review.approve(waiting, actor=second_supervisor, version=waiting.version)
+    provisioning.provision(approved.pk)
+    assert states(approved) == ("done", ["assigned"])
+
+
 def test_the_day_counts_on_which_the_permit_is_spent_and_not_that_on_which_the_worker_began(
     zoom: Zoom, staff: User, supervisor: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:

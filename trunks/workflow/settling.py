@@ -167,6 +167,8 @@ def give_back(claim: Claim, outcome: str) -> None:
     changes = {"approved_by": None, "approved_digest": "", "waiting_for": outcome, "next_attempt_at": None}
     with audit.change():
         _leave(claim, State.SENT_BACK, Action.PROVISIONING_STOPPED, outcome, changes=changes)
+        # One that could not be spent is left: it is worth nothing any more, and would be in the way of the next.
+        permits.cancel(claim.trunk_request, "sent back")
 
 
 def _refuse_rest(claim: Claim, outcome: str) -> None:
