@@ -7,8 +7,8 @@ import environ
 from csp.constants import NONCE, NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
+from portal import database, logs, oidc
 from portal import environment as env
-from portal import logs, oidc
 from portal.version import VERSION
 from trunks.business import Calendar
 
@@ -96,30 +96,12 @@ USE_I18N = False
 
 # --- where the truth lives --------------------------------------------------------------------------------------
 
-_SQLITE_OPTIONS = {
-    # IMMEDIATE and WAL together are what lets web and worker write beside each other: without either of
-    # them a third to a half of concurrent writes fail with "database is locked".
-    "transaction_mode": "IMMEDIATE",
-    "timeout": 20,
-    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
+DATABASES = {
+    "default": database.of(
+        env.secret("DATABASE_URL", f"sqlite:///{DATA_DIR / 'portal.sqlite3'}"),
+        tests=DATA_DIR / "test.sqlite3",
+    )
 }
-
-
-def _database() -> dict[str, object]:
-    url = env.secret("DATABASE_URL", f"sqlite:///{DATA_DIR / 'portal.sqlite3'}")
-    try:
-        config: dict[str, object] = dict(environ.Env.db_url_config(url))
-    except Exception as error:  # the parser raises many kinds; the address holds a password
-        raise ImproperlyConfigured("DATABASE_URL cannot be understood.") from error
-    if config.get("ENGINE") == "django.db.backends.sqlite3":
-        # In memory, the tests' database would be invisible to the processes they start.
-        return config | {"OPTIONS": _SQLITE_OPTIONS, "TEST": {"NAME": str(DATA_DIR / "test.sqlite3")}}
-    if config.get("ENGINE") != "django.db.backends.postgresql":
-        raise ImproperlyConfigured("DATABASE_URL must begin with postgres:// or sqlite://.")
-    return config | {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
-
-
-DATABASES = {"default": _database()}
 
 # --- the doorbell -----------------------------------------------------------------------------------------------
 

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from typing import TypeVar
 
 from django.core.exceptions import PermissionDenied
-from django.db.models import BigIntegerField, Exists, Model, OuterRef, Prefetch, Q, QuerySet
+from django.db.models import Exists, Model, OuterRef, Prefetch, Q, QuerySet
 from django.http import Http404
 
-from trunks.compiled import Param, Rows, set_related
+from trunks.compiled import set_related
 from trunks.models import (
     Decision,
     Delegation,
@@ -29,7 +29,7 @@ from trunks.models import (
     User,
     Webhook,
 )
-from trunks.models.trunk_request import TrunkRequestQuerySet, lines_with_trunks
+from trunks.models.trunk_request import TrunkRequestQuerySet, lines_with_trunks, named_request
 
 Row = TypeVar("Row", bound=Model)
 
@@ -65,21 +65,16 @@ def trunk_requests_for(user: User) -> TrunkRequestQuerySet:
 
 def trunk_request_for(user: User, pk: int) -> TrunkRequest:
     """Return the request with its lines and trunks, or raise Http404."""
-    found = _TRUNK_REQUEST(pk=pk)
-    if not found or not _reaches(user, found[0].master_id):
+    found = named_request(pk)
+    if found is None or not _reaches(user, found.master_id):
         raise Http404
-    set_related(found[0], "lines", lines_with_trunks(pk))
-    return found[0]
+    set_related(found, "lines", lines_with_trunks(pk))
+    return found
 
 
 def _reaches(user: User, master_id: int) -> bool:
     """Say whether the master account is one of `masters_for(user)`."""
     return any(grant.master_id in (None, master_id) for grant in user.grants)
-
-
-_TRUNK_REQUEST: Rows[TrunkRequest] = Rows(
-    lambda: TrunkRequest.objects.filter(pk=Param("pk", BigIntegerField())).with_names()
-)
 
 
 def trunk_requests_among(user: User, pks: Iterable[int]) -> TrunkRequestQuerySet:

@@ -20,6 +20,9 @@ from django.db.models.query import get_related_populators
 Row = TypeVar("Row", bound=models.Model)
 Given = Mapping[str, Any]
 _Reader = tuple[Any, list[str], slice, list[Any], Any]
+MOST_PREPARED = (
+    500  # statements of one connection; what is asked with many numbers of rows makes some of them
+)
 TIMES = (date, timedelta, float)
 Build = Callable[[], models.QuerySet[Any]]
 
@@ -102,6 +105,7 @@ def prepared() -> Iterator[Any]:
     database.close_if_health_check_failed()
     database.ensure_connection()
     if database.connection not in _cursors:
+        database.connection.prepared_max = MOST_PREPARED
         _cursors[database.connection] = _Prepared(database.connection)
     yield database._prepare_cursor(_cursors[database.connection])
 

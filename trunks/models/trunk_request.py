@@ -241,9 +241,18 @@ class Line(models.Model):
         return self.current_dnis, self.current_caller_id
 
 
+_NAMED: Rows[TrunkRequest] = Rows(
+    lambda: TrunkRequest.objects.filter(pk=Param("pk", models.BigIntegerField())).with_names()
+)
 _LINES: Rows[Line] = Rows(
     lambda: Line.objects.filter(trunk_request=Param("trunk_request")).select_related("trunk")
 )
+
+
+def named_request(pk: int) -> TrunkRequest | None:
+    """Return the request with that key with the names of what and whom it is about; see `with_names`."""
+    found = _NAMED(pk=pk)
+    return found[0] if found else None
 
 
 def lines_with_trunks(trunk_request: int) -> list[Line]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from trunks import audit
 from trunks.actions import Action
+from trunks.compiled import Param, Values
 from trunks.models import How, NoticeChoice, Topic, User
 from trunks.models.notice import ALARMS
 from trunks.workflow.errors import Invalid
@@ -23,8 +24,11 @@ def ways(topic: Topic) -> tuple[How, ...]:
 
 def choices_of(user: User) -> dict[Topic, How]:
     """Return how `user` hears of each topic."""
-    chosen = dict(NoticeChoice.objects.filter(user=user).values_list("topic", "how"))
+    chosen = {str(topic): how for topic, how in _CHOSEN(user=user.pk)}
     return {topic: How(chosen.get(topic.value, How.AT_ONCE)) for topic in Topic}
+
+
+_CHOSEN = Values(lambda: NoticeChoice.objects.filter(user=Param("user")).values_list("topic", "how"))
 
 
 def how(user: User, topic: Topic) -> How:

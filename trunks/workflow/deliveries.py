@@ -9,6 +9,7 @@ import uuid
 from datetime import UTC
 from typing import Any
 
+from trunks.compiled import Rows
 from trunks.models import Delivery, Occasion, TrunkRequest, Webhook, clock
 from trunks.workflow.letters import address
 
@@ -19,11 +20,14 @@ def make(occasion: Occasion) -> None:
     """Make the deliveries of an occasion, one for each webhook that is on and told of its topic."""
     if occasion.trunk_request_id is None:
         return
-    hooks = [hook for hook in Webhook.objects.filter(is_active=True) if occasion.topic in hook.topics]
+    hooks = [hook for hook in _LISTENING() if occasion.topic in hook.topics]
     if not hooks:
         return
     told = _told(occasion)
     Delivery.objects.bulk_create([delivery(hook, told, occasion) for hook in hooks])
+
+
+_LISTENING = Rows(lambda: Webhook.objects.filter(is_active=True))
 
 
 def delivery(hook: Webhook, told: dict[str, Any], occasion: Occasion | None = None) -> Delivery:

@@ -40,7 +40,7 @@ def send_due() -> None:
 
 def _claim(failed: Iterable[int] = ()) -> Delivery | None:
     due = Delivery.objects.due().exclude(webhook__in=failed).select_related("webhook")
-    return outbox.claim(due, seconds=LEASE_SECONDS)
+    return outbox.claim(lambda: outbox.first_free(due), seconds=LEASE_SECONDS)
 
 
 def _send(delivery: Delivery) -> bool:

@@ -13,6 +13,7 @@ from django.urls import reverse
 
 from trunks.actions import Action
 from trunks.models import Kind, Line, Notice, Occasion, State, Topic, TrunkRequest
+from trunks.models.trunk_request import lines_with_trunks
 
 SUBJECT_LENGTH = 200
 MOST_LINES = 30
@@ -67,7 +68,7 @@ def to_administrators(occasion: Occasion) -> Letter:
 
 def about_request(occasion: Occasion, trunk_request: TrunkRequest) -> Letter:
     """Return the letter about something that happened to a request."""
-    lines = list(trunk_request.lines.order_by("position")[:MOST_LINES])
+    lines = lines_with_trunks(trunk_request.pk)[:MOST_LINES]
     made = _WORDS[Topic(occasion.topic)](occasion, trunk_request, what(trunk_request, len(lines)))
     if occasion.topic == Topic.LOST:
         lost = [line for line in lines if line.without_trunk]

@@ -11,7 +11,9 @@ from django.core.mail.backends.base import BaseEmailBackend
 
 from trunks import audit
 from trunks.actions import Action
+from trunks.compiled import Rows
 from trunks.models import How, Notice, Role, Sending, State, Topic, TrunkRequest, clock
+from trunks.models.trunk_request import named_request
 from trunks.workflow import choosing, deciders, digest, letters, outbox
 from trunks.workflow.letters import Letter
 
@@ -53,8 +55,14 @@ def send_due() -> None:
 
 
 def _claim() -> Notice | None:
-    due = Notice.objects.due().select_related("user", "occasion__actor", "occasion__trunk_request")
-    return outbox.claim(due, seconds=LEASE_SECONDS)
+    return outbox.claim(_NEXT, seconds=LEASE_SECONDS)
+
+
+_NEXT = Rows(
+    lambda: outbox.first_free(
+        Notice.objects.due().select_related("user", "occasion__actor", "occasion__trunk_request")
+    )
+)
 
 
 def _letter(notice: Notice) -> Letter | Aside:
@@ -66,7 +74,9 @@ def _letter(notice: Notice) -> Letter | Aside:
         return digest.letter(notice.user) or Aside("Nothing waits.")
     if occasion.trunk_request_id is None:
         return letters.to_administrators(occasion)
-    trunk_request = TrunkRequest.objects.with_names().get(pk=occasion.trunk_request_id)
+    trunk_request = named_request(occasion.trunk_request_id)
+    if trunk_request is None:
+        return Aside("There is no such request any more.")
     if reason := _needless(notice, trunk_request):
         return Aside(reason)
     letter = letters.about_request(occasion, trunk_request)

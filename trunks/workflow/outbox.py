@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any, TypeVar
 
 from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db.models import DurationField, QuerySet
 from django.utils import timezone
 
+from trunks.compiled import Param
+from trunks.compiled_writing import Updates
 from trunks.models import Delivery, Notice, clock
 
 FIRST_WAIT = 30.0
@@ -18,25 +21,42 @@ GIVE_UP_AFTER = timedelta(days=1)
 Sendable = TypeVar("Sendable", Notice, Delivery)
 
 
-def claim(due: QuerySet[Sendable], *, seconds: float) -> Sendable | None:
-    """Take the first of what is `due` for so many seconds; None when nothing is, or others are taking it just now.
+def first_free(due: QuerySet[Sendable]) -> QuerySet[Sendable]:
+    """Return the query that locks the first of what is `due`, but for what another is taking just now.
 
-    What another is taking is passed over: workers that were rung together would wait for each other at every row.
+    Workers that were rung together would wait for each other at every row.
     """
     passing = connection.features.has_select_for_update_skip_locked
+    return due.select_for_update(skip_locked=passing, of=("self",) if passing else ())[:1]
+
+
+def claim(first: Callable[[], Iterable[Sendable]], *, seconds: float) -> Sendable | None:
+    """Take what `first` finds, which is one that is free, for so many seconds; None when there is none."""
     with transaction.atomic():
-        row = due.select_for_update(skip_locked=passing, of=("self",) if passing else ()).first()
+        row = next(iter(first()), None)
         if row is None:
             return None
         row.tries += 1
-        type(row)._default_manager.filter(pk=row.pk).update(tries=row.tries, lease_until=clock.after(seconds))
+        _TAKEN[type(row)].update({"pk": row.pk, "lease": timedelta(seconds=seconds)}, tries=row.tries)
     return row
 
 
 def write(row: Notice | Delivery, **changes: Any) -> bool:
     """Write what came of it and let go of it, unless the lease ran out and another worker has it now."""
-    mine = type(row)._default_manager.filter(pk=row.pk, tries=row.tries)
-    return bool(mine.update(lease_until=None, **changes))
+    return bool(_HELD[type(row)].update({"pk": row.pk, "tries": row.tries}, lease_until=None, **changes))
+
+
+def _taken(model: type[Any]) -> Updates:
+    lease = clock.after(Param("lease", DurationField()))
+    return Updates(lambda: model.objects.filter(pk=Param("pk")), always=lambda: {"lease_until": lease})
+
+
+def _held(model: type[Any]) -> Updates:
+    return Updates(lambda: model.objects.filter(pk=Param("pk"), tries=Param("tries")))
+
+
+_TAKEN = {model: _taken(model) for model in (Notice, Delivery)}
+_HELD = {model: _held(model) for model in (Notice, Delivery)}
 
 
 def is_over(row: Notice | Delivery) -> bool:

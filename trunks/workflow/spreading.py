@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from trunks import audit, dispatch
 from trunks.actions import Action
+from trunks.compiled import Param, Rows
+from trunks.compiled_writing import Inserts, Updates
 from trunks.models import Delivery, Notice, Occasion, Role, RoleGrant, State, Topic, TrunkRequest, User, clock
+from trunks.models.trunk_request import named_request
 from trunks.workflow import deciders, deliveries
 
 BATCH = 200
@@ -13,22 +16,27 @@ WHY_LOST = "a customer is without a trunk"
 
 def spread(pk: int) -> None:
     """Make the letters of the occasion `pk`; quietly nothing when somebody was first, or there is no such occasion."""
-    occasion = Occasion.objects.unspread().filter(pk=pk).first()
-    if occasion is None:
+    found = _UNSPREAD(pk=pk)
+    if not found:
         return
+    [occasion] = found
     with audit.change():
-        if not Occasion.objects.unspread().filter(pk=pk).update(spread_at=clock.now()):
+        if not _SPREAD.update({"pk": pk}, spread_at=clock.now()):
             return
         people = concerned(occasion)
-        rows = [
-            Notice(occasion=occasion, user=user, made_at=clock.now(), next_attempt_at=clock.now())
-            for user in people
-        ]
-        Notice.objects.bulk_create(rows)
+        for user in people:
+            _NOTICES.insert(
+                Notice(occasion=occasion, user=user, made_at=clock.now(), next_attempt_at=clock.now())
+            )
         deliveries.make(occasion)
         _write_down(occasion, people)
         if people:
             dispatch.ring(dispatch.LETTERS, 0)
+
+
+_UNSPREAD = Rows(lambda: Occasion.objects.unspread().filter(pk=Param("pk")))
+_SPREAD = Updates(lambda: Occasion.objects.filter(pk=Param("pk"), spread_at=None))
+_NOTICES = Inserts(Notice)
 
 
 def ring_lost() -> None:
@@ -101,7 +109,7 @@ def _not_told_yet(trunk_request: TrunkRequest) -> list[User]:
 def _request_of(occasion: Occasion) -> TrunkRequest | None:
     if occasion.trunk_request_id is None:
         return None
-    return TrunkRequest.objects.with_names().get(pk=occasion.trunk_request_id)
+    return named_request(occasion.trunk_request_id)
 
 
 def _write_down(occasion: Occasion, people: list[User]) -> None:
