@@ -78,9 +78,9 @@ class Turns:
 
         Writes are left out: they have a connection to make first, which would blur that.
         """
-        if self._master is None or call.method != "GET" or call.status != 200:
+        if self._master is None or call.method != "GET" or call.status != 200 or call.trip is None:
             return
-        measured(self._master, call.label, self._late + call.duration_ms / 1000)
+        measured(self._master, call.label, self._late + call.trip)
 
     def brake(self, label: Label, error: RateLimited) -> None:
         """Silence all calls of `label`, of all processes, until the time that Zoom's 429 names."""

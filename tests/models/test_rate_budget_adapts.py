@@ -87,7 +87,7 @@ def before_each_sleep(monkeypatch: pytest.MonkeyPatch, happening: Callable[[floa
 
 def call(seconds: float, method: str = "GET", status: int = 200) -> Call:
     values: dict[str, Any] = dict.fromkeys(("tracking_id", "answer", "error", "path"), "")
-    values |= {"request_body": None, "started_at": None, "duration_ms": round(seconds * 1000)}
+    values |= {"request_body": None, "started_at": None, "duration_ms": 900, "trip": seconds}
     return Call(method=method, label=LABEL, status=status, **values)
 
 

@@ -244,7 +244,13 @@ class ZoomClient:
         try:
             answer = self._wire.send(request, ask.errand, seconds=self._deadline, most=ask.most)
             text = answer.text[:_ANSWER_CHARACTERS]
-            call = replace(call, status=answer.status, tracking_id=answer.tracking_id, answer=text)
+            call = replace(
+                call,
+                status=answer.status,
+                tracking_id=answer.tracking_id,
+                answer=text,
+                trip=answer.began - began,
+            )
             return _understood(ask, answer)
         except BaseException as error:
             call = replace(call, error=str(error) or type(error).__name__)

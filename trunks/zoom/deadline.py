@@ -23,6 +23,8 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
+from trunks.zoom.processor import waited
+
 
 @dataclass
 class Limit:
@@ -31,12 +33,16 @@ class Limit:
     `sent` is None until a connection is dealt with, so that only what is known counts as not sent.
     `in_headers` holds while the headers of the answer are being read. `allow` raises OSError for an address that may
     not be connected to: it is asked for the very address that is connected to next, whatever the name says.
+    `answered` is when the answer began to arrive (monotonic seconds), less what this thread waited for a processor
+    since the request had left: in that time the answer may have been there.
     """
 
     ends: float
     sent: bool | None = None
     in_headers: bool = False
     allow: Callable[[str], None] | None = None
+    answered: float = 0.0
+    waited: float = 0.0
 
     @property
     def over(self) -> bool:
@@ -138,12 +144,14 @@ class _PunctualConnection(HTTPConnection):
         self.sock.settimeout(limit.remaining())
         limit.sent = True
         super().send(data)
+        limit.waited = waited()
 
     def getresponse(self) -> Any:
         limit = _limit.get()
         limit.in_headers = True
         response = super().getresponse()
         limit.in_headers = False
+        limit.answered = time.monotonic() - (waited() - limit.waited)
         return response
 
 

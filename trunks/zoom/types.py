@@ -70,7 +70,8 @@ class Call:
     """The record of one HTTP call to the API, for the audit trail; never holds a header or a token of ours.
 
     `path` is relative to the API's base URL and has no query. `status` is None when no answer came. `answer`
-    is the decoded body, cut to 4,000 characters. `error` is empty when the call did what it should.
+    is the decoded body, cut to 4,000 characters. `error` is empty when the call did what it should. `trip` is the
+    seconds until an answer began, without what this process waited for a processor meanwhile; None without an answer.
     """
 
     method: str
@@ -83,3 +84,4 @@ class Call:
     request_body: object | None
     answer: str
     error: str
+    trip: float | None = None

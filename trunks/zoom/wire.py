@@ -12,7 +12,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.util.ssl_ import create_urllib3_context
 
-from trunks.zoom.deadline import PunctualPool, PunctualTlsPool, PunctualTlsSocket, time_limit
+from trunks.zoom.deadline import Limit, PunctualPool, PunctualTlsPool, PunctualTlsSocket, time_limit
 from trunks.zoom.errors import NoAnswer, NotSent
 
 USER_AGENT = "sip-trunk-portal/0.1"
@@ -32,12 +32,16 @@ class Errand:
 
 @dataclass(frozen=True)
 class Answer:
-    """An HTTP answer; `cut` says why `text` is not the whole body, and is empty when it is."""
+    """An HTTP answer; `cut` says why `text` is not the whole body, and is empty when it is.
+
+    `began` is when it began to arrive: see `Limit.answered`.
+    """
 
     status: int
     headers: Mapping[str, str]
     text: str
     cut: str = ""
+    began: float = 0.0
 
     @property
     def tracking_id(self) -> str:
@@ -93,7 +97,7 @@ class Wire:
             if limit.over:
                 raise NotSent("the deadline was over before sending", doing=errand.doing)
             try:
-                return self._exchange(request, limit.remaining(), most, secrets)
+                return self._exchange(request, limit, most, secrets)
             except _NETWORK_ERRORS as error:
                 words = _blot(clean(str(_root(error, outside))), secrets)
                 if limit.sent is False:
@@ -101,15 +105,16 @@ class Wire:
                 raise NoAnswer(words, doing=errand.doing, might_have_happened=errand.write) from error
 
     def _exchange(
-        self, request: requests.PreparedRequest, left: float, most: int, secrets: Iterable[str]
+        self, request: requests.PreparedRequest, limit: Limit, most: int, secrets: Iterable[str]
     ) -> Answer:
+        left = limit.remaining()
         # Session.send() would look into redirects (reading their bodies without a limit), store cookies and
         # ask the environment for proxies, so the adapter is spoken to directly.
         response = self._adapter.send(request, stream=True, timeout=(left, left), verify=True, proxies={})
         with closing(response):
             body, cut = _body(response, most)
         text = _blot(clean(body.decode("utf-8-sig", "replace")), secrets)
-        return Answer(response.status_code, response.headers, text, cut)
+        return Answer(response.status_code, response.headers, text, cut, limit.answered)
 
 
 def _body(response: requests.Response, most: int) -> tuple[bytes, str]:
