@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from django.db import connection, transaction
 from django.db.models import DurationField, QuerySet
+from django.db.models.expressions import Combinable
 from django.utils import timezone
 
 from trunks.compiled import Param
@@ -46,9 +47,12 @@ def write(row: Notice | Delivery, **changes: Any) -> bool:
     return bool(_HELD[type(row)].update({"pk": row.pk, "tries": row.tries}, lease_until=None, **changes))
 
 
+def _lease() -> dict[str, Combinable]:
+    return {"lease_until": clock.after(Param("lease", DurationField()))}
+
+
 def _taken(model: type[Any]) -> Updates:
-    lease = clock.after(Param("lease", DurationField()))
-    return Updates(lambda: model.objects.filter(pk=Param("pk")), always=lambda: {"lease_until": lease})
+    return Updates(lambda: model.objects.filter(pk=Param("pk")), always=_lease)
 
 
 def _held(model: type[Any]) -> Updates:
