@@ -175,7 +175,9 @@ def _hunt(hunt: Hunt, filters: Filters, standing: Standing) -> tuple[list[Place]
 
 
 def _by_number(hunt: Hunt, filters: Filters) -> list[Place]:
-    hunt.must("n.event_id IN (SELECT event_id FROM {number} WHERE dnis = %s)", filters.dnis)
+    # The bounds once more: the database does not carry them over to the numbers.
+    some = "SELECT event_id FROM {number} WHERE dnis = %s AND event_id > %s AND event_id < %s"
+    hunt.must(f"n.event_id IN ({some})", filters.dnis, hunt.low, hunt.high)
     if filters.q:
         _holds(hunt, filters.q.lower())
     return _in_order(hunt)
