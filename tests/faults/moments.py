@@ -18,7 +18,7 @@ from django.db.models import DateTimeField
 from django.db.models.expressions import Expression
 from django.test import override_settings
 from django.utils import timezone
-from psycopg.types.datetime import DatetimeDumper
+from psycopg.adapt import Dumper
 
 from trunks.compiled import Keeping, Statement
 from trunks.models import clock
@@ -34,12 +34,11 @@ class _Shown:
     by: VirtualTime
 
 
-class _Dumper(DatetimeDumper):
-    def upgrade(self, obj: Any, format: Any) -> DatetimeDumper:  # noqa: A002  # psycopg calls it that
-        return self
+class _Dumper(Dumper):
+    oid = psycopg.postgres.types["timestamptz"].oid
 
-    def dump(self, obj: Any) -> Any:
-        return super().dump(obj.by.now())
+    def dump(self, obj: _Shown) -> bytes:
+        return obj.by.now().isoformat().encode()
 
 
 psycopg.adapters.register_dumper(_Shown, _Dumper)
