@@ -72,6 +72,17 @@ def test_the_same_supervisor_twice_does_not_count_twice(
     assert (event.action, event.after["action"]) == ("request.action_refused", "approve")
 
 
+def test_a_second_click_that_was_read_before_the_first_was_written_is_told_who_was_first(
+    for_two: TrunkRequest, supervisor: User
+) -> None:
+    read_before = fresh(for_two)
+    approve(for_two, supervisor)
+    with pytest.raises(Stale):
+        review.approve(read_before, actor=supervisor, version=read_before.version)
+    assert for_two.decisions.count() == 1
+    assert not audit.history(for_two).filter(action="action.refused").exists()
+
+
 def test_three_take_three(
     estate: cast.Estate, staff: User, supervisor: User, second_supervisor: User, third_supervisor: User
 ) -> None:

@@ -67,6 +67,9 @@ def _approve(user: User, trunk_request: TrunkRequest) -> Answer:
     if not answer:
         return answer
     if spoken := deciders.spoken_for(user, trunk_request):
+        # Of two clicks at once the second may find the decision of the first beside a request read before it.
+        if not TrunkRequest.objects.filter(pk=trunk_request.pk, version=trunk_request.version).exists():
+            return Answer(False, spoken, by_state=True)
         return Answer(False, spoken, deciders.names(deciders.remaining(trunk_request)) or "nobody yet")
     if moved := base.changes(trunk_request):
         return Answer(False, f"{MOVED} {' '.join(moved)}", by_zoom=True)
