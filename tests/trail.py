@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.db.backends.base.operations import BaseDatabaseOperations
 
 from trunks import chain
 from trunks.models.audit_event import AuditEvent, AuditHead
 
+TRIES = 3
 TABLES = (AuditEvent._meta.db_table, AuditHead._meta.db_table)
 
 
@@ -35,10 +36,21 @@ def unguarded() -> Iterator[None]:
 
 
 def flush(operations: BaseDatabaseOperations, statements: list[str]) -> None:
-    """Empty every table between tests, the trail with it, and begin a new chain."""
-    with unguarded():
-        run(*statements)
-        AuditHead.objects.get_or_create(pk=1)
+    """Empty every table between tests, the trail with it, and begin a new chain.
+
+    A page that is still open in a browser may ask something meanwhile; where the database finds the two waiting for
+    each other it is begun anew.
+    """
+    for tries_left in reversed(range(TRIES)):
+        try:
+            with unguarded():
+                run(*statements)
+                AuditHead.objects.get_or_create(pk=1)
+        except OperationalError:
+            if not tries_left:
+                raise
+        else:
+            return
 
 
 def misfits() -> list[int]:
