@@ -66,13 +66,13 @@ def trunk_requests_for(user: User) -> TrunkRequestQuerySet:
 def trunk_request_for(user: User, pk: int) -> TrunkRequest:
     """Return the request with its lines and trunks, or raise Http404."""
     found = named_request(pk)
-    if found is None or not _reaches(user, found.master_id):
+    if found is None or not reaches(user, found.master_id):
         raise Http404
     set_related(found, "lines", lines_with_trunks(pk))
     return found
 
 
-def _reaches(user: User, master_id: int) -> bool:
+def reaches(user: User, master_id: int) -> bool:
     """Say whether the master account is one of `masters_for(user)`."""
     return any(grant.master_id in (None, master_id) for grant in user.grants)
 

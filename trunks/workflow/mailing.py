@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from django.core import mail
 from django.core.mail.backends.base import BaseEmailBackend
 
-from trunks import audit
+from trunks import access, audit
 from trunks.actions import Action
 from trunks.compiled import Rows
-from trunks.models import How, Notice, Role, Sending, State, Topic, TrunkRequest, clock
+from trunks.models import How, Notice, Sending, State, Topic, TrunkRequest, clock
 from trunks.models.trunk_request import named_request
 from trunks.workflow import choosing, deciders, digest, letters, outbox
 from trunks.workflow.letters import Letter
@@ -89,7 +89,7 @@ def _letter(notice: Notice) -> Letter | Aside:
 def _needless(notice: Notice, trunk_request: TrunkRequest) -> str:
     """Return why the letter has no point any more, or ""."""
     topic, user = notice.occasion.topic, notice.user
-    if not any(user.holds(role, trunk_request.master_id) for role in Role):
+    if not access.reaches(user, trunk_request.master_id):
         return "The person has no role for the master account any more."
     if topic in (Topic.ASKED, Topic.REMINDER, Topic.ESCALATED) and trunk_request.state != State.PENDING:
         return "The request does not wait any more."
