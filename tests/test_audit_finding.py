@@ -147,6 +147,23 @@ def test_a_reader_takes_in_what_was_just_written(year: None, manager: User, esta
     assert audit_index.standing().behind == 0
 
 
+def test_what_was_just_written_is_no_matter_to_one_who_reads_older_events(
+    year: None, manager: User, estate: cast.Estate
+) -> None:
+    filters = Filters(actions=("request.filed",))
+    before = found(manager, filters, bound=EVENTS + 1)
+    with transaction.atomic():
+        audit.record(Action.SYNC_FAILED, actor=manager, on=estate.master)
+    standing = audit_index.standing(EVENTS + 1)
+    assert standing.behind == 1
+    after = audit_finding.find(manager, filters, standing, bound=EVENTS + 1)
+    assert (numbers(after), after.total) == (numbers(before), before.total)
+    assert (before.about, after.about) == (False, True)
+    everything = audit_finding.find(manager, Filters(), standing, bound=EVENTS + 1)
+    assert (everything.total, everything.about) == (EVENTS + 1, False)
+    assert audit_index.standing(EVENTS + 2).behind == 0, "what could be on the page is taken in"
+
+
 def test_the_story_of_one_object_is_asked_of_the_events(year: None, manager: User) -> None:
     filters = Filters(object_type="trunkrequest", object_id="3")
     expected = list(audit.search(manager, filters).values_list("pk", flat=True))

@@ -40,6 +40,9 @@ class Found:
     rows: list[AuditEvent]
     more: bool
     total: int | None = None  # how many events there are on all pages, where that is known without counting
+    about: bool = (
+        False  # whether some may be missing from that number: the newest, which the index does not have yet
+    )
     looked_through: int = 0  # how many events were searched for the words, where not all were
 
 
@@ -70,7 +73,7 @@ def find(
     size: int = 50,
 ) -> Found:
     """Return the page of events older than the one numbered `bound`, or `newer` than it; without one, from the end."""
-    if standing.behind or filters.object_id or filters.request_id:
+    if filters.object_id or filters.request_id or not standing.reaches(None if newer else bound):
         return _plainly(user, filters, bound, newer=newer, size=size)
     facets = _facets(user, filters, standing)
     total = _total(filters, facets, standing)
@@ -81,7 +84,8 @@ def find(
         return replace(listed, total=total)
     _narrow(hunt, filters)
     found, looked_through = _hunt(hunt, filters, standing)
-    return Found(events_at(found[:size]), len(found) > size, total, looked_through)
+    about = total is not None and standing.behind > 0
+    return Found(events_at(found[:size]), len(found) > size, total, about, looked_through)
 
 
 def beginning_at(moment: datetime) -> int:
@@ -285,4 +289,4 @@ def _total(filters: Filters, facets: list[Facet] | None, standing: Standing) -> 
     others = (filters.since, filters.until, filters.sub_account, filters.dnis, filters.ip, filters.q)
     if any(others):
         return None
-    return standing.position if facets is None else sum(facet.events for facet in facets)
+    return standing.position + standing.behind if facets is None else sum(facet.events for facet in facets)

@@ -113,6 +113,10 @@ class Standing:
     facets: list[Facet]
     archived: Archived | None = None
 
+    def reaches(self, bound: int | None) -> bool:
+        """Say whether all events older than the one numbered `bound`, or with None all there are, are in the index."""
+        return not self.behind or (bound is not None and bound <= self.position + 1)
+
 
 def catch_up(most: int = STEP) -> int:
     """Take up to `most` events into the index that are not in it; return how many are left.
@@ -129,13 +133,14 @@ def catch_up(most: int = STEP) -> int:
     return head - until
 
 
-def standing() -> Standing:
+def standing(bound: int | None = None) -> Standing:
     """Return how far the index is and its facets, with the names that people and master accounts have now.
 
-    What was written since the index was last brought up to date is taken in first, unless it is too much for a reader.
+    What was written since the index was last brought up to date is taken in first, unless it is too much for a reader,
+    or of no use to one who looks only at what is older than the event numbered `bound`.
     """
     found = _standing()
-    if 0 < found.behind <= STEP:
+    if not found.reaches(bound) and found.behind <= STEP:
         catch_up()
         found = _standing()
     return found
@@ -219,5 +224,6 @@ def _forget_words(until: int) -> None:
 
 
 def _run(statement: str, *bounds: int) -> None:
-    with connection.cursor() as cursor:
+    # Planning them for the tables of all months takes longer than a few events do.
+    with prepared() as cursor:
         cursor.execute(named(statement), list(bounds))

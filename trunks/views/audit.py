@@ -22,7 +22,7 @@ from trunks.forms.decisions import Problem
 from trunks.models import SavedView, User
 from trunks.models.saved_view import views_of
 from trunks.templatetags.events import story_of
-from trunks.views.audit_pages import TrailPage, address, place, trail_page
+from trunks.views.audit_pages import TrailPage, address, older_than, place, trail_page
 from trunks.views.audit_words import Understood, understand
 from trunks.views.http import HtmxHttpRequest
 from trunks.views.navigation import Navigation
@@ -46,7 +46,7 @@ class Chip:
 def trail(request: HtmxHttpRequest) -> HttpResponse:
     """List the events that the address asks for, newest first."""
     access.require(request.user, *READERS)
-    where = standing()
+    where = standing(older_than(request))
     chosen = AuditFilter(request.GET, user=request.user, standing=where)
     filters = chosen.filters()
     meant = _meant(request, chosen, where)
@@ -89,7 +89,7 @@ def event(request: HtmxHttpRequest, pk: int) -> HttpResponse:
 def person(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     """Show all that one person has done, newest first; that it was read is itself put on record."""
     access.require(request.user, *READERS)
-    where = standing()
+    where = standing(older_than(request))
     page = trail_page(request, request.user, Filters(actor=pk), where)
     someone = User.objects.filter(pk=pk).first()
     if someone is None or not (page.rows or access.for_all_masters(request.user, *READERS)):

@@ -33,6 +33,11 @@ class TrailPage:
     archive: Archived | None = None
 
 
+def older_than(request: HttpRequest) -> int | None:
+    """Return the number of the event that all those of the page are older than, where the address names one."""
+    return None if BEFORE in request.GET or "at" in request.GET else _number(request.GET.get(AFTER, ""))
+
+
 def trail_page(request: HttpRequest, user: User, filters: Filters, standing: Standing) -> TrailPage:
     """Return the page of the trail that the address asks for.
 
