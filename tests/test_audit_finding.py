@@ -17,7 +17,7 @@ from tests.bench import events
 from trunks import audit, audit_finding, audit_index
 from trunks.actions import Action
 from trunks.audit_finding import Found
-from trunks.audit_places import Place
+from trunks.audit_places import Places
 from trunks.audit_reading import Filters
 from trunks.models import (
     AuditEntry,
@@ -207,7 +207,7 @@ def test_words_that_are_just_too_rare_for_the_first_look_are_found_by_a_second(
     asked: list[str] = []
     real = audit_finding._by_index
 
-    def by_index(hunt: audit_finding.Hunt, words: str) -> list[Place]:
+    def by_index(hunt: audit_finding.Hunt, words: str) -> Places:
         asked.append(words)
         return real(hunt, words)
 

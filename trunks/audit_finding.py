@@ -17,7 +17,7 @@ from django.db.models import QuerySet
 
 from trunks import access, audit_index
 from trunks.audit_index import Facet, Standing
-from trunks.audit_places import Place, events_at, numbers, places
+from trunks.audit_places import Places, events_at, numbers, places
 from trunks.audit_reading import READERS, Filters, search
 from trunks.models import User
 from trunks.models.audit_event import AuditEvent
@@ -85,7 +85,7 @@ def find(
     _narrow(hunt, filters)
     found, looked_through = _hunt(hunt, filters, standing)
     about = total is not None and standing.behind > 0
-    return Found(events_at(found[:size]), len(found) > size, total, about, looked_through)
+    return Found(events_at(found, size), len(found) > size, total, about, looked_through)
 
 
 def beginning_at(moment: datetime) -> int:
@@ -104,10 +104,10 @@ def _listed(hunt: Hunt, standing: Standing, size: int) -> Found | None:
     found = _in_order(hunt)
     first, step = (hunt.low + 1, 1) if hunt.newer else (hunt.high - 1, -1)
     wanted = range(first, standing.position + 1 if hunt.newer else 0, step)[: hunt.limit]
-    if [place.number for place in found] != list(wanted):
+    if found.numbers != list(wanted):
         return None
-    rows = events_at(found[:size])
-    return Found(rows, len(found) > size) if len(rows) == len(found[:size]) else None
+    rows = events_at(found, size)
+    return Found(rows, len(found) > size) if len(rows) == min(len(found), size) else None
 
 
 def _plainly(user: User, filters: Filters, bound: int | None, *, newer: bool, size: int) -> Found:
@@ -163,9 +163,9 @@ def _numbers_between(since: datetime | None, until: datetime | None) -> tuple[in
     return (low[0] if low else 0), (high[0] if high else 2**62)
 
 
-def _hunt(hunt: Hunt, filters: Filters, standing: Standing) -> tuple[list[Place], int]:
+def _hunt(hunt: Hunt, filters: Filters, standing: Standing) -> tuple[Places, int]:
     if hunt.facets == [] or hunt.low >= hunt.high:
-        return [], 0
+        return Places([]), 0
     if filters.dnis:
         return _by_number(hunt, filters), 0
     if filters.q and hunt.facets is not None and sum(facet.events for facet in hunt.facets) <= FEW:
@@ -178,7 +178,7 @@ def _hunt(hunt: Hunt, filters: Filters, standing: Standing) -> tuple[list[Place]
     return _by_facets(hunt, hunt.facets, standing), 0
 
 
-def _by_number(hunt: Hunt, filters: Filters) -> list[Place]:
+def _by_number(hunt: Hunt, filters: Filters) -> Places:
     # The bounds once more: the database does not carry them over to the numbers. And a sum, so that it begins with the
     # few events that have the number and not with the index of facets, which holds most events of the trail.
     some = "SELECT event_id FROM {number} WHERE dnis = %s AND event_id > %s AND event_id < %s"
@@ -188,12 +188,13 @@ def _by_number(hunt: Hunt, filters: Filters) -> list[Place]:
     return _in_order(hunt, "n.facet_id + 0")
 
 
-def _in_order(hunt: Hunt, facet: str = "n.facet_id") -> list[Place]:
+def _in_order(hunt: Hunt, facet: str = "n.facet_id") -> Places:
     where, values = _conditions(hunt, facet)
-    return places(hunt.newer, f"SELECT n.event_id FROM {{entry}} n WHERE {where} {_order(hunt)}", values)
+    sql = f"SELECT n.event_id FROM {{entry}} n WHERE {where} {_order(hunt)}"
+    return places(hunt.newer, sql, values, keep=hunt.facets is None and not hunt.where)
 
 
-def _by_facets(hunt: Hunt, facets: Sequence[Facet], standing: Standing) -> list[Place]:
+def _by_facets(hunt: Hunt, facets: Sequence[Facet], standing: Standing) -> Places:
     """Merge the newest events of each facet. Of many facets, first look no further than should be needed."""
     if len(facets) > MANY:
         events = sum(facet.events for facet in facets)
@@ -209,22 +210,22 @@ def _by_facets(hunt: Hunt, facets: Sequence[Facet], standing: Standing) -> list[
     return _merged(hunt, facets)
 
 
-def _merged(hunt: Hunt, facets: Sequence[Facet]) -> list[Place]:
+def _merged(hunt: Hunt, facets: Sequence[Facet]) -> Places:
     where, values = _conditions(replace(hunt, facets=None))
     one = f"SELECT n.event_id FROM {{entry}} n WHERE n.facet_id = f.id AND {where} {_order(hunt)}"
     ids = [facet.id for facet in facets]
     if connection.vendor == "postgresql":
         sql = f"SELECT n.event_id FROM unnest(%s) f(id) CROSS JOIN LATERAL ({one}) n {_order(hunt)}"
-        return places(hunt.newer, sql, [ids, *values])
-    found: list[Place] = []
+        return places(hunt.newer, sql, [ids, *values], keep=not hunt.where)
+    found: list[int] = []
     for place in range(0, len(ids), TERMS):
         some = ids[place : place + TERMS]
         union = " UNION ALL ".join(f"SELECT * FROM ({one.replace('f.id', str(pk))})" for pk in some)
-        found += places(hunt.newer, union, values * len(some))
-    return sorted(found, reverse=not hunt.newer)[: hunt.limit]
+        found += numbers(union, values * len(some))
+    return Places(sorted(found, reverse=not hunt.newer)[: hunt.limit])
 
 
-def _by_words(hunt: Hunt, words: str) -> tuple[list[Place], int]:
+def _by_words(hunt: Hunt, words: str) -> tuple[Places, int]:
     """Look through the next events first, which finds what is common, and then ask the index, which finds the rest.
 
     What is common, and only just too rare for that, is found sooner a little further on than by the index, which first
@@ -239,7 +240,7 @@ def _by_words(hunt: Hunt, words: str) -> tuple[list[Place], int]:
     return (found if len(found) == hunt.limit else _by_index(hunt, words)), 0
 
 
-def _next(hunt: Hunt, words: str, far: int) -> list[Place]:
+def _next(hunt: Hunt, words: str, far: int) -> Places:
     """Look through so many events in their order."""
     where, values = _conditions(hunt)
     window = f"SELECT * FROM {{entry}} n WHERE n.event_id > %s AND n.event_id < %s {_order(hunt, far)}"
@@ -247,7 +248,7 @@ def _next(hunt: Hunt, words: str, far: int) -> list[Place]:
     return places(hunt.newer, sql, [hunt.low, hunt.high, _pattern(words), *values])
 
 
-def _by_index(hunt: Hunt, words: str) -> list[Place]:
+def _by_index(hunt: Hunt, words: str) -> Places:
     where, values = _conditions(hunt)
     if connection.vendor == "sqlite":
         join = f"FROM trunks_audittext t JOIN {{entry}} n ON n.event_id = t.rowid WHERE t.text MATCH %s AND {where}"

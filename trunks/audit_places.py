@@ -7,23 +7,29 @@ all of them, which takes longer than finding the events; so what is found comes 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.db import connection
 from django.db.models import DateTimeField
 
 from trunks import audit_index
-from trunks.compiled import Param, Rows, named, several
+from trunks.compiled import Param, Rows, named, prepared, several
 from trunks.models.audit_event import AuditEvent
 
 
-class Place(NamedTuple):
-    """An event that was found: its number, and when it happened, where that is of use."""
+@dataclass(frozen=True)
+class Places:
+    """Events that were found: their numbers in the order of the search, and between when they lie, if that is known."""
 
-    number: int
-    at: datetime | None
+    numbers: list[int]
+    first: datetime | None = None
+    last: datetime | None = None
+
+    def __len__(self) -> int:
+        return len(self.numbers)
 
 
 def numbers(sql: str, values: Sequence[object]) -> list[int]:
@@ -31,24 +37,28 @@ def numbers(sql: str, values: Sequence[object]) -> list[int]:
     return [row[0] for row in _rows(sql, values)]
 
 
-def places(newer: bool, sql: str, values: Sequence[object]) -> list[Place]:
-    """Return the places of the numbers that a statement finds, newest last or first."""
+def places(newer: bool, sql: str, values: Sequence[object], *, keep: bool = False) -> Places:
+    """Return the places of the numbers that a statement finds, newest last or first.
+
+    `keep` has PostgreSQL keep the plan, for a statement that has only one good one.
+    """
     if connection.vendor == "sqlite":
-        return [Place(number, None) for number in numbers(sql, values)]
+        return Places(numbers(sql, values))
+    inner = f"SELECT event_id, p.at FROM ({sql}) found JOIN {{entry}} p USING (event_id)"  # noqa: S608  # ours
     way = "ASC" if newer else "DESC"
-    timed = f"SELECT event_id, p.at FROM ({sql}) found JOIN {{entry}} p USING (event_id) ORDER BY 1 {way}"  # noqa: S608  # ours
-    return [Place(number, at) for number, at in _rows(timed, values)]
+    timed = f"SELECT array_agg(event_id ORDER BY event_id {way}), min(at), max(at) FROM ({inner}) timed"  # noqa: S608  # the same
+    [(found, first, last)] = _rows(timed, values, keep=keep)
+    return Places(found or [], first, last)
 
 
-def events_at(found: Sequence[Place]) -> list[AuditEvent]:
-    """Return the events at some places, newest first."""
-    if not found:
+def events_at(found: Places, most: int) -> list[AuditEvent]:
+    """Return the events at the first places, newest first."""
+    if not found.numbers:
         return []
-    ids = named("number", [place.number for place in found])
-    times = [place.at for place in found if place.at]
-    if not times:
-        return _events(len(found), timed=False)(**ids)
-    return _events(len(found), timed=True)(**ids, first=min(times), last=max(times))
+    ids = named("number", found.numbers[:most])
+    if found.first is None:
+        return _events(len(ids), timed=False)(**ids)
+    return _events(len(ids), timed=True)(**ids, first=found.first, last=found.last)
 
 
 @lru_cache(maxsize=200)
@@ -59,8 +69,8 @@ def _events(count: int, *, timed: bool) -> Rows[AuditEvent]:
     return Rows(lambda: AuditEvent.objects.filter(**wanted).order_by("-id"))
 
 
-def _rows(sql: str, values: Sequence[object]) -> list[Any]:
-    with connection.cursor() as cursor:
+def _rows(sql: str, values: Sequence[object], *, keep: bool = False) -> list[Any]:
+    with prepared() if keep else connection.cursor() as cursor:
         cursor.execute(audit_index.named(sql), [_stored(value) for value in values])
         return list(cursor.fetchall())
 

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from trunks import access, audit
 from trunks.actions import Action, Outcome
-from trunks.audit_index import Facet, Standing
+from trunks.audit_index import STEP, Facet, Standing
 from trunks.audit_reading import READERS
 from trunks.forms.selects import Known, QuickDate, QuickHidden, QuickInput, QuickSelect, QuickSelectMany
 from trunks.models import MasterAccount, SavedView, User
@@ -86,7 +86,7 @@ class AuditFilter(forms.Form):
         self.fields["actor"] = forms.ChoiceField(
             label="Person",
             required=False,
-            choices=Known([("", "Everybody"), *_people(facets, standing)]),
+            choices=Known([("", "Everybody"), *_people(facets, standing, self.data.get("actor", ""))]),
             widget=QuickSelect,
         )
         self.fields["action"] = forms.MultipleChoiceField(
@@ -95,7 +95,7 @@ class AuditFilter(forms.Form):
         self.fields["master"] = forms.ChoiceField(
             label="Master account",
             required=False,
-            choices=Known([("", "All"), *_masters(facets, standing)]),
+            choices=Known([("", "All"), *_masters(facets, standing, self.data.get("master", ""))]),
             widget=QuickSelect,
         )
         self.order_fields(FILTERS)
@@ -188,20 +188,26 @@ def _facets_for(user: User, standing: Standing) -> list[Facet]:
     return [facet for facet in standing.facets if facet.master in masters]
 
 
-def _people(facets: list[Facet], standing: Standing) -> list[tuple[str, str]]:
-    """Return who appears in the trail. While the index is being made, nobody knows yet who does not."""
-    if standing.behind:
-        return [(str(person.pk), str(person)) for person in User.objects.order_by("name", "email")]
+def _people(facets: list[Facet], standing: Standing, asked: str) -> list[tuple[str, str]]:
+    """Return who appears in the trail, or everybody where it is not known yet whether the one asked for does."""
     found = {facet.actor: facet.actor_name or f"Somebody who is gone ({facet.actor})" for facet in facets}
     people = [(str(pk), name) for pk, name in found.items() if pk]
+    if _is_unknown(asked, people, standing):
+        return [(str(person.pk), str(person)) for person in User.objects.order_by("name", "email")]
     return sorted(people, key=lambda person: person[1].casefold())
 
 
-def _masters(facets: list[Facet], standing: Standing) -> list[tuple[str, str]]:
-    if standing.behind:
-        return [(str(master.pk), str(master)) for master in MasterAccount.objects.all()]
+def _masters(facets: list[Facet], standing: Standing, asked: str) -> list[tuple[str, str]]:
     found = {facet.master: facet.master_name for facet in facets if facet.master}
-    return sorted(((str(pk), name) for pk, name in found.items()), key=lambda master: master[1].casefold())
+    masters = [(str(pk), name) for pk, name in found.items()]
+    if _is_unknown(asked, masters, standing):
+        return [(str(master.pk), str(master)) for master in MasterAccount.objects.all()]
+    return sorted(masters, key=lambda master: master[1].casefold())
+
+
+def _is_unknown(asked: str, choices: list[tuple[str, str]], standing: Standing) -> bool:
+    """Say whether the index lacks too much to offer what it has, or may lack just what was asked for."""
+    return standing.behind > STEP or (bool(standing.behind and asked) and asked not in dict(choices))
 
 
 @cache
