@@ -19,6 +19,12 @@ from trunks import audit_index
 from trunks.compiled import Param, Rows, named, prepared, several
 from trunks.models.audit_event import AuditEvent
 
+# What a list shows of an event: half of its columns, and none of those that are parsed.
+LISTED = (
+    *("id", "at", "action", "actor", "actor_name", "comment", "dnis", "master_name", "sub_account_name"),
+    *("object_type", "object_id", "object_label"),
+)
+
 
 @dataclass(frozen=True)
 class Places:
@@ -52,7 +58,7 @@ def places(newer: bool, sql: str, values: Sequence[object], *, keep: bool = Fals
 
 
 def events_at(found: Places, most: int) -> list[AuditEvent]:
-    """Return the events at the first places, newest first."""
+    """Return the events at the first places, newest first, with what a list shows of them."""
     if not found.numbers:
         return []
     ids = named("number", found.numbers[:most])
@@ -66,7 +72,7 @@ def _events(count: int, *, timed: bool) -> Rows[AuditEvent]:
     """Return the query for so many events; most pages are full."""
     when = {"at__range": (Param("first", DateTimeField()), Param("last", DateTimeField()))} if timed else {}
     wanted = {"id__in": several("number", count), **when}
-    return Rows(lambda: AuditEvent.objects.filter(**wanted).order_by("-id"))
+    return Rows(lambda: AuditEvent.objects.filter(**wanted).only(*LISTED).order_by("-id"))
 
 
 def _rows(sql: str, values: Sequence[object], *, keep: bool = False) -> list[Any]:

@@ -9,7 +9,6 @@ from typing import Any
 
 from django import forms
 from django.forms.renderers import BaseRenderer
-from django.forms.utils import flatatt
 from django.forms.widgets import Input
 from django.utils.choices import BaseChoiceIterator
 from django.utils.safestring import SafeString, mark_safe
@@ -34,8 +33,18 @@ class QuickSelect(forms.Select):
         chosen = set(self.format_value(value))
         drawn = "".join([_drawn(title, members, chosen) for title, members in self.choices])
         extra = {"multiple": True} if self.allow_multiple_selected else {}
-        attributes = flatatt({"name": name, **self.build_attrs(self.attrs, attrs), **extra})
+        attributes = _flat({"name": name, **self.build_attrs(self.attrs, attrs), **extra})
         return mark_safe(f"<select{attributes}>{drawn}</select>")  # noqa: S308  # escaped, each of it
+
+
+def _flat(attributes: dict[str, Any]) -> str:
+    """Draw attributes as Django does, whose own way takes as long as the options: True without a value, False not."""
+    drawn = [
+        f" {name}" if value is True else f' {name}="{escape(str(value))}"'
+        for name, value in attributes.items()
+        if value is not None and value is not False
+    ]
+    return "".join(drawn)
 
 
 def _drawn(key: Any, members: Any, chosen: set[str]) -> str:
@@ -64,8 +73,8 @@ class _Quick(Input):
         shown = self.format_value(value)
         given = {} if shown is None else {"value": shown}
         built = self.build_attrs(self.attrs, attrs)
-        attributes = flatatt({"type": self.input_type, "name": name, **given, **built})
-        return mark_safe(f"<input{attributes}>")  # noqa: S308  # escaped by flatatt
+        attributes = _flat({"type": self.input_type, "name": name, **given, **built})
+        return mark_safe(f"<input{attributes}>")  # noqa: S308  # escaped by _flat
 
 
 class QuickInput(_Quick, forms.TextInput):

@@ -6,8 +6,8 @@ Everything that comes out of an event goes through `escape`.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cache
-from html import escape
+from functools import cache, lru_cache
+from html import escape as escaped
 
 from django.template import Library
 from django.utils import timezone
@@ -20,6 +20,7 @@ from trunks.templatetags.portal import icon
 
 register = Library()
 
+escape = lru_cache(maxsize=10_000)(escaped)  # the same names on every page, many times on each
 COMMENT_LENGTH = 160
 DNIS_LENGTH = 40
 
