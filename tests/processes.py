@@ -104,6 +104,12 @@ class Process:
             self.popen.kill()
             return self.popen.wait()
 
+    def end(self, seconds: float = 30.0) -> int:
+        """Ask the process to end (SIGTERM) and return its status; raise NotReadyError with its log when it does not."""
+        self.popen.terminate()
+        self._wait(lambda: self.popen.poll() is not None, "it has ended", seconds)
+        return self.popen.wait()
+
     def _wait(self, ready: Callable[[], bool], what: str, seconds: float) -> None:
         def ready_or_ended() -> bool:
             return ready() or self.popen.poll() is not None

@@ -120,8 +120,7 @@ class Field(Stack):
 
     def end_in_order(self, name: str) -> None:
         """Have a process end as a deployment does (SIGTERM), and wait for that."""
-        self.processes[name].popen.terminate()
-        self.processes[name].popen.wait(30)
+        self.processes[name].end()
 
     def restart(self, name: str) -> None:
         """Start again what was killed."""
