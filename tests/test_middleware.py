@@ -138,6 +138,31 @@ def test_a_form_posted_after_signing_out_does_not_lead_back_to_its_own_address(c
 
 
 @pytest.mark.django_db
+def test_a_form_posted_after_signing_out_leads_back_to_the_page_it_was_on_and_says_that_nothing_was_done(
+    client: Client,
+) -> None:
+    answer = client.post(
+        "/masters/1/sync/", headers={"Referer": "http://testserver/masters/?a=1"}, follow=True
+    )
+    assert answer.redirect_chain == [("/accounts/login/?next=/masters/%3Fa%3D1", 302)]
+    assert middleware.SIGNED_OUT in answer.content.decode()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "page", ["https://evil.example/masters/", "http://testserver@evil.example/", "nonsense://"]
+)
+def test_a_form_posted_from_another_site_comes_back_to_the_home_page(client: Client, page: str) -> None:
+    answer = client.post("/masters/1/sync/", headers={"Referer": page})
+    assert answer["Location"] == "/accounts/login/?next=/"
+
+
+@pytest.mark.django_db
+def test_who_only_opens_a_page_is_not_told_of_a_lost_form(client: Client) -> None:
+    assert middleware.SIGNED_OUT not in client.get("/masters/", follow=True).content.decode()
+
+
+@pytest.mark.django_db
 def test_htmx_is_told_to_leave_the_page_instead_of_swapping_the_sign_in_page_into_it(client: Client) -> None:
     headers = {"HX-Request": "true", "HX-Current-URL": "http://testserver/masters/?a=1"}
     answer = client.get("/masters/", headers=headers)

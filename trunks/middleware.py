@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit, urlunsplit
 from zoneinfo import ZoneInfo
 
 from allauth.mfa.utils import is_mfa_enabled
@@ -18,6 +18,7 @@ from django.shortcuts import redirect, resolve_url
 from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.cache import patch_cache_control
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from trunks import context
 from trunks.models import Delegation, Role, User
@@ -28,6 +29,9 @@ BROWSER_COOKIE_AGE = 400 * 86400  # the longest that browsers keep one
 USER_AGENT_LENGTH = 300  # the column of the audit event
 PERMISSIONS = ("camera", "microphone", "geolocation", "payment", "usb", "browsing-topics")
 PERMISSIONS_POLICY = ", ".join(f"{name}=()" for name in PERMISSIONS)
+SIGNED_OUT = (
+    "You were signed out before this was sent, so nothing of it was done. Sign in, then enter it again."
+)
 # Pages that decide for themselves who may see them: signing in, and what machines ask.
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 OPEN_FOLDERS = ("/accounts/", "/invitation/", "/static/")
@@ -153,6 +157,8 @@ def _turned_away(request: HttpRequest) -> HttpResponse | None:
         return None
     user = request.user
     if not isinstance(user, User):
+        if request.method == "POST":
+            messages.warning(request, SIGNED_OUT)
         return _elsewhere(request, redirect_to_login(_wanted(request)))
     if settings.REQUIRE_MFA and not is_mfa_enabled(user) and _owes_factor(user):
         messages.warning(request, _choice_of_factors())
@@ -178,11 +184,18 @@ def _wanted(request: HttpRequest) -> str:
     htmx: Any = getattr(request, "htmx", None)
     if htmx:
         return str(htmx.current_url_abs_path or resolve_url(settings.LOGIN_REDIRECT_URL))
-    return (
-        request.get_full_path()
-        if request.method in ("GET", "HEAD")
-        else resolve_url(settings.LOGIN_REDIRECT_URL)
-    )
+    if request.method in ("GET", "HEAD"):
+        return request.get_full_path()
+    return _page_of_form(request) or resolve_url(settings.LOGIN_REDIRECT_URL)
+
+
+def _page_of_form(request: HttpRequest) -> str:
+    """Return the page that the form was on, as the browser tells it; nothing when that is not a page of the portal."""
+    page = request.headers.get("Referer", "")
+    if not url_has_allowed_host_and_scheme(page, {request.get_host()}, require_https=request.is_secure()):
+        return ""
+    parts = urlsplit(page)
+    return urlunsplit(("", "", parts.path, parts.query, ""))
 
 
 def _elsewhere(request: HttpRequest, response: HttpResponse) -> HttpResponse:
