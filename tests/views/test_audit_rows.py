@@ -55,6 +55,13 @@ def test_a_row_says_when_by_the_readers_clock_what_and_for_whom() -> None:
     assert "of event 7" in drawn
 
 
+def test_a_reference_does_not_break_at_its_hyphen_and_the_name_of_a_person_may() -> None:
+    request = event(object_type="trunkrequest", object_id="155", object_label="TR-000155")
+    person = event(object_type="user", object_id="3", object_label="Anna-Maria")
+    assert ' class="nowrap">TR-000155</a>' in told(request)
+    assert "nowrap" not in told(person)
+
+
 def test_the_portal_itself_acts_on_a_ground_and_an_old_action_keeps_its_name() -> None:
     drawn = told(event(action="gone.done", actor_name="System (schedule)"))
     assert drawn == '<strong title="On the ground: schedule">The portal</strong> gone.done'

@@ -23,6 +23,7 @@ register = Library()
 escape = lru_cache(maxsize=10_000)(escaped)  # the same names on every page, many times on each
 COMMENT_LENGTH = 160
 DNIS_LENGTH = 40
+REFERENCE_PREFIX = "TR-"
 
 
 @register.filter
@@ -56,7 +57,9 @@ def trail_rows(events: Iterable[Event]) -> SafeString:
 
 def _told(event: Event) -> str:
     url, label = object_url(event), escape(event.object_label)
-    about = f'<a href="{escape(url)}">{label}</a>' if url else label
+    # A reference is one word: it does not break at its hyphen. A person's name may break.
+    whole = ' class="nowrap"' if event.object_label.startswith(REFERENCE_PREFIX) else ""
+    about = f'<a href="{escape(url)}"{whole}>{label}</a>' if url else label
     words = _short(event.comment, COMMENT_LENGTH)
     said = f'<span class="sub">“{escape(words)}”</span>' if words else ""
     return f"{_named(event)} {_deed(event.action)}{': ' if label else ''}{about}{said}"
