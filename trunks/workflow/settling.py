@@ -183,7 +183,7 @@ def backoff(tries: int) -> float:
 
 def _summary(lines: Sequence[Line]) -> str:
     labels = [LineState(line.state).label for line in lines]
-    names = [label[0].lower() + label[1:] for label in labels]
+    names = [label if label.startswith("Zoom") else label[0].lower() + label[1:] for label in labels]
     counts = {name: names.count(name) for name in dict.fromkeys(names)}
     return ", ".join(f"{count} {name}" for name, count in counts.items())
 
