@@ -75,7 +75,7 @@
     hint.replaceChildren();
     hint.className = "form-hint";
     if (!prefix) return;
-    if (!dnis || dnis === prefix) { hint.textContent = `Begins with ${prefix}, up to ${longest} digits.`; return; }
+    if (prefix.startsWith(dnis)) { hint.textContent = `Begins with ${prefix}, up to ${longest} digits.`; return; }
     const fits = dnis.startsWith(prefix);
     const whole = document.createElement("span");
     whole.className = "line-whole";
