@@ -23,7 +23,6 @@ register = Library()
 escape = lru_cache(maxsize=10_000)(escaped)  # the same names on every page, many times on each
 COMMENT_LENGTH = 160
 DNIS_LENGTH = 40
-REFERENCE_PREFIX = "TR-"
 
 
 @register.filter
@@ -58,7 +57,7 @@ def trail_rows(events: Iterable[Event]) -> SafeString:
 def _told(event: Event) -> str:
     url, label = object_url(event), escape(event.object_label)
     # A reference is one word: it does not break at its hyphen. A person's name may break.
-    whole = ' class="nowrap"' if event.object_label.startswith(REFERENCE_PREFIX) else ""
+    whole = ' class="nowrap"' if event.object_type == "trunkrequest" else ""
     about = f'<a href="{escape(url)}"{whole}>{label}</a>' if url else label
     words = _short(event.comment, COMMENT_LENGTH)
     said = f'<span class="sub">“{escape(words)}”</span>' if words else ""
