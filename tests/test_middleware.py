@@ -158,6 +158,13 @@ def test_a_form_posted_from_another_site_comes_back_to_the_home_page(client: Cli
 
 
 @pytest.mark.django_db
+def test_the_address_of_a_button_says_that_there_is_nothing_to_see(signed_in: SignedIn, staff: User) -> None:
+    answer = signed_in(staff).get("/requests/TR-000042/deny/")
+    assert (answer.status_code, answer["Allow"]) == (405, "POST")
+    assert "Nothing to see at this address" in answer.content.decode()
+
+
+@pytest.mark.django_db
 def test_who_only_opens_a_page_is_not_told_of_a_lost_form(client: Client) -> None:
     assert middleware.SIGNED_OUT not in client.get("/masters/", follow=True).content.decode()
 

@@ -5,6 +5,7 @@ import re
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 from zoneinfo import ZoneInfo
@@ -109,6 +110,9 @@ def sign_in_required(get_response: Handler) -> Handler:
         if request.user.is_authenticated:
             # A page of the portal must not come back out of a cache on a shared machine after signing out.
             patch_cache_control(response, no_store=True, private=True)
+            if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED and request.method == "GET":
+                # Where a form was sent and the address is opened again: without this, an empty page.
+                response.content = render_to_string("405.html", request=request).encode()
         return response
 
     return middleware
