@@ -48,17 +48,42 @@ class TestRenewing:
         assert (refusal.call_count, renewal.call_count) == (2, 1)
 
     @pytest.mark.parametrize(
-        ("body", "error"),
+        ("status", "body"),
         [
-            ({"code": 124, "message": "Account does not exist: sub."}, AccountNotFound),
-            ({"code": 4741, "message": "The token has been revoked."}, CredentialsRefused),
-            ({}, CredentialsRefused),
+            (401, {"code": 4741, "message": "The token has been revoked."}),
+            (400, {"code": 4741, "message": "The token has been revoked."}),
+            (400, {"code": 4738, "message": "The token is disabled by admin."}),
+            (400, {"code": 124, "message": "Invalid access token."}),
+            (401, {"code": 401, "message": "Unauthorized"}),
+            (401, {}),
         ],
     )
-    def test_other_401s_are_not_cured_by_a_token(
-        self, client: Opened, zoom: responses.RequestsMock, body: dict[str, object], error: type[Exception]
+    def test_a_token_that_is_refused_in_other_words_is_renewed_once_too(
+        self, open_client: Open, zoom: responses.RequestsMock, status: int, body: dict[str, object]
     ) -> None:
-        refusal = zoom.get(TRUNKS, json=body, status=401)
+        client = open_client()
+        refusal = zoom.get(TRUNKS, json=body, status=status)
+        renewal = zoom.post(TOKEN_URL, json={"access_token": "new"})
+        with pytest.raises(CredentialsRefused):
+            client.list_trunks("sub")
+        assert (refusal.call_count, renewal.call_count) == (2, 1)
+
+    @pytest.mark.parametrize(
+        ("status", "body", "error"),
+        [
+            (401, {"code": 124, "message": "Account does not exist: sub."}, AccountNotFound),
+            (400, {"code": 4717, "message": "The app has been disabled."}, CredentialsRefused),
+        ],
+    )
+    def test_what_is_not_about_the_token_is_not_cured_by_one(
+        self,
+        client: Opened,
+        zoom: responses.RequestsMock,
+        status: int,
+        body: dict[str, object],
+        error: type[Exception],
+    ) -> None:
+        refusal = zoom.get(TRUNKS, json=body, status=status)
         with pytest.raises(error):
             client.list_trunks("sub")
         assert refusal.call_count == 1

@@ -37,6 +37,7 @@ REDIRECTS_AT_MOST = 3
 STALE_PAGES = 3  # without a row and with the same token
 _ANSWER_CHARACTERS = 4_000
 _FOLLOWED = {301, 302, 303, 307, 308}
+_TOKEN_REFUSED = {124, 4738, 4741}  # the text of the last two names no HTTP status
 
 Result = TypeVar("Result")
 Item = TypeVar("Item")
@@ -188,9 +189,9 @@ class ZoomClient:
             try:
                 return self._follow(ask, request, limit)
             except CredentialsRefused as error:
-                # A 401 means not done, so that a write may be repeated as well; once, since Zoom also says
-                # "Invalid access token" of calls that the app may not make.
-                if (error.status, error.code) != (401, 124):
+                # A token that is refused means not done, so that a write may be repeated as well; once, since Zoom also
+                # says "Invalid access token" of calls that the app may not make.
+                if error.status != 401 and error.code not in _TOKEN_REFUSED:
                     raise
                 self._auth.renew_after(request)
                 return self._follow(ask, self._prepare(ask, self._api_url + ask.path), limit)

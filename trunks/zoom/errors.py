@@ -150,7 +150,7 @@ class HeldBack(RateLimited):
 class CredentialsRefused(ZoomError):
     """Id, secret, app or token is refused. Retry: not before somebody acts. Happened: no.
 
-    With status 401 and code 124 a new token did not help. Zoom says the same of a call that the app may not
+    With status 401 from the API a new token did not help. Zoom says the same of a call that the app may not
     make.
     """
 
