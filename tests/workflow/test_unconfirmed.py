@@ -295,6 +295,24 @@ def test_credentials_refused_at_the_write_leave_the_line_unsent(zoom: Zoom, file
     assert (filed.sends, filed.lines.get().sends) == (0, 0)
 
 
+@pytest.mark.parametrize("fault", [{"kind": "503"}, {"kind": "html"}, {"kind": "503", "status": 302}])
+@pytest.mark.parametrize("lines", [1, 2])
+def test_a_token_that_cannot_be_had_for_the_write_leaves_the_lines_unsent(
+    zoom: Zoom, staff: User, supervisor: User, fault: dict[str, Any], lines: int
+) -> None:
+    dnis = [f"{zoom.trunk.prefix}77{end}" for end in range(lines)]
+    trunk_request = zoom.approved(staff, supervisor, *dnis)
+    zoom.sandbox.fault("unauthorized", method="POST", path=TRUNKS)
+    zoom.sandbox.fault(**fault, path="/oauth/token")
+    provision(trunk_request.pk)
+    assert states(trunk_request) == ("approved", ["not_sent"] * lines)
+    assert trunk_request.sends == 0
+    assert not trunk_request.one_by_one
+    let_pass(trunk_request)
+    provision(trunk_request.pk)
+    assert states(trunk_request) == ("done", ["assigned"] * lines)
+
+
 def test_an_account_that_zoom_does_not_know_fails_the_request_with_zooms_words(
     zoom: Zoom, filed: TrunkRequest
 ) -> None:

@@ -36,7 +36,6 @@ from trunks.workflow.reading import look_up, read_list, refuse, unmet, write_fin
 from trunks.workflow.sending import send
 from trunks.workflow.transitions import mark, move
 from trunks.workflow.words import sentence
-from trunks.zoom import errors
 from trunks.zoom.client import ZoomClient
 from trunks.zoom.errors import ZoomError
 
@@ -169,11 +168,8 @@ def _world_moved(claim: Claim, lines: list[Line]) -> str:
 
 def _cannot_read(claim: Claim, waiting: list[Line], error: ZoomError) -> bool:
     """Decide what an unreadable list means: wait for Zoom (False), or take its no for the lines' answer (True)."""
-    if isinstance(error, errors.RateLimited):
-        settling.wait_for_rate(claim, error)
-        return False
-    if error.retryable or isinstance(error, errors.CredentialsRefused | errors.Redirected):
-        settling.wait_for_zoom(claim, error)
+    if settling.is_no_answer(error):
+        settling.wait_for(claim, error)
         return False
     refuse(claim, waiting, sentence(error))
     return True

@@ -112,12 +112,9 @@ def _not_accepted(claim: Claim, client: ZoomClient, group: list[Line], error: Zo
     if error.might_have_happened:
         settling.leave_unconfirmed(claim, sentence(error), look_after=settings.QUIET_SECONDS)
         return False
-    if isinstance(error, errors.RateLimited | errors.NotSent | errors.CredentialsRefused):
+    if settling.is_no_answer(error):
         _unsend(claim, group)
-        if isinstance(error, errors.RateLimited):
-            settling.wait_for_rate(claim, error)
-        else:
-            settling.wait_for_zoom(claim, error)
+        settling.wait_for(claim, error)
         return False
     return _refused(claim, client, group, error)
 

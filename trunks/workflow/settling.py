@@ -32,7 +32,7 @@ from trunks.workflow.content import lines_of
 from trunks.workflow.errors import Stale
 from trunks.workflow.transitions import mark, move
 from trunks.workflow.words import sentence
-from trunks.zoom.errors import RateLimited, ZoomError
+from trunks.zoom.errors import CredentialsRefused, RateLimited, Redirected, ZoomError
 from trunks.zoom.retry_after import believed
 
 WHY = "provisioning"
@@ -133,6 +133,22 @@ def _when(error: RateLimited, wait: float) -> str:
     if error.retry_at is None or error.retry_at - at < timedelta(seconds=1):
         return goes_on
     return f"{goes_on} Zoom said {error.retry_at:%Y-%m-%d %H:%M:%S} UTC, which is not believed."
+
+
+def is_no_answer(error: ZoomError) -> bool:
+    """Say whether `error`, after which surely nothing has happened, tells nothing about the lines.
+
+    It is the limit, the network, a Zoom in trouble or the credentials: of the call, or of the token that it needs.
+    """
+    return error.retryable or isinstance(error, CredentialsRefused | Redirected)
+
+
+def wait_for(claim: Claim, error: ZoomError) -> None:
+    """Put the request back, nothing having been sent, as long as what `is_no_answer` asks for."""
+    if isinstance(error, RateLimited):
+        wait_for_rate(claim, error)
+    else:
+        wait_for_zoom(claim, error)
 
 
 def wait_for_zoom(claim: Claim, error: ZoomError) -> None:
