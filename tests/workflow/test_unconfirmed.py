@@ -288,6 +288,17 @@ def test_refused_credentials_keep_the_request_waiting_until_they_are_mended(
     assert states(filed) == ("done", ["assigned"])
 
 
+@pytest.mark.parametrize("status", [400, 403, 404])
+def test_a_token_refused_without_a_word_of_zooms_keeps_the_request_waiting(
+    zoom: Zoom, filed: TrunkRequest, status: int
+) -> None:
+    zoom.sandbox.fault("unauthorized", path=TRUNKS)
+    zoom.sandbox.fault("html", path="/oauth/token", status=status)
+    provision(filed.pk)
+    assert states(filed) == ("approved", ["not_sent"])
+    assert "refuses the portal's credentials" in filed.waiting_for
+
+
 def test_credentials_refused_at_the_write_leave_the_line_unsent(zoom: Zoom, filed: TrunkRequest) -> None:
     zoom.sandbox.fault("unauthorized", method="POST", path=TRUNKS, times=2)
     provision(filed.pk)

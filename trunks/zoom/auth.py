@@ -14,7 +14,7 @@ from typing import Protocol
 import requests
 from requests.auth import AuthBase, HTTPBasicAuth
 
-from trunks.zoom.errors import CredentialsRefused, Details, Refused, ZoomError
+from trunks.zoom.errors import CredentialsRefused, Details, ZoomError
 from trunks.zoom.types import Token
 from trunks.zoom.verdict import by_status, complaint_of, number, parsed, unreadable
 from trunks.zoom.wire import Answer, Errand, Wire
@@ -136,12 +136,10 @@ def _error_of(answer: Answer) -> ZoomError | None:
     details = Details(
         doing=_ERRAND.doing, status=answer.status, code=complaint.code, tracking_id=answer.tracking_id
     )
-    kind = body.get("error") if isinstance(body, dict) else None
-    if isinstance(kind, str) or answer.status == 401:
-        plain = _PLAIN_WORDS.get(str(kind), "")
-        words = f"{plain} ({complaint.message})" if plain else complaint.message
-        return CredentialsRefused(words, **details)
-    return Refused(complaint.message, **details)
+    # Whatever the words: whoever gets no token is refused, and that says nothing about what the token was for.
+    plain = _PLAIN_WORDS.get(str(body.get("error")), "") if isinstance(body, dict) else ""
+    words = f"{plain} ({complaint.message})" if plain else complaint.message
+    return CredentialsRefused(words, **details)
 
 
 def _token(answer: Answer, asked_at: float) -> Token:
