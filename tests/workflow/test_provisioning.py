@@ -4,10 +4,10 @@ import pytest
 from pytest_django import Settings
 
 from tests.workflow.conftest import Zoom
-from tests.workflow.timing import states
+from tests.workflow.timing import let_pass, states
 from trunks import audit
 from trunks.models import Hold, Line, ListedTrunk, MasterTrunk, Role, RoleGrant, TrunkRequest, User
-from trunks.workflow import errors, filing, provisioning
+from trunks.workflow import errors, filing, provisioning, sweeping
 from trunks.workflow.provisioning import provision
 
 pytestmark = pytest.mark.sqlite
@@ -174,6 +174,31 @@ def test_a_partly_done_request_whose_world_moved_ends_as_it_stands(
     MasterTrunk.objects.filter(pk=zoom.trunk.pk).update(gone_at=trunk_request.filed_at)
     provision(trunk_request.pk)
     assert states(trunk_request) == ("partial", ["assigned", "not_sent"])
+
+
+def test_a_worker_that_comes_back_late_takes_no_line_back_that_another_has_sent(
+    zoom: Zoom, staff: User, supervisor: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dnis = [zoom.trunk.prefix + end for end in ("771", "772")]
+    trunk_request = zoom.approved(staff, supervisor, *dnis, caller_id=CALLER_ID)
+    zoom.in_console(dnis[1], "+14155550199")
+    provision(trunk_request.pk)
+    zoom.in_console(dnis[1], None)
+    trunk_request.refresh_from_db()
+    provisioning.retry(trunk_request, actor=supervisor, version=trunk_request.version)
+    MasterTrunk.objects.filter(pk=zoom.trunk.pk).update(gone_at=trunk_request.filed_at)
+
+    def another_takes_over() -> None:
+        MasterTrunk.objects.filter(pk=zoom.trunk.pk).update(gone_at=None)
+        let_pass(trunk_request)
+        sweeping.sweep()
+        zoom.sandbox.fault("drop", method="POST", apply="never")
+        provision(trunk_request.pk)
+        assert states(trunk_request) == ("unconfirmed", ["assigned", "unknown"])
+
+    zoom.before(monkeypatch, "trunks.workflow.settling._refuse_rest", another_takes_over)
+    provision(trunk_request.pk)
+    assert states(trunk_request) == ("unconfirmed", ["assigned", "unknown"])
 
 
 def test_retry_sends_what_failed_and_nothing_else(zoom: Zoom, staff: User, supervisor: User) -> None:

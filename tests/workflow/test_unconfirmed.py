@@ -582,6 +582,23 @@ def test_a_worker_that_comes_back_late_does_not_overwrite_what_another_settled(
     assert len(settled) == 1
 
 
+def test_a_worker_that_comes_back_late_adds_no_words_to_lines_that_another_settled(
+    zoom: Zoom, staff: User, supervisor: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trunk_request = bad_in_the_middle(zoom, staff, supervisor)
+    zoom.sandbox.switch("partial", "yes")
+
+    def another_settles() -> None:
+        let_pass(trunk_request)
+        sweeping.sweep()
+        settle_in_time(trunk_request)
+
+    zoom.before(monkeypatch, "trunks.workflow.sending._refused", another_settles)
+    provision(trunk_request.pk)
+    assert states(trunk_request) == ("partial", ["assigned", "refused", "assigned"])
+    assert [line.detail for line in trunk_request.lines.all()][::2] == ["", ""]
+
+
 def test_a_late_reader_of_an_unconfirmed_request_is_shut_out(
     zoom: Zoom, filed: TrunkRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:

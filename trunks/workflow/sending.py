@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import F
 
 from trunks import audit
@@ -139,8 +140,9 @@ def _refused(claim: Claim, client: ZoomClient, group: list[Line], error: ZoomErr
     words = sentence(error)
     if len(group) > 1 and not isinstance(error, ABOUT_THE_ACCOUNT):
         # Sending the lines one by one right away would double those that Zoom did apply and does not list yet.
-        write_lines(group, detail=words)
-        claim.write(one_by_one=True)
+        with transaction.atomic():
+            claim.write(one_by_one=True)
+            write_lines(group, detail=words)
         settling.leave_unconfirmed(claim, words, look_after=settings.QUIET_SECONDS)
         return False
     try:

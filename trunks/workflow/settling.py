@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Case, F, Value, When
 from django.utils import timezone
 
@@ -189,7 +190,9 @@ def give_back(claim: Claim, outcome: str) -> None:
 
 def _refuse_rest(claim: Claim, outcome: str) -> None:
     rest = claim.trunk_request.lines.exclude(state__in=GOOD_LINE_STATES)
-    mark(rest, LineState.NOT_SENT, detail=outcome)
+    with transaction.atomic():
+        claim.hold()
+        mark(rest, LineState.NOT_SENT, detail=outcome)
 
 
 def backoff(tries: int) -> float:
