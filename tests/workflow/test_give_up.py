@@ -87,6 +87,10 @@ def test_a_retry_of_others_leaves_the_given_up_line_alone(
     assert unconfirmed.retryable_lines == 1
     provisioning.retry(unconfirmed, actor=supervisor, version=unconfirmed.version)
     assert states(unconfirmed) == ("approved", ["given_up", "not_sent"])
+    # Its content is not what was approved, so it cannot go on; amending it would forget what was given up.
+    provision(unconfirmed.pk)
+    assert states(unconfirmed) == ("failed", ["given_up", "not_sent"])
+    assert [line.hold for line in unconfirmed.lines.all()] == [Hold.UNKNOWN, Hold.NONE]
 
 
 def test_nobody_gives_up_without_a_reason(unconfirmed: TrunkRequest, supervisor: User) -> None:

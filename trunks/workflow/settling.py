@@ -18,6 +18,7 @@ from trunks.compiled import Param, Values
 from trunks.compiled_writing import Updates
 from trunks.models import (
     ASSIGNED_LINE_STATES,
+    ENDED_LINE_STATES,
     GOOD_LINE_STATES,
     Hold,
     Line,
@@ -174,10 +175,10 @@ def leave_unconfirmed(claim: Claim, outcome: str, *, look_after: float) -> None:
 def give_back(claim: Claim, outcome: str) -> None:
     """Stop before sending because the world has moved, and give the request back to its people.
 
-    A request of which some lines are applied cannot be amended any more: it ends as it stands.
+    A request of which some lines are applied, or given up, cannot be amended any more: it ends as it stands.
     """
-    applied = claim.trunk_request.lines.filter(state__in=GOOD_LINE_STATES)
-    if applied.exists():
+    ended = claim.trunk_request.lines.filter(state__in=ENDED_LINE_STATES)
+    if ended.exists():
         _refuse_rest(claim, outcome)
         settle(claim, lines_of(claim.trunk_request))
         return
@@ -189,7 +190,7 @@ def give_back(claim: Claim, outcome: str) -> None:
 
 
 def _refuse_rest(claim: Claim, outcome: str) -> None:
-    rest = claim.trunk_request.lines.exclude(state__in=GOOD_LINE_STATES)
+    rest = claim.trunk_request.lines.exclude(state__in=ENDED_LINE_STATES)
     with transaction.atomic():
         claim.hold()
         mark(rest, LineState.NOT_SENT, detail=outcome)
