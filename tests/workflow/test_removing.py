@@ -4,6 +4,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,7 @@ from trunks.workflow import drafts, errors, filing, provisioning, rules, sweepin
 from trunks.workflow.provisioning import provision
 from trunks.workflow.reconcile import settle
 from trunks.zoom.client import ZoomClient
+from trunks.zoom.types import Trunk
 
 pytestmark = pytest.mark.sqlite
 OLD, NEW = "+14155550100", "+14155550199"
@@ -294,6 +296,26 @@ def test_when_even_that_fails_it_is_said_that_the_customer_is_without_a_trunk(
     assert states(trunk_request) == ("failed", ["refused"])
     assert at_zoom(zoom) == {}
     assert trunk_request.lines.get().without_trunk
+
+
+def test_a_trunk_that_zoom_has_with_another_caller_id_is_not_called_lost(
+    zoom: Zoom, staff: User, supervisor: User, dnis: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trunk_request = to_change(zoom, staff, supervisor, dnis, dnis)
+    real = ZoomClient.list_trunks
+
+    def as_zoom_spells_it(*who: Any) -> list[Trunk]:
+        rows = real(*who)
+        return [
+            replace(row, outbound_caller_id="555") if row.outbound_caller_id == NEW else row for row in rows
+        ]
+
+    monkeypatch.setattr(ZoomClient, "list_trunks", as_zoom_spells_it)
+    provision(trunk_request.pk)
+    assert states(trunk_request) == ("failed", ["different"])
+    line = trunk_request.lines.get()
+    assert f"Zoom shows the caller ID 555 for {dnis}, not {NEW}." in line.detail
+    assert not line.without_trunk
 
 
 def test_a_retry_of_a_lost_change_begins_at_the_assignment(

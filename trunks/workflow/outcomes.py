@@ -72,5 +72,7 @@ def _end_or_restore(line: Line, to: LineState, detail: str) -> None:
     if line.trunk_request.kind == Kind.CHANGE and line.phase == Phase.ASSIGN:
         _write(line, LineState.NOT_SENT, phase=Phase.RESTORE, detail=detail, **_AGAIN)
         return
-    lost = line.phase == Phase.RESTORE
-    _write(line, to, detail=f"{line.detail} {detail}".strip() if lost else detail, without_trunk=lost)
+    restoring = line.phase == Phase.RESTORE
+    words = f"{line.detail} {detail}".strip() if restoring else detail
+    # What Zoom shows with other values, or through another trunk, the customer has.
+    _write(line, to, detail=words, without_trunk=restoring and to != LineState.DIFFERENT)
