@@ -410,6 +410,20 @@ def test_two_lines_of_a_change_are_done_one_after_the_other(
     assert methods == ["DELETE", "POST", "DELETE", "POST"]
 
 
+def test_a_line_of_a_change_that_the_next_one_displaced_is_not_called_assigned(
+    zoom: Zoom, staff: User, supervisor: User
+) -> None:
+    old = [zoom.trunk.prefix + end for end in ("771", "772")]
+    new = [zoom.trunk.prefix + end for end in ("881", "882")]
+    provision(zoom.approved(staff, supervisor, *old, caller_id=OLD).pk)
+    zoom.sandbox.switch("second_assignment", "replace")
+    lines = [filing.LineDraft(zoom.trunk, after, NEW, before) for before, after in zip(old, new, strict=True)]
+    trunk_request = cast.approved(filing.file(draft(zoom, "change", *lines), actor=staff), supervisor)
+    provision(trunk_request.pk)
+    assert states(trunk_request)[0] == "unconfirmed"
+    assert "no longer shows a line" in trunk_request.waiting_for
+
+
 # --- at the same time -----------------------------------------------------------------------------------------------
 
 

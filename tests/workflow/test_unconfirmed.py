@@ -439,6 +439,29 @@ def test_a_line_that_a_later_call_displaced_is_not_called_assigned(
     assert list(zoom.assigned()) == [trunk_request.lines.all()[2].dnis]
 
 
+@pytest.mark.parametrize("answer", ["clear", "lost"])
+def test_a_line_that_was_there_already_and_is_displaced_by_another_is_not_called_there(
+    zoom: Zoom, staff: User, supervisor: User, monkeypatch: pytest.MonkeyPatch, answer: str
+) -> None:
+    monkeypatch.setattr("trunks.workflow.sending.LOOKS", (0.0,))
+    zoom.sandbox.switch("second_assignment", "replace")
+    dnis = [zoom.trunk.prefix + end for end in ("771", "772")]
+    zoom.in_console(dnis[0], "")
+    trunk_request = zoom.approved(staff, supervisor, *dnis)
+    if answer == "lost":
+        zoom.sandbox.fault("drop", method="POST", path=TRUNKS, apply="before")
+    provision(trunk_request.pk)
+    for _ in range(3):
+        settle_in_time(trunk_request)
+        provision(trunk_request.pk)
+    state, lines = states(trunk_request)
+    at_zoom = set(zoom.assigned())
+    shown = {
+        number for number, line in zip(dnis, lines, strict=True) if line in ("assigned", "already_there")
+    }
+    assert (state, shown) == ("partial", at_zoom)
+
+
 def test_a_list_that_only_seems_to_have_lost_a_line_costs_it_nothing(
     zoom: Zoom, staff: User, supervisor: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -459,7 +482,7 @@ def test_a_list_that_only_seems_to_have_lost_a_line_costs_it_nothing(
 
 
 @pytest.mark.parametrize("failing", [ServerError("down"), None])
-def test_the_last_look_at_all_lines_may_fail(
+def test_the_last_look_at_all_lines_may_come_later(
     zoom: Zoom, staff: User, supervisor: User, monkeypatch: pytest.MonkeyPatch, failing: ZoomError | None
 ) -> None:
     trunk_request = bad_in_the_middle(zoom, staff, supervisor)
@@ -474,6 +497,10 @@ def test_the_last_look_at_all_lines_may_fail(
 
     monkeypatch.setattr("trunks.workflow.provisioning.read_list", broken)
     provision(trunk_request.pk)
+    if failing:
+        assert states(trunk_request) == ("unconfirmed", ["unknown", "refused", "assigned"])
+        assert "cannot be read" in trunk_request.waiting_for
+        settle_in_time(trunk_request, looks=1)
     assert states(trunk_request) == ("partial", ["assigned", "refused", "assigned"])
 
 

@@ -99,6 +99,7 @@ def _carry_out(claim: Claim, client: ZoomClient) -> None:
     if moved:
         settling.give_back(claim, moved)
         return
+    sent: list[Line] = []
     while waiting := [line for line in lines if line.state == LineState.NOT_SENT]:
         try:
             rows = read_list(claim, client)
@@ -111,30 +112,33 @@ def _carry_out(claim: Claim, client: ZoomClient) -> None:
             group = _next_group(claim.trunk_request, unmet(findings))
             if group and not send(claim, client, group):
                 return
+            sent = group or sent
         lines = lines_of(claim.trunk_request)
-    if not _displaced(claim, client, lines):
+    if not _displaced(claim, client, lines, sent):
         settling.settle(claim, lines)
 
 
-def _displaced(claim: Claim, client: ZoomClient, lines: list[Line]) -> bool:
-    """Say whether a later call of this request seems to have taken an earlier one's line away.
+def _displaced(claim: Claim, client: ZoomClient, lines: list[Line], sent: list[Line]) -> bool:
+    """Say whether the last call of this claim, with `sent`, may have taken other lines of the request away.
 
-    Nobody documents that an assignment adds to the others. Lines that went one by one are therefore looked at together
-    in the end; what is not there any more is settled by later readings, since one list could lag.
+    Nobody documents that an assignment adds to the others. Lines that did not go together are therefore looked at
+    together in the end; what is not there any more is settled by later readings, since one list could lag.
     """
     good = [line for line in lines if line.state in ASSIGNED_LINE_STATES]
-    if not claim.trunk_request.one_by_one or len(good) < 2:
+    others = [line for line in good if line not in sent]
+    if not sent or not others:
         return False
     try:
         gone = unmet(look_up(good, read_list(claim, client)))
-    except ZoomError:
-        return False
+        words = "Zoom's list no longer shows a line that it has shown."
+    except ZoomError as error:
+        gone = others
+        words = f"Whether the last call left the other lines in place cannot be read. {sentence(error)}"
     if not gone:
         return False
     with audit.change():
         claim.hold()
         mark(gone, LineState.UNKNOWN)
-        words = "Zoom's list no longer shows a line that it has shown."
         settling.leave_unconfirmed(claim, words, look_after=settings.QUIET_SECONDS)
     return True
 

@@ -6,14 +6,17 @@ still land, and only when two readings some time apart agree. Only then may a la
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import F
 
 from trunks import audit, dispatch
 from trunks.actions import Action
 from trunks.models import (
+    ASSIGNED_LINE_STATES,
     GOOD_LINE_STATES,
     Hold,
     Line,
@@ -34,6 +37,7 @@ from trunks.workflow.reading import look_up, read_list, unmet, write_findings
 from trunks.workflow.transitions import mark, move
 from trunks.workflow.words import sentence
 from trunks.zoom.errors import ZoomError
+from trunks.zoom.types import Trunk
 
 MOST_SENDS = 3
 
@@ -103,13 +107,23 @@ def _look(claim: Claim) -> None:
                 claim, sentence(error), settling.backoff(claim.trunk_request.tries), tries=F("tries") + 1
             )
             return
-    unknown = claim.trunk_request.lines.filter(state=LineState.UNKNOWN)
-    findings = look_up(unknown.select_related("trunk"), rows)
+    lines = lines_of(claim.trunk_request)
+    findings = look_up([line for line in lines if line.state == LineState.UNKNOWN], rows)
     write_findings(claim, findings)
-    missing = unmet(findings)
+    missing = unmet(findings) + _displaced(claim, lines, rows)
     if missing and not _believable(claim):
         return
     _conclude(claim, missing)
+
+
+def _displaced(claim: Claim, lines: list[Line], rows: Sequence[Trunk]) -> list[Line]:
+    """Return the lines that a later call of this request seems to have taken away, as unknown from now on."""
+    gone = unmet(look_up([line for line in lines if line.state in ASSIGNED_LINE_STATES], rows))
+    if gone:
+        with transaction.atomic():
+            claim.hold()
+            mark(gone, LineState.UNKNOWN)
+    return gone
 
 
 def _believable(claim: Claim) -> bool:
