@@ -8,7 +8,7 @@ import pytest
 from tests import cast
 from tests.together import together
 from trunks import turns
-from trunks.models import MasterAccount, RateBudget, RatePlan, rate_budget
+from trunks.models import MasterAccount, NoRoom, Outlook, RateBudget, RatePlan, rate_budget
 from trunks.models.rate_budget import RATES, SHARE
 from trunks.turns import WORK, Turns
 from trunks.zoom.types import Label
@@ -71,6 +71,22 @@ def test_a_shorter_pause_does_not_end_a_longer_one(master: MasterAccount) -> Non
     RateBudget.pause(master, "light", 9)
     RateBudget.pause(master, "light", 1)
     assert RateBudget.take(master, "light") > 8
+
+
+def test_a_pause_that_begins_while_a_turn_is_looked_for_is_kept(
+    master: MasterAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = RateBudget.look
+
+    def then_pause(master: MasterAccount, label: str) -> Outlook:
+        ahead = look(master, label)
+        RateBudget.pause(master, label, 60)
+        return ahead
+
+    monkeypatch.setattr(RateBudget, "look", then_pause)
+    with pytest.raises(NoRoom) as caught:
+        RateBudget.take(master, "light", longest=4)
+    assert caught.value.wait > 50
 
 
 def test_what_was_not_used_is_not_saved_up(master: MasterAccount) -> None:

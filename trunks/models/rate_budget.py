@@ -163,13 +163,12 @@ class RateBudget(models.Model):
         learned = [slow, slow, slow, quick, quick, quick] if trips else []
         values: list[float | int | str] = [*learned, master.pk, label, longest]
         text = cls._text(_TAKE, master, label, learn=_LEARN if trips else "")
-        row = cls._ask(text, values)
-        if row is None:
+        while (row := cls._ask(text, values)) is None:
+            # Between the look and the next try others may have taken the turns, or a 429 have met somebody.
             ahead = cls.look(master, label)
             if ahead.wait > longest:
                 raise NoRoom(ahead.wait)
-            row = cls._ask(text, values)
-        return max(0.0, row[0]) if row else 0.0
+        return max(0.0, row[0])
 
     @classmethod
     def pause(cls, master: MasterAccount, label: str, seconds: float) -> None:
