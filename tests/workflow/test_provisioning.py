@@ -1,5 +1,7 @@
 """Carrying out an approved request, against a sandbox over real HTTP."""
 
+from dataclasses import replace
+
 import pytest
 from pytest_django import Settings
 
@@ -9,6 +11,7 @@ from trunks import audit
 from trunks.models import Hold, Line, ListedTrunk, MasterTrunk, Role, RoleGrant, TrunkRequest, User
 from trunks.workflow import errors, filing, provisioning, sweeping
 from trunks.workflow.provisioning import provision
+from trunks.zoom.client import ZoomClient
 
 pytestmark = pytest.mark.sqlite
 CALLER_ID = "+14155550100"
@@ -110,6 +113,19 @@ def test_what_is_there_with_another_caller_id_is_a_conflict_and_never_overwritte
     assert states(trunk_request) == ("failed", ["different"])
     assert "+14155550199" in trunk_request.lines.get().detail
     assert zoom.sandbox.calls_of("POST", "sip_trunk/trunks") == []
+
+
+def test_a_row_whose_own_id_is_that_of_another_master_trunk_is_known_by_its_address(
+    zoom: Zoom, staff: User, supervisor: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = MasterTrunk.objects.exclude(sip_server_address=zoom.trunk.sip_server_address)[0]
+    real = ZoomClient.list_trunks
+    monkeypatch.setattr(
+        ZoomClient, "list_trunks", lambda *who: [replace(row, id=other.zoom_id) for row in real(*who)]
+    )
+    trunk_request = zoom.approved(staff, supervisor, zoom.trunk.prefix + "777", caller_id=CALLER_ID)
+    provision(trunk_request.pk)
+    assert states(trunk_request) == ("done", ["assigned"])
 
 
 def test_one_conflict_among_three_lines_leaves_the_request_partly_done(

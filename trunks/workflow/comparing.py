@@ -79,7 +79,10 @@ def _other_trunk(line: Line, row: Trunk, siblings: Callable[[], Iterable[MasterT
         return None
     others = [trunk for trunk in siblings() if trunk.pk != line.trunk_id]
     by_id = next((trunk for trunk in others if trunk.zoom_id == row.id), None)
-    if by_id or not row.sip_server_address or row.sip_server_address == line.trunk.sip_server_address:
+    if row.sip_server_address and row.sip_server_address == line.trunk.sip_server_address:
+        # An id of the sub account's own may happen to be another trunk's; an address of the line's own trunk does not.
+        return by_id if by_id and by_id.sip_server_address == row.sip_server_address else None
+    if by_id or not row.sip_server_address:
         return by_id
     return next((t for t in others if t.sip_server_address == row.sip_server_address), None)
 
