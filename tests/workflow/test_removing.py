@@ -149,6 +149,18 @@ def test_a_removal_without_a_clear_answer_is_settled_by_the_list(
     assert len(zoom.sandbox.calls_of("DELETE", TRUNKS)) == (1 if apply == "before" else 2)
 
 
+def test_a_removal_that_is_lost_three_times_ends_with_words_that_are_true(
+    zoom: Zoom, staff: User, supervisor: User, dnis: str
+) -> None:
+    trunk_request = to_unassign(zoom, staff, supervisor, dnis)
+    zoom.sandbox.fault("drop", method="DELETE", path=ONE, apply="never", times=3)
+    for _ in range(3):
+        provision(trunk_request.pk)
+        settle_in_time(trunk_request)
+    assert states(trunk_request) == ("failed", ["refused"])
+    assert "Sent 3 times; Zoom's list never showed the effect." in trunk_request.lines.get().detail
+
+
 def test_a_removal_that_zoom_accepts_and_does_not_do_ends_refused(
     zoom: Zoom, staff: User, supervisor: User, dnis: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -193,5 +193,5 @@ def _final(line: Line, *, landed: bool) -> str:
         words = line.detail or "Zoom did not say why."
         return f"Zoom carried out other lines of the same call, but not this one. {words}"
     if line.sends >= MOST_SENDS:
-        return f"Sent {line.sends} times; Zoom's list never showed it. {line.detail}".strip()
+        return f"Sent {line.sends} times; Zoom's list never showed the effect. {line.detail}".strip()
     return ""
