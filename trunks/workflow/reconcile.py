@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import transaction
 from django.db.models import F
 
 from trunks import audit, dispatch
@@ -120,7 +119,7 @@ def _displaced(claim: Claim, lines: list[Line], rows: Sequence[Trunk]) -> list[L
     """Return the lines that a later call of this request seems to have taken away, as unknown from now on."""
     gone = unmet(look_up([line for line in lines if line.state in ASSIGNED_LINE_STATES], rows))
     if gone:
-        with transaction.atomic():
+        with audit.change():
             claim.hold()
             mark(gone, LineState.UNKNOWN)
     return gone

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 
 from django.conf import settings
-from django.db import transaction
 from django.db.models import F
 
 from trunks import audit
@@ -140,7 +139,7 @@ def _refused(claim: Claim, client: ZoomClient, group: list[Line], error: ZoomErr
     words = sentence(error)
     if len(group) > 1 and not isinstance(error, ABOUT_THE_ACCOUNT):
         # Sending the lines one by one right away would double those that Zoom did apply and does not list yet.
-        with transaction.atomic():
+        with audit.change():
             claim.write(one_by_one=True)
             write_lines(group, detail=words)
         settling.leave_unconfirmed(claim, words, look_after=settings.QUIET_SECONDS)

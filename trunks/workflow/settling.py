@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
 from django.db.models import Case, F, Value, When
 from django.utils import timezone
 
@@ -191,7 +190,7 @@ def give_back(claim: Claim, outcome: str) -> None:
 
 def _refuse_rest(claim: Claim, outcome: str) -> None:
     rest = claim.trunk_request.lines.exclude(state__in=ENDED_LINE_STATES)
-    with transaction.atomic():
+    with audit.change():
         claim.hold()
         mark(rest, LineState.NOT_SENT, detail=outcome)
 
