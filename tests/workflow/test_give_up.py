@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.test import Client
 from pytest_django import Settings
 
 from tests import cast
@@ -233,3 +234,30 @@ def test_a_removal_that_is_given_up_leaves_the_dnis_to_the_estate(
     assert (line.hold, line.removing) == (Hold.NONE, False)
     with pytest.raises(errors.Invalid, match="already assigned"):
         filing.file(zoom.draft(dnis, sub=zoom.other_sub), actor=staff)
+
+
+@pytest.mark.parametrize("step", ["POST", "DELETE"])
+def test_a_change_that_is_given_up_alarms_while_the_list_shows_neither_dnis(
+    zoom: Zoom, staff: User, supervisor: User, client: Client, step: str
+) -> None:
+    old, new = zoom.trunk.prefix + "771", zoom.trunk.prefix + "772"
+    provision(zoom.approved(staff, supervisor, old).pk)
+    line = filing.LineDraft(zoom.trunk, new, "", old)
+    draft = filing.Draft(zoom.sub, "change", "Customer asked", "", [line])
+    trunk_request = cast.approved(filing.file(draft, actor=staff), supervisor)
+    zoom.sandbox.fault("drop", method=step, path="/sip_trunk/trunks", apply="never")
+    provision(trunk_request.pk)
+    let_pass(trunk_request)
+    give_up(trunk_request, supervisor)
+    assert states(trunk_request) == ("failed", ["given_up"])
+    # What was to be removed is there as long as the list shows it; what was removed already is missed at once.
+    assert trunk_request.lines.lost().exists() is (step == "POST")
+    listing.take_in(zoom.sub, [], clock.read() + timedelta(seconds=60))
+    assert trunk_request.lines.lost().exists()
+    client.force_login(supervisor)
+    page = client.get(f"/requests/{trunk_request.reference}/").content.decode()
+    assert "The customer is without a trunk" in page
+    assert "Zoom's list shows nothing in its place" in page
+    assert "Retry, or assign" not in page
+    listing.take_in(zoom.sub, [Trunk("268", "", "", new, "0", None)], clock.read())
+    assert not trunk_request.lines.lost().exists()

@@ -12,7 +12,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 
 from trunks.actions import Action
-from trunks.models import Kind, Line, Notice, Occasion, State, Topic, TrunkRequest
+from trunks.models import Kind, Line, LineState, Notice, Occasion, State, Topic, TrunkRequest
 from trunks.models.trunk_request import lines_with_trunks
 
 SUBJECT_LENGTH = 200
@@ -114,7 +114,11 @@ def _lost(line: Line) -> str:
     new = _values(line.dnis, line.outbound_caller_id)
     old = _values(line.current_dnis, line.current_caller_id)
     neither = f"Neither the new values ({new}) nor the old ones ({old}) could be assigned."
-    return f"{line.current_dnis} was removed. {neither} {line.detail}"
+    if line.state == LineState.GIVEN_UP:
+        neither = (
+            f"Zoom's list shows neither the new values ({new}) nor the old ones ({old}), and it was given up."
+        )
+    return f"{line.current_dnis} was removed. {neither} {line.detail}".strip()
 
 
 Words = tuple[str, list[str], str]
@@ -204,7 +208,7 @@ def _unsettled(occasion: Occasion, trunk_request: TrunkRequest, asked: str) -> W
 def _lost_trunk(occasion: Occasion, trunk_request: TrunkRequest, asked: str) -> Words:
     sentences = [
         f"{trunk_request.sub_account} is without a trunk (master account {trunk_request.master}).",
-        "What to do now: open the request and choose Retry, or assign the trunk in Zoom's console.",
+        "What to do now: open the request and retry what it offers to, or assign the trunk in Zoom's console.",
     ]
     return f"{trunk_request}: {trunk_request.sub_account} is without a trunk", sentences, ""
 

@@ -18,6 +18,7 @@ from trunks.models import (
     ASSIGNED_LINE_STATES,
     GOOD_LINE_STATES,
     Hold,
+    Kind,
     Line,
     LineState,
     Phase,
@@ -87,6 +88,9 @@ def give_up(trunk_request: TrunkRequest, *, actor: User, version: int, comment: 
         )
         # What was only to be removed needs no hold: the estate shows it until Zoom's list no longer does.
         unknown.filter(hold=Hold.HELD).exclude(phase=Phase.REMOVE).update(hold=Hold.UNKNOWN, absent_at=None)
+        if trunk_request.kind == Kind.CHANGE:
+            # It alarms as long as Zoom's list, as last read, shows neither the old nor the new DNIS.
+            unknown.update(without_trunk=True)
         mark(unknown, LineState.GIVEN_UP)
         settling.end(trunk_request, trunk_request.lines.all())
     return trunk_request
