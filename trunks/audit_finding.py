@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.db import connection
 from django.db.models import QuerySet
@@ -31,6 +31,7 @@ TERMS = 200  # of one UNION; SQLite takes 500
 SHORTEST = 3  # letters that an index of trigrams needs
 # Numbers follow the order of the commits, times are taken a moment before: no two are a day apart.
 SLACK = timedelta(days=1)
+_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -158,8 +159,8 @@ def _numbers_between(since: datetime | None, until: datetime | None) -> tuple[in
     """Return two numbers between which all events of that time are, and few others."""
     before = "SELECT event_id FROM {entry} WHERE at < %s ORDER BY at DESC, event_id DESC LIMIT 1"
     after = "SELECT event_id FROM {entry} WHERE at >= %s ORDER BY at, event_id LIMIT 1"
-    low = numbers(before, [since - SLACK]) if since else []
-    high = numbers(after, [until + SLACK]) if until else []
+    low = numbers(before, [since - SLACK]) if since and since - _FIRST > SLACK else []
+    high = numbers(after, [until + SLACK]) if until and _LAST - until > SLACK else []
     return (low[0] if low else 0), (high[0] if high else 2**62)
 
 
