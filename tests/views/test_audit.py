@@ -173,6 +173,7 @@ def test_a_filter_that_makes_no_sense_is_named_and_shows_nothing(
     [
         *("until=9999-12-31", "until=9999-12-30", "since=0001-01-01", "since=0001-01-02", "q=%00"),
         *("after=%5B%22x%22%5D", "before=[]"),
+        "object_type=trunkrequest&object_id=" + "9" * 40,
     ],
 )
 def test_extreme_addresses_are_answered(client: Client, trunk_request: TrunkRequest, query: str) -> None:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any, Protocol
 
 from django.template import Library
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 from django.utils.safestring import SafeString
 
 from trunks.actions import Action
@@ -183,7 +183,10 @@ def story_of(object_type: str, object_id: str) -> str:
     """Return the page with the whole story of a request, or "" for any other object."""
     if object_type != "trunkrequest" or not object_id.isdecimal():
         return ""
-    return reverse("request_story", args=[TrunkRequest(pk=int(object_id)).reference])
+    try:
+        return reverse("request_story", args=[TrunkRequest(pk=int(object_id)).reference])
+    except NoReverseMatch:  # more digits than any request has: an address that somebody made up
+        return ""
 
 
 @register.filter
