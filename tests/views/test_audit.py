@@ -182,6 +182,11 @@ def test_extreme_addresses_are_answered(client: Client, trunk_request: TrunkRequ
         assert client.get(f"/audit/?{query}").status_code in (200, 422)
 
 
+@pytest.mark.parametrize("path", ["/requests/", "/audit/verification/"])
+def test_a_list_begins_at_its_beginning_where_the_address_names_nothing(client: Client, path: str) -> None:
+    assert client.get(f"{path}?after=[null]").status_code == 200
+
+
 def test_paging_goes_back_in_time_and_forth_again(client: Client, estate: cast.Estate, staff: User) -> None:
     for number in range(120):
         happened(estate.sub, staff, comment=f"event {number}")

@@ -57,7 +57,8 @@ def _turned(field: str) -> str:
 def _place(queryset: QuerySet[Row], text: str, key: Sequence[str]) -> list[Any]:
     try:
         values = json.loads(text) if text else []
-        if not isinstance(values, list) or len(values) != len(key):
+        # No key of a list is ever empty, and nothing is greater or less than None.
+        if not isinstance(values, list) or len(values) != len(key) or None in values:
             return []
         fields = [queryset.model._meta.get_field(name.lstrip("-")) for name in key]
         return [field.to_python(value) for field, value in zip(fields, values, strict=True)]  # type: ignore[union-attr]
