@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import MAXYEAR, UTC, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -43,7 +43,7 @@ CHUNK = 400
 def bounds(month: str) -> tuple[datetime, datetime]:
     """Return when a month (2026-10) begins and when it is over, in UTC. Raises ValueError for what is none."""
     begun = datetime.strptime(month, "%Y-%m").replace(tzinfo=UTC)
-    if f"{begun:%Y-%m}" != month:
+    if f"{begun:%Y-%m}" != month or begun.year == MAXYEAR:  # after its December comes no month
         raise ValueError(month)
     return begun, (begun + timedelta(days=32)).replace(day=1)
 

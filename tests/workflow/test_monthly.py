@@ -62,7 +62,7 @@ def test_a_month_is_drawn_once(drawn: MonthReview, manager: User) -> None:
     assert MonthReview.objects.count() == 1
 
 
-@pytest.mark.parametrize("month", ["2026-13", "2999-01", "2020-01", "x"])
+@pytest.mark.parametrize("month", ["2026-13", "2999-01", "9999-12", "2020-01", "x"])
 def test_no_other_month_can_be_drawn(drawn: MonthReview, manager: User, month: str) -> None:
     with pytest.raises(Invalid):
         monthly.draw(month, actor=manager)
