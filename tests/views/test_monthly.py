@@ -151,7 +151,7 @@ def test_a_manager_of_one_master_account_is_refused_and_that_is_on_record(
     assert client.post(f"{URL}items/{item.pk}/mark/", {}).status_code == 403
 
 
-@pytest.mark.parametrize("path", ["2026-09/", "2026-09/population/", "nothing/"])
+@pytest.mark.parametrize("path", ["2026-09/", "2026-09/population/", "nothing/", "%00/", "%00/population/"])
 def test_what_was_not_drawn_is_not_there(client: Client, path: str) -> None:
     assert client.get(URL + path).status_code == 404
 

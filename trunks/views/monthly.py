@@ -101,7 +101,9 @@ def _require(user: User) -> None:
 
 def _review(month: str) -> MonthReview:
     people = ("drawn_by", "signed_by")
-    review = MonthReview.objects.select_related(*people).filter(month=month).first()
+    # PostgreSQL refuses to look for a NUL, which a path may hold.
+    known = MonthReview.objects.select_related(*people).filter(month=month)
+    review = None if "\0" in month else known.first()
     if review is None:
         raise Http404
     return review
