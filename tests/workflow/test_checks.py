@@ -118,6 +118,17 @@ def test_an_incremental_check_begins_at_the_last_digest_that_was_reached(
     assert ran(full=False, actor=manager).start > 11
 
 
+def test_an_incremental_check_begins_before_a_digest_that_no_check_has_seen(
+    sealed: Sealed, manager: User
+) -> None:
+    assert checks.run_here(full=True).position == 13  # and no event tells of it
+    with unguarded():
+        AuditEvent.objects.filter(id=13).update(comment="x")
+    sealed.pass_days()
+    check = ran(full=False, actor=manager)
+    assert (check.start, check.result, check.bad) == (11, Result.FAILED, 13)
+
+
 def test_an_incremental_check_says_nothing_of_what_lies_before_and_ends_no_alarm(
     sealed: Sealed, manager: User
 ) -> None:

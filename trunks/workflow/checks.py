@@ -127,9 +127,13 @@ def _carry_out(
 
 
 def _entrance() -> AuditDigest | None:
-    """Return the newest digest that a check which passed has reached, or None."""
+    """Return the newest digest that a check which passed has reached, or None.
+
+    The event of its making follows the last that it seals. A check that ended before that was before the digest, which
+    seals whatever the events it had seen were altered to since.
+    """
     passed = AuditCheck.objects.filter(result=Result.PASSED).order_by("-position").first()
-    return AuditDigest.objects.filter(last__lte=passed.position).first() if passed else None
+    return AuditDigest.objects.filter(last__lt=passed.position).first() if passed else None
 
 
 def _note(check: AuditCheck, tell: Callable[[AuditCheck], None] | None, place: Place, total: int) -> None:
