@@ -206,6 +206,17 @@ def test_all_of_one_person_is_one_page_and_reading_it_is_on_record_once_a_day(
     assert len(told(manager, Action.PERSON_READ)) == 2
 
 
+def test_reading_all_that_is_about_a_person_is_on_record_as_well(
+    client: Client, manager: User, staff: User
+) -> None:
+    happened(staff, staff, Action.SIGNED_IN)
+    about = "/audit/?object_type=user&object_id="
+    for pk in (str(staff.pk), str(manager.pk), "9" * 40, "x"):
+        client.get(f"{about}{pk}")
+    [event] = told(manager, Action.PERSON_READ)
+    assert (event.actor, event.object_label) == (manager, "Stella Staff")
+
+
 def test_reading_what_came_from_an_address_is_on_record_once_a_day(
     client: Client, manager: User, staff: User, estate: cast.Estate
 ) -> None:

@@ -152,9 +152,14 @@ def _meant(request: HtmxHttpRequest, chosen: AuditFilter, where: Standing) -> Un
 
 
 def _note_what_is_personal(user: User, filters: Filters, page: TrailPage) -> None:
-    """Put on record that the events of one person, or of one address, were read; an empty page tells nothing."""
-    if page.rows and filters.actor and (someone := User.objects.filter(pk=filters.actor).first()):
-        oversight.note_reading_of_person(someone, actor=user)
+    """Put on record that the events of one person, or of one address, were read; an empty page tells nothing.
+
+    Those about a person are theirs as well: when and from where they signed in.
+    """
+    about = filters.object_id if filters.object_type == "user" else ""
+    for pk in {filters.actor, about} if page.rows else ():
+        if pk and (someone := User.objects.filter(pk=pk).first()):
+            oversight.note_reading_of_person(someone, actor=user)
     if page.rows and filters.ip:
         oversight.note_reading_of_address(filters.ip, actor=user)
 
