@@ -323,3 +323,15 @@ def test_no_event_is_skipped_or_shown_twice_while_others_of_the_same_instant_are
         assert reader.walks
         for walk in reader.walks:
             assert walk == list(range(len(walk), 0, -1))
+
+
+def test_letters_beyond_a_to_z_are_found_in_any_case(manager: User, trunk_request: TrunkRequest) -> None:
+    somebody = cast.person("Özgür ÖZDEMİR", Role.STAFF)
+    with transaction.atomic():
+        audit.record(Action.REQUEST_CHECKED, actor=somebody, on=trunk_request, comment="ÄRGER, Ärger")
+    for words in ("ärger", "ÄRGER", "Ärger", "är", "özgür", "ÖZD"):
+        for filters in (Filters(q=words), Filters(q=words, actor=somebody.pk)):
+            assert [event.actor for event in found(manager, filters).rows][-1:] == [somebody], (
+                words,
+                filters,
+            )

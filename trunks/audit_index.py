@@ -24,7 +24,7 @@ _FACETS = (
 )
 _ENTRIES = (
     "INSERT INTO {entry} (event_id, at, facet_id, sub_account, ip, text)"
-    " SELECT e.id, e.at, f.id, e.sub_account_id, NULLIF(e.ip, ''), lower(e.object_label || {newline} || e.comment"
+    " SELECT e.id, e.at, f.id, e.sub_account_id, NULLIF(e.ip, ''), {lower}(e.object_label || {newline} || e.comment"
     " || {newline} || e.actor_name || {newline} || e.sub_account_name)"
     " FROM {event} e JOIN {facet} f ON f.actor = COALESCE(e.actor_id, 0) AND f.action = e.action"
     " AND f.outcome = e.outcome AND f.master = COALESCE(e.master_id, 0) AND f.object_type = e.object_type"
@@ -81,6 +81,8 @@ _INDEX_OF_TEXTS = {
     ),
 }
 _NEWLINE = {"postgresql": "chr(10)", "sqlite": "char(10)"}
+# SQLite's own lower() leaves every letter but A to Z as it is, and whoever searches for them is asked in small ones.
+_LOWER = {"postgresql": "lower", "sqlite": "audit_lower"}
 
 
 class Facet(NamedTuple):
@@ -148,7 +150,7 @@ def standing(bound: int | None = None) -> Standing:
 
 def named(sql: str) -> str:
     """Return a statement with the names of the tables in place of {entry}, {number} and so on."""
-    return sql.format(**_TABLES, newline=_NEWLINE[connection.vendor])
+    return sql.format(**_TABLES, newline=_NEWLINE[connection.vendor], lower=_LOWER[connection.vendor])
 
 
 def _standing() -> Standing:
@@ -211,6 +213,8 @@ def index_texts() -> str:
 
 
 def _take_in(after: int, until: int) -> None:
+    if connection.vendor == "sqlite":
+        connection.connection.create_function(_LOWER["sqlite"], 1, str.lower, deterministic=True)
     for statement in (_FACETS, _ENTRIES, _COUNTS, _NUMBERS[connection.vendor]):
         _run(statement, after, until)
     if connection.vendor == "sqlite" and finds_text():
