@@ -3,6 +3,7 @@
 from django.urls import path, register_converter
 from django.views.generic import RedirectView
 
+from trunks.references import REFERENCE, pk_of, reference_to
 from trunks.views import (
     approvals,
     attempts,
@@ -36,13 +37,13 @@ from trunks.views import (
 class ReferenceConverter:
     """TR-000042 in an address, the primary key in a view."""
 
-    regex = "TR-[0-9]{6,18}"
+    regex = REFERENCE
 
     def to_python(self, value: str) -> int:
-        return int(value.removeprefix("TR-"))
+        return pk_of(value)
 
     def to_url(self, value: int | str) -> str:
-        return value if isinstance(value, str) else f"TR-{value:06d}"
+        return value if isinstance(value, str) else reference_to(value)
 
 
 register_converter(ReferenceConverter, "reference")

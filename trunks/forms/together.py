@@ -10,10 +10,11 @@ from django import forms
 
 from trunks.forms.decisions import Problem, VersionField
 from trunks.models import TrunkRequest
+from trunks.references import REFERENCE, pk_of, reference_to
 
 # As many as a page of the queue has. Each is looked at and decided on by itself, within one web request.
 MOST = 25
-ONE = re.compile(r"TR-([0-9]{6,18})\.([0-9]{1,9})\.([0-9a-f]{64})?")
+ONE = re.compile(rf"({REFERENCE})\.([0-9]{{1,9}})\.([0-9a-f]{{64}})?")
 
 
 @dataclass(frozen=True)
@@ -31,14 +32,14 @@ class Shown:
     @classmethod
     def read(cls, text: str) -> Shown | None:
         found = ONE.fullmatch(text)
-        return cls(int(found[1]), int(found[2]), found[3] or "") if found else None
+        return cls(pk_of(found[1]), int(found[2]), found[3] or "") if found else None
 
     def __str__(self) -> str:
         return f"{self.reference}.{self.version}.{self.base}"
 
     @property
     def reference(self) -> str:
-        return f"TR-{self.pk:06d}"
+        return reference_to(self.pk)
 
 
 class ShownField(forms.MultipleChoiceField):

@@ -24,6 +24,7 @@ from trunks.models.choices import (
 )
 from trunks.models.estate import MasterAccount, MasterTrunk, SubAccount
 from trunks.models.lines import LineQuerySet
+from trunks.references import reference_to
 
 # The digest of {}: the base of requests that were filed before bases were kept.
 NOTHING = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
@@ -136,7 +137,7 @@ class TrunkRequest(models.Model):
     @property
     def reference(self) -> str:
         """Return the request's number as people write it: TR-000042."""
-        return f"TR-{self.pk:06d}"
+        return reference_to(self.pk)
 
     @property
     def is_open(self) -> bool:

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from trunks import access
 from trunks.forms.together import MOST, Shown, TogetherForm
 from trunks.models import Revision, State, TrunkRequest, User
+from trunks.references import REFERENCE, pk_of
 from trunks.templatetags.events import Difference
 from trunks.views.http import NOTHING_HERE, HtmxHttpRequest
 from trunks.views.step_up import proof_required
@@ -25,7 +26,6 @@ from trunks.workflow.preview import ZoomNow
 from trunks.workflow.quorum import Quorum
 from trunks.workflow.transitions import who_was_first
 
-REFERENCE = re.compile("TR-([0-9]{6,18})")
 AGAIN = "Look at how it stands now, then decide again."
 AMEND = "Send it back to be amended, or deny it."
 REVALIDATE = "Validate it again on its page, then decide."
@@ -127,7 +127,7 @@ def approved_words(trunk_request: TrunkRequest) -> str:
 def _page(
     request: HtmxHttpRequest, names: list[str], form: TogetherForm | None = None, status: int = 200
 ) -> HttpResponse:
-    pks = [int(found[1]) for name in dict.fromkeys(names) if (found := REFERENCE.fullmatch(name))]
+    pks = [pk_of(name) for name in dict.fromkeys(names) if re.fullmatch(REFERENCE, name)]
     rows = list(access.trunk_requests_among(request.user, pks[:MOST]))
     if not rows:
         messages.info(request, "Tick the requests that you want to look at together.")
