@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from django.db import connection
-from django.db.models import DateTimeField, DurationField, ExpressionWrapper, Value
+from django.db.models import DateTimeField, DurationField, ExpressionWrapper, Q, Value
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
 
@@ -20,6 +20,11 @@ def after(seconds: float | Combinable) -> Combinable:
     else:
         span = Value(timedelta(seconds=seconds), output_field=DurationField())
     return ExpressionWrapper(now() + span, output_field=DateTimeField())
+
+
+def unleased() -> Q:
+    """Return the condition that no worker holds a row: it has no lease, or one that has run out."""
+    return Q(lease_until=None) | Q(lease_until__lt=now())
 
 
 def read() -> datetime:

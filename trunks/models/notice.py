@@ -78,8 +78,8 @@ class Sending(models.TextChoices):
 class NoticeQuerySet(models.QuerySet["Notice"]):
     def due(self) -> NoticeQuerySet:
         """Return the letters that could be sent now: their time has come, and no worker holds them."""
-        free = Q(lease_until=None) | Q(lease_until__lt=clock.now())
-        return self.filter(free, sending=Sending.WAITING, next_attempt_at__lte=clock.now()).order_by("id")
+        waiting = self.filter(clock.unleased(), sending=Sending.WAITING, next_attempt_at__lte=clock.now())
+        return waiting.order_by("id")
 
     def stuck(self) -> NoticeQuerySet:
         """Return the letters that could not be sent, for good or so far, newest first."""

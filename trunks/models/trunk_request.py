@@ -43,7 +43,7 @@ class TrunkRequestQuerySet(models.QuerySet["TrunkRequest"]):
     def due(self) -> TrunkRequestQuerySet:
         """Return what a worker could take up now: nobody holds it, and its time has come."""
         return self.filter(
-            Q(lease_until=None) | Q(lease_until__lt=clock.now()),
+            clock.unleased(),
             Q(next_attempt_at=None) | Q(next_attempt_at__lte=clock.now()),
             Q(not_before=None) | Q(not_before__lte=clock.now()),
             state__in=WORKING_STATES,

@@ -50,8 +50,7 @@ class Webhook(models.Model):
 class DeliveryQuerySet(models.QuerySet["Delivery"]):
     def due(self) -> DeliveryQuerySet:
         """Return what could be sent now: its time has come, no worker holds it, and its webhook is on."""
-        free = Q(lease_until=None) | Q(lease_until__lt=clock.now())
-        now = self.filter(free, sending=Sending.WAITING, next_attempt_at__lte=clock.now())
+        now = self.filter(clock.unleased(), sending=Sending.WAITING, next_attempt_at__lte=clock.now())
         return now.filter(webhook__is_active=True).order_by("id")
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from django.db.models import Q
-
 from trunks import audit, dispatch
 from trunks.actions import Action
 from trunks.models import Notice, Sending, User, clock
@@ -14,8 +12,7 @@ GONE = "The letter was sent meanwhile, or a worker is at it right now."
 
 def send_again(notice: Notice, *, actor: User) -> None:
     """Try a letter again at once, and for another day. Raises Stale when it was sent, or is being sent."""
-    free = Q(lease_until=None) | Q(lease_until__lt=clock.now())
-    stuck = Notice.objects.stuck().filter(free, pk=notice.pk, tries=notice.tries)
+    stuck = Notice.objects.stuck().filter(clock.unleased(), pk=notice.pk, tries=notice.tries)
     with audit.change():
         # The count of tries stays: it is what tells a worker that it still has the letter.
         again = {"sending": Sending.WAITING, "made_at": clock.now(), "next_attempt_at": clock.now()}

@@ -16,7 +16,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError
-from django.db.models import F, Q, QuerySet, Sum
+from django.db.models import F, QuerySet, Sum
 from django.utils import timezone
 
 from trunks import access, audit, audit_chain, audit_export, audit_reading, dispatch
@@ -83,7 +83,7 @@ def take(file: PreparedFile, *, actor: User) -> Iterator[bytes]:
 
 def prepare(pk: int) -> None:
     """Go on with a file for one turn; leave quietly when somebody else does, or it was given up."""
-    mine = PreparedFile.objects.filter(_free(), pk=pk, under_way=True)
+    mine = PreparedFile.objects.filter(clock.unleased(), pk=pk, under_way=True)
     if not mine.update(fence=F("fence") + 1, lease_until=clock.after(LEASE)):
         return
     file = PreparedFile.objects.select_related("asked_by").get(pk=pk)
@@ -105,7 +105,7 @@ def prepare(pk: int) -> None:
 def look_after() -> None:
     """Remove what has expired, and ring for what no worker has in hand."""
     PreparedFile.objects.filter(expires_at__lt=clock.now()).delete()
-    for pk in PreparedFile.objects.filter(_free(), under_way=True).values_list("pk", flat=True):
+    for pk in PreparedFile.objects.filter(clock.unleased(), under_way=True).values_list("pk", flat=True):
         dispatch.ring_now(dispatch.PREPARE, pk)
 
 
@@ -124,10 +124,6 @@ def _demand_reader(actor: User) -> None:
         refused = {"action": "export", "reason": ONLY_READERS}
         audit.record(Action.AUDIT_ACTION_REFUSED, actor=actor, on=actor, after=refused)
     raise Refused(ONLY_READERS, who="a manager or an administrator")
-
-
-def _free() -> Q:
-    return Q(lease_until=None) | Q(lease_until__lt=clock.now())
 
 
 def _goes_on(file: PreparedFile) -> bool:

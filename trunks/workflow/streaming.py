@@ -67,8 +67,7 @@ def _claim() -> int | None:
 
 
 def _free() -> QuerySet[AuditStream]:
-    unclaimed = Q(lease_until=None) | Q(lease_until__lt=clock.now())
-    return AuditStream.objects.filter(unclaimed, Q(next_at=None) | Q(next_at__lte=clock.now()), pk=1)
+    return AuditStream.objects.filter(clock.unleased(), Q(next_at=None) | Q(next_at__lte=clock.now()), pk=1)
 
 
 def _send(receiver: Receiver, fence: int) -> int:

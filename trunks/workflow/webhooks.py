@@ -6,7 +6,6 @@ import secrets
 from collections.abc import Sequence
 
 from django.db import IntegrityError
-from django.db.models import Q
 from django.utils import timezone
 
 from trunks import access, audit, dispatch
@@ -94,8 +93,8 @@ def send_test(hook: Webhook, *, actor: User) -> Delivery:
 def send_again(delivery: Delivery, *, actor: User) -> None:
     """Send a delivery again, under the same event id. Raises Refused, or Stale while a worker is at it."""
     _demand(actor)
-    free = Q(lease_until=None) | Q(lease_until__lt=clock.now())
-    rows = Delivery.objects.filter(free, pk=delivery.pk, tries=delivery.tries, sending=delivery.sending)
+    seen = {"pk": delivery.pk, "tries": delivery.tries, "sending": delivery.sending}
+    rows = Delivery.objects.filter(clock.unleased(), **seen)
     with audit.change():
         changes = {"made_at": clock.now(), "next_attempt_at": clock.now()}
         if not rows.update(sending=Sending.WAITING, problem="", **changes):
