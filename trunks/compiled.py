@@ -19,11 +19,11 @@ from django.db.models.query import get_related_populators
 Row = TypeVar("Row", bound=models.Model)
 Given = Mapping[str, Any]
 _Reader = tuple[Any, list[str], slice, list[Any], Any]
+Build = Callable[[], models.QuerySet[Any]]
 MOST_PREPARED = (
-    500  # statements of one connection; what is asked with many numbers of rows makes some of them
+    500  # statements of one connection: of what is asked of several rows, one for each number of them
 )
 TIMES = (date, timedelta, float)
-Build = Callable[[], models.QuerySet[Any]]
 
 
 class Param(Expression):
@@ -106,8 +106,7 @@ def prepared() -> Iterator[Any]:
 class Keeping:
     """Statements by the shape of what they write, compiled when first wanted: only then are all models there."""
 
-    def __init__(self, build: Build) -> None:
-        self._build = build
+    def __init__(self) -> None:
         self._kept: dict[frozenset[Any], Statement] = {}
 
     def keep(self, shape: frozenset[Any], compiler: Callable[[], Any]) -> Statement:
@@ -121,7 +120,11 @@ class Keeping:
 
 
 class _Selecting(Keeping):
-    """A query that reads."""
+    """A query that reads: one shape, as nothing is written."""
+
+    def __init__(self, build: Build) -> None:
+        super().__init__()
+        self._build = build
 
     def _query(self) -> Any:
         return self._build().query

@@ -15,7 +15,7 @@ from django.db.models.sql import InsertQuery, UpdateQuery
 from trunks.compiled import TIMES, Build, Given, Keeping, Param, Row, Statement
 
 
-class Inserts(Generic[Row]):
+class Inserts(Keeping, Generic[Row]):
     """Inserts of rows of one model, compiled once for each number of rows and set of expressions among the values.
 
     What Django does beside it is left out: no signals are sent, and no default of the database's is read back.
@@ -23,31 +23,27 @@ class Inserts(Generic[Row]):
 
     def __init__(self, model: type[Row], *, unique: Sequence[str] = (), update: Sequence[str] = ()) -> None:
         """Where a row with the same values of `unique` is there already, its columns `update` are written instead."""
+        super().__init__()
         self._model = model
         self._unique = unique
         self._update = update
-        self._keeping = Keeping(model._default_manager.all)
 
     def insert(self, *rows: Row) -> None:
         """Write `rows`, and give each the key it got."""
         if not rows:
             return
-        values = {
-            _nth(number, field): field.pre_save(row, add=True)
-            for number, row in enumerate(rows)
-            for field in self._fields
-        }
-        plain = {name: value for name, value in values.items() if not isinstance(value, Combinable)}
-        others = {name: value for name, value in values.items() if name not in plain}
+        places = [
+            (_nth(number, field), field, row) for number, row in enumerate(rows) for field in self._fields
+        ]
+        plain, others = _apart({place: field.pre_save(row, add=True) for place, field, row in places})
         if any(_tells_time(value) for value in others.values()):
             raise TypeError("A moment or a span from now would be kept for good.")
         shape = frozenset({len(rows), *others.items()})
-        statement = self._keeping.keep(shape, lambda: self._compiler(len(rows), others))
+        statement = self.keep(shape, lambda: self._compiler(len(rows), others))
         given = {
-            _nth(number, field): field.get_db_prep_save(plain[_nth(number, field)], connection)
-            for number in range(len(rows))
-            for field in self._fields
-            if _nth(number, field) in plain
+            place: field.get_db_prep_save(plain[place], connection)
+            for place, field, _ in places
+            if place in plain
         }
         with transaction.mark_for_rollback_on_error():
             keys = statement.run(given)
@@ -95,20 +91,20 @@ class Updates(Keeping):
 
     def __init__(self, build: Build, always: Callable[[], Mapping[str, Combinable]] = dict) -> None:
         """`always` gives what is written each time as well."""
-        super().__init__(build)
+        super().__init__()
+        self._build = build
         self._always = always
 
     def update(self, given: Given, **values: Any) -> int:
         """Write `values` by the names of their columns, and return how many rows there were."""
-        plain = {name: value for name, value in values.items() if not isinstance(value, Combinable)}
-        others = {name: value for name, value in values.items() if name not in plain}
+        plain, others = _apart(values)
         if any(_tells_time(value) for value in others.values()):
             statement = Statement(self._compiler(values, plain))
         else:
             shape = frozenset({*plain, *others.items()})  # equal expressions write the same
             statement = self.keep(shape, lambda: self._compiler(values, plain))
         with transaction.mark_for_rollback_on_error():
-            changed: int = statement.run({**given, **self._prepared(plain)}, rows=False)
+            changed: int = statement.run({**given, **self._stored(plain)}, rows=False)
         return changed
 
     def _compiler(self, values: Mapping[str, Any], plain: Mapping[str, Any]) -> Any:
@@ -118,7 +114,8 @@ class Updates(Keeping):
         query.clear_select_clause()
         return query.get_compiler(connection=connection)
 
-    def _prepared(self, plain: Mapping[str, Any]) -> dict[str, Any]:
+    def _stored(self, plain: Mapping[str, Any]) -> dict[str, Any]:
+        """Return values as the database holds them, by their places."""
         field = self._model._meta.get_field
         return {
             _place(name): field(name).get_db_prep_save(_key_of(value), connection)  # type: ignore[union-attr]
@@ -128,6 +125,12 @@ class Updates(Keeping):
     @cached_property
     def _model(self) -> type[models.Model]:
         return self._build().model
+
+
+def _apart(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Combinable]]:
+    """Return the values that get a place in the statement, and the expressions that become part of it."""
+    expressions = {name: value for name, value in values.items() if isinstance(value, Combinable)}
+    return {name: value for name, value in values.items() if name not in expressions}, expressions
 
 
 def _tells_time(expression: Any) -> bool:
