@@ -121,9 +121,10 @@ def _wrong_number(number: int, expected: int) -> Misfit:
 def _select() -> str:
     """Return the statement that reads a piece, in the words of the database that is used."""
     fields = {field.attname: field for field in AuditEvent._meta.concrete_fields}
-    moment = _MOMENT[connection.vendor].format(column=_quoted("at"))
+    quoted = connection.ops.quote_name
+    table = quoted(AuditEvent._meta.db_table)
+    moment = _MOMENT[connection.vendor].format(column=quoted("at"))
     body = _AND[connection.vendor].join(_bytes_of(fields[name], moment) for name in chain.FIELDS)
-    table = connection.ops.quote_name(AuditEvent._meta.db_table)
     return (
         f"SELECT id, {moment}, hash, {body} FROM {table}"  # noqa: S608  # names of our own model
         " WHERE id > %s AND id <= %s ORDER BY id LIMIT %s"
@@ -149,14 +150,10 @@ _LENGTH = {
 
 def _bytes_of(field: models.Field[object, object], moment: str) -> str:
     """Return the expression that gives a column with its length before it, or "-" for none at all."""
-    column = _quoted(str(field.column))
+    column = connection.ops.quote_name(str(field.column))
     value = moment if field.attname == "at" else column
     plain = isinstance(field, models.CharField | models.TextField)
     text = value if plain else _TEXT[connection.vendor].format(value=value)
     joined = _AND[connection.vendor]
     whole = f"{_LENGTH[connection.vendor].format(text=text)}{joined}':'{joined}{text}"
     return f"CASE WHEN {column} IS NULL THEN '-' ELSE {whole} END" if field.null else whole
-
-
-def _quoted(name: str) -> str:
-    return connection.ops.quote_name(name)
