@@ -17,7 +17,7 @@ from django.db.models import Subquery
 
 from trunks import chain
 from trunks.models.audit_event import AuditEvent, AuditHead
-from trunks.plans import uncompiled
+from trunks.plans import without_jit
 
 PIECE = 10_000
 # The database dates events; before it did, their times came from machines whose clocks differ a little.
@@ -84,7 +84,7 @@ def first_moment() -> datetime | None:
 
 def piece(after: int, upto: int, size: int = PIECE) -> list[Row]:
     """Return at most `size` events after the position `after`, as position, time, hash, and the bytes to be hashed."""
-    with uncompiled(), connection.cursor() as cursor:
+    with without_jit(), connection.cursor() as cursor:
         cursor.execute(_select(), [after, upto, size])
         return list(cursor.fetchall())
 

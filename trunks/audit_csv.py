@@ -15,7 +15,7 @@ from django.db.models import QuerySet
 from trunks import chain
 from trunks.models import AuditArchive
 from trunks.models.audit_event import AuditEvent
-from trunks.plans import uncompiled
+from trunks.plans import without_jit
 
 # What a spreadsheet takes for a formula, in plain and in full width; an apostrophe, so that the mark can be told apart.
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "'", "＝", "＋", "－", "＠")  # noqa: RUF001  # meant
@@ -41,7 +41,7 @@ def piece(found: QuerySet[AuditEvent]) -> Piece | None:
     except EmptyResultSet:  # Django knows without asking: of no master account there is nothing to read
         return None
     statement = _statement().replace("{found}", asked)
-    with uncompiled(), connection.cursor() as cursor, cursor.copy(statement, values) as copy:
+    with without_jit(), connection.cursor() as cursor, cursor.copy(statement, values) as copy:
         lines = [bytes(line)[:-1] for line in copy]
     if not lines:
         return None

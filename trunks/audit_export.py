@@ -24,7 +24,7 @@ from trunks import audit_csv, chain
 from trunks.audit_csv import FORMULA, Piece
 from trunks.models import AuditArchive, AuditDigest
 from trunks.models.audit_event import AuditEvent
-from trunks.plans import uncompiled
+from trunks.plans import without_jit
 
 PIECE = 5000
 COLUMNS = (*chain.FIELDS, "previous", "hash")
@@ -144,7 +144,7 @@ def harmless(value: object) -> object:
 
 
 def _read(some: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    with uncompiled():
+    with without_jit():
         return list(some)
 
 

@@ -20,7 +20,7 @@ from django.db import connection, models
 from trunks import chain
 from trunks.audit_chain import CLOCK_TOLERANCE_SECONDS, Place
 from trunks.models.audit_event import AuditEvent
-from trunks.plans import uncompiled
+from trunks.plans import without_jit
 
 # Events in one piece. PostgreSQL's pass through Python one by one; SQLite's are held, and shut out no writer meanwhile.
 PIECES = {"postgresql": 100_000, "sqlite": 10_000}
@@ -60,7 +60,7 @@ def prove(place: Place, upto: int, marks: Collection[int]) -> list[Place]:
 def _copied(after: int, upto: int) -> Iterator[Row]:
     """Yield the events of PostgreSQL, as they come."""
     asked = _copy(), [after, upto]
-    with uncompiled(in_order=True), connection.cursor() as cursor, cursor.copy(*asked) as copy:
+    with without_jit(in_order=True), connection.cursor() as cursor, cursor.copy(*asked) as copy:
         skipped = _HEADER
         for message in copy:
             if len(message) > _TRAILER:

@@ -9,7 +9,7 @@ from django.db import connection, transaction
 
 
 @contextmanager
-def uncompiled(*, in_order: bool = False) -> Iterator[None]:
+def without_jit(*, in_order: bool = False) -> Iterator[None]:
     """Have PostgreSQL not compile the statements of the block, in a transaction that only reads.
 
     Compiling takes most of a second for a statement over all months' tables, and a piece of it a few milliseconds.
