@@ -201,10 +201,6 @@ def grants_for(user: User) -> QuerySet[RoleGrant]:
     return grants.filter(Q(master__in=masters) | Q(Exists(masters), master=None))
 
 
-def grant_for(user: User, pk: int) -> RoleGrant:
-    return _one(grants_for(user), pk)
-
-
 def invitations_for(user: User) -> QuerySet[Invitation]:
     """Return the open invitations whose every master account `user` administers, newest first."""
     invitations = Invitation.objects.open().select_related("invited_by").prefetch_related("masters")

@@ -14,6 +14,7 @@ from tests import cast
 from tests.together import together
 from trunks import audit
 from trunks.models import Invitation, Role, RoleGrant, User
+from trunks.models.invitation import digest_of
 from trunks.workflow import invitations, people
 from trunks.workflow.errors import Invalid, Refused, Stale
 from trunks.workflow.invitations import Offer, Sent
@@ -103,9 +104,9 @@ def test_a_link_works_once(sent: Sent) -> None:
 
 def test_a_link_ends_after_72_hours(sent: Sent) -> None:
     with time_machine.travel(timezone.now() + timedelta(hours=71, minutes=59)):
-        assert Invitation.objects.by_token(token_of(sent)) == sent.invitation
+        assert Invitation.objects.by_digest(digest_of(token_of(sent))) == sent.invitation
     with time_machine.travel(timezone.now() + timedelta(hours=72, minutes=1)):
-        assert Invitation.objects.by_token(token_of(sent)) is None
+        assert Invitation.objects.by_digest(digest_of(token_of(sent))) is None
         with pytest.raises(Stale):
             invitations.accept(sent.invitation, name="Nina", password=SECRET)
     assert not User.objects.filter(email=EMAIL).exists()
@@ -170,7 +171,7 @@ def test_nobody_but_administrators_invites_renews_or_withdraws(
         with pytest.raises(Refused):
             verb(sent.invitation, actor=actor)
     assert audit.history(actor).get().action == "person.action_refused"
-    assert Invitation.objects.by_token(token_of(sent))
+    assert Invitation.objects.by_digest(digest_of(token_of(sent)))
 
 
 def test_an_administrator_of_one_master_invites_for_that_one_only(local: User, estate: cast.Estate) -> None:
@@ -206,7 +207,7 @@ def test_a_bad_name_or_password_is_said_and_the_link_stays_good(
     with pytest.raises(Invalid) as caught:
         invitations.accept(sent.invitation, name=name, password=password)
     assert list(caught.value.problems) == fields
-    assert Invitation.objects.by_token(token_of(sent))
+    assert Invitation.objects.by_digest(digest_of(token_of(sent)))
 
 
 def test_an_account_that_was_made_meanwhile_is_not_touched(sent: Sent) -> None:
@@ -226,7 +227,7 @@ def test_a_mail_server_that_refuses_stops_nothing_and_is_written_down(
     monkeypatch.setattr(EmailBackend, "send_messages", refuse)
     sent = invitations.invite(offer(), actor=administrator)
     assert not sent.mailed
-    assert Invitation.objects.by_token(token_of(sent))
+    assert Invitation.objects.by_digest(digest_of(token_of(sent)))
     event = audit.history(sent.invitation).last()
     assert event
     assert (event.action, event.comment) == ("invitation.not_mailed", "OSError: connection refused")

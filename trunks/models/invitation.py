@@ -25,9 +25,9 @@ class InvitationQuerySet(models.QuerySet["Invitation"]):
     def usable(self) -> InvitationQuerySet:
         return self.open().filter(expires_at__gt=timezone.now())
 
-    def by_token(self, token: str) -> Invitation | None:
-        """Return the invitation whose link can still be used, or None."""
-        return self.usable().filter(token_digest=digest_of(token)).first()
+    def by_digest(self, digest: str) -> Invitation | None:
+        """Return the invitation by the digest of its link's token, while that can be used; else None."""
+        return self.usable().filter(token_digest=digest).first()
 
 
 class Invitation(models.Model):

@@ -146,7 +146,6 @@ def deed(event: Event) -> str:
         return event.action
 
 
-@register.filter
 def event_icon(event: Event) -> str:
     return ICONS.get(event.action) or FAMILY_ICONS.get(event.action.partition(".")[0], "circle-dot")
 
@@ -156,7 +155,6 @@ def object_kind(event: Event) -> str:
     return KINDS.get(event.object_type, event.object_type)
 
 
-@register.filter
 def object_url(event: Event) -> str:
     """Return the page of the event's object, or "" for what has none of its own."""
     return _page_of(event.object_type, event.object_id)

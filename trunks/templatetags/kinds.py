@@ -45,7 +45,6 @@ def work(kind: str) -> str:
     return WORK.get(kind, "")
 
 
-@register.filter
 def is_between(trunk_request: TrunkRequest) -> bool:
     """Say whether a change is between its two steps, so that the customer is without a trunk now."""
     return trunk_request.is_working and any(

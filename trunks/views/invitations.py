@@ -87,8 +87,7 @@ def accept(request: HttpRequest) -> HttpResponse:
     """Let the invited person set name and password, and sign them in."""
     if request.user.is_authenticated:
         return render(request, PAGE, status=409)
-    digest = request.session.get(KEPT, "")
-    invitation = Invitation.objects.usable().filter(token_digest=digest).first()
+    invitation = Invitation.objects.by_digest(request.session.get(KEPT, ""))
     if invitation is None:
         return render(request, PAGE, status=404)
     posted = request.POST if request.method == "POST" else None
