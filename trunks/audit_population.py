@@ -13,6 +13,7 @@ from django.db.models import Min, Q
 from trunks.actions import Action, Outcome
 from trunks.models import State, TrunkRequest
 from trunks.models.audit_event import AuditEvent
+from trunks.references import reference_to
 from trunks.sampling import Candidate
 
 QUICK_SECONDS = 30
@@ -82,7 +83,7 @@ def _request(pk: int, events: list[AuditEvent], *, first: bool) -> Candidate:
     people = {pk for event in events for pk in _people(event)}
     grounds = ("ended", *_of_content(events), *(["first"] if first else []), *_of_course(events))
     ending = [event for event in events if event.after.get("state") in ENDED][-1]
-    return Candidate(TrunkRequest(pk=pk).reference, grounds, ending.pk, tuple(sorted(people)), pk)
+    return Candidate(reference_to(pk), grounds, ending.pk, tuple(sorted(people)), pk)
 
 
 def _people(event: AuditEvent) -> tuple[int, ...]:

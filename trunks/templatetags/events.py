@@ -14,7 +14,6 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.safestring import SafeString
 
 from trunks.actions import Action
-from trunks.models import TrunkRequest
 from trunks.templatetags.portal import exactly
 
 register = Library()
@@ -165,7 +164,7 @@ def _page_of(object_type: str, object_id: str) -> str:
     if not object_id.isdigit():
         return ""
     if object_type == "trunkrequest":
-        return reverse("request_detail", args=[TrunkRequest(pk=int(object_id)).reference])
+        return reverse("request_detail", args=[int(object_id)])
     if object_type == "subaccount":
         return reverse("sub_account_detail", args=[object_id])
     if object_type == "mastertrunk":
@@ -182,7 +181,7 @@ def story_of(object_type: str, object_id: str) -> str:
     if object_type != "trunkrequest" or not object_id.isdecimal():
         return ""
     try:
-        return reverse("request_story", args=[TrunkRequest(pk=int(object_id)).reference])
+        return reverse("request_story", args=[int(object_id)])
     except NoReverseMatch:  # more digits than any request has: an address that somebody made up
         return ""
 
