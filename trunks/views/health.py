@@ -67,24 +67,7 @@ class Work(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics, ages in seconds; an age is 0 when nothing waits."""
         now = timezone.now()
-        counted = TrunkRequest.objects.order_by().values("state")
-        waiting = {
-            row["state"]: row for row in counted.annotate(number=Count("pk"), oldest=Min("changed_at"))
-        }
-        requests = GaugeMetricFamily("portal_requests", "Trunk requests by state.", labels=["state"])
-        for state in State:
-            requests.add_metric([state.value], waiting[state]["number"] if state in waiting else 0)
-        yield requests
-        oldest = GaugeMetricFamily(
-            "portal_oldest_request_seconds",
-            "Time since the oldest request of a state last changed.",
-            labels=["state"],
-        )
-        for state in (State.PENDING, State.APPROVED, State.UNCONFIRMED):
-            oldest.add_metric(
-                [state.value], _age(waiting[state]["oldest"] if state in waiting else None, now)
-            )
-        yield oldest
+        yield from _requests(now)
         yield from _heartbeats(now)
         yield GaugeMetricFamily(
             "portal_writing_stopped",
@@ -102,6 +85,25 @@ class Work(Collector):
             Circuit.objects.open().count(),
         )
         yield from _audit(now)
+
+
+def _requests(now: datetime) -> Iterator[Metric]:
+    """Yield how many requests there are by state, and how long the oldest of those that wait has not moved."""
+    found = TrunkRequest.objects.order_by().values("state").annotate(Count("pk"), Min("changed_at"))
+    counts = {row["state"]: row["pk__count"] for row in found}
+    oldest = {row["state"]: row["changed_at__min"] for row in found}
+    requests = GaugeMetricFamily("portal_requests", "Trunk requests by state.", labels=["state"])
+    for state in State:
+        requests.add_metric([state.value], counts.get(state, 0))
+    yield requests
+    ages = GaugeMetricFamily(
+        "portal_oldest_request_seconds",
+        "Time since the oldest request of a state last changed.",
+        labels=["state"],
+    )
+    for state in (State.PENDING, State.APPROVED, State.UNCONFIRMED):
+        ages.add_metric([state.value], _age(oldest.get(state), now))
+    yield ages
 
 
 def _audit(now: datetime) -> Iterator[Metric]:
