@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
-from trunks import audit, connections, dispatch
+from trunks import access, audit, connections, dispatch
 from trunks.actions import Action
 from trunks.models import Hold, Line, MasterAccount, RatePlan, Role, SubAccount, User, clock
 from trunks.turns import BATCH
@@ -26,6 +26,8 @@ from trunks.zoom.errors import ZoomError
 # After so many accounts in a row of which Zoom could not be asked, it is Zoom that fails, and the reading ends.
 FAILING_IN_A_ROW = 3
 NAME_MAX_LENGTH = 120
+# What the trail is told of a master account: everything but the secret.
+TOLD = ("name", "client_id", "rate_plan", "rate_share")
 Progress = Callable[[str], None]
 WRITE_SCOPES = ("sip_trunk:master", "sip_connected_audio:write:trunks:master")
 
@@ -62,11 +64,10 @@ def connect(
 
     `rate_share` is the percentage of Zoom's rate limit that the portal may use: 100 unless given, and kept when new
     credentials are stored without it.
-
     The estate is not read yet: call `sync` or `request_sync` next. Raises CannotConnect with everything found missing
     (nothing is stored then), and Refused for a person who is not administrator of all masters.
     """
-    if actor is not None and not _may_connect(actor):
+    if actor is not None and not access.for_all_masters(actor, Role.ADMINISTRATOR):
         _refuse("connect", "Only an administrator for all master accounts can connect one.", actor, on=actor)
     if not 0 < len(name.strip()) <= NAME_MAX_LENGTH:
         raise CannotConnect([f"The name has 1 to {NAME_MAX_LENGTH} characters."])
@@ -83,33 +84,29 @@ def connect(
         **({} if rate_share is None else {"rate_share": rate_share}),
         "sync_problem": "",
     }
+    master = _store(account_id, values, actor=actor, why=why)
+    circuits.forgive(master)
+    sweeping.wake(master)
+    return master
+
+
+def _store(account_id: str, values: dict[str, Any], *, actor: User | None, why: str) -> MasterAccount:
+    """Write `values` to the master account, new or known, and let go of the token of the credentials before."""
     with audit.change():
         master, created = MasterAccount.objects.update_or_create(
             zoom_id=account_id, defaults=values, create_defaults=values | {"connected_at": clock.now()}
         )
         connections.forget_token(master)
+        told = {name: values[name] for name in TOLD if name in values}
         audit.record(
             Action.MASTER_CONNECTED if created else Action.MASTER_CREDENTIALS_CHANGED,
             actor=actor,
             why=why,
             on=master,
             master=master,
-            after={
-                "account_id": account_id,
-                **{
-                    key: values[key]
-                    for key in ("name", "client_id", "rate_plan", "rate_share")
-                    if key in values
-                },
-            },
+            after={"account_id": account_id, **told},
         )
-    circuits.forgive(master)
-    sweeping.wake(master)
     return master
-
-
-def _may_connect(actor: User) -> bool:
-    return any(grant.role == Role.ADMINISTRATOR and grant.master_id is None for grant in actor.grants)
 
 
 def _try_out(account_id: str, client_id: str, client_secret: str) -> None:
@@ -229,9 +226,8 @@ def _read_all(master: MasterAccount, client: ZoomClient, progress: Progress) -> 
     MasterAccount.objects.filter(pk=master.pk).update(sync_total=len(accounts))
     failing = 0
     for done, account in enumerate(present.iterator(chunk_size=200), start=1):
-        failing = (
-            0 if _read_account(account, client, may_fail=failing < FAILING_IN_A_ROW - 1) else failing + 1
-        )
+        answered = _read_account(account, client, may_fail=failing < FAILING_IN_A_ROW - 1)
+        failing = 0 if answered else failing + 1
         held = MasterAccount.objects.filter(pk=master.pk)
         held.update(sync_done=F("sync_done") + 1, sync_until=clock.after(_lease()))
         if done % 50 == 0 or done == len(accounts):
