@@ -1,4 +1,4 @@
-"""The sweep inside each worker: beat is a single process, and its loss must stop nothing."""
+"""What a worker does beside its tasks: it sweeps, as the loss of beat must stop nothing, and tends its processes."""
 
 import gc
 import logging
