@@ -27,9 +27,13 @@ def supervisors(trunk_request: TrunkRequest) -> list[User]:
 
 def supervisors_for(master_id: int) -> list[User]:
     """Return the supervisors for a master account, by name."""
-    grants = RoleGrant.objects.in_force().filter(role=Role.SUPERVISOR).select_related("user")
-    users = {grant.user for grant in grants if grant.master_id in (None, master_id)}
-    return sorted(users, key=lambda user: (str(user), user.pk))
+    return holders(Role.SUPERVISOR, master_id)
+
+
+def holders(role: Role, master_id: int | None = None) -> list[User]:
+    """Return who holds `role` for the master account (without one: for all of them), by name."""
+    grants = RoleGrant.objects.in_force().filter(role=role).select_related("user")
+    return _by_name({grant.user for grant in grants if grant.master_id in (None, master_id)})
 
 
 def voices(trunk_request: TrunkRequest) -> list[User]:
@@ -42,8 +46,7 @@ def able(trunk_request: TrunkRequest) -> list[User]:
     """Return who could decide on the request, by name: supervisors, and those who stand in for one of them."""
     barred, users = authors(trunk_request), voices(trunk_request)
     given = delegations(trunk_request).exclude(giver__in=barred).exclude(receiver__in=barred)
-    found = {*users, *(one.receiver for one in given.select_related("receiver"))}
-    return sorted(found, key=lambda user: (str(user), user.pk))
+    return _by_name({*users, *(one.receiver for one in given.select_related("receiver"))})
 
 
 def remaining(trunk_request: TrunkRequest) -> list[User]:
@@ -84,6 +87,10 @@ def shortage_of(could: list[User], needed: int) -> str:
         return "Nobody but its authors could approve it: an administrator has to make somebody a supervisor."
     takes = "It takes 1 approval" if needed == 1 else f"It takes {needed} approvals"
     return f"{takes}, and only {names(could)} could give one: an administrator has to make somebody a supervisor."
+
+
+def _by_name(users: set[User]) -> list[User]:
+    return sorted(users, key=lambda user: (str(user), user.pk))
 
 
 def names(users: list[User]) -> str:

@@ -69,15 +69,8 @@ def concerned(occasion: Occasion) -> list[User]:
         case Topic.DIGEST:
             people = _everybody()
         case _:
-            people = holders(Role.ADMINISTRATOR)
+            people = deciders.holders(Role.ADMINISTRATOR)
     return [user for user in people if user.is_active and user.pk != occasion.actor_id]
-
-
-def holders(role: Role, master_id: int | None = None) -> list[User]:
-    """Return who holds `role` for the master account (without one: for all of them), by name."""
-    grants = RoleGrant.objects.in_force().filter(role=role).select_related("user")
-    users = {grant.user for grant in grants if grant.master_id in (None, master_id)}
-    return sorted(users, key=lambda user: (str(user), user.pk))
 
 
 def _everybody() -> list[User]:
@@ -90,9 +83,9 @@ def _not_told_yet(trunk_request: TrunkRequest) -> list[User]:
     if trunk_request.state != State.PENDING:
         return []
     could = deciders.able(trunk_request)
-    above = holders(Role.MANAGER, trunk_request.master_id)
+    above = deciders.holders(Role.MANAGER, trunk_request.master_id)
     # With nobody to decide it is who grants roles that can help.
-    above += [] if could else holders(Role.ADMINISTRATOR, trunk_request.master_id)
+    above += [] if could else deciders.holders(Role.ADMINISTRATOR, trunk_request.master_id)
     told = set(
         Notice.objects.filter(
             occasion__trunk_request=trunk_request,
