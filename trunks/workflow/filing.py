@@ -121,7 +121,7 @@ def take_turn(trunk_request: TrunkRequest) -> None:
 
 
 def release_holds(trunk_request: TrunkRequest) -> None:
-    """Let go of every DNIS that the request holds and that was not assigned. Every ending calls this."""
+    """Let go of every DNIS that the request holds: for each ending without Zoom; the others are in `settling`."""
     trunk_request.lines.filter(hold=Hold.HELD).update(hold=Hold.NONE)
     trunk_request.lines.filter(removing=True).update(removing=False)
 

@@ -2,7 +2,8 @@
 
 It is issued in the transaction of the last approval and spent in the transaction of the claim, by one conditional
 UPDATE. Whatever puts the request back into the queue, because nothing was sent or Zoom's list shows that it did not
-happen, gives it back in the same transaction; so a crash strands nothing, and a request that has ended has none left.
+happen, gives it back in the same transaction; what ends the request or sends it back to its people takes an unused one
+away. So a crash strands nothing, and a request that has ended has none left.
 """
 
 from __future__ import annotations
@@ -67,14 +68,14 @@ def spend(trunk_request: TrunkRequest) -> str:
     return _fallen(mine.get())
 
 
-def give_back(trunk_request: TrunkRequest) -> None:
+def unspend(trunk_request: TrunkRequest) -> None:
     """Give the last permit back in the transaction that puts the request back into the queue."""
     last = Permit.objects.filter(trunk_request=trunk_request).order_by("-id").values("pk")[:1]
     Permit.objects.filter(pk__in=last).update(spent_at=None, spent_on="")
 
 
 def cancel(trunk_request: TrunkRequest, why: str) -> None:
-    """Take the permit of a request that ends before it was carried out."""
+    """Take away the unused permit: the request ends, goes back to its people, or gets a new one, as `why` says."""
     _unspent(trunk_request).update(spent_at=clock.now(), spent_on=why)
 
 

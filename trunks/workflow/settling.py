@@ -1,4 +1,4 @@
-"""Ending a worker's hold on a request: done, failed, back in the queue, or unconfirmed; each in one transaction."""
+"""Ending a worker's hold on a request: by its outcome, or back to the queue or its people; each in one transaction."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def release(
     }
     with audit.change():
         _leave(claim, State.APPROVED, action, outcome, changes=changes)
-        permits.give_back(claim.trunk_request)
+        permits.unspend(claim.trunk_request)
         if not wait:
             dispatch.ring(dispatch.PROVISION, claim.trunk_request.pk)
 

@@ -91,7 +91,7 @@ def take_back(trunk_request: TrunkRequest) -> None:
         with audit.change():
             move(trunk_request, to, action, actor=None, why="lease ran out", comment=words, changes=changes)
             if not sending:
-                permits.give_back(trunk_request)
+                permits.unspend(trunk_request)
     except Stale:
         return
 
