@@ -96,7 +96,6 @@ def record(
     """Write one event about `on` inside the caller's transaction, so that change and event stand or fall together.
 
     Within `change` it is written at the end of that, else at once.
-
     `actor` None means the system, and then `why` must say on what ground it acts. `before` and `after` hold only what
     changed. `on_behalf_of` is whom the actor stood in for; `outcome` is that of the action unless given. Sub account
     and DNIS are those of `on`. Raises NotRecorded where an event would be incomplete.

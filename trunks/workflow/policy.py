@@ -32,9 +32,9 @@ def eligible(user: User, trunk_request: TrunkRequest) -> Answer:
     if user.holds(Role.SUPERVISOR, trunk_request.master_id) or deciders.givers(user, trunk_request):
         return YES
     who = deciders.names(deciders.able(trunk_request))
-    author = deciders.delegations(trunk_request).filter(receiver=user).select_related("giver").first()
-    if author:
-        filed = f"You stand in for {author.giver}, who filed or amended this request, so somebody else decides on it."
+    lent = deciders.delegations(trunk_request).filter(receiver=user).select_related("giver").first()
+    if lent:
+        filed = f"You stand in for {lent.giver}, who filed or amended this request, so somebody else decides on it."
         return Answer(False, filed, who or "nobody yet")
     return Answer(False, f"Only a supervisor for {trunk_request.master} can decide on this request.", who)
 

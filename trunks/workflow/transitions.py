@@ -80,7 +80,7 @@ def move(
     here = _HERE if fence is None else _HELD_HERE
     if not here.update({**found, "fence": fence}, state=to.value, **written):
         raise Stale(who_was_first(trunk_request))
-    _keep(trunk_request, to, written)
+    _bring_up_to_date(trunk_request, to, written)
     occasions.note(action, trunk_request, actor=actor, comment=comment, on_behalf_of=on_behalf_of)
     audit.record(
         action,
@@ -113,7 +113,7 @@ def mark(lines: QuerySet[Line] | Sequence[Line], to: LineState, **changes: Any) 
         return
     write_lines(lines, state=to.value, **changes)
     for line in lines:
-        _keep(line, to, changes)
+        _bring_up_to_date(line, to, changes)
 
 
 def write_lines(lines: Sequence[Line], **values: Any) -> None:
@@ -128,7 +128,7 @@ def _lines(count: int) -> Updates:
     return Updates(lambda: Line.objects.filter(pk__in=wanted))
 
 
-def _keep(row: TrunkRequest | Line, state: str, written: Mapping[str, Any]) -> None:
+def _bring_up_to_date(row: TrunkRequest | Line, state: str, written: Mapping[str, Any]) -> None:
     """Bring the object up to what was written, without reading its row again.
 
     What only the database knows, such as its time, becomes a deferred field: it is read when somebody asks for it.
