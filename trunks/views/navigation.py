@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.models import DateField, DurationField, Exists, QuerySet
 from django.http import HttpRequest
@@ -46,6 +46,20 @@ PAGES = (
 )
 
 
+class Signs(NamedTuple):
+    """What every page asks at once: about the worker, and whether there is anything to tell.
+
+    Without a worker's row there is none to ask with: then stops and circuits are looked for, and what is missing from
+    the menu is found by its address.
+    """
+
+    worker_seen_at: datetime | None = None
+    worker_lately: bool = False
+    stopped: bool = True
+    troubled: bool = True
+    stands_in: bool = False
+
+
 class Navigation:
     """The menu of one person on one page. Read only when a template asks: partials cost no query."""
 
@@ -56,7 +70,7 @@ class Navigation:
     @cached_property
     def items(self) -> list[Item]:
         # Who stands in for a supervisor has their pages.
-        roles = self.user.roles | ({Role.SUPERVISOR} if self._signs[4] else set())
+        roles = self.user.roles | ({Role.SUPERVISOR} if self._signs.stands_in else set())
         return [self._item(title, name, icon) for title, name, icon, wanted in PAGES if roles & wanted]
 
     def _item(self, title: str, name: str, icon: str) -> Item:
@@ -70,34 +84,29 @@ class Navigation:
         return ", ".join(str(role.label) for role in Role if role in self.user.roles) or "No role yet"
 
     @cached_property
-    def _signs(self) -> tuple[datetime | None, bool, bool, bool, bool]:
-        """Return when a worker was seen, whether lately, whether to look for a stop and for open circuits, and
-        whether the person stands in for somebody.
-
-        One query for every page; the others are asked only when there is something to tell.
-        """
+    def _signs(self) -> Signs:
+        """Ask the one query of every page; the others are asked only when there is something to tell."""
         found = _SIGNS(user=self.user.pk, today=timezone.now().date(), before=-Heartbeat.patience())
-        # Without a worker's row there is none to ask with: what is missing from the menu is found by its address.
-        return found[0] if found else (None, False, True, True, False)
+        return Signs(*found[0]) if found else Signs()
 
     @property
     def worker_seen_at(self) -> datetime | None:
-        return self._signs[0]
+        return self._signs.worker_seen_at
 
     @property
     def worker_missing(self) -> bool:
         """Say whether no worker was seen lately, by the rule that /readyz goes by."""
-        return not self._signs[1]
+        return not self._signs.worker_lately
 
     @cached_property
     def write_stop(self) -> WriteStop | None:
         """Return the stop that keeps the portal from writing to Zoom, or None."""
-        return WriteStop.current() if self._signs[2] else None
+        return WriteStop.current() if self._signs.stopped else None
 
     @cached_property
     def open_circuits(self) -> list[Circuit]:
         """Return the person's master accounts for which Zoom does not answer, each with what it last said."""
-        if not self._signs[3]:
+        if not self._signs.troubled:
             return []
         masters = access.masters_for(self.user)
         return list(Circuit.objects.open().filter(master__in=masters).select_related("master"))
