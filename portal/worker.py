@@ -57,6 +57,9 @@ def _run() -> None:
             sweeping.sweep_in_turn()
         except DatabaseError as error:
             logger.warning("The sweep could not look: %s.", type(error).__name__)
+        except Exception:
+            # Whatever it is, the next sweep may do without it; a thread that ended would be missed by nobody.
+            logger.exception("The sweep failed.")
         finally:
             # The pool's children are forked from this process and must not inherit an open connection.
             connections.close_all()
