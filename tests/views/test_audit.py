@@ -60,7 +60,8 @@ def test_an_event_reads_as_a_sentence_with_a_link_to_its_object(
         f'<strong><a href="/audit/people/{trunk_request.filed_by_id}/">Stella Staff</a></strong> filed the'
         in page
     )
-    assert f'<a href="/requests/{trunk_request.reference}/">{trunk_request.reference}</a>' in page
+    reference = trunk_request.reference
+    assert f'<a href="/requests/{reference}/" class="nowrap">{reference}</a>' in page
 
 
 def test_an_empty_trail_says_what_will_be_in_it(client: Client) -> None:
@@ -303,3 +304,20 @@ def test_a_manager_whose_role_has_ended_reads_nothing(
 ) -> None:
     RoleGrant.objects.filter(user=manager).update(ends_on=datetime(2020, 1, 1, tzinfo=UTC).date())
     assert signed_in(manager).get("/audit/").status_code == 403
+
+
+def test_while_the_index_is_made_nobody_learns_the_names_of_master_accounts_that_are_not_theirs(
+    signed_in: SignedIn, trunk_request: TrunkRequest, estate: cast.Estate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = cast.master_account("Elsewhere Telecom", "elsewhere")
+    happened(other, cast.person("Ella Elsewhere", master=other))
+    monkeypatch.setattr("trunks.audit_index.STEP", 0)
+    monkeypatch.setattr("trunks.forms.audit.STEP", 0)
+    assert audit_index.standing().behind
+    page = (
+        signed_in(cast.person("Hans Here", Role.MANAGER, master=estate.master))
+        .get("/audit/")
+        .content.decode()
+    )
+    assert estate.master.name in page
+    assert "Elsewhere" not in page

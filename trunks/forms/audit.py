@@ -18,7 +18,7 @@ from trunks.actions import Action, Outcome
 from trunks.audit_index import STEP, Facet, Standing
 from trunks.audit_reading import READERS
 from trunks.forms.selects import Known, QuickDate, QuickHidden, QuickInput, QuickSelect, QuickSelectMany
-from trunks.models import MasterAccount, SavedView, User
+from trunks.models import SavedView, User
 
 OBJECTS = [
     ("", "Anything"),
@@ -86,7 +86,7 @@ class AuditFilter(forms.Form):
         self.fields["actor"] = forms.ChoiceField(
             label="Person",
             required=False,
-            choices=Known([("", "Everybody"), *_people(facets, standing, self.data.get("actor", ""))]),
+            choices=Known([("", "Everybody"), *_people(user, facets, standing, self.data.get("actor", ""))]),
             widget=QuickSelect,
         )
         self.fields["action"] = forms.MultipleChoiceField(
@@ -95,7 +95,7 @@ class AuditFilter(forms.Form):
         self.fields["master"] = forms.ChoiceField(
             label="Master account",
             required=False,
-            choices=Known([("", "All"), *_masters(facets, standing, self.data.get("master", ""))]),
+            choices=Known([("", "All"), *_masters(user, facets, standing, self.data.get("master", ""))]),
             widget=QuickSelect,
         )
         self.order_fields(FILTERS)
@@ -188,20 +188,23 @@ def _facets_for(user: User, standing: Standing) -> list[Facet]:
     return [facet for facet in standing.facets if facet.master in masters]
 
 
-def _people(facets: list[Facet], standing: Standing, asked: str) -> list[tuple[str, str]]:
-    """Return who appears in the trail, or everybody where it is not known yet whether the one asked for does."""
+def _people(user: User, facets: list[Facet], standing: Standing, asked: str) -> list[tuple[str, str]]:
+    """Return who appears in the trail, or everybody where it is not known yet whether the one asked for does.
+
+    Who reads the events of some master accounts only learns the names of those who appear there, and no others.
+    """
     found = {facet.actor: facet.actor_name or f"Somebody who is gone ({facet.actor})" for facet in facets}
     people = [(str(pk), name) for pk, name in found.items() if pk]
-    if _is_unknown(asked, people, standing):
+    if _is_unknown(asked, people, standing) and access.for_all_masters(user, *READERS):
         return [(str(person.pk), str(person)) for person in User.objects.order_by("name", "email")]
     return sorted(people, key=lambda person: person[1].casefold())
 
 
-def _masters(facets: list[Facet], standing: Standing, asked: str) -> list[tuple[str, str]]:
+def _masters(user: User, facets: list[Facet], standing: Standing, asked: str) -> list[tuple[str, str]]:
     found = {facet.master: facet.master_name for facet in facets if facet.master}
     masters = [(str(pk), name) for pk, name in found.items()]
     if _is_unknown(asked, masters, standing):
-        return [(str(master.pk), str(master)) for master in MasterAccount.objects.all()]
+        return [(str(master.pk), str(master)) for master in access.masters_where(user, *READERS)]
     return sorted(masters, key=lambda master: master[1].casefold())
 
 
