@@ -255,6 +255,24 @@ def test_two_who_validate_at_once_make_one_new_base(
     assert audit.history(removal).filter(action="request.revalidated").count() == 1
 
 
+def test_who_finds_the_new_base_of_another_made_none(
+    zoom: Zoom,
+    removal: TrunkRequest,
+    supervisor: User,
+    second_supervisor: User,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    zoom.in_console(MINE, None)
+    opened = loaded(removal)
+    zoom.before(
+        monkeypatch,
+        "trunks.workflow.base.asked_on",
+        lambda: review.revalidate(loaded(removal), actor=second_supervisor, version=1),
+    )
+    with pytest.raises(Stale, match="Sue Supervisor"):
+        review.revalidate(opened, actor=supervisor, version=1)
+
+
 def test_validating_again_is_no_decision_and_the_clock_goes_on(
     zoom: Zoom, removal: TrunkRequest, supervisor: User
 ) -> None:

@@ -120,6 +120,9 @@ def revalidate(trunk_request: TrunkRequest, *, actor: User, version: int) -> Tru
         ) from error
     now = replace(base.present(trunk_request.sub_account, lines_of(trunk_request)), validated=True)
     if then.known and not base.differences(then, now, trunk_request.kind):
+        if not TrunkRequest.objects.filter(pk=trunk_request.pk, version=version).exists():
+            # Somebody validated between the first look at the request and the look at what it stands on.
+            raise Stale(who_was_first(trunk_request))
         return trunk_request
     with audit.change():
         move(
