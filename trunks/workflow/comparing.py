@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from trunks import numbers
-from trunks.models import Line, MasterTrunk, Phase
+from trunks.models import Kind, Line, MasterTrunk, Phase
 from trunks.zoom.types import Trunk
 
 
@@ -27,6 +27,7 @@ class Finding:
     likeness: Likeness
     row: Trunk | None = None
     detail: str = ""
+    echo: bool = False  # the list may lag: it shows what it did not show any more before
 
     @property
     def tells(self) -> bool:
@@ -51,6 +52,22 @@ def compare(line: Line, rows: Sequence[Trunk], siblings: Callable[[], Iterable[M
         return _compare_removed(fitting, rows)
     findings = [_compare_caller_id(dnis, caller_id, row) for row in fitting]
     return min(findings, key=lambda finding: _ORDER[finding.likeness], default=Finding(Likeness.UNMET))
+
+
+def may_be_echo(line: Line, finding: Finding) -> bool:
+    """Say whether the row may be the one that a change has removed, of a list that is older than the removal.
+
+    The list has not shown it once, else the change would not have gone on. What looks like it tells nothing before
+    something else was sent, and of that only when Zoom has accepted it, or when it is what was not there before.
+    """
+    row = finding.row
+    change = line.trunk_request.kind == Kind.CHANGE and line.phase != Phase.REMOVE
+    if row is None or not change or row.dnis != line.current_dnis:
+        return False
+    shown, removed = map(numbers.caller_id_key, (row.outbound_caller_id or "", line.current_caller_id))
+    if shown not in ("", removed):
+        return False
+    return not line.sends or not line.answered or finding.likeness is Likeness.DIFFERENT
 
 
 _ORDER = {Likeness.MET: 0, Likeness.CALLER_ID_NOT_REPORTED: 1, Likeness.DIFFERENT: 2}

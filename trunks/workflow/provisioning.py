@@ -32,7 +32,7 @@ from trunks.workflow.drafts import draft_of
 from trunks.workflow.errors import Refused, distinct
 from trunks.workflow.filing import take_turn
 from trunks.workflow.guard import demand
-from trunks.workflow.reading import look_up, read_list, refuse, unmet, write_findings
+from trunks.workflow.reading import echoed, look_up, read_list, refuse, unmet, write_findings
 from trunks.workflow.sending import send
 from trunks.workflow.transitions import mark, move
 from trunks.workflow.words import sentence
@@ -109,6 +109,9 @@ def _carry_out(claim: Claim, client: ZoomClient) -> None:
         else:
             findings = look_up(waiting, rows)
             write_findings(claim, findings)
+            if echoed(findings):
+                settling.wait_for_list(claim)
+                return
             group = _next_group(claim.trunk_request, unmet(findings))
             if group and not send(claim, client, group):
                 return

@@ -9,10 +9,10 @@ from django.db import transaction
 from django.db.models import F, Value
 
 from trunks.compiled import Param, Rows
-from trunks.models import Line, LineState, MasterTrunk, clock
-from trunks.workflow import outcomes
+from trunks.models import Line, LineState, MasterTrunk, TrunkRequest, clock
+from trunks.workflow import outcomes, settling
 from trunks.workflow.claims import Claim
-from trunks.workflow.comparing import Finding, Likeness, compare
+from trunks.workflow.comparing import Finding, Likeness, compare, may_be_echo
 from trunks.workflow.listing import take_in
 from trunks.zoom.client import ZoomClient
 from trunks.zoom.errors import Unreadable
@@ -36,10 +36,26 @@ def look_up(lines: Iterable[Line], rows: Sequence[Trunk]) -> Findings:
     """Return what `rows` say about each of `lines`."""
     # Read only when a row is not under the id of the line's own trunk.
     trunks = cache(lambda master: _TRUNKS(master=master))
-    return {line: compare(line, rows, partial(trunks, line.master_id)) for line in lines}
+    findings = {line: compare(line, rows, partial(trunks, line.master_id)) for line in lines}
+    if any(may_be_echo(*one) for one in findings.items()):
+        return {line: _unless_echo(line, finding) for line, finding in findings.items()}
+    return findings
+
+
+def _unless_echo(line: Line, finding: Finding) -> Finding:
+    """Return what is known while a list may still show what was removed: nothing."""
+    sent_at = TrunkRequest.objects.values_list("sent_at", flat=True).get(pk=line.trunk_request_id)
+    if may_be_echo(line, finding) and settling.quiet_left(sent_at) > 0:
+        return Finding(Likeness.UNMET, echo=True)
+    return finding
 
 
 _TRUNKS = Rows(lambda: MasterTrunk.objects.filter(master=Param("master")))
+
+
+def echoed(findings: Findings) -> bool:
+    """Say whether the list shows something that was removed before, and may be older than that."""
+    return any(finding.echo for finding in findings.values())
 
 
 def unmet(findings: Findings) -> list[Line]:

@@ -96,6 +96,8 @@ def _note(claim: Claim, group: list[Line], outcome: str, *, answered: bool = Fal
     with audit.change():
         claim.hold()
         write_lines(group, answered=answered, tracking_id=claim.last_tracking_id[:200])
+        for line in group:
+            line.answered = answered
         audit.record(
             Action.PROVISIONING_ANSWERED,
             actor=None,

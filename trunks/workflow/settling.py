@@ -157,6 +157,12 @@ def wait_for_zoom(claim: Claim, error: ZoomError) -> None:
     release(claim, sentence(error), wait=backoff(claim.trunk_request.tries))
 
 
+def wait_for_list(claim: Claim) -> None:
+    """Put the request back until Zoom's list, which shows a removed trunk again, can be believed."""
+    words = "Zoom's list shows a trunk again that it had shown as removed. It is read again when that can be believed."
+    release(claim, words, wait=settings.QUIET_SECONDS, counted=False)
+
+
 def leave_unconfirmed(claim: Claim, outcome: str, *, look_after: float) -> None:
     """Say openly that nobody knows; Zoom's list is read again `look_after` seconds from now."""
     changes = {"next_attempt_at": clock.after(look_after), "waiting_for": outcome, "absent_at": None}
