@@ -222,3 +222,10 @@ def test_who_was_overtaken_does_not_say_how_it_came_out(manager: User) -> None:
     PreparedFile.objects.filter(pk=file.pk).update(fence=file.fence + 1)
     preparing._end(file, Ending.READY)
     assert told(file) == ["file.asked"]
+
+
+def test_a_file_that_two_clicks_remove_is_removed_once(manager: User) -> None:
+    row = preparing.ask("csv", Filters(), actor=manager, asked="")
+    for clicked in [PreparedFile.objects.get(pk=row.pk) for _ in range(2)]:
+        preparing.remove(clicked, actor=manager)
+    assert [event.action for event in audit.history(row)] == ["file.asked", "file.removed"]

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
 from django.db.models import F, QuerySet, Sum
 from django.utils import timezone
 
@@ -66,7 +66,9 @@ def remove(file: PreparedFile, *, actor: User) -> None:
     _demand_reader(actor)
     with audit.change():
         audit.record(Action.FILE_REMOVED, actor=actor, on=file, after={"events": file.events})
-        file.delete()
+        removed, _ = PreparedFile.objects.filter(pk=file.pk).delete()
+        if not removed:
+            transaction.set_rollback(True)  # a second click: whoever was first has told of it
 
 
 def take(file: PreparedFile, *, actor: User) -> Iterator[bytes]:
