@@ -335,3 +335,4 @@ def test_letters_beyond_a_to_z_are_found_in_any_case(manager: User, trunk_reques
                 words,
                 filters,
             )
+            assert somebody in [event.actor for event in audit.search(manager, filters)], (words, filters)

@@ -6,11 +6,13 @@ among ten thousand is in `trunks.audit_index`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db import connection
 from django.db.models import Exists, F, Model, OuterRef, Q, QuerySet, TextField, Value
 from django.db.models.functions import Concat
 from django.http import Http404
@@ -166,7 +168,10 @@ def type_of(on: Model) -> str:
 
 def any_of(fields: tuple[str, ...], words: str) -> Q:
     """Return the condition that one of the fields holds `words`, in any case."""
+    # SQLite's LIKE knows capitals from A to Z only; its regular expressions are Python's.
+    plain = connection.vendor != "sqlite" or words.isascii()
+    lookup, value = ("icontains", words) if plain else ("iregex", re.escape(words))
     condition = Q()
     for field in fields:
-        condition |= Q(**{f"{field}__icontains": words})
+        condition |= Q(**{f"{field}__{lookup}": value})
     return condition
