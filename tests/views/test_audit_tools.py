@@ -86,6 +86,19 @@ def test_a_moment_is_jumped_to_by_the_readers_clock(client: Client, estate: cast
     assert "No event is that old" in before_all.content.decode()
 
 
+@pytest.mark.parametrize("moment", ["2026-03-29T02:30", "2025-10-26T02:30:00"])
+def test_an_hour_that_the_clock_leaves_out_or_has_twice_is_jumped_to_all_the_same(
+    client: Client, estate: cast.Estate, staff: User, moment: str
+) -> None:
+    day = moment[:10]
+    for hour in (0, 3):
+        at = datetime.fromisoformat(f"{day}T0{hour}:00:00+00:00")
+        happened(estate.sub, staff, at=at, comment=f"at {hour}")
+    client.cookies["tz"] = "Europe/Madrid"
+    answer = client.get(f"/audit/?action=request.checked&at={moment}", follow=True)
+    assert [event.comment for event in answer.context["page"].rows] == ["at 0"]
+
+
 @pytest.mark.parametrize("moment", ["soon", "9999-12-31T23:59", "0001-01-01T00:00", "%00"])
 def test_an_odd_moment_is_answered(client: Client, trunk_request: TrunkRequest, moment: str) -> None:
     client.cookies["tz"] = "Asia/Tokyo"

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 
 from trunks import access, audit
 from trunks.actions import Action, Outcome
@@ -176,9 +177,21 @@ def moment_of(text: str) -> datetime | None:
     field = forms.DateTimeField(required=False)
     try:
         found: datetime | None = field.clean(text)
+    except ValidationError:
+        # Django refuses an hour that a change of the clock leaves out or has twice; the trail has a place for either.
+        found = _by_the_clock(text)
+    try:
         return found.astimezone(UTC) if found else None
-    except (ValidationError, OverflowError):  # the latter for the years 1 and 9999
+    except OverflowError:  # the years 1 and 9999
         return None
+
+
+def _by_the_clock(text: str) -> datetime | None:
+    try:
+        naive = parse_datetime(text.strip())
+    except ValueError:
+        return None
+    return naive.replace(tzinfo=timezone.get_current_timezone()) if naive and not naive.tzinfo else None
 
 
 def _facets_for(user: User, standing: Standing) -> list[Facet]:
