@@ -437,6 +437,32 @@ def test_a_line_of_a_change_that_the_next_one_displaced_is_not_called_assigned(
     assert "no longer shows a line" in trunk_request.waiting_for
 
 
+def test_old_values_that_the_next_lines_displaced_are_not_called_assigned_again(
+    zoom: Zoom, staff: User, supervisor: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = [zoom.trunk.prefix + end for end in ("771", "772")]
+    new = [zoom.trunk.prefix + end for end in ("881", "882")]
+    provision(zoom.approved(staff, supervisor, *old, caller_id=OLD).pk)
+    zoom.sandbox.switch("second_assignment", "replace")
+    zoom.sandbox.switch("duplicate_dnis", "refuse")
+    lines = [filing.LineDraft(zoom.trunk, after, NEW, before) for before, after in zip(old, new, strict=True)]
+    trunk_request = cast.approved(filing.file(draft(zoom, "change", *lines), actor=staff), supervisor)
+
+    def somebody_takes_them() -> None:
+        for number in new:
+            zoom.in_console(number, "", account=zoom.other_sub)
+
+    zoom.before_post(monkeypatch, somebody_takes_them)
+    provision(trunk_request.pk)
+    assert states(trunk_request)[0] == "unconfirmed"
+    settle_in_time(trunk_request)
+    assert states(trunk_request) == ("failed", ["refused", "refused"])
+    lost, kept = trunk_request.lines.all()
+    assert (at_zoom(zoom), lost.without_trunk, kept.without_trunk) == ({old[1]: OLD}, True, False)
+    assert "assigned again" not in lost.detail
+    assert "The old values were assigned again." in kept.detail
+
+
 # --- at the same time -----------------------------------------------------------------------------------------------
 
 

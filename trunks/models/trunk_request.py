@@ -11,6 +11,7 @@ from django.db.models import F, Q
 from trunks.compiled import Param, Rows
 from trunks.models import clock
 from trunks.models.choices import (
+    ASSIGNED_LINE_STATES,
     ENDED_LINE_STATES,
     FIRST_PHASE,
     OPEN_STATES,
@@ -234,6 +235,12 @@ class Line(models.Model):
     def has_begun(self) -> bool:
         """Say whether the line is past its first phase: something of it has been done at Zoom."""
         return self.phase != FIRST_PHASE[Kind(self.trunk_request.kind)]
+
+    @property
+    def was_shown(self) -> bool:
+        """Say whether Zoom's list has shown what the line is to have: what was asked for, or a change's old values."""
+        restored = self.phase == Phase.RESTORE and self.state == LineState.REFUSED and not self.without_trunk
+        return self.state in ASSIGNED_LINE_STATES or restored
 
     def target(self) -> tuple[str, str]:
         """Return the DNIS and the caller ID that the line's phase wants Zoom to have (or, removing, not to have)."""

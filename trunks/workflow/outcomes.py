@@ -14,6 +14,7 @@ from trunks.workflow import listing
 from trunks.workflow.comparing import Finding, Likeness
 from trunks.workflow.transitions import mark
 
+RESTORED = "The old values were assigned again."
 _AGAIN = {"answered": False, "sends": 0, "zoom_id": ""}
 
 
@@ -26,8 +27,8 @@ def shown(line: Line, finding: Finding) -> None:
     elif line.phase == Phase.REMOVE:
         _removed(line)
     elif line.phase == Phase.RESTORE:
-        words = f"{line.detail} The old values were assigned again."
-        _write(line, LineState.REFUSED, detail=words.strip(), without_trunk=False)
+        words = f"{line.detail.removesuffix(RESTORED)} {RESTORED}"
+        _write(line, LineState.REFUSED, detail=" ".join(words.split()), without_trunk=False)
     else:
         _assigned(line, finding)
 
@@ -73,6 +74,6 @@ def _end_or_restore(line: Line, to: LineState, detail: str) -> None:
         _write(line, LineState.NOT_SENT, phase=Phase.RESTORE, detail=detail, **_AGAIN)
         return
     restoring = line.phase == Phase.RESTORE
-    words = f"{line.detail} {detail}".strip() if restoring else detail
+    words = f"{line.detail.removesuffix(RESTORED)} {detail}".strip() if restoring else detail
     # What Zoom shows with other values, or through another trunk, the customer has.
     _write(line, to, detail=words, without_trunk=restoring and to != LineState.DIFFERENT)

@@ -13,7 +13,6 @@ from django.db import IntegrityError
 from trunks import audit, dispatch
 from trunks.actions import Action
 from trunks.models import (
-    ASSIGNED_LINE_STATES,
     ENDED_LINE_STATES,
     FIRST_PHASE,
     Kind,
@@ -127,7 +126,7 @@ def _displaced(claim: Claim, client: ZoomClient, lines: list[Line], sent: list[L
     Nobody documents that an assignment adds to the others. Lines that did not go together are therefore looked at
     together in the end; what is not there any more is settled by later readings, since one list could lag.
     """
-    good = [line for line in lines if line.state in ASSIGNED_LINE_STATES]
+    good = [line for line in lines if line.was_shown]
     others = [line for line in good if line not in sent]
     if not sent or not others:
         return False

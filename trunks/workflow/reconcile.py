@@ -15,7 +15,6 @@ from django.db.models import F
 from trunks import audit, dispatch
 from trunks.actions import Action
 from trunks.models import (
-    ASSIGNED_LINE_STATES,
     GOOD_LINE_STATES,
     Hold,
     Kind,
@@ -121,7 +120,7 @@ def _look(claim: Claim) -> None:
 
 def _displaced(claim: Claim, lines: list[Line], rows: Sequence[Trunk]) -> list[Line]:
     """Return the lines that a later call of this request seems to have taken away, as unknown from now on."""
-    gone = unmet(look_up([line for line in lines if line.state in ASSIGNED_LINE_STATES], rows))
+    gone = unmet(look_up([line for line in lines if line.was_shown], rows))
     if gone:
         with audit.change():
             claim.hold()
@@ -171,7 +170,11 @@ def _conclude(claim: Claim, missing: list[Line]) -> None:
             _end_or_send_again(line, landed=claim.trunk_request.landed)
     lines = lines_of(claim.trunk_request)
     if any(line.state == LineState.NOT_SENT for line in lines):
-        outcome = "Zoom's list shows that it did not happen." if missing else "Going on with the other lines."
+        outcome = (
+            "Zoom's list shows that it did not happen."
+            if missing
+            else "Zoom's list shows that it happened. Going on with what is left."
+        )
         action = Action.PROVISIONING_NOT_APPLIED if missing else Action.PROVISIONING_RELEASED
         settling.release(claim, outcome, wait=0, action=action)
     else:
