@@ -161,7 +161,11 @@ def test_a_form_posted_from_another_site_comes_back_to_the_home_page(client: Cli
 def test_the_address_of_a_button_says_that_there_is_nothing_to_see(signed_in: SignedIn, staff: User) -> None:
     answer = signed_in(staff).get("/requests/TR-000042/deny/")
     assert (answer.status_code, answer["Allow"]) == (405, "POST")
-    assert "Nothing to see at this address" in answer.content.decode()
+    page = answer.content.decode()
+    assert "Nothing to see at this address" in page
+    assert 'href="/requests/TR-000042/">Go to the request</a>' in page
+    elsewhere = signed_in(staff).get("/masters/1/sync/")
+    assert (elsewhere.status_code, "Go to the request" in elsewhere.content.decode()) == (405, False)
 
 
 @pytest.mark.django_db
