@@ -72,8 +72,12 @@ def find(
     bound: int | None = None,
     newer: bool = False,
     size: int = 50,
+    columns: tuple[str, ...] = (),
 ) -> Found:
-    """Return the page of events older than the one numbered `bound`, or `newer` than it; without one, from the end."""
+    """Return the page of events older than the one numbered `bound`, or `newer` than it; without one, from the end.
+
+    `columns` are what the caller reads of an event (all, unless given): any other costs a query for each event.
+    """
     if filters.object_id or filters.request_id or not standing.reaches(None if newer else bound):
         return _plainly(user, filters, bound, newer=newer, size=size)
     facets = _facets(user, filters, standing)
@@ -81,12 +85,14 @@ def find(
     low, high = (bound or 0, standing.position + 1) if newer else (0, bound or standing.position + 1)
     hunt = Hunt(facets, low, high, newer, size + 1)
     if facets is None and total is not None:
-        listed = _listed(hunt, standing, size) or _plainly(user, filters, bound, newer=newer, size=size)
+        listed = _listed(hunt, standing, size, columns) or _plainly(
+            user, filters, bound, newer=newer, size=size
+        )
         return replace(listed, total=total)
     _narrow(hunt, filters)
     found, looked_through = _hunt(hunt, filters, standing)
     about = total is not None and standing.behind > 0
-    return Found(events_at(found, size), len(found) > size, total, about, looked_through)
+    return Found(events_at(found, size, columns), len(found) > size, total, about, looked_through)
 
 
 def beginning_at(moment: datetime) -> int:
@@ -97,7 +103,7 @@ def beginning_at(moment: datetime) -> int:
     return found[0] + 1 if found else 1
 
 
-def _listed(hunt: Hunt, standing: Standing, size: int) -> Found | None:
+def _listed(hunt: Hunt, standing: Standing, size: int, columns: tuple[str, ...]) -> Found | None:
     """Return a page without filters, all of whose numbers are known; None where anything else is found.
 
     The index only says in which months to look: whatever somebody has done to it, it is the events that are listed.
@@ -107,7 +113,7 @@ def _listed(hunt: Hunt, standing: Standing, size: int) -> Found | None:
     wanted = range(first, standing.position + 1 if hunt.newer else 0, step)[: hunt.limit]
     if found.numbers != list(wanted):
         return None
-    rows = events_at(found, size)
+    rows = events_at(found, size, columns)
     return Found(rows, len(found) > size) if len(rows) == min(len(found), size) else None
 
 

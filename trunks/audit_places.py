@@ -19,12 +19,6 @@ from trunks import audit_index
 from trunks.compiled import Param, Rows, named, prepared, several
 from trunks.models.audit_event import AuditEvent
 
-# What a list shows of an event: half of its columns, and none of those that are parsed.
-LISTED = (
-    *("id", "at", "action", "actor", "actor_name", "comment", "dnis", "master_name", "sub_account_name"),
-    *("object_type", "object_id", "object_label"),
-)
-
 
 @dataclass(frozen=True)
 class Places:
@@ -57,22 +51,23 @@ def places(newer: bool, sql: str, values: Sequence[object], *, keep: bool = Fals
     return Places(found or [], first, last)
 
 
-def events_at(found: Places, most: int) -> list[AuditEvent]:
-    """Return the events at the first places, newest first, with what a list shows of them."""
+def events_at(found: Places, most: int, columns: tuple[str, ...]) -> list[AuditEvent]:
+    """Return the events at the first places, newest first; `columns` are those that are read (without any: all)."""
     if not found.numbers:
         return []
     ids = named("number", found.numbers[:most])
     if found.first is None:
-        return _events(len(ids), timed=False)(**ids)
-    return _events(len(ids), timed=True)(**ids, first=found.first, last=found.last)
+        return _events(len(ids), columns, timed=False)(**ids)
+    return _events(len(ids), columns, timed=True)(**ids, first=found.first, last=found.last)
 
 
 @lru_cache(maxsize=200)
-def _events(count: int, *, timed: bool) -> Rows[AuditEvent]:
+def _events(count: int, columns: tuple[str, ...], *, timed: bool) -> Rows[AuditEvent]:
     """Return the query for so many events; most pages are full."""
     when = {"at__range": (Param("first", DateTimeField()), Param("last", DateTimeField()))} if timed else {}
     wanted = {"id__in": several("number", count), **when}
-    return Rows(lambda: AuditEvent.objects.filter(**wanted).only(*LISTED).order_by("-id"))
+    events = AuditEvent.objects.only(*columns) if columns else AuditEvent.objects.all()
+    return Rows(lambda: events.filter(**wanted).order_by("-id"))
 
 
 def _rows(sql: str, values: Sequence[object], *, keep: bool = False) -> list[Any]:

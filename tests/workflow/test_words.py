@@ -101,7 +101,7 @@ TOKEN = [
     (401, {}, "credentials"),
     (200, b"<html>hello</html>", "unreadable"),
     (200, b"", "unreadable"),
-    (400, {"reason": "never seen"}, "unknown"),
+    (400, {"reason": "never seen"}, "credentials"),
 ]
 
 

@@ -21,6 +21,11 @@ from trunks.templatetags.portal import icon
 register = Library()
 
 escape = lru_cache(maxsize=10_000)(escaped)  # the same names on every page, many times on each
+# What a row shows of an event: half of its columns, and none of those that are parsed.
+COLUMNS = (
+    *("id", "at", "action", "actor", "actor_name", "comment", "dnis", "master_name", "sub_account_name"),
+    *("object_type", "object_id", "object_label"),
+)
 COMMENT_LENGTH = 160
 DNIS_LENGTH = 40
 

@@ -14,6 +14,7 @@ from trunks.audit_finding import Found
 from trunks.audit_index import Archived, Standing
 from trunks.audit_reading import Filters
 from trunks.models import User
+from trunks.templatetags.rows import COLUMNS
 from trunks.views.paging import AFTER, BEFORE
 
 SIZES = (50, 25, 100)
@@ -46,7 +47,9 @@ def trail_page(request: HttpRequest, user: User, filters: Filters, standing: Sta
     newer = BEFORE in request.GET
     bound = _number(request.GET.get(BEFORE if newer else AFTER, ""))
     newer = newer and bound is not None
-    found = audit_finding.find(user, filters, standing, bound=bound, newer=newer, size=_size(request))
+    found = audit_finding.find(
+        user, filters, standing, bound=bound, newer=newer, size=_size(request), columns=COLUMNS
+    )
     older_follow, newer_follow = (bound != 0, found.more) if newer else (found.more, bound is not None)
     rows = found.rows
     return TrailPage(
