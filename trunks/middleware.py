@@ -34,7 +34,7 @@ PERMISSIONS_POLICY = ", ".join(f"{name}=()" for name in PERMISSIONS)
 SIGNED_OUT = (
     "You were signed out before this was sent, so nothing of it was done. Sign in, then enter it again."
 )
-_OF_A_REQUEST = re.compile(f"/requests/{REFERENCE}/")
+_OF_A_REQUEST = re.compile(f"/requests/{REFERENCE}/[a-z-]+/")
 # Pages that decide for themselves who may see them: signing in, and what machines ask.
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 OPEN_FOLDERS = ("/accounts/", "/invitation/", "/static/")
@@ -114,8 +114,7 @@ def sign_in_required(get_response: Handler) -> Handler:
             patch_cache_control(response, no_store=True, private=True)
             if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED and request.method == "GET":
                 # Where a form was sent and the address is opened again: without this, an empty page.
-                found = _OF_A_REQUEST.match(request.path_info)
-                page = {"request_page": found[0]} if found else {}
+                page = {"of_a_request": bool(_OF_A_REQUEST.fullmatch(request.path_info))}
                 response.content = render_to_string("405.html", page, request=request).encode()
         return response
 
