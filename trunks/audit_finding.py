@@ -72,12 +72,11 @@ def find(
     bound: int | None = None,
     newer: bool = False,
     size: int = 50,
-    columns: tuple[str, ...] = (),
+    columns: tuple[
+        str, ...
+    ] = (),  # that the caller reads (without any, all): another costs a query for each event
 ) -> Found:
-    """Return the page of events older than the one numbered `bound`, or `newer` than it; without one, from the end.
-
-    `columns` are what the caller reads of an event (all, unless given): any other costs a query for each event.
-    """
+    """Return the page of events older than the one numbered `bound`, or `newer` than it; without one, from the end."""
     if filters.object_id or filters.request_id or not standing.reaches(None if newer else bound):
         return _plainly(user, filters, bound, newer=newer, size=size)
     facets = _facets(user, filters, standing)
