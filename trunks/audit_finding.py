@@ -41,9 +41,7 @@ class Found:
     rows: list[AuditEvent]
     more: bool
     total: int | None = None  # how many events there are on all pages, where that is known without counting
-    about: bool = (
-        False  # whether some may be missing from that number: the newest, which the index does not have yet
-    )
+    about: bool = False  # whether the newest may be missing from that number, for want of the index
     looked_through: int = 0  # how many events were searched for the words, where not all were
 
 
@@ -72,9 +70,7 @@ def find(
     bound: int | None = None,
     newer: bool = False,
     size: int = 50,
-    columns: tuple[
-        str, ...
-    ] = (),  # that the caller reads (without any, all): another costs a query for each event
+    columns: tuple[str, ...] = (),  # that the caller reads, or all; any other costs a query each
 ) -> Found:
     """Return the page of events older than the one numbered `bound`, or `newer` than it; without one, from the end."""
     if filters.object_id or filters.request_id or not standing.reaches(None if newer else bound):

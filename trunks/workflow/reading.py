@@ -37,17 +37,13 @@ def look_up(lines: Iterable[Line], rows: Sequence[Trunk]) -> Findings:
     # Read only when a row is not under the id of the line's own trunk.
     trunks = cache(lambda master: _TRUNKS(master=master))
     findings = {line: compare(line, rows, partial(trunks, line.master_id)) for line in lines}
-    if any(may_be_echo(*one) for one in findings.items()):
-        return {line: _unless_echo(line, finding) for line, finding in findings.items()}
+    doubted = [line for line, finding in findings.items() if may_be_echo(line, finding)]
+    if doubted:
+        # While a list may still show what was removed, it tells nothing of it.
+        sent_at = TrunkRequest.objects.values_list("sent_at", flat=True).get(pk=doubted[0].trunk_request_id)
+        if settling.quiet_left(sent_at) > 0:
+            findings |= dict.fromkeys(doubted, Finding(Likeness.UNMET, echo=True))
     return findings
-
-
-def _unless_echo(line: Line, finding: Finding) -> Finding:
-    """Return what is known while a list may still show what was removed: nothing."""
-    sent_at = TrunkRequest.objects.values_list("sent_at", flat=True).get(pk=line.trunk_request_id)
-    if may_be_echo(line, finding) and settling.quiet_left(sent_at) > 0:
-        return Finding(Likeness.UNMET, echo=True)
-    return finding
 
 
 _TRUNKS = Rows(lambda: MasterTrunk.objects.filter(master=Param("master")))
