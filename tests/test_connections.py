@@ -110,20 +110,23 @@ def test_of_many_whose_token_was_refused_at_once_one_asks(master: MasterAccount)
 
 @pytest.mark.django_db(transaction=True)
 def test_forgetting_the_token_does_not_harm_who_waits_for_it(master: MasterAccount) -> None:
-    asked = threading.Event()
+    asked, waits, forgets = threading.Event(), threading.Event(), threading.Event()
 
     def slow() -> Token:
         asked.set()
+        forgets.wait(5)
         time.sleep(0.2)
         return token("of the old credentials")
 
     def wait() -> Token:
         asked.wait(5)
+        waits.set()
         return DatabaseTokenStore(master).renew(None, lambda: token("new"))
 
     def forget() -> Token:
-        asked.wait(5)
+        waits.wait(5)
         time.sleep(0.1)
+        forgets.set()
         connections.forget_token(master)
         return token("none")
 
