@@ -1,14 +1,17 @@
 """Claims, at the moments that the other tests do not come to."""
 
+import threading
 import time
 
 import pytest
+from django.db import transaction
 
 from tests import cast
+from tests.together import together
 from tests.workflow.conftest import Zoom
 from tests.workflow.timing import let_pass, states
 from trunks import dispatch
-from trunks.models import State, Step, TrunkRequest, User
+from trunks.models import State, Step, TrunkRequest, User, clock
 from trunks.workflow import claims, preview, settling, sweeping
 from trunks.workflow.errors import Stale
 from trunks.workflow.provisioning import provision
@@ -69,9 +72,8 @@ def test_a_claim_that_ends_while_it_is_being_taken_back_is_left_alone(filed: Tru
     claim = claims.claim_approved(filed.pk)
     assert claim
     let_pass(filed)
-    seen = TrunkRequest.objects.with_names().get(pk=filed.pk)
     settling.release(claim, "in time", wait=0)
-    sweeping.take_back(seen)
+    sweeping.take_back(filed.pk)
     filed.refresh_from_db()
     assert (filed.state, filed.waiting_for) == (State.APPROVED, "in time")
 
@@ -129,3 +131,38 @@ def test_an_abandoned_send_waits_for_the_quiet_period_and_no_longer(
     let_pass(filed)
     settle(filed.pk)
     assert states(filed) == ("done", ["assigned"])
+
+
+def test_a_worker_stopped_inside_its_intent_is_not_taken_for_one_that_sent_nothing(
+    filed: TrunkRequest,
+) -> None:
+    claim = claims.claim_approved(filed.pk)
+    assert claim
+    TrunkRequest.objects.filter(pk=filed.pk).update(lease_until=clock.after(1))
+    written = threading.Event()
+
+    def intend() -> None:
+        with transaction.atomic():
+            claim.write(step=Step.SENDING, sent_at=clock.now())
+            filed.lines.update(state="unknown", sends=1)
+            written.set()
+            time.sleep(2)
+
+    def take_back() -> None:
+        written.wait(10)
+        while not TrunkRequest.objects.filter(pk=filed.pk, lease_until__lt=clock.now()).exists():
+            time.sleep(0.05)
+        sweeping.sweep()
+
+    assert together(intend, take_back) == [None, None]
+    sweeping.sweep()
+    assert states(filed) == ("unconfirmed", ["unknown"])
+
+
+def test_a_claim_that_was_renewed_meanwhile_is_not_taken_back(filed: TrunkRequest) -> None:
+    claim = claims.claim_approved(filed.pk)
+    assert claim
+    claim.renew()
+    sweeping.take_back(filed.pk)
+    assert states(filed) == ("applying", ["not_sent"])
+    claim.hold()

@@ -11,6 +11,7 @@ from django.db.models import F, Q
 from trunks import audit
 from trunks.actions import Action
 from trunks.models import Heartbeat, MasterAccount, State, Step, TrunkRequest, clock
+from trunks.models.trunk_request import TrunkRequestQuerySet
 from trunks.workflow import (
     attention,
     checks,
@@ -57,9 +58,8 @@ def sweep() -> int:
 
     Requests come first: a fault with letters or digests must not keep them waiting.
     """
-    abandoned = TrunkRequest.objects.filter(state=State.APPLYING, lease_until__lt=clock.now())
-    for trunk_request in abandoned.with_names().order_by("lease_until")[:BATCH]:
-        take_back(trunk_request)
+    for pk in _abandoned().order_by("lease_until").values_list("pk", flat=True)[:BATCH]:
+        take_back(pk)
     rung = ring_ready()
     attention.ask_people()
     probing.ring_probes()
@@ -72,8 +72,23 @@ def sweep() -> int:
     return rung
 
 
-def take_back(trunk_request: TrunkRequest) -> None:
-    """End a claim whose holder let the lease run out; the higher fence shuts the holder out, should it wake up."""
+def take_back(pk: int) -> None:
+    """End a claim whose holder let the lease run out; the higher fence shuts the holder out, should it wake up.
+
+    The row is read again under its lock: the holder may have been stopped inside the transaction of its intent, and
+    what looked unsent before that was committed is not.
+    """
+    with audit.change():
+        mine = _abandoned().filter(pk=pk).with_names().select_for_update(of=("self",), no_key=True)
+        if trunk_request := mine.first():
+            _take_back(trunk_request)
+
+
+def _abandoned() -> TrunkRequestQuerySet:
+    return TrunkRequest.objects.filter(state=State.APPLYING, lease_until__lt=clock.now())
+
+
+def _take_back(trunk_request: TrunkRequest) -> None:
     sending = trunk_request.step == Step.SENDING
     shut_out = {"fence": F("fence") + 1, "lease_until": None, "step": Step.NONE, "absent_at": None}
     if sending:
@@ -87,13 +102,9 @@ def take_back(trunk_request: TrunkRequest) -> None:
         words = "The worker was lost before it sent anything."
         to, action, wait = State.APPROVED, Action.PROVISIONING_RELEASED, 0.0
     changes = shut_out | {"next_attempt_at": clock.after(wait), "waiting_for": words}
-    try:
-        with audit.change():
-            move(trunk_request, to, action, actor=None, why="lease ran out", comment=words, changes=changes)
-            if not sending:
-                permits.unspend(trunk_request)
-    except Stale:
-        return
+    move(trunk_request, to, action, actor=None, why="lease ran out", comment=words, changes=changes)
+    if not sending:
+        permits.unspend(trunk_request)
 
 
 def expire_stale() -> None:
