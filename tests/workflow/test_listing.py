@@ -96,3 +96,15 @@ def test_a_problem_of_the_last_reading_is_over(estate: cast.Estate) -> None:
     take_in(estate.sub, [], clock.read())
     estate.sub.refresh_from_db()
     assert estate.sub.trunks_problem == ""
+
+
+def test_a_trunk_that_zoom_lists_under_a_new_id_keeps_its_dnis(
+    estate: cast.Estate, trunk_request: TrunkRequest
+) -> None:
+    trunk_request.lines.update(hold=Hold.ASSIGNED)
+    read_at = clock.read()
+    take_in(estate.sub, [row("18888123")], read_at)
+    take_in(estate.sub, [row("18888123", zoom_id="4712")], read_at + timedelta(hours=1))
+    assert [line.hold for line in trunk_request.lines.all()] == ["assigned"]
+    present = ListedTrunk.objects.filter(gone_at=None)
+    assert [(one.zoom_id, one.dnis) for one in present] == [("4712", "18888123")]

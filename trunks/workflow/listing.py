@@ -93,7 +93,8 @@ def _let_go(
     found = {(row.id, row.dnis[:64]) for row in rows}
     vanished = [row for row in overdue if (row.zoom_id, row.dnis) not in found]
     ListedTrunk.objects.filter(pk__in=[row.pk for row in vanished]).update(gone_at=read_at)
-    release_assigned(account, [row.dnis for row in vanished])
+    # What is listed under another id now is there all the same.
+    release_assigned(account, list({row.dnis for row in vanished} - {dnis for _, dnis in found}))
     return vanished
 
 
