@@ -15,7 +15,7 @@ from tests.workflow.conftest import Zoom
 from tests.workflow.timing import let_pass, states
 from trunks import audit
 from trunks.models import Line, ListedTrunk, TrunkRequest, User
-from trunks.workflow import drafts, errors, filing, provisioning, rules, sweeping
+from trunks.workflow import drafts, errors, estate, filing, provisioning, rules, sweeping
 from trunks.workflow.provisioning import provision
 from trunks.workflow.reconcile import settle
 from trunks.zoom.client import ZoomClient
@@ -573,4 +573,251 @@ def test_old_values_are_not_called_assigned_again_by_a_list_from_before_they_wer
     provision(trunk_request.pk)
     assert states(trunk_request) == ("failed", ["refused"])
     assert "old values were assigned again" in trunk_request.lines.get().detail
+    assert at_zoom(zoom) == {dnis: OLD}
+
+
+@pytest.mark.parametrize("where", ["unassign_trunk", "assign_trunks"])
+def test_a_change_survives_a_killed_worker_in_either_step(
+    zoom: Zoom, staff: User, supervisor: User, dnis: str, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new = zoom.trunk.prefix + "888"
+    trunk_request = to_change(zoom, staff, supervisor, dnis, new)
+    zoom.die_at(monkeypatch, f"trunks.zoom.client.ZoomClient.{where}")
+    with pytest.raises(zoom.Killed):
+        provision(trunk_request.pk)
+    let_pass(trunk_request)
+    sweeping.sweep()
+    for _ in range(2):
+        settle_in_time(trunk_request)
+        provision(trunk_request.pk)
+    assert states(trunk_request) == ("done", ["assigned"])
+    assert at_zoom(zoom) == {new: NEW}
+
+
+def test_a_change_that_has_begun_is_finished_although_its_trunk_is_gone_by_the_books(
+    zoom: Zoom, staff: User, supervisor: User, dnis: str
+) -> None:
+    new = zoom.trunk.prefix + "888"
+    trunk_request = to_change(zoom, staff, supervisor, dnis, new)
+    zoom.sandbox.fault("429", method="POST", path=TRUNKS, seconds=0.1)
+    provision(trunk_request.pk)
+    assert states(trunk_request) == ("approved", ["not_sent"])
+    with pytest.raises(errors.Stale):
+        filing.withdraw(trunk_request, actor=staff, version=trunk_request.version)
+    zoom.trunk.gone_at = trunk_request.filed_at
+    zoom.trunk.save()
+    let_pass(trunk_request)
+    provision(trunk_request.pk)
+    assert states(trunk_request) == ("done", ["assigned"])
+
+
+def test_a_sub_account_that_vanishes_after_the_removal_fails_with_the_alarm(
+    zoom: Zoom, staff: User, supervisor: User, dnis: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trunk_request = to_change(zoom, staff, supervisor, dnis, zoom.trunk.prefix + "888")
+    zoom.before_post(monkeypatch, zoom.remove_account)
+    provision(trunk_request.pk)
+    assert states(trunk_request) == ("failed", ["refused"])
+    assert trunk_request.lines.get().without_trunk
+
+
+def test_two_lines_of_a_change_are_done_one_after_the_other(
+    zoom: Zoom, staff: User, supervisor: User
+) -> None:
+    old = [zoom.trunk.prefix + end for end in ("771", "772")]
+    new = [zoom.trunk.prefix + end for end in ("881", "882")]
+    provision(zoom.approved(staff, supervisor, *old, caller_id=OLD).pk)
+    lines = [filing.LineDraft(zoom.trunk, after, NEW, before) for before, after in zip(old, new, strict=True)]
+    trunk_request = cast.approved(filing.file(draft(zoom, "change", *lines), actor=staff), supervisor)
+    before = len(zoom.sandbox.calls)
+    provision(trunk_request.pk)
+    assert states(trunk_request) == ("done", ["assigned", "assigned"])
+    methods = [call.method for call in zoom.sandbox.calls[before:] if call.method != "GET"]
+    assert methods == ["DELETE", "POST", "DELETE", "POST"]
+
+
+def test_a_line_of_a_change_that_the_next_one_displaced_is_not_called_assigned(
+    zoom: Zoom, staff: User, supervisor: User
+) -> None:
+    old = [zoom.trunk.prefix + end for end in ("771", "772")]
+    new = [zoom.trunk.prefix + end for end in ("881", "882")]
+    provision(zoom.approved(staff, supervisor, *old, caller_id=OLD).pk)
+    zoom.sandbox.switch("second_assignment", "replace")
+    lines = [filing.LineDraft(zoom.trunk, after, NEW, before) for before, after in zip(old, new, strict=True)]
+    trunk_request = cast.approved(filing.file(draft(zoom, "change", *lines), actor=staff), supervisor)
+    provision(trunk_request.pk)
+    assert states(trunk_request)[0] == "unconfirmed"
+    assert "no longer shows a line" in trunk_request.waiting_for
+
+
+def test_old_values_that_the_next_lines_displaced_are_not_called_assigned_again(
+    zoom: Zoom, staff: User, supervisor: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = [zoom.trunk.prefix + end for end in ("771", "772")]
+    new = [zoom.trunk.prefix + end for end in ("881", "882")]
+    provision(zoom.approved(staff, supervisor, *old, caller_id=OLD).pk)
+    zoom.sandbox.switch("second_assignment", "replace")
+    zoom.sandbox.switch("duplicate_dnis", "refuse")
+    lines = [filing.LineDraft(zoom.trunk, after, NEW, before) for before, after in zip(old, new, strict=True)]
+    trunk_request = cast.approved(filing.file(draft(zoom, "change", *lines), actor=staff), supervisor)
+
+    def somebody_takes_them() -> None:
+        for number in new:
+            zoom.in_console(number, "", account=zoom.other_sub)
+
+    zoom.before_post(monkeypatch, somebody_takes_them)
+    provision(trunk_request.pk)
+    assert states(trunk_request)[0] == "unconfirmed"
+    settle_in_time(trunk_request)
+    assert states(trunk_request) == ("failed", ["refused", "refused"])
+    lost, kept = trunk_request.lines.all()
+    assert (at_zoom(zoom), lost.without_trunk, kept.without_trunk) == ({old[1]: OLD}, True, False)
+    assert "assigned again" not in lost.detail
+    assert "The old values were assigned again." in kept.detail
+
+
+# --- at the same time -----------------------------------------------------------------------------------------------
+
+
+def test_two_changes_that_remove_the_same_trunks_crosswise_do_not_deadlock(
+    zoom: Zoom, staff: User, second_staff: User, supervisor: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = [zoom.trunk.prefix + end for end in ("771", "772")]
+    provision(zoom.approved(staff, supervisor, *ours).pk)
+    half_way = threading.Barrier(2)
+    insert = Line.objects.bulk_create
+
+    def slowly(lines: Sequence[Line]) -> None:
+        """Insert one line after the other, and let the other request get as far in between."""
+        for line in lines:
+            insert([line])
+            with contextlib.suppress(threading.BrokenBarrierError):
+                half_way.wait(0.3)
+
+    monkeypatch.setattr(Line.objects, "bulk_create", slowly)
+
+    def change(user: User, first: str, second: str, *present: str) -> Callable[[], TrunkRequest]:
+        new = [zoom.trunk.prefix + end for end in (first, second)]
+        lines = [filing.LineDraft(zoom.trunk, dnis, "", old) for dnis, old in zip(new, present, strict=True)]
+        return lambda: filing.file(draft(zoom, "change", *lines), actor=user)
+
+    results = together(
+        change(staff, "881", "882", *ours), change(second_staff, "883", "884", *reversed(ours))
+    )
+    kinds = sorted(type(result).__name__ for result in results)
+    assert kinds == ["Invalid", "TrunkRequest"], results
+
+
+# --- a list that shows again what it has shown as removed -------------------------------------------------------------
+
+
+def lists(zoom: Zoom, monkeypatch: pytest.MonkeyPatch, *stale: int) -> None:
+    """Have the readings of these numbers show what the first one showed, as a list that lags does."""
+    real, shown = ZoomClient.list_trunks, list[list[Trunk]]()
+
+    def list_trunks(client: ZoomClient, account_id: str) -> list[Trunk]:
+        shown.append(real(client, account_id))
+        return shown[0] if len(shown) in stale else shown[-1]
+
+    monkeypatch.setattr(ZoomClient, "list_trunks", list_trunks)
+
+
+@pytest.mark.parametrize("number", ["777", "888"])
+@pytest.mark.parametrize("list_caller_id", ["yes", "no"])
+def test_a_list_that_shows_again_what_was_removed_is_not_believed_before_the_new_values_are_sent(
+    zoom: Zoom,
+    staff: User,
+    supervisor: User,
+    dnis: str,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Settings,
+    number: str,
+    list_caller_id: str,
+) -> None:
+    settings.QUIET_SECONDS = 60
+    zoom.sandbox.switch("list_caller_id", list_caller_id)
+    trunk_request = to_change(zoom, staff, supervisor, dnis, zoom.trunk.prefix + number)
+    lists(zoom, monkeypatch, 3)  # the first finds it, the second has seen it removed
+    provision(trunk_request.pk)
+    if number == "777":
+        assert states(trunk_request) == ("approved", ["not_sent"])
+        assert "shows a trunk again" in trunk_request.waiting_for
+        assert at_zoom(zoom) == {}
+        let_pass(trunk_request)
+        provision(trunk_request.pk)
+    assert states(trunk_request)[0] == "done"
+    assert at_zoom(zoom) == {zoom.trunk.prefix + number: NEW}
+
+
+def test_a_list_that_shows_the_old_values_after_the_new_ones_were_accepted_is_read_again(
+    zoom: Zoom,
+    staff: User,
+    supervisor: User,
+    dnis: str,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Settings,
+) -> None:
+    settings.QUIET_SECONDS = 60
+    trunk_request = to_change(zoom, staff, supervisor, dnis, dnis)
+    lists(zoom, monkeypatch, 4, 5, 6, 7)
+    provision(trunk_request.pk)
+    assert states(trunk_request) == ("unconfirmed", ["unknown"])
+    settle_in_time(trunk_request, looks=1)
+    assert states(trunk_request) == ("done", ["assigned"])
+    assert at_zoom(zoom) == {dnis: NEW}
+    assert len(zoom.sandbox.calls_of("POST", TRUNKS)) == 2, "one of them made what is changed here"
+
+
+def test_old_values_are_not_called_assigned_again_by_a_list_from_before_they_were_removed(
+    zoom: Zoom,
+    staff: User,
+    supervisor: User,
+    dnis: str,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Settings,
+) -> None:
+    settings.QUIET_SECONDS = 60
+    trunk_request = to_change(zoom, staff, supervisor, dnis, zoom.trunk.prefix + "888")
+    lose_the_trunk(zoom, monkeypatch)
+    lists(zoom, monkeypatch, 5)  # found, removed, not there yet, refused; and then what was removed
+    provision(trunk_request.pk)
+    assert states(trunk_request) == ("approved", ["not_sent"])
+    let_pass(trunk_request)
+    provision(trunk_request.pk)
+    assert states(trunk_request) == ("failed", ["refused"])
+    assert "old values were assigned again" in trunk_request.lines.get().detail
+    assert at_zoom(zoom) == {dnis: OLD}
+
+
+def test_a_retry_that_does_not_fit_any_more_keeps_the_alarm(
+    zoom: Zoom, staff: User, supervisor: User, dnis: str
+) -> None:
+    trunk_request = to_change(zoom, staff, supervisor, dnis, zoom.trunk.prefix + "778")
+    for _ in range(2):
+        zoom.sandbox.fault("html", method="POST", path=TRUNKS, status=400, apply="never")
+    provision(trunk_request.pk)
+    assert trunk_request.lines.lost().exists()
+    trunk_request.refresh_from_db()
+    provisioning.retry(trunk_request, actor=supervisor, version=trunk_request.version)
+    zoom.remove_trunk()
+    estate.sync(zoom.master.pk)
+    provision(trunk_request.pk)
+    # Sent back it could be amended, and its lines with the alarm be gone, or be denied and forgotten.
+    assert states(trunk_request) == ("failed", ["not_sent"])
+    assert trunk_request.lines.lost().exists()
+
+
+@pytest.mark.parametrize("where", ["sub", "other_sub"])
+def test_a_dnis_that_another_request_holds_is_not_removed_to_change_its_caller_id(
+    zoom: Zoom, staff: User, supervisor: User, where: str
+) -> None:
+    """Once removed it could not be held, and the change could go neither on nor back."""
+    dnis = zoom.trunk.prefix + "777"
+    other = filing.file(zoom.draft(dnis, sub=getattr(zoom, where)), actor=staff)
+    if where == "other_sub":
+        provision(cast.approved(other, supervisor).pk)
+    zoom.in_console(dnis, OLD)
+    assert estate.sync(zoom.master.pk)
+    with pytest.raises(errors.Invalid, match=other.reference):
+        filing.file(draft(zoom, "change", filing.LineDraft(zoom.trunk, dnis, NEW, dnis)), actor=staff)
     assert at_zoom(zoom) == {dnis: OLD}

@@ -16,7 +16,7 @@ from django.db.models import Q
 
 from trunks import numbers
 from trunks.compiled import Param, Rows, named, several
-from trunks.models import MAX_LINES, Kind, Line, ListedTrunk, SubAccount, TrunkRequest
+from trunks.models import MAX_LINES, Hold, Kind, Line, ListedTrunk, SubAccount, TrunkRequest
 from trunks.workflow.drafts import Draft, LineDraft, present_caller_ids
 from trunks.workflow.errors import Problems
 
@@ -84,14 +84,16 @@ def _count_problems(draft: Draft) -> Iterable[tuple[str, str]]:
 class _Look:
     """What the lines of one draft are held against, read in few queries.
 
-    `taken` and `removed` say in a sentence who has a DNIS, or is about to remove it; `present` maps what Zoom last
-    listed for the sub account to its caller ID, or is None where that is about to be read afresh.
+    `taken` and `removed` say in a sentence who has a DNIS, or is about to remove it, `kept` who would keep it although
+    it were removed from the sub account; `present` maps what Zoom last listed for the sub account to its caller ID, or
+    is None where that is about to be read afresh.
     """
 
     account: SubAccount
     kind: str
     taken: dict[str, str]
     removed: dict[str, str]
+    kept: dict[str, str]
     present: dict[str, str] | None
 
     @classmethod
@@ -101,14 +103,16 @@ class _Look:
         wanted = _wanted(line.dnis for line in draft.lines)
         current = _wanted(line.current_dnis for line in draft.lines)
         taken = _twice(line.dnis for line in draft.lines) | _listed(wanted, account, executing=executing)
-        removed = _twice(line.current_dnis for line in draft.lines)
+        removed, kept = _twice(line.current_dnis for line in draft.lines), dict[str, str]()
         for line in _rivals(account, amending, sorted(wanted), sorted(current)):
             if line.hold:
                 taken[line.dnis] = _who_has(line.dnis, line)
+                if line.hold != Hold.ASSIGNED or line.trunk_request.sub_account_id != account.pk:
+                    kept[line.dnis] = taken[line.dnis]
             if line.removing:
                 taken[line.current_dnis] = removed[line.current_dnis] = _who_has(line.current_dnis, line)
         fresh = executing or draft.kind == Kind.ASSIGN
-        return cls(account, draft.kind, taken, removed, None if fresh else present_caller_ids(draft))
+        return cls(account, draft.kind, taken, removed, kept, None if fresh else present_caller_ids(draft))
 
 
 def _rivals(
@@ -217,6 +221,9 @@ def _removal_problems(line: LineDraft, look: _Look) -> Iterable[str]:
 
 
 def _change_problems(line: LineDraft, look: _Look) -> Iterable[tuple[str, str]]:
+    if line.dnis == line.current_dnis and line.dnis in look.kept:
+        # Removed, it could be held for nobody, and the change could go neither on nor back.
+        yield "dnis", look.kept[line.dnis]
     if look.present is None or line.dnis != line.current_dnis:
         return
     shown = look.present.get(line.dnis, "")
