@@ -261,3 +261,29 @@ def test_a_change_that_is_given_up_alarms_while_the_list_shows_neither_dnis(
     assert "Retry, or assign" not in page
     listing.take_in(zoom.sub, [Trunk("268", "", "", new, "0", None)], clock.read())
     assert not trunk_request.lines.lost().exists()
+
+
+def test_a_change_that_waits_behind_a_given_up_line_alarms_too(
+    zoom: Zoom, staff: User, supervisor: User
+) -> None:
+    old, new = ([zoom.trunk.prefix + end for end in ends] for ends in (("771", "772"), ("781", "782")))
+    provision(zoom.approved(staff, supervisor, *old).pk)
+    lines = [filing.LineDraft(zoom.trunk, after, "", before) for before, after in zip(old, new, strict=True)]
+    trunk_request = cast.approved(
+        filing.file(filing.Draft(zoom.sub, "change", "Customer asked", "", lines), actor=staff), supervisor
+    )
+    # Both are gone already, so both are to be assigned; Zoom refuses them together, and then does not answer for one.
+    for dnis in old:
+        zoom.in_console(dnis, None)
+    zoom.sandbox.fault("html", method="POST", path=TRUNKS, status=400, apply="never")
+    provision(trunk_request.pk)
+    for _ in range(2):
+        let_pass(trunk_request)
+        reconcile.settle(trunk_request.pk)
+    zoom.sandbox.fault("drop", method="POST", path=TRUNKS, apply="never")
+    provision(trunk_request.pk)
+    assert states(trunk_request) == ("unconfirmed", ["unknown", "not_sent"])
+    let_pass(trunk_request)
+    give_up(trunk_request, supervisor)
+    listing.take_in(zoom.sub, [], clock.read() + timedelta(seconds=60))
+    assert [line.dnis for line in trunk_request.lines.lost()] == new

@@ -90,6 +90,7 @@ def give_up(trunk_request: TrunkRequest, *, actor: User, version: int, comment: 
         if trunk_request.kind == Kind.CHANGE:
             # It alarms as long as Zoom's list, as last read, shows neither the old nor the new DNIS.
             unknown.update(without_trunk=True)
+        settling.miss(trunk_request.lines.filter(state=LineState.NOT_SENT))
         mark(unknown, LineState.GIVEN_UP)
         settling.end(trunk_request, trunk_request.lines.all())
     return trunk_request

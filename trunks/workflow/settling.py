@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Case, F, Value, When
+from django.db.models import Case, F, QuerySet, Value, When
 from django.utils import timezone
 
 from trunks import audit, dispatch
@@ -20,8 +20,10 @@ from trunks.models import (
     ENDED_LINE_STATES,
     GOOD_LINE_STATES,
     Hold,
+    Kind,
     Line,
     LineState,
+    Phase,
     State,
     Step,
     TrunkRequest,
@@ -88,6 +90,12 @@ def end(trunk_request: TrunkRequest, lines: Iterable[Line]) -> None:
     if any(line.without_trunk for line in lines):
         occasions.note_lost(trunk_request)
     _ring_next(trunk_request)
+
+
+def miss(lines: QuerySet[Line]) -> None:
+    """Have the alarm look after those of `lines`, all of which end unsent, that are halfway through a change."""
+    halfway = lines.filter(trunk_request__kind=Kind.CHANGE, phase__in=(Phase.ASSIGN, Phase.RESTORE))
+    halfway.update(without_trunk=True)
 
 
 def _hold_at_the_end() -> dict[str, Case]:
@@ -180,10 +188,11 @@ def leave_unconfirmed(claim: Claim, outcome: str, *, look_after: float) -> None:
 def give_back(claim: Claim, outcome: str) -> None:
     """Stop before sending because the world has moved, and give the request back to its people.
 
-    A request of which some lines are applied, or given up, cannot be amended any more: it ends as it stands.
+    A request of which some lines are applied, given up, or halfway through a change that may have left the customer
+    without a trunk, cannot be amended any more, which would forget that: it ends as it stands.
     """
-    ended = claim.trunk_request.lines.filter(state__in=ENDED_LINE_STATES)
-    if ended.exists():
+    lines = lines_of(claim.trunk_request)
+    if any(line.state in ENDED_LINE_STATES or line.has_begun or line.without_trunk for line in lines):
         _refuse_rest(claim, outcome)
         settle(claim, lines_of(claim.trunk_request))
         return
@@ -198,6 +207,7 @@ def _refuse_rest(claim: Claim, outcome: str) -> None:
     rest = claim.trunk_request.lines.exclude(state__in=ENDED_LINE_STATES)
     with audit.change():
         claim.hold()
+        miss(rest)
         mark(rest, LineState.NOT_SENT, detail=outcome)
 
 
