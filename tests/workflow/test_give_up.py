@@ -287,3 +287,49 @@ def test_a_change_that_waits_behind_a_given_up_line_alarms_too(
     give_up(trunk_request, supervisor)
     listing.take_in(zoom.sub, [], clock.read() + timedelta(seconds=60))
     assert [line.dnis for line in trunk_request.lines.lost()] == new
+
+
+def test_old_values_that_were_given_up_stay_taken_until_two_lists_do_not_show_them(
+    zoom: Zoom, staff: User, supervisor: User
+) -> None:
+    old, new = zoom.trunk.prefix + "771", zoom.trunk.prefix + "772"
+    provision(zoom.approved(staff, supervisor, old).pk)
+    line = filing.LineDraft(zoom.trunk, new, "", old)
+    draft = filing.Draft(zoom.sub, "change", "Customer asked", "", [line])
+    trunk_request = cast.approved(filing.file(draft, actor=staff), supervisor)
+    zoom.sandbox.fault("html", method="POST", path=TRUNKS, status=400, apply="never")
+    zoom.sandbox.fault("drop", method="POST", path=TRUNKS, apply="never")
+    provision(trunk_request.pk)
+    let_pass(trunk_request)
+    assert trunk_request.lines.get().phase == "restore"
+    give_up(trunk_request, supervisor)
+    # The old DNIS may be at Zoom; the new one surely is not.
+    with pytest.raises(errors.Invalid, match=old):
+        filing.file(zoom.draft(old, sub=zoom.other_sub), actor=staff)
+    filing.file(zoom.draft(new, sub=zoom.other_sub), actor=staff)
+    given_up = trunk_request.lines.get()
+    for seconds in (0, 30):
+        listing.take_in(zoom.sub, [], clock.read() + timedelta(seconds=seconds))
+    given_up.refresh_from_db()
+    assert "free again" in given_up.detail
+    filing.file(zoom.draft(old, sub=zoom.other_sub), actor=staff)
+
+
+def test_old_values_that_were_given_up_and_are_shown_later_end_the_alarm(
+    zoom: Zoom, staff: User, supervisor: User
+) -> None:
+    old, new = zoom.trunk.prefix + "771", zoom.trunk.prefix + "772"
+    provision(zoom.approved(staff, supervisor, old).pk)
+    line = filing.LineDraft(zoom.trunk, new, "", old)
+    draft = filing.Draft(zoom.sub, "change", "Customer asked", "", [line])
+    trunk_request = cast.approved(filing.file(draft, actor=staff), supervisor)
+    zoom.sandbox.fault("html", method="POST", path=TRUNKS, status=400, apply="never")
+    zoom.sandbox.fault("drop", method="POST", path=TRUNKS, apply="never")
+    provision(trunk_request.pk)
+    let_pass(trunk_request)
+    give_up(trunk_request, supervisor)
+    assert trunk_request.lines.lost().exists()
+    listing.take_in(zoom.sub, [Trunk("268", "", "", old, "0", None)], clock.read())
+    given_up = trunk_request.lines.get()
+    assert (given_up.removing, given_up.hold, trunk_request.lines.lost().exists()) == (False, "", False)
+    assert "it is assigned" in given_up.detail

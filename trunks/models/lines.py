@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 
+from trunks.models.choices import Hold, LineState
 from trunks.models.estate import ListedTrunk
 
 if TYPE_CHECKING:
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
 
 
 class LineQuerySet(models.QuerySet["Line"]):
+    def doubtful(self) -> LineQuerySet:
+        """Return the given-up lines of which Zoom may have what was sent: a DNIS asked for, or a change's old one."""
+        return self.filter(Q(hold=Hold.UNKNOWN) | Q(state=LineState.GIVEN_UP, removing=True))
+
     def lost(self) -> LineQuerySet:
         """Return the lines whose customer is without the trunk still: Zoom, as last read, lists neither DNIS."""
         listed = ListedTrunk.objects.filter(

@@ -11,7 +11,7 @@ from django.db.models import F, Q
 
 from trunks import access, audit, connections, dispatch
 from trunks.actions import Action
-from trunks.models import Hold, Line, MasterAccount, RatePlan, Role, SubAccount, User, clock
+from trunks.models import Line, MasterAccount, RatePlan, Role, SubAccount, User, clock
 from trunks.turns import BATCH
 from trunks.workflow import circuits, speaking, sweeping
 from trunks.workflow.errors import Refused
@@ -220,7 +220,7 @@ def _read_all(master: MasterAccount, client: ZoomClient, progress: Progress) -> 
     progress(f"{len(accounts)} sub accounts.")
     gone_accounts = mirror_accounts(master, accounts)
     # A sub account that is gone is asked for as long as nobody knows what it got: its DNIS would stay taken for ever.
-    doubtful = Line.objects.filter(master=master, hold=Hold.UNKNOWN).values("trunk_request__sub_account")
+    doubtful = Line.objects.doubtful().filter(master=master).values("trunk_request__sub_account")
     to_read = Q(gone_at=None) | Q(pk__in=doubtful)
     present = SubAccount.objects.filter(to_read, master=master).order_by("pk")
     MasterAccount.objects.filter(pk=master.pk).update(sync_total=len(accounts))

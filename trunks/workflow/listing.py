@@ -60,17 +60,17 @@ def settle_given_up(
 
     What it shows is assigned. What it does not show becomes free after two such lists, since one could lag behind.
     """
-    perhaps = _given_up(account.pk)
-    perhaps.filter(dnis__in=shown).update(hold=Hold.ASSIGNED, detail=GIVEN_UP_SHOWN)
-    absent = perhaps.exclude(dnis__in=shown)
+    absent = _given_up(account.pk)
+    absent.filter(hold=Hold.UNKNOWN, dnis__in=shown).update(hold=Hold.ASSIGNED, detail=GIVEN_UP_SHOWN)
+    absent.filter(removing=True, current_dnis__in=shown).update(removing=False, detail=GIVEN_UP_SHOWN)
     again = absent.filter(absent_at__lte=read_at - timedelta(seconds=settings.QUIET_SECONDS))
-    again.update(hold=Hold.NONE, detail=absent_words)
+    again.update(hold=Hold.NONE, removing=False, detail=absent_words)
     quiet = read_at - timedelta(seconds=settings.QUIET_SECONDS)
     absent.filter(absent_at=None, trunk_request__sent_at__lte=quiet).update(absent_at=read_at)
 
 
 def _given_up(account: int | Param) -> QuerySet[Line]:
-    return Line.objects.filter(trunk_request__sub_account=account, hold=Hold.UNKNOWN)
+    return Line.objects.doubtful().filter(trunk_request__sub_account=account)
 
 
 def _overdue(account: int | Param, long_ago: datetime | Param) -> QuerySet[ListedTrunk]:

@@ -85,12 +85,15 @@ def give_up(trunk_request: TrunkRequest, *, actor: User, version: int, comment: 
             changes=shut_out | {"next_attempt_at": None, "waiting_for": "", "absent_at": None},
             after={"lines": {line.dnis: LineState.GIVEN_UP.value for line in unknown}},
         )
-        # What was only to be removed needs no hold: the estate shows it until Zoom's list no longer does.
-        unknown.filter(hold=Hold.HELD).exclude(phase=Phase.REMOVE).update(hold=Hold.UNKNOWN, absent_at=None)
+        # What was only to be removed needs no hold: the estate shows it until Zoom's list no longer does. Of old values
+        # that were sent again it is the old DNIS that Zoom may have: `settling.end` goes on keeping that from others.
+        sent = unknown.exclude(phase=Phase.REMOVE).exclude(settling.RESTORING)
+        sent.filter(hold=Hold.HELD).update(hold=Hold.UNKNOWN)
         if trunk_request.kind == Kind.CHANGE:
             # It alarms as long as Zoom's list, as last read, shows neither the old nor the new DNIS.
             unknown.update(without_trunk=True)
         settling.miss(trunk_request.lines.filter(state=LineState.NOT_SENT))
+        unknown.update(absent_at=None)
         mark(unknown, LineState.GIVEN_UP)
         settling.end(trunk_request, trunk_request.lines.all())
     return trunk_request

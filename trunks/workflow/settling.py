@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Case, F, QuerySet, Value, When
+from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.utils import timezone
 
 from trunks import audit, dispatch
@@ -86,7 +86,7 @@ def settle(claim: Claim, lines: Sequence[Line]) -> None:
 
 def end(trunk_request: TrunkRequest, lines: Iterable[Line]) -> None:
     """Turn the DNIS holds of a request that has ended into assignments, or let go of them; ring for who waited."""
-    _END.update({"trunk_request": trunk_request.pk}, removing=False)
+    _END.update({"trunk_request": trunk_request.pk})
     if any(line.without_trunk for line in lines):
         occasions.note_lost(trunk_request)
     _ring_next(trunk_request)
@@ -98,13 +98,21 @@ def miss(lines: QuerySet[Line]) -> None:
     halfway.update(without_trunk=True)
 
 
-def _hold_at_the_end() -> dict[str, Case]:
+# Of a line that was given up so, Zoom may have the old DNIS, which `hold` cannot keep from others.
+RESTORING = Q(phase=Phase.RESTORE) & ~Q(dnis=F("current_dnis"))
+
+
+def _holds_at_the_end() -> dict[str, Case]:
     assigned = When(state__in=ASSIGNED_LINE_STATES, then=Value(Hold.ASSIGNED))
     released = When(hold=Hold.HELD, then=Value(Hold.NONE))
-    return {"hold": Case(assigned, released, default=F("hold"))}
+    doubted = When(RESTORING, state=LineState.GIVEN_UP, then=F("removing"))
+    return {
+        "hold": Case(assigned, released, default=F("hold")),
+        "removing": Case(doubted, default=Value(False)),
+    }
 
 
-_END = Updates(lambda: Line.objects.filter(trunk_request=Param("trunk_request")), always=_hold_at_the_end)
+_END = Updates(lambda: Line.objects.filter(trunk_request=Param("trunk_request")), always=_holds_at_the_end)
 
 
 def release(
