@@ -31,6 +31,7 @@ def judge(portal: Portal) -> list[str]:
     """Return every violation of the schedule as `counter: what`; empty is good."""
     found = list(portal.violations)
     found += [f"double: TR-{pk:06d} assigned {dnis} again" for pk, dnis in portal.zoom.doubled]
+    found += _of_accounts(portal)
     for trunk_request in portal.requests():
         name = trunk_request.reference
         lines = list(trunk_request.lines.select_related("trunk"))
@@ -43,6 +44,13 @@ def judge(portal: Portal) -> list[str]:
         ):
             found.append(f"{complaint} ({name}, {trunk_request.state})")
     return found
+
+
+def _of_accounts(portal: Portal) -> Iterator[str]:
+    """Judge whether a DNIS that nobody touched by hand came into both sub accounts."""
+    first, second = ({row.dnis for row in portal.zoom.rows(sub.zoom_id)} for sub in portal.place.subs)
+    for dnis in (first & second) - portal.zoom.touched:
+        yield f"double: {dnis} stands in two sub accounts"
 
 
 def _of_approval(portal: Portal, trunk_request: TrunkRequest) -> Iterator[str]:
@@ -80,6 +88,9 @@ def _of_truth(portal: Portal, trunk_request: TrunkRequest, lines: list[Line]) ->
 
 
 def _of_line(portal: Portal, trunk_request: TrunkRequest, line: Line) -> Iterator[str]:
+    if line.state == LineState.GIVEN_UP:
+        yield from _of_given_up(portal, trunk_request, line)
+        return
     if line.state == LineState.UNKNOWN:
         yield f"false: {line.dnis} is still unknown"
     if {line.dnis, line.current_dnis} & portal.zoom.touched:
@@ -88,6 +99,29 @@ def _of_line(portal: Portal, trunk_request: TrunkRequest, line: Line) -> Iterato
         yield from _of_assigning(portal, trunk_request, line)
     if trunk_request.kind != Kind.ASSIGN:
         yield from _of_removing(portal, trunk_request, line)
+
+
+def _of_given_up(portal: Portal, trunk_request: TrunkRequest, line: Line) -> Iterator[str]:
+    """Judge a line that says itself that nobody knew; since then Zoom's list has been read as often as it takes."""
+    if {line.dnis, line.current_dnis} & portal.zoom.touched:
+        return
+    removed = (trunk_request.pk, line.current_dnis) in portal.zoom.removed
+    both = [row for dnis in (line.dnis, line.current_dnis) for row in _rows(portal, trunk_request, dnis)]
+    if trunk_request.kind == Kind.CHANGE and removed and not both and not line.without_trunk:
+        yield f"false: {line.dnis} was given up, and the customer is without a trunk"
+    if (
+        both
+        and not line.hold
+        and not _listed(trunk_request, line.dnis)
+        and not _listed(trunk_request, line.current_dnis)
+    ):
+        yield f"holds: {line.dnis} was given up, stands at Zoom, and is given away"
+    if line.removing or line.hold == Hold.UNKNOWN:
+        yield f"holds: {line.dnis} was given up and is kept from others for ever"
+
+
+def _listed(trunk_request: TrunkRequest, dnis: str) -> bool:
+    return ListedTrunk.objects.filter(sub_account=trunk_request.sub_account, dnis=dnis, gone_at=None).exists()
 
 
 def _of_assigning(portal: Portal, trunk_request: TrunkRequest, line: Line) -> Iterator[str]:
@@ -113,7 +147,7 @@ def _of_removing(portal: Portal, trunk_request: TrunkRequest, line: Line) -> Ite
     rows = _rows(portal, trunk_request, dnis)
     if later:
         return
-    if good and rows and dnis != line.dnis:
+    if good and rows and (trunk_request.kind == Kind.UNASSIGN or dnis != line.dnis):
         yield f"false: {dnis} is {line.state}, and still stands at Zoom"
     if not good and removed and not rows and not line.without_trunk:
         yield f"false: {dnis} is {line.state}, and the customer is without it"
@@ -147,6 +181,8 @@ def _of_holds(portal: Portal, trunk_request: TrunkRequest, lines: list[Line]) ->
             yield "holds: an open request does not hold its DNIS"
         return
     for line in lines:
+        if line.state == LineState.GIVEN_UP:
+            continue
         if line.removing or (line.state not in ASSIGNED_LINE_STATES and line.hold):
             yield f"holds: {line.dnis} is held for nobody"
         elif line.state in ASSIGNED_LINE_STATES and line.dnis not in portal.zoom.touched:
@@ -154,9 +190,8 @@ def _of_holds(portal: Portal, trunk_request: TrunkRequest, lines: list[Line]) ->
 
 
 def _of_assigned(portal: Portal, trunk_request: TrunkRequest, line: Line) -> Iterator[str]:
-    listed = ListedTrunk.objects.filter(sub_account=trunk_request.sub_account, dnis=line.dnis, gone_at=None)
     stands = portal.zoom.standing.get((trunk_request.pk, line.dnis))
-    if stands and not line.hold and not listed.exists():
+    if stands and not line.hold and not _listed(trunk_request, line.dnis):
         yield f"holds: {line.dnis} is assigned and given away"
     taken_away = any(dnis == line.dnis and pk != trunk_request.pk for pk, dnis in portal.zoom.removed)
     if line.hold and taken_away and not _rows(portal, trunk_request, line.dnis):

@@ -15,6 +15,7 @@ from kombu.exceptions import OperationalError as BrokerDown
 
 from tests import cast
 from tests.faults import points
+from tests.faults.bystanders import Bystanders
 from tests.faults.caller import Caller
 from tests.faults.estate import PRESENT, People, Place, people, place
 from tests.faults.moments import SWEEP, VirtualTime
@@ -57,6 +58,7 @@ class Portal:
         self.care = random.Random(f"approvals {seed}")  # noqa: S311  # repeatable on purpose
         self.needs_two = self.care.random() < 0.3
         self.tampering = Tampering(self.care)
+        self.bystanders = Bystanders(self)
         self._watching = True
         self._patches = ExitStack()
 
@@ -197,6 +199,7 @@ class Portal:
             self._stall(blow.amount)
         if blow.what == "storm":
             self.storm(random.Random(blow.amount))  # noqa: S311  # repeatable on purpose
+            self.bystanders.maybe()
 
     def _stall(self, seconds: float) -> None:
         """Stop the present process (SIGSTOP) for so long, while the others go on."""

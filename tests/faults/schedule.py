@@ -14,7 +14,7 @@ from tests.faults.moments import QUIET, SWEEP
 from tests.faults.points import DATABASE_PLACES, PLACES, Blow, Plan
 from tests.faults.portal import Portal
 from tests.faults.zoom import DOUBTFUL, EFFECTS, KINDS, READ, WRITE, Fault
-from trunks.models import WORKING_STATES, Circuit, Kind, TrunkRequest, WriteStop
+from trunks.models import WORKING_STATES, Circuit, Kind, Line, TrunkRequest, WriteStop
 from trunks.sandbox.switches import DEFAULTS
 
 LONGEST = 4 * 86400.0
@@ -54,10 +54,25 @@ def rest(portal: Portal) -> None:
         portal.sweep()
         while portal.broker:
             portal.deliver(0)
+        if number < TROUBLED_ROUNDS:
+            portal.bystanders.maybe()
         waiting = TrunkRequest.objects.filter(master=portal.place.master, state__in=WORKING_STATES)
         if (not waiting.exists() and not portal.zoom.flights) or portal.moments.seconds > ends:
-            return
+            break
         portal.advance(_until_next(portal))
+    read_what_was_given_up(portal)
+
+
+def read_what_was_given_up(portal: Portal) -> None:
+    """Have the estate read as often as it takes to know what became of the lines that people gave up."""
+    portal.zoom.faults.clear()
+    portal.plan.blows.clear()
+    while portal.zoom.flights:
+        portal.advance(QUIET)
+    for _ in range(3):
+        if Line.objects.doubtful().filter(master=portal.place.master).exists():
+            portal.advance(2 * QUIET)
+            portal.bystanders.read_estate()
 
 
 def _until_next(portal: Portal) -> float:
@@ -93,6 +108,7 @@ class Schedule:
         for _ in range(self.chance.randint(2, 9)):
             step = self.chance.choices(list(STEPS), weights=list(STEPS.values()))[0]
             step(self)
+            self.portal.bystanders.maybe()
 
     def _plan(self) -> None:
         """Have something strike one of the workers."""

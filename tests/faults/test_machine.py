@@ -82,6 +82,10 @@ class Machine(RuleBasedStateMachine):
     def change_in_console(self, what: int, account: int, number: int) -> None:
         self.portal.in_console(what, account, number)
 
+    @rule(act=st.sampled_from(("give_up", "read_estate", "mend")))
+    def come_in_between(self, act: str) -> None:
+        getattr(self.portal.bystanders, act)()
+
     def teardown(self) -> None:
         try:
             rest(self.portal)
