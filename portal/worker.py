@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import os
 import threading
 from typing import Any
 
@@ -12,6 +13,27 @@ from django.db import DatabaseError, close_old_connections, connections
 
 logger = logging.getLogger(__name__)
 _stop = threading.Event()
+# Held while the sweep may have a connection open, and while the pool forks a child.
+_apart = threading.Lock()
+_held: list[bool] = []
+FORK_WAITS_SECONDS = 60.0
+
+
+def _before_fork() -> None:
+    """Let no child be forked in the middle of a sweep, at any time at which the pool replaces one.
+
+    A child that inherits an open connection to SQLite believes that it holds its parent's locks, writes without any,
+    and breaks the database file (sqlite.org/howtocorrupt.html, 2.6). A sweep that hangs must not stop the pool.
+    """
+    _held.append(_apart.acquire(timeout=FORK_WAITS_SECONDS))
+
+
+def _after_fork() -> None:
+    if _held.pop():
+        _apart.release()
+
+
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)
 
 
 @task_prerun.connect
@@ -50,17 +72,18 @@ def _run() -> None:
     from trunks.workflow import sweeping  # noqa: PLC0415
 
     while not _stop.is_set():
-        try:
-            # Ringing for the task as well: that it is run shows that this worker still takes messages, which the
-            # process being alive does not.
-            dispatch.ring_now(dispatch.ALIVE, 0)
-            sweeping.sweep_in_turn()
-        except DatabaseError as error:
-            logger.warning("The sweep could not look: %s.", type(error).__name__)
-        except Exception:
-            # Whatever it is, the next sweep may do without it; a thread that ended would be missed by nobody.
-            logger.exception("The sweep failed.")
-        finally:
-            # The pool's children are forked from this process and must not inherit an open connection.
-            connections.close_all()
+        with _apart:
+            try:
+                # Ringing for the task as well: that it is run shows that this worker still takes messages, which the
+                # process being alive does not.
+                dispatch.ring_now(dispatch.ALIVE, 0)
+                sweeping.sweep_in_turn()
+            except DatabaseError as error:
+                logger.warning("The sweep could not look: %s.", type(error).__name__)
+            except Exception:
+                # Whatever it is, the next sweep may do without it; a thread that ended would be missed by nobody.
+                logger.exception("The sweep failed.")
+            finally:
+                # The pool's children are forked from this process and must not inherit an open connection.
+                connections.close_all()
         _stop.wait(settings.SWEEP_SECONDS)
