@@ -17,6 +17,7 @@ SYNC = "trunks.tasks.sync_master"
 ALIVE = "trunks.tasks.alive"
 PROBE = "trunks.tasks.probe_master"
 SPREAD = "trunks.tasks.spread"
+SPREAD_DUE = "trunks.tasks.spread_due"
 LETTERS = "trunks.tasks.send_letters"
 DELIVERIES = "trunks.tasks.send_deliveries"
 SEAL = "trunks.tasks.keep_audit"
@@ -30,6 +31,7 @@ TASK_NAMES = (
     ALIVE,
     PROBE,
     SPREAD,
+    SPREAD_DUE,
     LETTERS,
     DELIVERIES,
     SEAL,
@@ -38,7 +40,7 @@ TASK_NAMES = (
     PREPARE,
 )
 # What tells of things that have happened: it may wait until what people have asked for is carried out.
-UNHURRIED = (SPREAD, LETTERS, DELIVERIES, SEAL, VERIFY, STREAM, PREPARE)
+UNHURRIED = (SPREAD, SPREAD_DUE, LETTERS, DELIVERIES, SEAL, VERIFY, STREAM, PREPARE)
 
 logger = logging.getLogger(__name__)
 

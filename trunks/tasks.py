@@ -52,6 +52,13 @@ def spread(pk: int) -> None:
 
 
 @shared_task(expires=settings.SWEEP_SECONDS * 4)
+def spread_due(_: int) -> None:
+    """Spread what was not; the table of occasions and not the message says what."""
+    with _as_task():
+        spreading.spread_due()
+
+
+@shared_task(expires=settings.SWEEP_SECONDS * 4)
 def send_letters(_: int) -> None:
     """Send the letters that are due; the outbox and not the message says which."""
     with _as_task():

@@ -204,15 +204,29 @@ def test_the_sweep_rings_for_what_was_lost_and_for_nothing_else(
 ) -> None:
     bell = Bell()
     monkeypatch.setattr(dispatch, "ring_now", bell)
-    pk = Occasion.objects.get().pk
     spreading.ring_lost()
-    assert bell.rings == [(dispatch.SPREAD, pk)]
-    spreading.spread(pk)
+    assert bell.rings == [(dispatch.SPREAD_DUE, 0)]
+    spreading.spread_due()
+    assert not Occasion.objects.unspread().exists()
     spreading.ring_lost()
     assert bell.rings[1:] == [(dispatch.LETTERS, 0)]
     deliver()
     spreading.ring_lost()
     assert len(bell.rings) == 2
+
+
+def test_however_many_wait_the_sweep_rings_once_for_all_of_them(
+    trunk_request: TrunkRequest, supervisor: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bell = Bell()
+    monkeypatch.setattr(dispatch, "ring_now", bell)
+    told = Occasion.objects.get()
+    more = [Occasion(key=str(n), trunk_request=trunk_request, topic=told.topic, at=told.at) for n in range(3)]
+    Occasion.objects.bulk_create(more)
+    spreading.ring_lost()
+    assert bell.rings == [(dispatch.SPREAD_DUE, 0)]
+    spreading.spread_due()
+    assert not Occasion.objects.unspread().exists()
 
 
 def test_a_broker_that_is_down_ends_the_ringing(

@@ -39,11 +39,20 @@ _SPREAD = Updates(lambda: Occasion.objects.filter(pk=Param("pk"), spread_at=None
 _NOTICES = Inserts(Notice)
 
 
+def spread_due() -> None:
+    """Spread what waits for it, at most 200 occasions, the oldest first."""
+    for pk in Occasion.objects.unspread().order_by("pk").values_list("pk", flat=True)[:BATCH]:
+        spread(pk)
+
+
 def ring_lost() -> None:
-    """Ring for what has been lost on the way: occasions nobody was picked for, and letters that are due."""
-    for pk in Occasion.objects.unspread().values_list("pk", flat=True)[:BATCH]:
-        if not dispatch.ring_now(dispatch.SPREAD, pk):
-            return
+    """Ring for what has been lost on the way: occasions nobody was picked for, and letters that are due.
+
+    One ring each, however many wait: workers come to this queue last, and rings for each of them at every sweep would
+    pile up faster than busy workers take them.
+    """
+    if Occasion.objects.unspread().exists():
+        dispatch.ring_now(dispatch.SPREAD_DUE, 0)
     if Notice.objects.due().exists():
         dispatch.ring_now(dispatch.LETTERS, 0)
     if Delivery.objects.due().exists():
