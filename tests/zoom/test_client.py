@@ -65,6 +65,24 @@ class TestListingTrunks:
             Trunk("7", "", "", "18888001", "", None),
         ]
 
+    @pytest.mark.parametrize(
+        ("written", "read"),
+        [
+            ("18888-001", "18888001"),
+            ("+18888001", "18888001"),
+            ("+1 (888) 8.001", "18888001"),
+            ("dolore43tr4u", "dolore43tr4u"),
+            ("18888-x01", "18888-x01"),
+            ("1888+8001", "1888+8001"),
+            ("-", "-"),
+        ],
+    )
+    def test_a_dnis_is_its_digits_however_they_are_set(
+        self, client: Opened, zoom: responses.RequestsMock, written: str, read: str
+    ) -> None:
+        zoom.get(TRUNKS, json={"sip_trunks": [{"id": "1", "dnis": written}]})
+        assert [trunk.dnis for trunk in client.list_trunks("sub")] == [read]
+
     @pytest.mark.parametrize("body", ['{"total_records": 0}', '{"total_records": "0", "sip_trunks": null}'])
     def test_a_list_that_counts_to_nought_is_empty(
         self, client: Opened, zoom: responses.RequestsMock, body: str

@@ -3,6 +3,7 @@
 A list that is empty because Zoom failed would read as "nothing is assigned", and the portal would believe it.
 """
 
+import re
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -11,6 +12,9 @@ from trunks.zoom.verdict import number, parsed
 from trunks.zoom.wire import Answer, clean
 
 Item = TypeVar("Item")
+
+_PUNCTUATION = re.compile(r"[ ()./-]")
+_DIGITS = re.compile(r"[0-9]+")
 
 
 class WrongShapeError(Exception):
@@ -89,7 +93,7 @@ def _items(body: dict[str, object], key: str, read: Callable[[dict[str, object]]
 
 def _trunk(row: dict[str, object]) -> Trunk:
     """Read a row of a list. By its DNIS it can be recognised even without an id, but not without both."""
-    dnis = _text(row, "dnis").strip()
+    dnis = _bare(_text(row, "dnis").strip())
     return Trunk(
         id=_text(row, "id") if dnis else _id(row),
         name=_words(row, "name"),
@@ -100,6 +104,15 @@ def _trunk(row: dict[str, object]) -> Trunk:
         if row.get("outbound_caller_id") is None
         else _text(row, "outbound_caller_id"),
     )
+
+
+def _bare(dnis: str) -> str:
+    """Return the digits of a DNIS that is written as people write numbers, such as "+18888-001"; any other as it is.
+
+    Zoom's examples have bare digits. Were they ever punctuated, an assignment that was carried out would look absent.
+    """
+    digits = _PUNCTUATION.sub("", dnis.removeprefix("+"))
+    return digits if _DIGITS.fullmatch(digits) else dnis
 
 
 def _sub_account(row: dict[str, object]) -> SubAccount:
