@@ -11,11 +11,13 @@ key comes from the portal's operator, by another way than the export. `--digests
 such as a copy of the second place; then those count, and not the ones in the export.
 
 What is verified, and what is not:
+- every line: that it is, character by character, what the portal writes;
 - every event: its hash over all its fields and the hash of the event before, so that no field of it was altered;
 - where events follow each other without a gap: that none was removed, swapped or put in between;
 - every digest: its signature, that the key was valid on that day, that it follows the digest of the day before;
 - where an event is the last of a digest: that the signed hash is the event's. An event is *proven* when a chain of
   events in this export leads from it to such a hash. Without one it is only consistent with itself.
+- not the proof itself: what comes after the last proven event could have been cut off, with its numbers made to fit.
 
 This page shares no code with the portal, on purpose. Exit status: 0 in order, 1 something does not fit,
 2 cannot be read.
@@ -26,10 +28,12 @@ import base64
 import csv
 import gzip
 import hashlib
+import io
 import json
 import pathlib
 import sys
 import zlib
+from collections import deque
 from datetime import date, datetime, timedelta, timezone
 
 from cryptography.exceptions import InvalidSignature
@@ -43,10 +47,23 @@ FIELDS = (
     *("before", "after", "comment"),
     *("request_id", "tracking_id", "ip", "user_agent", "portal_version"),
 )
-WHOLE = {*FIELDS, "previous", "hash"}
-# Of these a table's empty cell is no number at all; of every other column it is an empty text.
-NUMBERS = ("actor_id", "on_behalf_of_id", "master_id", "sub_account_id")
+WHOLE = [*FIELDS, "previous", "hash"]
+# Whole numbers, and all but the first perhaps none at all; everything else is text.
+NUMBERS = ("id", "actor_id", "on_behalf_of_id", "master_id", "sub_account_id")
+HEADER = "\ufeff" + ",".join(WHOLE) + "\r\n"
+# What a spreadsheet takes for a formula; the portal puts an apostrophe before a text that begins so.
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "'", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)  # noqa: UP017  # old Pythons have no datetime.UTC
+UNREADABLE = (
+    OSError,
+    EOFError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+)
 
 
 class Wrong(Exception):
@@ -73,10 +90,13 @@ def measured(value):
 def trusted(text):
     """Return (id, key, first day, last day) of `BASE64` or `BASE64@FIRST..LAST`."""
     encoded, _, span = text.partition("@")
-    public = base64.b64decode(encoded)
-    first, _, last = span.partition("..")
+    public = base64.b64decode(encoded, validate=True)
+    first, dots, last = span.partition("..")
+    first, last = first or "0001-01-01", last or "9999-12-31"
+    if bool(span) != bool(dots) or date.fromisoformat(first) > date.fromisoformat(last):
+        raise ValueError(f"{text} names no days")
     name = hashlib.sha256(public).hexdigest()[:16]
-    return name, Ed25519PublicKey.from_public_bytes(public), first or "0001-01-01", last or "9999-12-31"
+    return name, Ed25519PublicKey.from_public_bytes(public), first, last
 
 
 def check_digest(digest, keys):
@@ -109,66 +129,145 @@ def check_digests(digests, keys):
     return signed
 
 
+def check_event(event, before):
+    """Check one event by itself, and against the one before it in the file; say whether it follows that."""
+    number = event.get("id")
+    if list(event) != WHOLE:
+        raise Wrong(f"event {number}: it has other fields than an event of the trail")
+    if not all(map(fits, WHOLE, event.values())):
+        raise Wrong(f"event {number}: a field holds something that an event cannot hold")
+    if hash_of(event) != event["hash"]:
+        raise Wrong(f"event {number}: a field or its hash was altered")
+    if number == 1 and event["previous"] != "0" * 64:
+        raise Wrong("event 1: something is to have been before it")
+    if before and number <= before["id"]:
+        raise Wrong(f"event {number}: it stands after event {before['id']}")
+    follows = before and number == before["id"] + 1
+    if follows and event["previous"] != before["hash"]:
+        raise Wrong(f"event {number}: it does not follow the event before; one was altered or put in")
+    return follows
+
+
 def check_events(lines, signed):
-    """Check one event after the other, oldest first; return how many there are, how many are proven, and the gaps."""
-    count, before, proven, waiting, gaps = 0, None, 0, 0, 0
+    """Check all events, oldest first; return how many, the first, the last, how many are proven, the gaps."""
+    count, first, before, proven, waiting, gaps = 0, 0, None, 0, 0, 0
     for event in lines:
-        number = event["id"]
-        if set(event) != WHOLE:
-            raise Wrong(f"event {number}: it has other fields than an event of the trail")
-        if hash_of(event) != event["hash"]:
-            raise Wrong(f"event {number}: a field or its hash was altered")
-        if before and number <= before["id"]:
-            raise Wrong(f"event {number}: it stands after event {before['id']}")
-        if before and number == before["id"] + 1:
-            if event["previous"] != before["hash"]:
-                raise Wrong(f"event {number}: it does not follow the event before; one was altered or put in")
-        elif before:
+        number = event.get("id")
+        if not check_event(event, before) and before:
             gaps, waiting = gaps + 1, 0  # what lies before a gap cannot be proven by what comes after
         if number in signed and signed[number] != event["hash"]:
             raise Wrong(
                 f"event {number}: a signed digest has another hash; it, or one before it, was rewritten"
             )
-        count, waiting, before = count + 1, waiting + 1, event
+        count, first, waiting, before = count + 1, first or number, waiting + 1, event
         if number in signed:
             proven, waiting = proven + waiting, 0
-    return count, proven, gaps
+    return count, first, before["id"] if before else 0, proven, gaps
+
+
+def fits(name, value):
+    """Say whether a field holds what it should: a number, text, or a moment as it is written in UTC."""
+    if name in NUMBERS:
+        return type(value) is int or (value is None and name != "id")
+    if name != "at" or not isinstance(value, str):
+        return isinstance(value, str)
+    return datetime.fromisoformat(value).isoformat() == value and value.endswith("+00:00")
+
+
+def opened(path):
+    # Without any translation: line ends and a byte order mark are characters like others.
+    return (gzip.open if path.endswith(".gz") else open)(path, "rt", encoding="utf-8", newline="")
+
+
+def proof_of(path):
+    """Return what the last line says about the others."""
+    with opened(path) as file:
+        line = next(iter(deque(file, maxlen=1)), "{}")
+    said = as_written(line, "the last line")
+    if list(said) != ["proof"]:
+        raise Wrong("the last line with the proof is missing: the export was cut off")
+    return said["proof"]
 
 
 def read(path):
-    """Yield the events of the file, and where the proof is in it, at the end {"proof": …}."""
-    opened = gzip.open if path.endswith(".gz") else open
-    with opened(path, "rt", encoding="utf-8-sig", newline="") as file:
-        if path.endswith(".csv"):
+    """Yield the events of the file; where the proof is in it, nothing may follow that."""
+    with opened(path) as file:
+        if path.lower().endswith(".csv"):
             csv.field_size_limit(2**31 - 1)
-            yield from map(as_stored, csv.DictReader(file, strict=True))
-        else:
-            for line in file:
-                yield json.loads(line)
+            yield from table(file)
+            return
+        ended = False
+        for number, line in enumerate(file, start=1):
+            if ended:
+                raise Wrong(f"line {number}: it follows the proof, which ends an export")
+            said = as_written(line, f"line {number}")
+            ended = list(said) == ["proof"]
+            if not ended:
+                yield said
 
 
-def as_stored(row):
-    """Return the event of a table's line: without the apostrophe that keeps a text from being run as a formula."""
-    event = {name: text[1:] if str(text).startswith("'") else text for name, text in row.items()}
-    return event | {"id": int(event["id"])} | {name: event[name] or None for name in NUMBERS}
+def as_written(line, name):
+    """Return what a line says, if written again it is the very same: a second value for a field would be gone."""
+    said = json.loads(line)
+    if not isinstance(said, dict) or f"{json.dumps(said, ensure_ascii=False)}\n" != line:
+        raise Wrong(f"{name} is not as the portal writes it")
+    return said
+
+
+def table(file):
+    """Yield the events of a table, of which every line must be the one that the portal would write."""
+    lines = []
+    rows = csv.reader((lines.append(line) or line for line in file), strict=True)
+    for number, row in enumerate(rows, start=1):
+        line = "".join(lines)
+        lines.clear()
+        if number == 1 and line == HEADER:
+            continue
+        event = dict(zip(WHOLE, map(as_stored, WHOLE, row)))  # noqa: B905  # old Pythons; the lengths are compared below
+        if number == 1 or len(row) != len(WHOLE) or written(event) != line:
+            raise Wrong(f"row {number} is not as the portal writes it")
+        yield event
+
+
+def as_stored(name, text):
+    """Return the value of a cell: without the apostrophe that keeps a text from being run as a formula."""
+    if name in NUMBERS:
+        return int(text) if text.isascii() and text.isdigit() else None
+    return text[1:] if text.startswith("'") else text
+
+
+def written(event):
+    row = io.StringIO()
+    csv.writer(row).writerow(map(harmless, event.values()))
+    return row.getvalue()
+
+
+def harmless(value):
+    return f"'{value}" if isinstance(value, str) and value.lstrip(" ").startswith(FORMULA) else value
 
 
 def verify(path, proof_path, folder, keys):
     """Return what is to be said of a file in which nothing is wrong. Raises Wrong."""
-    proof = next((line["proof"] for line in read(proof_path) if "proof" in line), None)
-    if proof is None:
-        raise Wrong("the last line with the proof is missing: the export was cut off")
+    proof = proof_of(proof_path)
     digests = proof["digests"]
     if folder:
-        files = sorted(pathlib.Path(folder).glob("audit-*.json"))
+        files = sorted(pathlib.Path(folder).glob("audit-????-??-??.json"))
         digests = [json.loads(path.read_text(encoding="utf-8")) for path in files]
+        if not digests:
+            raise Wrong(f"there is no digest in {folder}")
     signed = check_digests(digests, keys)
-    events = (line for line in read(path) if "proof" not in line)
-    count, proven, gaps = check_events(events, signed)
+    count, first, last, proven, gaps = check_events(read(path), signed)
     if count != proof["events"]:
         raise Wrong(f"there are {count} events here, and {proof['events']} were exported")
+    if (first, last) != (proof["first"], proof["last"]):
+        raise Wrong(
+            f"here are the events {first} to {last}, and {proof['first']} to {proof['last']} were exported"
+        )
     left_out = f"with {gaps} gaps where this export leaves events out" if gaps else "without a gap"
-    return f"{count} events {left_out}, {proven} of them proven by {len(signed)} signed hashes"
+    said = f"In order: {count} events {left_out}, {proven} of them proven by {len(signed)} signed hashes."
+    if count and not proven:
+        said += "\nNone of them is proven: whoever computes all hashes anew could have written this file."
+    return said
 
 
 def main():
@@ -180,27 +279,20 @@ def main():
     parser.add_argument("--key", action="append", default=[], required=True)
     parser.add_argument("--digests", metavar="FOLDER")
     options = parser.parse_args()
-    if options.export.endswith(".csv") and not options.proof:
+    if options.export.lower().endswith(".csv") and not options.proof:
         parser.error("a table has its proof in a file of its own: --proof proof.jsonl")
     try:
         keys = [trusted(text) for given in options.key for text in given.split()]
+        if not keys:
+            raise ValueError("no key is given")
         said = verify(options.export, options.proof or options.export, options.digests, keys)
     except Wrong as error:
         print(f"NOT IN ORDER: {error}.")
         return 1
-    except (
-        OSError,
-        EOFError,
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        csv.Error,
-        zlib.error,
-    ) as error:
+    except (*UNREADABLE, csv.Error, zlib.error) as error:
         print(f"Cannot be read: {type(error).__name__}: {error}")
         return 2
-    print(f"In order: {said}.")
+    print(said)
     return 0
 
 
