@@ -26,6 +26,9 @@ _TOLERANCE = CLOCK_TOLERANCE_SECONDS * 1_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _START = (chain.VERSION + "64:").encode()
 
+_MOST = 2**63 - 1
+CANNOT_HOLD = "a field holds something that an event cannot hold."
+
 Row = tuple[int, int | None, str, str | None]
 
 
@@ -59,6 +62,20 @@ def ends() -> tuple[Place, Place]:
         said = head.first()
         return Place(), Place(said.position, said.hash) if said else Place()
     return Place(row[0], row[1], chain.microseconds(row[2])), Place(row[3] or 0, row[4] or chain.GENESIS)
+
+
+def demand_none_outside(start: int) -> None:
+    """Raise Misfit for an event that no walk from `start` on would come to: with a number before it, or with none.
+
+    Whoever takes the triggers away could number one 0; pages would show it, and the chain would not miss anything.
+    In SQLite a text or a blob can stand for the number, which is more than every number there.
+    """
+    table = connection.ops.quote_name(AuditEvent._meta.db_table)
+    with connection.cursor() as cursor:
+        for bound, sql in ((start, "id <= %s"), (_MOST, "id > %s")):
+            cursor.execute(f"SELECT id FROM {table} WHERE {sql} LIMIT 1", [bound])  # noqa: S608  # names only
+            if row := cursor.fetchone():
+                raise Misfit(start + 1, f"an event stands outside the chain: it bears the number {row[0]!r}.")
 
 
 def at(position: int) -> Place | None:
@@ -97,7 +114,7 @@ def follow(place: Place, rows: Sequence[Row]) -> Place:
         if number != position:
             raise _wrong_number(number, position)
         if body is None or moment is None:
-            raise Misfit(position, "a field holds something that an event cannot hold.")
+            raise Misfit(position, CANNOT_HOLD)
         computed = sha256(_START + last_hash.encode() + body.encode()).hexdigest()
         if computed != written:
             raise Misfit(
@@ -125,10 +142,35 @@ def _select() -> str:
     table = quoted(AuditEvent._meta.db_table)
     moment = _MOMENT[connection.vendor].format(column=quoted("at"))
     body = _AND[connection.vendor].join(_bytes_of(fields[name], moment) for name in chain.FIELDS)
+    if connection.vendor == "sqlite":
+        body = f"CASE WHEN {as_written()} THEN {body} END"
     return (
         f"SELECT id, {moment}, hash, {body} FROM {table}"  # noqa: S608  # names of our own model
         " WHERE id > %s AND id <= %s ORDER BY id LIMIT %s"
     )
+
+
+@cache
+def as_written() -> str:
+    """Return SQLite's condition that each column holds what the portal writes there, and in the one way it does.
+
+    SQLite takes a value of any kind in any column, and much for a moment: a blob of the same bytes has the same hash
+    and is found by no filter, and a moment with "+05:00" behind it is another one for whoever reads it.
+    """
+    fields = {field.attname: field for field in AuditEvent._meta.concrete_fields}
+    at = connection.ops.quote_name("at")
+    second = f"substr({at}, 1, 19)"
+    conditions = [
+        f"datetime({second}) = {second}",
+        f"datetime(strftime('%%s', {second}), 'unixepoch') = {second}",
+        f"(length({at}) = 19 OR substr({at}, 20) GLOB '.{'[0-9]' * 6}')",
+    ]
+    for name in chain.FIELDS:
+        field = fields[name]
+        text = isinstance(field, models.CharField | models.TextField | models.DateTimeField)
+        kinds = "IN ('integer', 'null')" if field.null and not text else "= 'text'" if text else "= 'integer'"
+        conditions.append(f"typeof({connection.ops.quote_name(str(field.column))}) {kinds}")
+    return " AND ".join(conditions)
 
 
 # By their whole names: whoever may create a function or an operator could put one in front that fits better.

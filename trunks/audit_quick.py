@@ -18,7 +18,7 @@ from hashlib import sha256
 from django.db import connection, models
 
 from trunks import chain
-from trunks.audit_chain import CLOCK_TOLERANCE_SECONDS, Place
+from trunks.audit_chain import CLOCK_TOLERANCE_SECONDS, Place, as_written
 from trunks.models.audit_event import AuditEvent
 from trunks.plans import without_jit
 
@@ -60,7 +60,8 @@ def prove(place: Place, upto: int, marks: Collection[int]) -> list[Place]:
 def _copied(after: int, upto: int) -> Iterator[Row]:
     """Yield the events of PostgreSQL, as they come."""
     asked = _copy(), [after, upto]
-    with without_jit(in_order=True), connection.cursor() as cursor, cursor.copy(*asked) as copy:
+    errors = connection.wrap_database_errors  # what comes while rows are read is Django's error too
+    with without_jit(in_order=True), connection.cursor() as cursor, errors, cursor.copy(*asked) as copy:
         skipped = _HEADER
         for message in copy:
             if len(message) > _TRAILER:
@@ -130,7 +131,8 @@ def _select() -> str:
         f" + CAST(substr(substr({at}, 21) || '000000', 1, 6) AS INTEGER))"
     )
     some = f"SELECT *, {moment} AS moment FROM {_table()} WHERE id > %s AND id <= %s ORDER BY id"  # noqa: S608  # names
-    return f"SELECT id, moment, hash, printf('{form}', {body}) FROM ({some})"  # noqa: S608  # names of our own model
+    sound = f"CASE WHEN {as_written()} THEN printf('{form}', {body}) END"
+    return f"SELECT id, moment, hash, {sound} FROM ({some})"  # noqa: S608  # names of our own model
 
 
 def _printed(field: models.Field[object, object]) -> tuple[str, ...]:

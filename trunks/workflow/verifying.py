@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from django.conf import settings
+from django.db import DataError, NotSupportedError
 
 from trunks import audit_chain, audit_quick, seals
 from trunks.audit_chain import Misfit, Place
@@ -19,6 +20,8 @@ from trunks.models import AuditArchive, AuditDigest
 from trunks.workflow import second_place, verifying_archives
 
 Progress = Callable[[Place, int], None]
+# What PostgreSQL says to a time of never, in its different ways.
+_UNREADABLE = (DataError, NotSupportedError)
 
 
 @dataclass(frozen=True)
@@ -50,11 +53,13 @@ def verify(
     newest = second_place.newest_day()
     kept = list(AuditArchive.objects.order_by("month"))
     start, digests = _entrance(since, after_day)
-    last, head = audit_chain.ends()
-    walk = _Walk(start, last.position, progress or _silently, {digest.last for digest in digests})
+    walk = _Walk(start, progress or _silently, {digest.last for digest in digests})
     tally = _Tally(kept=kept)
     try:
-        walk.enter(verifying_archives.follow(kept, digests))
+        archived = verifying_archives.follow(kept, digests)
+        audit_chain.demand_none_outside(archived.position)
+        last, head = audit_chain.ends()
+        walk.enter(archived, last.position)
         for digest in digests:
             _demand(digest, tally, newest, entered=digest.day == after_day)
             walk.to(min(digest.last, last.position))
@@ -63,6 +68,10 @@ def verify(
         walk.to(last.position)
         _compare_head(head, walk.place)
     except Misfit as misfit:
+        if AuditArchive.objects.count() != len(
+            kept
+        ):  # a month has left meanwhile, and its events are not missing
+            return verify(since=since, after_day=after_day, progress=progress)
         return tally.finding(walk.begun, walk.place, misfit)
     return tally.finding(walk.begun, walk.place)
 
@@ -98,22 +107,23 @@ class _Walk:
     It looks ahead the quick way, over as many digests as a piece has, and goes event by event where that stops.
     """
 
-    def __init__(self, place: Place, total: int, progress: Progress, marks: Collection[int]) -> None:
+    def __init__(self, place: Place, progress: Progress, marks: Collection[int]) -> None:
         self.begun = self.place = place
-        self.total = total
+        self.total = 0
         self.progress = progress
         self.marks = marks
         self.proven: deque[Place] = deque()
 
-    def enter(self, place: Place) -> None:
-        """Go on after what has left the trail, unless that lies behind."""
+    def enter(self, place: Place, total: int) -> None:
+        """Go on after what has left the trail, unless that lies behind; the last event is `total`."""
+        self.total = total
         self.begun = self.place = max(self.place, place, key=lambda one: one.position)
 
     def to(self, position: int) -> None:
         """Check the events up to `position`; raise Misfit at the first that does not fit."""
         while self.place.position < position:
             if not self.proven:
-                self.proven.extend(audit_quick.prove(self.place, self.total, self.marks))
+                self.proven.extend(self._looked_ahead())
             if self.proven and self.proven[0].position <= position:
                 self.place = self.proven.popleft()
             else:
@@ -123,10 +133,28 @@ class _Walk:
                 self.progress(self.place, self.total)
 
     def _step(self, position: int) -> None:
-        rows = audit_chain.piece(self.place.position, position)
+        rows = self._readable(position)
         if not rows:
             raise Misfit(self.place.position + 1, "the event is missing.")
         self.place = audit_chain.follow(self.place, rows)
+
+    def _looked_ahead(self) -> list[Place]:
+        try:
+            return audit_quick.prove(self.place, self.total, self.marks)
+        except _UNREADABLE:  # the other way finds out where
+            return []
+
+    def _readable(self, position: int) -> list[audit_chain.Row]:
+        """Return the next events; raise Misfit where the database cannot read the next one."""
+        size, reached = audit_chain.PIECE, self.place.position
+        while True:
+            try:
+                return audit_chain.piece(reached, position)
+            except _UNREADABLE as error:
+                if size == 1:
+                    raise Misfit(reached + 1, audit_chain.CANNOT_HOLD) from error
+                size //= 10
+                position = min(position, reached + size)
 
 
 def _entrance(since: Place | None, after_day: date | None) -> tuple[Place, list[AuditDigest]]:
@@ -218,13 +246,20 @@ def _none_beyond(digests: Sequence[AuditDigest], newest: date | None) -> None:
     if newest is None or (known and newest <= known.day):
         return
     position = known.last + 1 if known else 1
-    there = second_place.content(newest)
-    upto = f" It knows the events up to {seals.read(there[0]).last}." if there else ""
+    upto = _known_there(newest)
     raise Misfit(
         position,
         f"the second place has a digest of {newest.isoformat()}, the database has none: an older database was put"
         f" back, or digests were taken out.{upto}",
     )
+
+
+def _known_there(day: date) -> str:
+    there = second_place.content(day)
+    try:
+        return f" It knows the events up to {seals.read(there[0]).last}." if there else ""
+    except seals.Forged:
+        return ""
 
 
 def _compare_head(head: Place, place: Place) -> None:
