@@ -10,6 +10,7 @@ import os
 import re
 import uuid
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 
@@ -68,7 +69,8 @@ def _days() -> Iterator[date]:
     for path in _folder().iterdir():
         found = NAME.fullmatch(path.name)
         if found:
-            yield date.fromisoformat(found[1])
+            with suppress(ValueError):  # a name with a day that there is not is none of ours
+                yield date.fromisoformat(found[1])
 
 
 def _folder() -> Path:
