@@ -8,7 +8,7 @@ from django.test import Client
 from tests import cast, trail
 from tests.conftest import SignedIn
 from tests.views.test_audit import happened, sentences
-from trunks import audit, context
+from trunks import audit, audit_index, context
 from trunks.actions import Action
 from trunks.models import MasterAccount, Role, SavedView, TrunkRequest, User
 from trunks.models.audit_event import AuditEvent
@@ -73,6 +73,21 @@ def test_a_manager_of_another_master_account_is_offered_none_of_its_customers(
     assert answer.status_code == 200
     assert answer.context["suggestions"] == []
     assert "Stella" not in answer.content.decode()
+
+
+def test_a_manager_of_another_master_account_learns_no_names_and_no_numbers_by_typing(
+    estate: cast.Estate, trunk_request: TrunkRequest, staff: User, signed_in: SignedIn
+) -> None:
+    audit_index.catch_up()
+    foreign = signed_in(cast.person("Fred Foreign", Role.MANAGER, master=estate.foreign_master))
+    own = signed_in(cast.person("Olga Own", Role.MANAGER, master=estate.master))
+    for words in ("stella", "stella staff", "18888123"):
+        # The same answer as for words that nothing has.
+        assert leads_to(foreign, words) == ""
+        assert foreign.get("/audit/", {"q": words}).context["suggestions"] == [], words
+    assert [one.title for one, _ in own.get("/audit/?q=stella").context["suggestions"]] == ["Stella Staff"]
+    assert leads_to(own, "stella staff") == f"?outcome=done&actor={staff.pk}"
+    assert leads_to(own, "18888123") == "?outcome=done&dnis=18888123"
 
 
 def test_a_moment_is_jumped_to_by_the_readers_clock(client: Client, estate: cast.Estate, staff: User) -> None:

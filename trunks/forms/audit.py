@@ -83,7 +83,7 @@ class AuditFilter(forms.Form):
 
     def __init__(self, *args: Any, user: User, standing: Standing, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        facets = _facets_for(user, standing)
+        facets = facets_for(user, standing)
         self.fields["actor"] = forms.ChoiceField(
             label="Person",
             required=False,
@@ -194,7 +194,8 @@ def _by_the_clock(text: str) -> datetime | None:
     return naive.replace(tzinfo=timezone.get_current_timezone()) if naive and not naive.tzinfo else None
 
 
-def _facets_for(user: User, standing: Standing) -> list[Facet]:
+def facets_for(user: User, standing: Standing) -> list[Facet]:
+    """Return the facets of the events that `user` may read: what they may learn of names and numbers."""
     if access.for_all_masters(user, *READERS):
         return standing.facets
     masters = {master.pk for master in access.masters_where(user, *READERS)}

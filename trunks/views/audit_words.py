@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 from trunks import access
 from trunks.audit_index import Standing
+from trunks.audit_reading import READERS, readable
+from trunks.forms.audit import facets_for
 from trunks.models import AuditNumber, User
 
 SUGGESTED = 5
@@ -36,17 +38,17 @@ class Understood:
 def understand(user: User, words: str, standing: Standing) -> Understood:
     """Return what somebody means who typed `words` into the one field."""
     words = words.strip()
-    if certain := _by_form(words):
+    if certain := _by_form(user, words):
         return Understood(certain)
     found = _accounts(user, words) + _people(user, words, standing)
     exact = [one for one in found if one.title.casefold() == words.casefold()]
     return Understood(exact[0].values if len(exact) == 1 else {}, found)
 
 
-def _by_form(words: str) -> dict[str, str]:
+def _by_form(user: User, words: str) -> dict[str, str]:
     if request := _REQUEST.match(words):
         return {"object_type": "trunkrequest", "object_id": request[1]}
-    if _DIGITS.match(words) and AuditNumber.objects.filter(dnis=words).exists():
+    if _DIGITS.match(words) and _is_number(user, words):
         return {"dnis": words}
     if _REQUEST_ID.match(words):
         return {"request_id": words}
@@ -54,6 +56,14 @@ def _by_form(words: str) -> dict[str, str]:
         return {"ip": str(ipaddress.ip_address(words))}
     except ValueError:
         return {}
+
+
+def _is_number(user: User, words: str) -> bool:
+    """Say whether an event that `user` may read is about the DNIS: for all others it is digits like any."""
+    told = AuditNumber.objects.filter(dnis=words)
+    if access.for_all_masters(user, *READERS):
+        return told.exists()
+    return readable(user).filter(pk__in=told.values("event_id")).exists()
 
 
 def _accounts(user: User, words: str) -> list[Suggestion]:
@@ -65,6 +75,7 @@ def _accounts(user: User, words: str) -> list[Suggestion]:
 
 
 def _people(user: User, words: str, standing: Standing) -> list[Suggestion]:
-    people = {facet.actor: facet.actor_name for facet in standing.facets if facet.actor_name}
+    facets = facets_for(user, standing)
+    people = {facet.actor: facet.actor_name for facet in facets if facet.actor_name}
     fitting = [(pk, name) for pk, name in people.items() if words.casefold() in name.casefold()]
     return [Suggestion("Person", name, {"actor": str(pk)}) for pk, name in fitting[:SUGGESTED]]
