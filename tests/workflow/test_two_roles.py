@@ -13,7 +13,7 @@ from tests import trail
 from tests.test_audit_guard import EVENT, HEAD, record, run
 from tests.workflow.conftest import Zoom
 from trunks import audit, audit_roles, tasks
-from trunks.models import Heartbeat, State, User
+from trunks.models import Heartbeat, MonthReview, SampledItem, State, TrunkRequest, User
 from trunks.workflow import filing, provisioning, stopping
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -103,6 +103,24 @@ def test_who_runs_the_portal_cannot_become_its_owner(role: str) -> None:
     act_as(role)
     for sql in (f"SET ROLE {owner}", f"SET SESSION AUTHORIZATION {owner}", f"GRANT {owner} TO {role}"):
         with pytest.raises(DatabaseError, match=r"permission denied|must"):
+            run(sql)
+
+
+def test_a_table_of_ones_own_opens_no_review_that_was_signed_off(
+    runtime: Callable[[], None], trunk_request: TrunkRequest, manager: User
+) -> None:
+    signed = MonthReview.objects.create(
+        month="2026-10", last=1, head="h", seed="s", drawn_by=manager, drawn_at=trunk_request.filed_at
+    )
+    item = SampledItem.objects.create(review=signed, place=1, key="event-1", weight=1, event=1)
+    MonthReview.objects.update(signed_by=manager, signed_at=trunk_request.filed_at)
+    runtime()
+    run("CREATE TEMPORARY TABLE trunks_monthreview (id bigint, signed_at timestamptz)")
+    for sql in (
+        f"UPDATE trunks_sampleditem SET comment = 'altered' WHERE id = {item.pk}",
+        f"DELETE FROM trunks_sampleditem WHERE id = {item.pk}",
+    ):
+        with pytest.raises(DatabaseError, match="signed off"):
             run(sql)
 
 
