@@ -24,16 +24,27 @@ class NotGranted(Exception):
     """The role cannot be the one that runs the portal; the message says why."""
 
 
+# Besides who owns the events: who owns their schema (or the database, which owns the schema `public` from PostgreSQL 15
+# on) may drop what lies in it, and who may make roles could take the owner's, before PostgreSQL 16.
+_COULD_TAKE_THEM = """
+SELECT bool_or(rolsuper OR rolcreaterole OR pg_has_role(rolname, relowner, 'MEMBER')
+    OR pg_has_role(rolname, nspowner, 'MEMBER'))
+FROM pg_roles, pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+WHERE rolname = {role} AND pg_class.oid = to_regclass(%s)
+"""
+
+
 def owner_runs_the_portal() -> bool:
     """Say whether the role of this process could take the guards of the audit trail away. SQLite knows no roles."""
-    if connection.vendor == "sqlite":
-        return False
+    return connection.vendor != "sqlite" and _could_take_the_guards()
+
+
+def _could_take_the_guards(role: str | None = None) -> bool:
+    """Say whether `role`, or that of this process, has what it takes to alter or drop the table of the events."""
+    asked = "current_user" if role is None else "%s"
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_has_role(relowner, 'MEMBER') FROM pg_class WHERE oid = to_regclass(%s)", [EVENTS]
-        )
-        row = cursor.fetchone()
-        return bool(row and row[0])
+        cursor.execute(_COULD_TAKE_THEM.format(role=asked), [*([role] if role is not None else []), EVENTS])
+        return bool(cursor.fetchone()[0])
 
 
 def may_archive() -> bool:
@@ -65,16 +76,11 @@ def _refuse(role: str, *, may_be_made: bool) -> None:
         if not may_be_made:
             raise NotGranted(f"There is no role {role}. Make it with CREATE ROLE, or give --url-file.")
         return
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT rolsuper OR pg_has_role(%s, relowner, 'MEMBER') FROM pg_roles, pg_class"
-            " WHERE rolname = %s AND pg_class.oid = to_regclass(%s)",
-            [role, role, EVENTS],
+    if _could_take_the_guards(role):
+        raise NotGranted(
+            f"{role} owns the audit trail, its schema or its database, may make roles, or is a superuser:"
+            " it could take the guards away."
         )
-        if cursor.fetchone()[0]:
-            raise NotGranted(
-                f"{role} owns the audit trail, or is a superuser: it could take the guards away."
-            )
 
 
 def _exists(role: str) -> bool:

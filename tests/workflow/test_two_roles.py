@@ -191,6 +191,29 @@ def test_neither_the_owner_nor_nobody_can_be_the_one_that_runs_the_portal() -> N
         grant("--role=nobody_at_all")
 
 
+@pytest.mark.parametrize(
+    ("given", "taken"),
+    [
+        ("ALTER ROLE {role} CREATEROLE", "ALTER ROLE {role} NOCREATEROLE"),
+        ("ALTER SCHEMA public OWNER TO {role}", "ALTER SCHEMA public OWNER TO {schema_owner}"),
+    ],
+)
+def test_who_gets_at_the_guards_by_another_way_cannot_be_it_either(
+    given: str, taken: str, role: str, client: Client
+) -> None:
+    owner = connection.settings_dict["USER"]
+    [(schema_owner,)] = trail.query("SELECT nspowner::regrole FROM pg_namespace WHERE nspname = 'public'")
+    run(given.format(role=role))
+    try:
+        with pytest.raises(CommandError, match="could take the guards away"):
+            grant(f"--role={role}")
+        act_as(role)
+        assert "grant_runtime" in client.get("/readyz").json()["warnings"][0]
+    finally:
+        act_as(owner)
+        run(taken.format(role=role, schema_owner=schema_owner))
+
+
 def test_all_rights_are_given_or_none(role: str, monkeypatch: pytest.MonkeyPatch) -> None:
     run(f"REVOKE SELECT ON trunks_user FROM {role}")
     monkeypatch.setattr(audit_roles, "_narrow", lambda _: ["SELECT 1/0"])
