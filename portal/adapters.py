@@ -1,8 +1,9 @@
 """What the portal asks of allauth: accounts are given out, not taken, and second factors are kept encrypted."""
 
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core import context
@@ -22,6 +23,7 @@ from trunks.workflow import signing_in
 
 NO_ADDRESS = "0.0.0.0"  # noqa: S104  # nothing listens on it
 REAUTHENTICATION_SECONDS = 300.0
+SITE_NAME = "SIP trunk portal"
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is not typed
@@ -33,6 +35,16 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is
     def get_client_ip(self, request: HttpRequest) -> str:
         # Lists of sessions keep it in a column for addresses, so that nobody's is the unspecified one.
         return middleware.client_ip(request) or NO_ADDRESS
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """Send a letter that names the portal by its own address, and not by what the caller wrote into Host.
+
+        Django checks the names there, but no port: whoever listens on another one of the machine, or is known to it by
+        another name, would be sent the link that sets a password.
+        """
+        links = {name: _at_the_site(url) for name, url in context.items() if name.endswith("_url")}
+        named = SimpleNamespace(name=SITE_NAME, domain=urlsplit(settings.SITE_URL).netloc)
+        super().send_mail(template_prefix, email, {**context, **links, "current_site": named})
 
     def is_reauthentication_required(self, *, app: str, **more: Any) -> bool:
         """Ask nobody for a proof who has just signed in or given one."""
@@ -81,7 +93,7 @@ class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth is not typ
 
     def get_public_key_credential_rp_entity(self) -> dict[str, str]:
         # The name of the site, not what the caller wrote into Host: a passkey is good for one site.
-        return {"id": str(urlsplit(settings.SITE_URL).hostname), "name": "SIP trunk portal"}
+        return {"id": str(urlsplit(settings.SITE_URL).hostname), "name": SITE_NAME}
 
     def generate_authenticator_name(self, user: User, type: str) -> str:  # noqa: A002  # allauth's name
         number = Authenticator.objects.filter(user=user, type=type).count() + 1
@@ -89,6 +101,11 @@ class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth is not typ
 
     def decrypt(self, encrypted_text: str) -> str:
         return _cipher().decrypt(encrypted_text.encode()).decode()
+
+
+def _at_the_site(url: str) -> str:
+    parts = urlsplit(url)
+    return settings.SITE_URL.rstrip("/") + urlunsplit(("", "", parts.path, parts.query, ""))
 
 
 def _cipher() -> MultiFernet:

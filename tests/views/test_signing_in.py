@@ -190,6 +190,21 @@ def test_a_password_is_reset_by_a_letter_and_every_session_ends(staff: User) -> 
     assert (event.actor, event.after) == (None, {"sessions_ended": 1})
 
 
+@pytest.mark.parametrize("email", ["stella-staff@example.com", "nobody@example.com"])
+def test_a_letter_names_the_portal_by_its_own_address_whatever_host_was_asked(
+    email: str, staff: User, settings: Settings
+) -> None:
+    host = "testserver:6666"  # Django checks the name and not the port
+    Client().post("/accounts/password/reset/", {"email": email}, HTTP_HOST=host)
+    [letter] = mail.outbox
+    text = f"{letter.subject} {letter.body}"
+    assert "6666" not in text
+    assert "testserver" not in text
+    links = re.findall(r"https?://\S+", text)
+    assert links
+    assert all(link.startswith(f"{settings.SITE_URL}/accounts/") for link in links)
+
+
 def test_people_see_their_sessions_and_end_the_others(staff: User) -> None:
     here, there = Client(), Client()
     for client in (here, there):
