@@ -111,7 +111,8 @@ CACHES = {
         {
             "BACKEND": "django.core.cache.backends.redis.RedisCache",
             "LOCATION": REDIS_URL,
-            "OPTIONS": {"socket_timeout": 3},  # a Redis that hangs must not hang every sign-in
+            # A Redis that hangs must not hang every sign-in; one that lies must not run code.
+            "OPTIONS": {"socket_timeout": 3, "serializer": "portal.cache.JsonSerializer"},
         }
         if REDIS_URL
         # One web process with threads is the embedded default, so memory is shared by all who count.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -64,10 +64,13 @@ def _beside(trunk_request: TrunkRequest) -> dict[str, Any]:
 
 
 def _rows(account: SubAccount) -> tuple[datetime, list[Trunk]]:
-    kept: tuple[datetime, list[Trunk]] | None = cache.get(_key(account))
-    if kept is not None and (account.trunks_read_at is None or kept[0] >= account.trunks_read_at):
-        return kept
-    return read_anew(account)
+    kept = cache.get(_key(account))
+    if kept is None:
+        return read_anew(account)
+    read_at = datetime.fromisoformat(kept["read_at"])
+    if account.trunks_read_at is not None and read_at < account.trunks_read_at:
+        return read_anew(account)
+    return read_at, [Trunk(**row) for row in kept["rows"]]
 
 
 def read_anew(account: SubAccount) -> tuple[datetime, list[Trunk]]:
@@ -76,7 +79,8 @@ def read_anew(account: SubAccount) -> tuple[datetime, list[Trunk]]:
     with speaking.client_for(account.master, urgency=INTERACTIVE) as client:
         rows = client.list_trunks(account.zoom_id)
     take_in(account, rows, read_at)
-    cache.set(_key(account), (read_at, rows), KEPT_SECONDS)
+    kept = {"read_at": read_at.isoformat(), "rows": [asdict(row) for row in rows]}
+    cache.set(_key(account), kept, KEPT_SECONDS)
     return read_at, rows
 
 
