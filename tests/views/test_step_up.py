@@ -13,7 +13,7 @@ from pytest_django import Settings
 from tests import cast, totp
 from tests.conftest import SignedIn
 from trunks import audit, step_up
-from trunks.models import Invitation, Role, RoleGrant, State, TrunkRequest, User, WriteStop
+from trunks.models import Invitation, Role, RoleGrant, State, TrunkRequest, User, Webhook, WriteStop
 from trunks.workflow import review
 
 COMMENT = "Seen & agreed: 100 % “right”"
@@ -150,6 +150,11 @@ PROTECTED: dict[str, Act] = {
     "invite": lambda *_: "/people/invite/",
     "renew an invitation": lambda *_: "/people/invitations/1/renew/",
     "withdraw an invitation": lambda *_: "/people/invitations/1/withdraw/",
+    "save a policy": lambda _, row, __: f"/masters/{row.master_id}/policy/",
+    "add a webhook": lambda *_: "/webhooks/",
+    "renew a webhook's secret": lambda *_: "/webhooks/1/secret/",
+    "switch a webhook off": lambda *_: "/webhooks/1/off/",
+    "switch a webhook on": lambda *_: "/webhooks/1/on/",
 }
 
 
@@ -161,6 +166,18 @@ def test_everything_that_weighs_asks_for_a_proof(
     assert answer.status_code == 302
     assert answer["Location"].startswith(PROVE)
     assert not WriteStop.objects.exists()
+
+
+def test_a_webhook_survives_the_proof(administrator: User, signed_in: SignedIn, settings: Settings) -> None:
+    settings.REQUIRE_MFA = frozenset()
+    client = aged(signed_in(administrator), 901)
+    form = {"name": "Desk", "url": "https://desk.example.com/hook", "topics": ["decided"]}
+    client.post("/webhooks/", form)
+    assert not Webhook.objects.exists()
+    answer = client.post(PROVE, {"password": cast.PASSWORD, "next": "/webhooks/"})
+    made = Webhook.objects.get()
+    assert (answer.status_code, made.url) == (200, form["url"])
+    assert made.secret in answer.content.decode()
 
 
 def test_an_invitation_survives_the_proof(

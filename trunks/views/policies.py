@@ -15,6 +15,7 @@ from trunks.forms.policies import PolicyForm, initial_of
 from trunks.models import ApprovalPolicy, MasterAccount, Role
 from trunks.models.approval_policy import CONDITIONS
 from trunks.views.http import HtmxHttpRequest, problem_page
+from trunks.views.step_up import proof_required
 from trunks.workflow import policies
 from trunks.workflow.approval_rules import sentences
 from trunks.workflow.deciders import supervisors_for
@@ -25,6 +26,7 @@ LISTED = 50
 
 
 @require_http_methods(["GET", "POST"])
+@proof_required
 def policy(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     """Show the policy in force with its form, or save a new version."""
     master = _administered(request, pk)

@@ -14,11 +14,13 @@ from trunks.forms.webhooks import WebhookForm
 from trunks.models import Delivery, Webhook
 from trunks.views.http import HtmxHttpRequest, problem_page
 from trunks.views.paging import page
+from trunks.views.step_up import proof_required
 from trunks.workflow import webhooks as verbs
 from trunks.workflow.errors import Invalid, Stale
 
 
 @require_http_methods(["GET", "POST"])
+@proof_required
 def webhooks(request: HtmxHttpRequest) -> HttpResponse:
     """List the webhooks, and add one: the answer to that shows its secret, and nothing does so again."""
     access.require_all_masters(request.user)
@@ -48,6 +50,7 @@ def detail(request: HtmxHttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
+@proof_required
 def renew_secret(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     hook = verbs.renew_secret(access.webhook_for(request.user, pk), actor=request.user)
     return _detail(request, hook, secret=hook.secret)
@@ -59,11 +62,13 @@ def test(request: HtmxHttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
+@proof_required
 def switch_off(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     return _do(request, pk, verbs.switch_off, "The webhook is switched off.")
 
 
 @require_POST
+@proof_required
 def switch_on(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     return _do(request, pk, verbs.switch_on, "The webhook is switched on.")
 
