@@ -189,3 +189,11 @@ def test_the_page_names_the_changes_that_the_stop_has_caught_half_done(
     assert trunk_request.reference in caught
     trunk_request.lines.update(state="assigned")
     assert 'id="halfway"' not in page(client)
+
+
+def test_the_page_counts_what_waits_of_ones_own_master_accounts_alone(
+    signed_in: SignedIn, supervisor: User, other_staff: User, trunk_request: TrunkRequest, stop: WriteStop
+) -> None:
+    cast.approved(trunk_request, supervisor)
+    assert "1 approved request waits" in page(signed_in(supervisor))
+    assert "0 approved requests wait" in page(signed_in(other_staff))

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from trunks import access
 from trunks.forms.writing import ReasonForm
-from trunks.models import Role, State, TrunkRequest, User, WriteStop
+from trunks.models import Role, State, User, WriteStop
 from trunks.views.http import HtmxHttpRequest, problem_page
 from trunks.views.step_up import proof_required
 from trunks.workflow import stopping
@@ -92,7 +92,7 @@ def _page(
         "dead_end": _dead_end(request.user, stop),
         "form": failed or ReasonForm(),
         "halfway": list(access.trunk_requests_for(request.user).halfway()[:PAST_SHOWN]),
-        "waiting": TrunkRequest.objects.filter(state=State.APPROVED).count(),
+        "waiting": access.trunk_requests_for(request.user).filter(state=State.APPROVED).count(),
     }
     return render(request, "trunks/writing.html", context, status=422 if failed else 200)
 
