@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,10 @@ def of(url: str, *, tests: Path) -> dict[str, Any]:
     Raises ImproperlyConfigured, without a word of the address, which holds a password.
     """
     try:
-        config: dict[str, Any] = dict(environ.Env.db_url_config(url))
+        with warnings.catch_warnings():
+            # The parser warns of a scheme that it does not know by printing all that it found, the password too.
+            warnings.simplefilter("ignore")
+            config: dict[str, Any] = dict(environ.Env.db_url_config(url))
     except Exception as error:  # the parser raises many kinds
         raise ImproperlyConfigured("DATABASE_URL cannot be understood.") from error
     if config.get("ENGINE") == "django.db.backends.sqlite3":

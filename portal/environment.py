@@ -1,9 +1,12 @@
 """Reading the environment: each value is checked, and a bad one stops the start with the variable's name."""
 
 import ipaddress
+import math
 import os
+import sys
 from datetime import date
 from pathlib import Path
+from types import TracebackType
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -14,6 +17,19 @@ from django.core.exceptions import ImproperlyConfigured
 from trunks import receivers, seals
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+def speak_plainly() -> None:
+    """From here on, where a bad value ends the process, say its sentence alone: a traceback would bury it."""
+    usual = sys.excepthook
+
+    def say(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if issubclass(kind, ImproperlyConfigured):
+            sys.stderr.write(f"{error}\n")
+        else:
+            usual(kind, error, trace)
+
+    sys.excepthook = say
 
 
 def text(name: str, default: str | None = None) -> str:
@@ -59,7 +75,9 @@ def number(name: str, default: float, *, least: float = 0.0) -> float:
         result = float(value)
     except ValueError:
         raise ImproperlyConfigured(f"{name} must be a number, not {value!r}.") from None
-    if not least <= result < float("inf"):
+    if not math.isfinite(result):
+        raise ImproperlyConfigured(f"{name} must be a number that can be counted to.")
+    if result < least:
         raise ImproperlyConfigured(f"{name} must be at least {least:g}, not {value}.")
     return result
 
@@ -98,10 +116,45 @@ def pairs(name: str, *, among: frozenset[str]) -> dict[str, str]:
 
 def choice(name: str, default: str, *, among: frozenset[str]) -> str:
     """Return one of the words `among`, in whatever case it was written."""
-    value = text(name, default).upper()
-    if value not in among:
-        raise ImproperlyConfigured(f"{name} must be one of {', '.join(sorted(among))}, not {value!r}.")
+    written = text(name, default)
+    value = next((word for word in among if word.upper() == written.upper()), "")
+    if not value:
+        raise ImproperlyConfigured(f"{name} must be one of {', '.join(sorted(among))}, not {written!r}.")
     return value
+
+
+def folder(name: str, default: Path) -> Path:
+    """Return a folder, which is made where it is missing."""
+    path = Path(text(name, str(default))).resolve()
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImproperlyConfigured(f"{name} must be a folder: {path}: {error.strerror}.") from error
+    return path
+
+
+def redis_address(name: str) -> str:
+    """Return Redis's address or "". It may hold a password, and is never repeated."""
+    value = secret(name, "")
+    try:
+        parts = urlsplit(value)
+        found = parts.path if parts.scheme == "unix" else parts.hostname and parts.port != 0
+    except ValueError:  # a port that is no number
+        found = ""
+    if value and not (found and parts.scheme in ("redis", "rediss", "unix")):
+        raise ImproperlyConfigured(f"{name} must begin with redis://, rediss:// or unix://, and be whole.")
+    return value
+
+
+def hosts(name: str, default: str) -> list[str]:
+    """Return host names; an address among them would answer nobody, and without any it is `default`."""
+    found = words(name, default) or [default]
+    for host in found:
+        if "/" in host or " " in host:
+            raise ImproperlyConfigured(
+                f"{name} must hold host names such as portal.example.org, not {host!r}."
+            )
+    return found
 
 
 def weekdays(name: str, default: str) -> frozenset[int]:

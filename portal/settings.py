@@ -14,8 +14,8 @@ from trunks.business import Calendar
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 PORTAL_VERSION = VERSION
-DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / ".data"))).resolve()
-DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+env.speak_plainly()
+DATA_DIR = env.folder("DATA_DIR", BASE_DIR / ".data")
 
 # --- who we are -------------------------------------------------------------------------------------------------
 
@@ -25,7 +25,7 @@ DEBUG = env.flag("DEBUG")
 SITE_URL = env.web_address("SITE_URL", "http://127.0.0.1:8000")
 _site = urlsplit(SITE_URL)
 HTTPS = _site.scheme == "https"
-ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", str(_site.hostname))
+ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", str(_site.hostname))
 CSRF_TRUSTED_ORIGINS = [f"{_site.scheme}://{_site.netloc}"]
 FIELD_ENCRYPTION_KEYS = env.fernet_keys("FIELD_ENCRYPTION_KEYS")
 
@@ -105,7 +105,7 @@ DATABASES = {
 
 # --- the doorbell -----------------------------------------------------------------------------------------------
 
-REDIS_URL = env.secret("REDIS_URL", "")
+REDIS_URL = env.redis_address("REDIS_URL")
 CACHES = {
     "default": (
         {
@@ -168,7 +168,7 @@ EXPORT_MEGABYTES = env.whole("EXPORT_MEGABYTES", 500, least=1)
 
 ROLES = frozenset({"staff", "supervisor", "manager", "administrator"})
 REQUIRE_MFA = frozenset(env.words("REQUIRE_MFA", "supervisor,administrator", among=ROLES))
-SAME_BROWSER_DECISIONS = env.choice("SAME_BROWSER_DECISIONS", "flag", among=frozenset({"FLAG", "REFUSE"}))
+SAME_BROWSER_DECISIONS = env.choice("SAME_BROWSER_DECISIONS", "flag", among=frozenset({"flag", "refuse"}))
 AUTHENTICATION_BACKENDS = [
     "django.contrib.auth.backends.ModelBackend",
     "allauth.account.auth_backends.AuthenticationBackend",

@@ -26,6 +26,19 @@ def give(monkeypatch: pytest.MonkeyPatch) -> Set:
     return lambda value: monkeypatch.setenv(NAME, value)
 
 
+def run(command: list[str], **given: str) -> subprocess.CompletedProcess[str]:
+    """Run Python with `command` until it ends by itself, in the tests' environment and what is `given`."""
+    return subprocess.run(
+        [PYTHON, *command],
+        cwd=ROOT,
+        env={**os.environ, **given},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
 def refused(read: Callable[..., Any], *words: str, **options: Any) -> None:
     with pytest.raises(ImproperlyConfigured) as caught:
         read(NAME, **options)
@@ -193,6 +206,7 @@ def test_without_a_signing_key_there_is_none(give: Set) -> None:
         ("FIELD_ENCRYPTION_KEYS", "s3cret-and-no-key", "key 1 is not a Fernet key"),
         ("DATABASE_URL", "mysql://portal:s3cret@db/portal", "must begin with postgres:// or sqlite://"),
         ("DATABASE_URL", "s3cret", "must begin with"),
+        ("DATABASE_URL", "pstgres://portal:s3cret@db/portal", "must begin with postgres:// or sqlite://"),
         ("SITE_URL", "http://portal.example.org", "must be https"),
         ("ZOOM_API_URL", "http://api.zoom.us/v2", "must be https"),
         ("LEASE_SECONDS", "1", "one and a half times HTTP_DEADLINE_SECONDS"),
@@ -203,25 +217,49 @@ def test_without_a_signing_key_there_is_none(give: Set) -> None:
         ("AUDIT_SIGNING_KEY", "s3cret", "is not an Ed25519 key"),
         ("AUDIT_PUBLIC_KEYS", "no-key", "one of its entries is not a public key"),
         ("LOG_LEVEL", "chatty", "must be one of CRITICAL, DEBUG"),
+        ("SAME_BROWSER_DECISIONS", "never", "must be one of flag, refuse, not 'never'"),
+        ("QUIET_SECONDS", "inf", "must be a number that can be counted to"),
+        ("REDIS_URL", "http://:s3cret@redis", "must begin with redis://, rediss:// or unix://"),
+        ("REDIS_URL", "redis://:s3cret@redis:port", "must begin with"),
+        ("REDIS_URL", "redis://", "and be whole"),
+        ("ALLOWED_HOSTS", "https://portal.example.org", "must hold host names"),
+        ("DATA_DIR", "/dev/null", "must be a folder: /dev/null: File exists"),
     ],
 )
 def test_the_portal_does_not_start_with_a_bad_value(
     name: str, value: str, words: str, tmp_path: Path
 ) -> None:
-    given = {**os.environ, "DATA_DIR": str(tmp_path), name: value}
-    ended = subprocess.run(
-        [PYTHON, "-c", "import portal.settings"],
-        cwd=ROOT,
-        env=given,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    last = ended.stderr.strip().splitlines()[-1]
+    ended = run(["-c", "import portal.settings"], **{"DATA_DIR": str(tmp_path), name: value})
+    # One sentence and no traceback, which would bury it.
+    (said,) = ended.stderr.strip().splitlines()
     assert ended.returncode != 0
-    assert name in last
-    assert words in last
-    assert "s3cret" not in last
+    assert name in said
+    assert words in said
+    assert "s3cret" not in said
+
+
+def test_any_other_error_at_the_start_keeps_its_traceback(tmp_path: Path) -> None:
+    ended = run(["-c", "import portal.settings; 1 / 0"], DATA_DIR=str(tmp_path))
+    assert "Traceback" in ended.stderr
+    assert "ZeroDivisionError" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["manage.py", "check"],
+        ["-m", "celery", "-A", "portal", "worker"],
+        ["-m", "celery", "-A", "portal", "beat"],
+        ["-m", "gunicorn", "portal.wsgi", "--bind", "127.0.0.1:0", "--no-control-socket"],
+    ],
+)
+def test_every_process_says_the_sentence_and_nothing_of_its_insides(
+    command: list[str], tmp_path: Path
+) -> None:
+    ended = run(command, DATA_DIR=str(tmp_path), SITE_URL="http://portal.example.org")
+    assert ended.returncode != 0
+    assert "SITE_URL must be https (http is for loopback addresses only)." in ended.stderr.splitlines()
+    assert "Traceback" not in ended.stderr
 
 
 @pytest.mark.parametrize(

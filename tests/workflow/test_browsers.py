@@ -68,7 +68,7 @@ def test_where_the_setting_refuses_it_the_person_is_told_how_else(
     trunk_request: TrunkRequest,
     settings: Settings,
 ) -> None:
-    settings.SAME_BROWSER_DECISIONS = "REFUSE"
+    settings.SAME_BROWSER_DECISIONS = "refuse"
     signed_in(client, staff)
     signed_in(client, supervisor)
     shown = page(client, trunk_request)
@@ -89,7 +89,7 @@ def test_where_the_setting_refuses_it_the_person_is_told_how_else(
 def test_where_nobody_else_could_decide_the_other_browser_is_named_alone(
     client: Client, staff: User, supervisor: User, trunk_request: TrunkRequest, settings: Settings
 ) -> None:
-    settings.SAME_BROWSER_DECISIONS = "REFUSE"
+    settings.SAME_BROWSER_DECISIONS = "refuse"
     with context.bound(context.Context(browser="b" * 32)):
         browsers.note(staff)
         answer = policy.may(supervisor, "approve", trunk_request)

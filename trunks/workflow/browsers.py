@@ -53,7 +53,7 @@ _LAST = Rows(_here)
 
 def refused() -> bool:
     """Say whether such decisions are refused instead of marked."""
-    return bool(settings.SAME_BROWSER_DECISIONS == "REFUSE")
+    return bool(settings.SAME_BROWSER_DECISIONS == "refuse")
 
 
 def words(author: User) -> str:
