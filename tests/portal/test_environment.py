@@ -262,6 +262,16 @@ def test_every_process_says_the_sentence_and_nothing_of_its_insides(
     assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.parametrize("command", ["verify_audit", "sync_estate", "seed_demo"])
+def test_a_command_before_migrate_says_what_to_do_first(command: str, tmp_path: Path) -> None:
+    database = f"sqlite:///{tmp_path / 'empty.sqlite3'}"
+    people = ["--people"] if command == "seed_demo" else []
+    ended = run(["manage.py", command, *people], DATA_DIR=str(tmp_path), DATABASE_URL=database)
+    assert ended.returncode == 1
+    assert "run `python manage.py migrate` first" in ended.stderr.splitlines()[-1]
+    assert "Traceback" not in ended.stderr
+
+
 @pytest.mark.parametrize(
     ("value", "days"),
     [
