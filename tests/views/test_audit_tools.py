@@ -48,6 +48,23 @@ def test_one_field_understands_numbers_requests_customers_people_and_addresses(
         assert leads_to(client, words) == "", words
 
 
+def test_a_question_in_full_is_shown_the_way_to_the_numbers_in_it(
+    client: Client, trunk_request: TrunkRequest
+) -> None:
+    question = f"Who gave 18888123 to Customer 7, and what of {trunk_request.reference.lower()}? (2026)"
+    offered = client.get("/audit/", {"q": question}).context["suggestions"]
+    assert [(one.kind, one.title) for one, _ in offered] == [
+        ("DNIS", "18888123"),
+        ("Request", trunk_request.reference),
+    ]
+    assert [url for _, url in offered] == [
+        "?dnis=18888123",
+        f"?object_type=trunkrequest&object_id={trunk_request.pk}",
+    ]
+    assert "18888123" in client.get(f"/audit/{offered[0][1]}").content.decode()
+    assert client.get("/audit/?q=18888999").context["suggestions"] == []
+
+
 def test_what_may_be_meant_is_offered(
     client: Client, trunk_request: TrunkRequest, estate: cast.Estate
 ) -> None:

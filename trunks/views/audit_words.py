@@ -6,15 +6,20 @@ import ipaddress
 import re
 from dataclasses import dataclass, field
 
+from django.conf import settings
+
 from trunks import access
 from trunks.audit_index import Standing
 from trunks.audit_reading import READERS, readable
 from trunks.forms.audit import facets_for
 from trunks.models import AuditNumber, User
+from trunks.numbers import is_digits
+from trunks.references import reference_to
 
 SUGGESTED = 5
 _REQUEST = re.compile(r"TR-?0*([1-9][0-9]{0,17})\Z", re.IGNORECASE)
 _REQUEST_ID = re.compile(r"[0-9a-f]{32}\Z")
+_MARKS = ".,;:?!'\"()"
 _DIGITS = re.compile(r"[0-9]{3,20}\Z")
 
 
@@ -40,9 +45,27 @@ def understand(user: User, words: str, standing: Standing) -> Understood:
     words = words.strip()
     if certain := _by_form(user, words):
         return Understood(certain)
-    found = _accounts(user, words) + _people(user, words, standing)
+    found = _accounts(user, words) + _people(user, words, standing) + _named_among(words)
     exact = [one for one in found if one.title.casefold() == words.casefold()]
     return Understood(exact[0].values if len(exact) == 1 else {}, found)
+
+
+def _named_among(words: str) -> list[Suggestion]:
+    """Return the requests and DNIS that stand among several words: who asks a question in full is shown the way.
+
+    Whether there are events of them is not looked up: it would tell of master accounts that somebody does not read.
+    """
+    some = [word.strip(_MARKS) for word in words.split()]
+    if len(some) < 2:
+        return []
+    found = []
+    for word in dict.fromkeys(some):
+        if request := _REQUEST.match(word):
+            values = {"object_type": "trunkrequest", "object_id": request[1]}
+            found.append(Suggestion("Request", reference_to(int(request[1])), values))
+        elif is_digits(word) and settings.DNIS_PREFIX_LENGTH <= len(word) <= settings.DNIS_MAX_LENGTH:
+            found.append(Suggestion("DNIS", word, {"dnis": word}))
+    return found[:SUGGESTED]
 
 
 def _by_form(user: User, words: str) -> dict[str, str]:
