@@ -123,7 +123,7 @@ def test_a_superuser_cannot_approve_their_own(
 
 
 @pytest.mark.parametrize("verb", ["deny", "send-back"])
-@pytest.mark.parametrize("comment", ["", " \n", None])
+@pytest.mark.parametrize("comment", ["", " \n", None, "\u200b", "\u00a0\u2060 \u202e"])
 def test_a_missing_comment_brings_the_form_back(
     signed_in: SignedIn, supervisor: User, trunk_request: TrunkRequest, verb: str, comment: str | None
 ) -> None:

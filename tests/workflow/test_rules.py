@@ -27,6 +27,17 @@ def test_a_good_draft_has_no_problem(estate: cast.Estate) -> None:
     assert rules.problems(cast.draft(estate.sub, estate.trunk, "18888123", caller_id="+14155550100")) == {}
 
 
+@pytest.mark.parametrize("reason", ["", " \t\r\n", "\u00a0\u3000", "\u200b\u2060\ufeff", "\u202e \u0301"])
+def test_a_reason_of_which_nothing_can_be_seen_is_none(estate: cast.Estate, reason: str) -> None:
+    draft = replace(cast.draft(estate.sub, estate.trunk, "18888123"), reason=reason)
+    assert set(rules.problems(draft)) == {"reason"}
+
+
+@pytest.mark.parametrize("reason", ["7", "مرحبا", "\u200b😀", "e\u0301", "."])
+def test_a_reason_in_any_script_is_one(estate: cast.Estate, reason: str) -> None:
+    assert rules.problems(replace(cast.draft(estate.sub, estate.trunk, "18888123"), reason=reason)) == {}
+
+
 def test_everything_that_is_wrong_is_said_at_once(estate: cast.Estate) -> None:
     lines = [
         filing.LineDraft(None, "", "x"),

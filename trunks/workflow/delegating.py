@@ -136,11 +136,9 @@ def _wrong_days(terms: Terms) -> Sequence[tuple[str, str]]:
 
 def _wrong_reason(reason: str) -> Sequence[tuple[str, str]]:
     found = [("reason", sentence) for sentence in rules.text_problems(reason, REASON_MAX_LENGTH)]
-    return (
-        found
-        if reason.strip()
-        else [*found, ("reason", "Say why: it stands beside every decision made by it.")]
-    )
+    if rules.says_nothing(reason):
+        found.append(("reason", "Say why: it stands beside every decision made by it."))
+    return found
 
 
 def _end(delegation: Delegation, actor: User | None, why: str = "") -> None:

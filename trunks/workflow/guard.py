@@ -37,7 +37,7 @@ def refuse(user: User, verb: str, trunk_request: TrunkRequest, reason: str, *, w
 def demand_comment(comment: str, *, why: str = "") -> None:
     """Raise Invalid for a comment that cannot be kept, and for an empty one where `why` asks for it."""
     found = list(rules.text_problems(comment, rules.REASON_MAX_LENGTH))
-    if why and not comment.strip():
+    if why and rules.says_nothing(comment):
         found.append(why)
     if found:
         raise Invalid({"comment": found})

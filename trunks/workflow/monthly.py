@@ -88,7 +88,7 @@ def mark(item: SampledItem, *, actor: User, as_: Mark, comment: str = "") -> Non
         _refuse(actor, item.review, "mark", ACTED_IN_IT)
     comment = comment.strip()
     problems = list(rules.text_problems(comment, rules.REASON_MAX_LENGTH))
-    if as_ == Mark.QUESTION and not comment:
+    if as_ == Mark.QUESTION and rules.says_nothing(comment):
         problems.append("Say what the question is.")
     if problems or as_ == Mark.NONE:
         raise Invalid({"comment": problems or ["Choose in order or question."]})

@@ -27,7 +27,7 @@ from trunks.models import (
     User,
     clock,
 )
-from trunks.workflow import outcomes, settling
+from trunks.workflow import outcomes, rules, settling
 from trunks.workflow.claims import Claim, Fenced, claim_unconfirmed
 from trunks.workflow.content import lines_of
 from trunks.workflow.errors import Invalid
@@ -69,7 +69,7 @@ def give_up(trunk_request: TrunkRequest, *, actor: User, version: int, comment: 
     reading the list right now is shut out by the higher fence. Raises Refused, Stale, or Invalid without a reason.
     """
     demand(actor, "give_up", trunk_request, version=version)
-    if not comment.strip():
+    if rules.says_nothing(comment):
         raise Invalid({"comment": ["Say why, and what was looked at: the audit trail keeps it."]})
     unknown = trunk_request.lines.filter(state=LineState.UNKNOWN)
     good = trunk_request.lines.filter(state__in=GOOD_LINE_STATES)

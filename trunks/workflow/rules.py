@@ -6,6 +6,7 @@ they act, and the database's constraints stand behind all of them.
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -53,13 +54,18 @@ def _head_problems(draft: Draft) -> Iterable[tuple[str, str]]:
 
 
 def _text_problems(draft: Draft) -> Iterable[tuple[str, str]]:
-    if not draft.reason.strip():
+    if says_nothing(draft.reason):
         yield "reason", "Say why: the supervisor decides by it, and the audit trail keeps it."
     for name, value, most in (
         ("reason", draft.reason, REASON_MAX_LENGTH),
         ("ticket", draft.ticket, TICKET_MAX_LENGTH),
     ):
         yield from ((name, sentence) for sentence in text_problems(value, most))
+
+
+def says_nothing(text: str) -> bool:
+    """Say whether nothing of a text can be seen: spaces of any kind, and characters without a width, are no reason."""
+    return all(unicodedata.category(sign)[0] in "ZCM" for sign in text)
 
 
 def text_problems(value: str, most: int) -> Iterable[str]:

@@ -15,6 +15,7 @@ from trunks import audit
 from trunks.actions import Action
 from trunks.compiled import Found
 from trunks.models import Role, RoleGrant, User, WriteStop, clock
+from trunks.workflow import rules
 from trunks.workflow.answers import YES, Answer
 from trunks.workflow.errors import Invalid, Refused, Stale
 from trunks.workflow.ringing import ring_ready
@@ -169,7 +170,7 @@ def _standing() -> str:
 
 
 def _demand_reason(reason: str) -> None:
-    if not reason.strip():
+    if rules.says_nothing(reason):
         raise Invalid({"reason": ["Say why: everybody reads it, and the audit trail keeps it."]})
     if len(reason) > REASON_MAX_LENGTH or "\x00" in reason:
         raise Invalid({"reason": [f"At most {REASON_MAX_LENGTH} characters, and no null character."]})
