@@ -7,6 +7,7 @@ urlpatterns = [
     path("accounts/", include("allauth.urls")),
 ]
 
+handler400 = "trunks.views.http.bad_request"
 handler403 = "trunks.views.http.forbidden"
 handler404 = "trunks.views.http.not_found"
 handler500 = "trunks.views.http.server_error"

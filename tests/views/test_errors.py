@@ -35,6 +35,35 @@ def test_a_fault_of_the_portal_asks_nothing_of_the_database(
     assert "secret detail" not in response.content.decode()
 
 
+def test_a_page_that_is_too_old_says_what_to_do_and_nothing_of_roles(staff: User) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(staff, backend="django.contrib.auth.backends.ModelBackend")
+    response = client.post("/requests/new/", {"reason": "x"})
+    content = response.content.decode()
+    assert response.status_code == 403
+    assert "This page is too old" in content
+    assert "load the page again" in content
+    assert "You may not do this" not in content
+    assert "ask an administrator" not in content
+
+
+def test_more_fields_than_any_form_has_are_answered_in_the_portal_s_look(
+    signed_in: SignedIn, staff: User
+) -> None:
+    fields = {f"lines-{number}-dnis": "1" for number in range(501)}
+    response = signed_in(staff).post("/requests/new/", fields)
+    assert response.status_code == 400
+    assert "This was not understood" in response.content.decode()
+    assert "SIP trunk portal" in response.content.decode()
+
+
+def test_another_host_name_is_answered_without_a_word_of_it(client: Client) -> None:
+    response = client.get("/", headers={"host": "evil.example"})
+    assert response.status_code == 400
+    assert "came to a host name" in response.content.decode()
+    assert "evil" not in response.content.decode()
+
+
 def test_the_500_page_needs_no_database() -> None:
     response = http.server_error(RequestFactory().get("/"))
     assert response.status_code == 500

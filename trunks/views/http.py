@@ -45,8 +45,19 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Answer a form whose token is missing or old: mostly a page left open over a sign-out."""
-    text = "This page was open for too long, or was opened before you signed in. Nothing was changed."
-    return problem_page(request, 403, reason=text, csrf_reason=reason)
+    return problem_page(
+        request,
+        403,
+        heading="This page is too old",
+        reason="It was open for too long, or was opened before you signed in. Nothing was changed.",
+        advice="Go back, load the page again, and send it from there.",
+        csrf_reason=reason,
+    )
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer what Django cannot read, without asking who it is: it may not be a web address of the portal at all."""
+    return HttpResponse(render_to_string("400.html"), status=400)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
