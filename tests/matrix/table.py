@@ -72,6 +72,8 @@ ADMINISTRATORS = cells(403, administrator=200, foreign_administrator=200)
 # An empty form of somebody who may: 422. Of who knows of the request and may not: 422 as well where the form is read
 # first, which tells nothing that the page does not tell.
 HANDED_IN = cells(422, foreign=404, roleless=404)
+# It has no form: who may is told that there is nothing to check.
+CHECKED = cells(403, staff=409, supervisor=409, foreign=404, roleless=404)
 
 # What machines ask asks nobody who they are; without a worker the portal is not ready.
 OPEN = dict.fromkeys(CALLERS, 200)
@@ -137,7 +139,7 @@ ROWS: dict[str, Row] = {
     "requests/<reference:reference>/send-back/": action(one("send-back/"), HANDED_IN),
     "requests/<reference:reference>/withdraw/": action(one("withdraw/"), HANDED_IN),
     "requests/<reference:reference>/retry/": action(one("retry/"), HANDED_IN),
-    "requests/<reference:reference>/check/": action(one("check/"), HANDED_IN),
+    "requests/<reference:reference>/check/": action(one("check/"), CHECKED),
     "requests/<reference:reference>/give-up/": action(one("give-up/"), HANDED_IN),
     "requests/<reference:reference>/evidence/": Row(
         # That it was taken is an event of the request.

@@ -93,10 +93,14 @@ def retry(request: HtmxHttpRequest, reference: int) -> HttpResponse:
 
 @require_POST
 def check(request: HtmxHttpRequest, reference: int) -> HttpResponse:
-    def verb(trunk_request: TrunkRequest, version: int, comment: str) -> None:
+    # Without a version: Zoom is read and nothing is decided, so that it does not matter what the page showed.
+    trunk_request = access.trunk_request_for(request.user, reference)
+    try:
         reconcile.check_now(trunk_request, actor=request.user)
-
-    return _carry_out(request, reference, "check", verb, "is being compared with Zoom's list now.")
+    except (Refused, Stale) as error:
+        return not_done(request, reference, error)
+    messages.success(request, f"{trunk_request.reference} is being compared with Zoom's list now.")
+    return redirect("request_detail", reference)
 
 
 @require_POST
