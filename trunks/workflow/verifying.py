@@ -68,9 +68,8 @@ def verify(
         walk.to(last.position)
         _compare_head(head, walk.place)
     except Misfit as misfit:
-        if AuditArchive.objects.count() != len(
-            kept
-        ):  # a month has left meanwhile, and its events are not missing
+        if AuditArchive.objects.count() != len(kept):
+            # A month has left the trail meanwhile, and its events are not missing.
             return verify(since=since, after_day=after_day, progress=progress)
         return tally.finding(walk.begun, walk.place, misfit)
     return tally.finding(walk.begun, walk.place)
