@@ -63,9 +63,8 @@ def settle_given_up(
     absent = _given_up(account.pk)
     absent.filter(hold=Hold.UNKNOWN, dnis__in=shown).update(hold=Hold.ASSIGNED, detail=GIVEN_UP_SHOWN)
     absent.filter(removing=True, current_dnis__in=shown).update(removing=False, detail=GIVEN_UP_SHOWN)
-    again = absent.filter(absent_at__lte=read_at - timedelta(seconds=settings.QUIET_SECONDS))
-    again.update(hold=Hold.NONE, removing=False, detail=absent_words)
     quiet = read_at - timedelta(seconds=settings.QUIET_SECONDS)
+    absent.filter(absent_at__lte=quiet).update(hold=Hold.NONE, removing=False, detail=absent_words)
     absent.filter(absent_at=None, trunk_request__sent_at__lte=quiet).update(absent_at=read_at)
 
 
