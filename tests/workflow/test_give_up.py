@@ -289,9 +289,8 @@ def test_a_change_that_waits_behind_a_given_up_line_alarms_too(
     assert [line.dnis for line in trunk_request.lines.lost()] == new
 
 
-def test_old_values_that_were_given_up_stay_taken_until_two_lists_do_not_show_them(
-    zoom: Zoom, staff: User, supervisor: User
-) -> None:
+def restoring(zoom: Zoom, staff: User, supervisor: User) -> tuple[TrunkRequest, str, str]:
+    """Return a change whose old values were sent again without an answer, with its old and its new DNIS."""
     old, new = zoom.trunk.prefix + "771", zoom.trunk.prefix + "772"
     provision(zoom.approved(staff, supervisor, old).pk)
     line = filing.LineDraft(zoom.trunk, new, "", old)
@@ -301,6 +300,13 @@ def test_old_values_that_were_given_up_stay_taken_until_two_lists_do_not_show_th
     zoom.sandbox.fault("drop", method="POST", path=TRUNKS, apply="never")
     provision(trunk_request.pk)
     let_pass(trunk_request)
+    return trunk_request, old, new
+
+
+def test_old_values_that_were_given_up_stay_taken_until_two_lists_do_not_show_them(
+    zoom: Zoom, staff: User, supervisor: User
+) -> None:
+    trunk_request, old, new = restoring(zoom, staff, supervisor)
     assert trunk_request.lines.get().phase == "restore"
     give_up(trunk_request, supervisor)
     # The old DNIS may be at Zoom; the new one surely is not.
@@ -318,15 +324,7 @@ def test_old_values_that_were_given_up_stay_taken_until_two_lists_do_not_show_th
 def test_old_values_that_were_given_up_and_are_shown_later_end_the_alarm(
     zoom: Zoom, staff: User, supervisor: User
 ) -> None:
-    old, new = zoom.trunk.prefix + "771", zoom.trunk.prefix + "772"
-    provision(zoom.approved(staff, supervisor, old).pk)
-    line = filing.LineDraft(zoom.trunk, new, "", old)
-    draft = filing.Draft(zoom.sub, "change", "Customer asked", "", [line])
-    trunk_request = cast.approved(filing.file(draft, actor=staff), supervisor)
-    zoom.sandbox.fault("html", method="POST", path=TRUNKS, status=400, apply="never")
-    zoom.sandbox.fault("drop", method="POST", path=TRUNKS, apply="never")
-    provision(trunk_request.pk)
-    let_pass(trunk_request)
+    trunk_request, old, _ = restoring(zoom, staff, supervisor)
     give_up(trunk_request, supervisor)
     assert trunk_request.lines.lost().exists()
     listing.take_in(zoom.sub, [Trunk("268", "", "", old, "0", None)], clock.read())
