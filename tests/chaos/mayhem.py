@@ -30,6 +30,8 @@ ZOOM_FAULTS = (
     {"kind": "html", "apply": "before"},
     {"kind": "broken_json", "apply": "before"},
     {"kind": "half_body", "apply": "before"},
+    {"kind": "unauthorized", "apply": "before"},
+    {"kind": "unauthorized", "apply": "never"},
     {"kind": "429"},
     {"kind": "503", "method": "GET"},
     {"kind": "drop", "method": "GET"},

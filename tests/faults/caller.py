@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection
+from requests import PreparedRequest
 from requests.structures import CaseInsensitiveDict
 
 from tests.faults.moments import DEADLINE
@@ -18,13 +19,28 @@ from trunks.actions import Action
 from trunks.models import State, TrunkRequest, WriteStop
 from trunks.zoom import client as zoom_client
 from trunks.zoom import hooks
+from trunks.zoom.auth import ServerToServerAuth
 from trunks.zoom.client import ZoomClient
 from trunks.zoom.errors import CredentialsRefused, NoAnswer, NotSent, ZoomError
-from trunks.zoom.types import Call, Label
+from trunks.zoom.types import Call, Label, Token
 from trunks.zoom.wire import Answer
 
 if TYPE_CHECKING:
     from tests.faults.portal import Portal
+
+
+REQUEST = PreparedRequest()
+REQUEST.headers = CaseInsensitiveDict({"Authorization": "Bearer refused"})
+
+
+class Tokens:
+    """Has a new token for whoever asks."""
+
+    def current(self) -> Token | None:
+        return None
+
+    def renew(self, stale: Token | None, fetch: Callable[[], Token]) -> Token:
+        return Token("new", float("inf"), "")
 
 
 class Caller(ZoomClient):
@@ -45,6 +61,7 @@ class Caller(ZoomClient):
         self._before_sending = before_sending
         self._before_write = before_write
         self._ended = ended
+        self._auth = ServerToServerAuth("", "", "", "", Tokens())
 
     def close(self) -> None:
         """Nothing is open."""
@@ -52,8 +69,8 @@ class Caller(ZoomClient):
     def _try(self, ask: Any) -> Any:
         try:
             return self._attempt(ask)
-        except CredentialsRefused:
-            # As the real client does with 401: a new token, and the same call once more.
+        except CredentialsRefused as error:
+            self._auth.cure(error, REQUEST, write=ask.errand.write)
             return self._attempt(ask)
 
     def _attempt(self, ask: Any) -> Any:

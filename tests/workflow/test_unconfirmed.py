@@ -255,14 +255,6 @@ def test_a_daily_limit_is_believed_for_a_day(
     assert 3601 < paused[0] <= 86401
 
 
-def test_a_token_that_expired_is_renewed_once_and_the_request_goes_through(
-    zoom: Zoom, filed: TrunkRequest
-) -> None:
-    zoom.sandbox.fault("unauthorized", method="POST", path=TRUNKS)
-    provision(filed.pk)
-    assert states(filed) == ("done", ["assigned"])
-
-
 def test_refused_credentials_keep_the_request_waiting_until_they_are_mended(
     zoom: Zoom, filed: TrunkRequest, rung: list[tuple[str, int]]
 ) -> None:

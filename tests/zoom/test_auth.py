@@ -171,7 +171,7 @@ class TestSharing:
         request = prepared(auth)
         fetched = zoom.post(TOKEN_URL, json={"access_token": "second"})
         for _ in range(3):
-            auth.renew_after(request)
+            auth.cure(CredentialsRefused("no", status=401), request, write=False)
         assert fetched.call_count == 1
         assert auth.token().value == "second"
 

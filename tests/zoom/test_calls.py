@@ -16,6 +16,7 @@ from trunks.zoom.errors import (
     NotEnrolled,
     NotSent,
     ServerError,
+    TokenReplaced,
 )
 from trunks.zoom.types import Assignment, Label
 
@@ -24,7 +25,19 @@ EXPIRED = {"code": 124, "message": "Access token is expired."}
 
 
 class TestRenewing:
-    def test_an_expired_token_is_renewed_and_a_write_repeated_once(
+    def test_an_expired_token_is_renewed_and_a_reading_repeated_once(
+        self, open_client: Open, zoom: responses.RequestsMock
+    ) -> None:
+        client = open_client()
+        old, new = ({"Authorization": f"Bearer {token}"} for token in (TOKEN, "new"))
+        zoom.get(TRUNKS, json=EXPIRED, status=401, match=[header_matcher(old)])
+        zoom.post(TOKEN_URL, json={"access_token": "new"})
+        zoom.get(TRUNKS, json={"sip_trunks": []}, match=[header_matcher(new)])
+        assert client.list_trunks("sub") == []
+        assert client.turns == [Label.LIGHT] * 2
+        assert [call.status for call in client.calls] == [401, 200]
+
+    def test_an_expired_token_is_renewed_for_a_write_which_is_left_to_the_caller(
         self, open_client: Open, zoom: responses.RequestsMock
     ) -> None:
         client = open_client()
@@ -33,9 +46,24 @@ class TestRenewing:
         )
         zoom.post(TOKEN_URL, json={"access_token": "new"})
         zoom.post(TRUNKS, status=201, match=[header_matcher({"Authorization": "Bearer new"})])
+        with pytest.raises(TokenReplaced, match="Access token is expired") as caught:
+            client.assign_trunks("sub", [Assignment("1", "12345")])
+        assert (caught.value.retryable, caught.value.might_have_happened) == (True, False)
+        assert [call.status for call in client.calls] == [401]
         assert client.assign_trunks("sub", [Assignment("1", "12345")]) == []
         assert client.turns == [Label.LIGHT] * 2
         assert [call.status for call in client.calls] == [401, 201]
+
+    def test_a_write_that_is_refused_with_the_new_token_too_asks_for_no_other(
+        self, open_client: Open, zoom: responses.RequestsMock
+    ) -> None:
+        client = open_client()
+        refusal = zoom.post(TRUNKS, json={"code": 124, "message": "Invalid access token."}, status=401)
+        renewal = zoom.post(TOKEN_URL, json={"access_token": "new"})
+        for error in (TokenReplaced, CredentialsRefused, CredentialsRefused):
+            with pytest.raises(error):
+                client.assign_trunks("sub", [Assignment("1", "12345")])
+        assert (refusal.call_count, renewal.call_count) == (3, 1)
 
     def test_a_second_401_means_the_credentials_are_refused(
         self, open_client: Open, zoom: responses.RequestsMock

@@ -24,7 +24,7 @@ APPLY: dict[str, tuple[str, ...]] = {
     "half_body": ("before", "never"),
     "hang": ("never", "before", "after"),
     "slow": ("before",),
-    "unauthorized": (),
+    "unauthorized": ("never", "before"),
     "latency": ("before",),
 }
 SECONDS = {"hang": 5.0, "slow": 2.0, "latency": 0.1, "429": 1.0}

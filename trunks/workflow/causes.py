@@ -70,6 +70,7 @@ RATE = (
 )
 
 APP = (
+    row("token_replaced", "Zoom refused the token; there is a new one.", *_WAIT, kind=errors.TokenReplaced),
     row(
         "client_wrong",
         "Zoom refuses the portal's credentials: the client id or the client secret is wrong.",

@@ -37,9 +37,10 @@ ABOUT_THE_ACCOUNT = (
 
 
 def send(claim: Claim, client: ZoomClient, group: list[Line]) -> bool:
-    """Do in one call what the phase of the lines of `group` wants; say whether each has its outcome now.
+    """Do in one call what the phase of the lines of `group` wants; say whether the claim goes on.
 
-    Lines that are to be assigned may go together, up to 30; what is to be removed goes alone.
+    Lines that are to be assigned may go together, up to 30; what is to be removed goes alone. Afterwards each has its
+    outcome, or is as unsent as before and is looked for in Zoom's list before it is sent again.
 
     False means that the claim was given up: the request waits, or is unconfirmed. Raises Fenced.
     """
@@ -114,6 +115,9 @@ def _not_accepted(claim: Claim, client: ZoomClient, group: list[Line], error: Zo
     if error.might_have_happened:
         settling.leave_unconfirmed(claim, sentence(error), look_after=settings.QUIET_SECONDS)
         return False
+    if isinstance(error, errors.TokenReplaced):
+        _unsend(claim, group)
+        return True
     if settling.is_no_answer(error):
         _unsend(claim, group)
         settling.wait_for(claim, error)

@@ -14,12 +14,13 @@ from typing import Protocol
 import requests
 from requests.auth import AuthBase, HTTPBasicAuth
 
-from trunks.zoom.errors import CredentialsRefused, Details, ZoomError
+from trunks.zoom.errors import CredentialsRefused, Details, TokenReplaced, ZoomError
 from trunks.zoom.types import Token
 from trunks.zoom.verdict import by_status, complaint_of, number, parsed, unreadable
 from trunks.zoom.wire import Answer, Errand, Wire
 
 MARGIN_SECONDS = 120.0
+_TOKEN_REFUSED = {124, 4738, 4741}  # the text of the last two names no HTTP status
 _ERRAND = Errand("getting an access token")
 _PLAIN_WORDS = {
     "invalid_client": "the client ID or the client secret is wrong",
@@ -84,6 +85,7 @@ class ServerToServerAuth(AuthBase):
         self._tokens = tokens
         self._deadline = deadline
         self._held: Token | None = None
+        self._replaced = False  # for a write
 
     def __repr__(self) -> str:
         return f"ServerToServerAuth(account_id={self._account_id!r})"
@@ -103,8 +105,27 @@ class ServerToServerAuth(AuthBase):
         self._held = held
         return held
 
-    def renew_after(self, request: requests.PreparedRequest) -> None:
-        """Replace the token that Zoom refused on this request, unless somebody has replaced it already."""
+    def cure(self, error: CredentialsRefused, request: requests.PreparedRequest, *, write: bool) -> None:
+        """Replace the token that Zoom refused on `request`; return when the same call may be made again.
+
+        A write may not: it raises TokenReplaced, so that the list is read before anything is sent again. A second one
+        raises `error`, as does what no new token cures: Zoom says "Invalid access token" of calls that the app may not
+        make as well. Of many that had the same token refused, one replaces it.
+        """
+        if (error.status != 401 and error.code not in _TOKEN_REFUSED) or (write and self._replaced):
+            raise error
+        self._renew_after(request)
+        if write:
+            self._replaced = True
+            raise TokenReplaced(
+                error.message,
+                doing=error.doing,
+                status=error.status,
+                code=error.code,
+                tracking_id=error.tracking_id,
+            ) from error
+
+    def _renew_after(self, request: requests.PreparedRequest) -> None:
         used = request.headers["Authorization"].removeprefix("Bearer ")
         self._held = self._tokens.renew(Token(used, 0.0, ""), self._fetch)
 

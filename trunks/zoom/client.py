@@ -37,7 +37,6 @@ REDIRECTS_AT_MOST = 3
 STALE_PAGES = 3  # without a row and with the same token
 _ANSWER_CHARACTERS = 4_000
 _FOLLOWED = {301, 302, 303, 307, 308}
-_TOKEN_REFUSED = {124, 4738, 4741}  # the text of the last two names no HTTP status
 
 Result = TypeVar("Result")
 Item = TypeVar("Item")
@@ -60,7 +59,7 @@ class _Ask(Generic[Result]):
 class ZoomClient:
     """One session with one master account; for one thread at a time.
 
-    `deadline` bounds each API call in seconds: connecting, renewing the token, the repeat after a 401 and
+    `deadline` bounds each API call in seconds: connecting, renewing the token, a reading's repeat after a 401 and
     redirects included, waiting in `turn` not. `turn` is called before each API request and may wait for the
     rate budget, or raise to keep the request from being sent. `observe` gets the record of each API request,
     failed ones included; what it raises goes to the caller. `brake` is told of each 429 before it is raised.
@@ -189,11 +188,7 @@ class ZoomClient:
             try:
                 return self._follow(ask, request, limit)
             except CredentialsRefused as error:
-                # A token that is refused means not done, so that a write may be repeated as well; once, since Zoom also
-                # says "Invalid access token" of calls that the app may not make.
-                if error.status != 401 and error.code not in _TOKEN_REFUSED:
-                    raise
-                self._auth.renew_after(request)
+                self._auth.cure(error, request, write=ask.errand.write)
                 return self._follow(ask, self._prepare(ask, self._api_url + ask.path), limit)
 
     def _prepare(self, ask: _Ask[Result], url: str) -> requests.PreparedRequest:

@@ -9,6 +9,7 @@ ZoomError
 │   └── Redirected         HTTP 3xx that is not followed
 ├── RateLimited            HTTP 429
 │   └── HeldBack           our own rate budget has no turn soon enough; nothing was sent
+├── TokenReplaced          a write was refused with its token, and there is a new one
 ├── CredentialsRefused     the app or its token is refused
 ├── ScopeMissing           the app lacks a scope
 ├── AccountNotFound        no such sub account, or not ours
@@ -145,6 +146,16 @@ class HeldBack(RateLimited):
     """The call was not sent, because its turn would come too late. Retry: from `retry_at` on. Happened: never."""
 
     summary = "calls to Zoom are being held back"
+
+
+class TokenReplaced(ZoomError):
+    """A write was refused with its token, which has been replaced. Retry: yes, after reading. Happened: no.
+
+    That a refused token keeps a write from happening is what HTTP says of 401, not Zoom; so the list is asked first.
+    """
+
+    summary = "Zoom refuses the access token, which has been replaced"
+    retryable = True
 
 
 class CredentialsRefused(ZoomError):
