@@ -17,7 +17,7 @@ from cryptography.fernet import Fernet
 from tests.cast import PASSWORD
 from tests.journey import stack
 from tests.journey.stack import Stack
-from tests.processes import wait_until
+from tests.processes import NotReadyError, wait_until
 from trunks.sandbox.estate import NORTHWIND
 
 PLANTED = {
@@ -87,8 +87,13 @@ def _connect_wrongly_and_rightly(admin: Visitor) -> None:
     form["rate_plan"] = "pro"
     for secret in (WRONG["secret"], NORTHWIND.client_secret):
         admin.get("/masters/connect/")
-        admin.post("/masters/connect/", client_secret=secret, **form)
-    wait_until(lambda: "Adatum Logistics" in admin.get("/sub-accounts/"), "the estate is read")
+        answer = admin.post("/masters/connect/", client_secret=secret, **form)
+    assert f"{NORTHWIND.name} is connected." in answer
+    try:
+        wait_until(lambda: "Adatum Logistics" in admin.get("/sub-accounts/"), "the estate is read", 60)
+    except NotReadyError as error:
+        error.add_note(admin.get("/masters/"))
+        raise
 
 
 def _fail_on_purpose(portal: Stack, visitor: Visitor) -> None:
