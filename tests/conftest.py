@@ -26,6 +26,8 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(BaseDatabaseOperations, "execute_sql_flush", trail.flush)
+        if connection.vendor == "postgresql":
+            patch.setattr(type(connection.ops), "sql_flush", trail.deletions)
         yield
     # Where none of the chosen tests asked for it, pytest-django has made no test database.
     made = str(connection.settings_dict["NAME"]).startswith("test_")

@@ -1,6 +1,6 @@
 """The seam through which tests, and nobody else, get past the triggers that keep the audit trail."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -51,6 +51,19 @@ def flush(operations: BaseDatabaseOperations, statements: list[str]) -> None:
                 raise
         else:
             return
+
+
+def deletions(
+    operations: BaseDatabaseOperations, _style: object, tables: Sequence[str], **_: bool
+) -> list[str]:
+    """Return what empties `tables` of PostgreSQL between tests.
+
+    TRUNCATE makes every table and index anew as a file, and takes ten times as long as deleting the few rows of a
+    test. Like TRUNCATE, the lock waits for whoever is still writing.
+    """
+    names = [operations.quote_name(table) for table in tables]
+    lock = f"LOCK TABLE {', '.join(names)} IN SHARE ROW EXCLUSIVE MODE"
+    return ["; ".join([lock, *(f"DELETE FROM {name}" for name in names)])] if names else []
 
 
 def misfits() -> list[int]:
