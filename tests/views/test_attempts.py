@@ -143,6 +143,15 @@ def test_json_is_indented_and_secrets_are_taken_out(value: object, expected: str
         assert shown == expected
 
 
+@pytest.mark.parametrize("answer", ['{"message": "half \\ud800 a character"}', "[" * 700 + "]" * 700])
+@pytest.mark.parametrize("page", ["attempts", "story", "evidence"])
+def test_an_answer_that_no_page_could_be_sent_with_is_shown_all_the_same(
+    signed_in: SignedIn, manager: User, trunk_request: TrunkRequest, answer: str, page: str
+) -> None:
+    call(attempt(trunk_request), answer=answer)
+    assert signed_in(manager).get(f"/requests/{trunk_request.reference}/{page}/").status_code == 200
+
+
 # --- on the request page --------------------------------------------------------------------------------------------
 
 

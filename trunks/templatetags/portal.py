@@ -162,10 +162,12 @@ def why_waiting(trunk_request: TrunkRequest, nav: Navigation | None) -> str:
 def pretty(value: Any) -> str:
     """Return JSON, given as a value or as text, indented and without secrets; other text as it is."""
     try:
-        value = json.loads(value) if isinstance(value, str) else value
+        read = json.loads(value) if isinstance(value, str) else value
+        text = json.dumps(_without_secrets(read), indent=2, ensure_ascii=False)
     except (ValueError, RecursionError):
         return str(value)
-    return json.dumps(_without_secrets(value), indent=2, ensure_ascii=False)
+    # Zoom's JSON may spell half a character ("\ud800"), with which no page could be sent.
+    return text.encode(errors="replace").decode()
 
 
 def _without_secrets(value: Any) -> Any:
