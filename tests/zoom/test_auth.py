@@ -58,10 +58,11 @@ class TestFetching:
         zoom.post(TOKEN_URL, json={"access_token": "abc", "expires_in": expires_in})
         assert auth.token().expires_at - time.time() == pytest.approx(usable, abs=2)
 
+    @pytest.mark.parametrize("life", [{}, {"expires_in": None}])
     def test_a_life_that_zoom_does_not_tell_is_an_hour(
-        self, auth: ServerToServerAuth, zoom: responses.RequestsMock
+        self, auth: ServerToServerAuth, zoom: responses.RequestsMock, life: dict[str, None]
     ) -> None:
-        zoom.post(TOKEN_URL, json={"access_token": "abc", "scope": None})
+        zoom.post(TOKEN_URL, json={"access_token": "abc", "scope": None, **life})
         token = auth.token()
         assert token.expires_at - time.time() == pytest.approx(3480, abs=2)
         assert token.scope == ""

@@ -251,10 +251,38 @@ class TestSubAccounts:
         with pytest.raises(Unreadable, match="more than 5 pages"):
             list(client.list_sub_accounts())
 
-    def test_a_page_token_that_is_no_text_is_an_error(
+    def test_pages_without_end_that_bring_nothing_new_are_given_up_soon(
         self, client: Opened, zoom: responses.RequestsMock
     ) -> None:
-        zoom.get(f"{API}/accounts", json={"accounts": [], "next_page_token": 7})
+        for number in range(11):
+            zoom.get(f"{API}/accounts", json=accounts_page(f"token {number}", *["a"][number:]))
+        with pytest.raises(Unreadable, match="10 pages brought nothing new"):
+            list(client.list_sub_accounts())
+        assert len(client.calls) == 11
+
+    def test_trunks_that_come_again_under_ever_new_tokens_are_read_for_some_pages_only(
+        self, client: Opened, zoom: responses.RequestsMock
+    ) -> None:
+        for number in range(11):
+            zoom.get(TRUNKS, json={"sip_trunks": [{"id": "1"}], "next_page_token": f"token {number}"})
+        assert [trunk.id for trunk in client.list_trunks("sub")] == ["1"]
+        assert len(client.calls) == 11
+
+    @pytest.mark.parametrize("last", [0, None, False, ""])
+    def test_a_page_token_may_be_a_number(
+        self, client: Opened, zoom: responses.RequestsMock, last: object
+    ) -> None:
+        for query, token, ids in (({}, 2, "ab"), ({"next_page_token": "2"}, last, "c")):
+            page = accounts_page("", *ids) | {"next_page_token": token}
+            matches = query_param_matcher(query | {"page_size": "300"})
+            zoom.get(f"{API}/accounts", json=page, match=[matches])
+        assert [account.id for account in client.list_sub_accounts()] == ["a", "b", "c"]
+
+    @pytest.mark.parametrize("token", [True, 1.5, ["x"], {"x": 1}])
+    def test_a_page_token_that_is_no_text_is_an_error(
+        self, client: Opened, zoom: responses.RequestsMock, token: object
+    ) -> None:
+        zoom.get(f"{API}/accounts", json={"accounts": [], "next_page_token": token})
         with pytest.raises(Unreadable, match="next_page_token"):
             list(client.list_sub_accounts())
 

@@ -170,7 +170,7 @@ def _token(answer: Answer, asked_at: float) -> Token:
     value, scope = body.get("access_token"), body.get("scope")
     if not isinstance(value, str) or not re.fullmatch(r"[\x21-\x7e]+", value):
         raise unreadable(answer, _ERRAND, "there is no usable access_token")
-    life = _life(body.get("expires_in", 3600))
+    life = _life(3600 if body.get("expires_in") is None else body["expires_in"])
     if life is None:
         raise unreadable(answer, _ERRAND, "expires_in is not a number of seconds")
     usable = life - min(MARGIN_SECONDS, life / 10)

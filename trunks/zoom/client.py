@@ -35,6 +35,7 @@ PAGES_AT_MOST = 10_000
 TRUNKS_AT_MOST = 30
 REDIRECTS_AT_MOST = 3
 STALE_PAGES = 3  # without a row and with the same token
+BARREN_PAGES = 10  # with nothing new, whatever their tokens: a list without end must not hold a worker
 _ANSWER_CHARACTERS = 4_000
 _FOLLOWED = {301, 302, 303, 307, 308}
 
@@ -115,7 +116,7 @@ class ZoomClient:
         """Return all sub accounts, page by page as they are read; after an error the list is incomplete.
 
         Each page is read with `patience`: one that Zoom holds back does not start the list anew. A page token lives
-        15 minutes. One that comes twice with nothing new, or the 10,001st page, is Unreadable.
+        15 minutes. One that comes twice with nothing new is Unreadable, as are ten pages without, and the 10,001st.
         """
         ask = _Ask(Errand("listing the sub accounts"), "GET", "/accounts", read_sub_accounts, Label.MEDIUM)
         yield from self._pages(replace(ask, query={"page_size": str(PAGE_SIZE)}, most=LIST_BYTES), patience)
@@ -164,10 +165,12 @@ class ZoomClient:
             if not token:
                 return
             stale = 0 if fresh else stale + 1
-            if token in seen and not fresh and (page or stale == STALE_PAGES):
+            again = token in seen and not fresh and (page or stale == STALE_PAGES)
+            if again or stale == BARREN_PAGES:
                 if may_repeat and page:
                     return
-                raise Unreadable("the same page token came twice", doing=ask.errand.doing)
+                words = "the same page token came twice" if again else f"{stale} pages brought nothing new"
+                raise Unreadable(words, doing=ask.errand.doing)
             known |= set(page)
             seen.add(token)
             ask = replace(ask, query={**(ask.query or {}), "next_page_token": token})

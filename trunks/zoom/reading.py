@@ -74,12 +74,15 @@ def _object(answer: Answer) -> dict[str, object]:
 
 def _page(answer: Answer, key: str, read: Callable[[dict[str, object]], Item]) -> tuple[list[Item], str]:
     body = _object(answer)
-    token = body.get("next_page_token")
-    if token is not None and not isinstance(token, str):
-        raise WrongShapeError("next_page_token is not text")
+    token = _token(body)
     if body.get(key) is None and number(body.get("total_records")) == 0:
-        return [], token or ""
-    return _items(body, key, read), token or ""
+        return [], token
+    return _items(body, key, read), token
+
+
+def _token(body: dict[str, object]) -> str:
+    """Return the token of the next page, which may be a number, or "" when there is none, as 0 and false say too."""
+    return "" if body.get("next_page_token") == 0 else _text(body, "next_page_token")
 
 
 def _items(body: dict[str, object], key: str, read: Callable[[dict[str, object]], Item]) -> list[Item]:
