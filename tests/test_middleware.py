@@ -84,6 +84,7 @@ def test_a_forwarded_address_counts_for_nothing_without_a_trusted_proxy(settings
         (1, "", AT_HOME),
         (1, "not an address", ""),
         (1, "2001:DB8::1", "2001:db8::1"),
+        (1, "::FFFF:198.51.100.1", "198.51.100.1"),
     ],
 )
 def test_behind_proxies_the_address_is_the_one_the_outermost_of_them_saw(

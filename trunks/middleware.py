@@ -133,9 +133,11 @@ def client_ip(request: HttpRequest) -> str:
     if 0 < proxies <= len(forwarded):
         address = forwarded[-proxies].strip() or address
     try:
-        return str(ipaddress.ip_address(address))[:45]
+        found = ipaddress.ip_address(address)
     except ValueError:
         return ""
+    # A server that listens on IPv6 as well is told ::ffff:192.0.2.1 of who comes by IPv4.
+    return str(getattr(found, "ipv4_mapped", None) or found)[:45]
 
 
 def _request_id(request: HttpRequest) -> str:

@@ -295,6 +295,13 @@ def test_an_event_of_an_older_portal_is_still_shown(
     assert client.get(f"/audit/{newest(manager)}/").status_code == 200
 
 
+@pytest.mark.parametrize("asked", ["192.0.2.7", "::ffff:192.0.2.7", "::ffff:c000:207"])
+def test_an_address_is_found_however_the_server_was_told_of_it(client: Client, asked: str) -> None:
+    view = {"name": "Failed", "query": "outcome=failed"}
+    client.post("/audit/views/", view, REMOTE_ADDR="::ffff:192.0.2.7")
+    assert sentences(client, f"/audit/?ip={asked}") == ["view.saved"]
+
+
 def test_an_event_that_does_not_exist_is_404(client: Client) -> None:
     assert client.get("/audit/99999999999999999999/").status_code == 404
 

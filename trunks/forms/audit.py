@@ -76,7 +76,9 @@ class AuditFilter(forms.Form):
     )
     object_id = forms.CharField(required=False, max_length=40, widget=QuickHidden)
     sub_account = forms.IntegerField(required=False, min_value=1, max_value=2**63 - 1, widget=QuickHidden)
-    ip = forms.GenericIPAddressField(label="Address it came from", required=False, widget=QuickInput)
+    ip = forms.GenericIPAddressField(
+        label="Address it came from", required=False, unpack_ipv4=True, widget=QuickInput
+    )
     request_id = forms.CharField(label="Web request id", required=False, max_length=36, widget=QuickInput)
     since = forms.DateField(label="From", required=False, widget=DAY)
     until = forms.DateField(label="To", required=False, widget=DAY)
