@@ -15,6 +15,7 @@ from tests.matrix import scene as stage
 from tests.matrix.scene import Scene
 from tests.matrix.table import ROWS, invitation, one, revocation, staff_member
 from trunks.audit_reading import Filters
+from trunks.forms.audit import OBJECTS
 from trunks.models import (
     LineState,
     Mark,
@@ -28,6 +29,7 @@ from trunks.models import (
     User,
 )
 from trunks.models.audit_event import AuditEvent
+from trunks.templatetags.events import KINDS
 from trunks.workflow import monthly, oversight, people, preparing, review, stopping
 
 POSTS = {pattern for pattern, row in ROWS.items() if "POST" in row.answers}
@@ -243,6 +245,8 @@ def test_what_is_done_on_a_page_leaves_an_event_of_whoever_did_it(pattern: str, 
     events = AuditEvent.objects.order_by("id")[before:]
     assert scene.people[who] in [event.actor for event in events]
     assert {event.outcome for event in events} <= {"done", "unknown"}
+    kinds = {event.object_type for event in events}
+    assert kinds <= dict(OBJECTS).keys() & KINDS.keys()
 
 
 def test_drawing_a_form_again_changes_nothing(scene: Scene) -> None:

@@ -17,6 +17,7 @@ from tests import cast
 from trunks import workflow
 from trunks.actions import Outcome
 from trunks.audit_reading import Filters
+from trunks.forms.audit import OBJECTS
 from trunks.models import (
     How,
     Invitation,
@@ -33,6 +34,7 @@ from trunks.models import (
     WriteStop,
 )
 from trunks.models.audit_event import AuditEvent
+from trunks.templatetags.events import KINDS
 from trunks.workflow import (
     authority,
     checks,
@@ -272,6 +274,7 @@ def test_what_a_person_does_leaves_an_event_of_theirs(verb: Verb, stage: Stage) 
     assert before is None or after.id > before.id
     assert after.actor == getattr(stage, who)
     assert after.outcome != Outcome.REFUSED
+    assert after.object_type in dict(OBJECTS).keys() & KINDS.keys()
 
 
 @pytest.mark.parametrize("verb", [verb for verb in CASES if verb not in NEVER_REFUSED], ids=named)
@@ -283,3 +286,4 @@ def test_a_refused_attempt_leaves_an_event_as_well(verb: Verb, stage: Stage) -> 
     event = fresh()
     assert event is not None
     assert (event.actor, event.outcome) == (stage.stranger, Outcome.REFUSED)
+    assert event.object_type in dict(OBJECTS).keys() & KINDS.keys()

@@ -28,11 +28,17 @@ OBJECTS = [
     ("subaccount", "Sub accounts"),
     ("mastertrunk", "Master trunks"),
     ("user", "People"),
-    ("savedview", "Saved views"),
+    ("invitation", "Invitations"),
+    ("delegation", "Delegations"),
+    ("notice", "Letters"),
+    ("webhook", "Webhooks"),
     ("writestop", "Stops of writing"),
+    ("savedview", "Saved views"),
+    ("preparedfile", "Prepared files of the trail"),
     ("monthreview", "Monthly reviews"),
     ("auditdigest", "Digests of the trail"),
     ("auditcheck", "Verifications of the trail"),
+    ("auditarchive", "Archives of the trail"),
 ]
 FAMILIES = {
     "request": "Requests",

@@ -31,8 +31,11 @@ KINDS = {
     "webhook": "webhook",
     "writestop": "stop of writing",
     "savedview": "saved view",
+    "preparedfile": "file of the audit trail",
+    "monthreview": "monthly review",
     "auditdigest": "digest of the audit trail",
     "auditcheck": "verification of the audit trail",
+    "auditarchive": "archive of the audit trail",
 }
 ICONS = {
     "request.filed": "file-plus",
@@ -86,6 +89,7 @@ FAMILY_ICONS = {
     "role": "shield",
     "delegation": "handshake",
 }
+NOBODY = "0"  # of a sign-in under an address that nobody has; there is no page of nobody
 LONG = 40  # letters; of longer texts only the words that differ are marked
 
 
@@ -161,7 +165,7 @@ def object_url(event: Event) -> str:
 
 @lru_cache(maxsize=4096)
 def _page_of(object_type: str, object_id: str) -> str:
-    if not object_id.isdigit():
+    if not object_id.isdigit() or object_id == NOBODY:
         return ""
     if object_type == "trunkrequest":
         return reverse("request_detail", args=[int(object_id)])
