@@ -336,3 +336,15 @@ def test_letters_beyond_a_to_z_are_found_in_any_case(manager: User, trunk_reques
                 filters,
             )
             assert somebody in [event.actor for event in audit.search(manager, filters)], (words, filters)
+
+
+@pytest.mark.parametrize("words", ["İstanbul", "Straße", "\u039f\u03a3", "\u01c5"])
+def test_who_asks_for_words_as_they_were_written_finds_them_in_the_list_and_in_an_export(
+    manager: User, words: str
+) -> None:
+    with transaction.atomic():
+        audit.record(Action.ROLE_GRANTED, actor=manager, on=manager, comment=f"in {words} since May")
+        audit.record(Action.ROLE_GRANTED, actor=manager, on=manager, comment="elsewhere")
+    for filters in (Filters(q=f"in {words} s"), Filters(q=f"in {words} s", actor=manager.pk)):
+        assert [event.pk for event in found(manager, filters).rows] == [1]
+        assert [event.pk for event in audit.search(manager, filters)] == [1]

@@ -9,9 +9,10 @@ from django.test.utils import CaptureQueriesContext
 from tests import cast, trail
 from tests.test_audit_guard import COLUMNS, EVENT, HEAD, record, run
 from tests.together import together
-from trunks import audit, audit_chain, audit_quick
+from trunks import audit, audit_chain, audit_finding, audit_index, audit_quick
 from trunks.actions import Action
 from trunks.audit_chain import Place
+from trunks.audit_reading import Filters
 from trunks.models import User
 from trunks.models.audit_event import AuditEvent, AuditHead
 from trunks.workflow import verifying
@@ -151,3 +152,14 @@ def test_who_is_in_the_middle_of_a_change_keeps_no_other_from_recording(staff: U
         assert AuditEvent.objects.count() == 1
     said = AuditEvent.objects.order_by("id").values_list("comment", flat=True)
     assert list(said) == ["another's", "mine"]
+
+
+def test_the_list_and_an_export_find_the_same_by_letters_that_have_several_small_ones(manager: User) -> None:
+    written = ("\u039f\u03a3", "\u03bf\u03c2", "\u03bf\u03c3", "\u00b5m", "\u03bcm", "\u017fee", "see")
+    for comment in written:
+        record(manager, comment=comment)
+    for words in (*written, *map(str.upper, written)):
+        page = audit_finding.find(manager, Filters(q=words), audit_index.standing())
+        assert [event.pk for event in page.rows] == [
+            event.pk for event in audit.search(manager, Filters(q=words))
+        ]

@@ -171,10 +171,10 @@ def _hunt(hunt: Hunt, filters: Filters, standing: Standing) -> tuple[Places, int
     if filters.dnis:
         return _by_number(hunt, filters), 0
     if filters.q and hunt.facets is not None and sum(facet.events for facet in hunt.facets) <= FEW:
-        _holds(hunt, filters.q.lower())
+        _holds(hunt, filters.q)
         return _merged(hunt, hunt.facets), 0
     if filters.q:
-        return _by_words(hunt, filters.q.lower())
+        return _by_words(hunt, filters.q)
     if hunt.facets is None or filters.sub_account or filters.ip:
         return _in_order(hunt), 0
     return _by_facets(hunt, hunt.facets, standing), 0
@@ -186,7 +186,7 @@ def _by_number(hunt: Hunt, filters: Filters) -> Places:
     some = "SELECT event_id FROM {number} WHERE dnis = %s AND event_id > %s AND event_id < %s"
     hunt.must(f"n.event_id IN ({some})", filters.dnis, hunt.low, hunt.high)
     if filters.q:
-        _holds(hunt, filters.q.lower())
+        _holds(hunt, filters.q)
     return _in_order(hunt, "n.facet_id + 0")
 
 
@@ -246,7 +246,7 @@ def _next(hunt: Hunt, words: str, far: int) -> Places:
     """Look through so many events in their order."""
     where, values = _conditions(hunt)
     window = f"SELECT * FROM {{entry}} n WHERE n.event_id > %s AND n.event_id < %s {_order(hunt, far)}"
-    sql = f"SELECT n.event_id FROM ({window}) n WHERE n.text LIKE %s ESCAPE '!' AND {where} {_order(hunt)}"
+    sql = f"SELECT n.event_id FROM ({window}) n WHERE {_like()} AND {where} {_order(hunt)}"
     return places(hunt.newer, sql, [hunt.low, hunt.high, _pattern(words), *values])
 
 
@@ -257,23 +257,32 @@ def _by_index(hunt: Hunt, words: str) -> Places:
         order = _order(hunt).replace("n.event_id", "t.rowid")
         sql = f"SELECT t.rowid {join} {order}".replace("n.event_id <", "t.rowid <")
         return places(hunt.newer, sql, [_phrase(words), *values])
-    everywhere = f"SELECT n.event_id FROM {{entry}} n WHERE n.text LIKE %s ESCAPE '!' AND {where}"
+    everywhere = f"SELECT n.event_id FROM {{entry}} n WHERE {_like()} AND {where}"
     sql = f"WITH n AS MATERIALIZED ({everywhere}) SELECT event_id FROM n {_order(hunt)}"
     return places(hunt.newer, sql, [_pattern(words), *values])
 
 
 def _holds(hunt: Hunt, words: str) -> None:
-    hunt.must("n.text LIKE %s ESCAPE '!'", _pattern(words))
+    hunt.must(_like(), _pattern(words))
+
+
+def _like() -> str:
+    """Return the condition that the text fits a pattern, which whoever put the text into small letters puts into them.
+
+    Python and PostgreSQL do not agree on the small letters of every language: of İ, or of a Σ that ends a word.
+    """
+    small = "lower(%s)" if connection.vendor == "postgresql" else "%s"
+    return f"n.text LIKE {small} ESCAPE '!'"
 
 
 def _pattern(words: str) -> str:
     for sign in "!%_":
         words = words.replace(sign, f"!{sign}")
-    return f"%{words}%"
+    return f"%{words if connection.vendor == 'postgresql' else words.lower()}%"
 
 
 def _phrase(words: str) -> str:
-    return '"' + words.replace('"', '""') + '"'
+    return '"' + words.lower().replace('"', '""') + '"'
 
 
 def _conditions(hunt: Hunt, facet: str = "n.facet_id") -> tuple[str, list[object]]:

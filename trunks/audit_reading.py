@@ -14,7 +14,8 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import connection
 from django.db.models import Exists, F, Model, OuterRef, Q, QuerySet, TextField, Value
-from django.db.models.functions import Concat
+from django.db.models.functions import Concat, Lower
+from django.db.models.lookups import Contains
 from django.http import Http404
 from django.utils import timezone
 
@@ -167,11 +168,18 @@ def type_of(on: Model) -> str:
 
 
 def any_of(fields: tuple[str, ...], words: str) -> Q:
-    """Return the condition that one of the fields holds `words`, in any case."""
-    # SQLite's LIKE knows capitals from A to Z only; its regular expressions are Python's.
-    plain = connection.vendor != "sqlite" or words.isascii()
-    lookup, value = ("icontains", words) if plain else ("iregex", re.escape(words))
+    """Return the condition that one of the fields holds `words`, in any case: what the index of the texts finds."""
     condition = Q()
     for field in fields:
-        condition |= Q(**{f"{field}__{lookup}": value})
+        condition |= _holds(field, words)
     return condition
+
+
+def _holds(field: str, words: str) -> Q:
+    if connection.vendor == "postgresql":
+        # In small letters, as the index has its texts: Django's own comparison is in capitals, which joins others.
+        return Q(Contains(Lower(field), Lower(Value(words))))
+    # SQLite's LIKE knows capitals from A to Z only; its regular expressions are Python's.
+    return Q(
+        **({f"{field}__icontains": words} if words.isascii() else {f"{field}__iregex": re.escape(words)})
+    )
