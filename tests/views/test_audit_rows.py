@@ -70,3 +70,8 @@ def test_the_portal_itself_acts_on_a_ground_and_an_old_action_keeps_its_name() -
 def test_a_sign_in_under_an_address_that_nobody_has_leads_to_no_page_of_a_person() -> None:
     nobody = event(action="session.failed", object_type="user", object_id="0", object_label="unknown address")
     assert "/audit/people/" not in told(nobody)
+
+
+def test_a_deed_in_the_right_of_somebody_else_says_whose() -> None:
+    lent = event(actor_id=3, actor_name="Sue", on_behalf_of_name="Sam <b>")
+    assert "Sue</a></strong> on behalf of Sam &lt;b&gt; filed the request" in told(lent)

@@ -18,7 +18,8 @@ from tests.conftest import SignedIn
 from tests.processes import PYTHON
 from tests.sealed import Sealed
 from trunks import audit
-from trunks.models import Attempt, Role, TrunkRequest, User, ZoomCall
+from trunks.models import Attempt, Delegation, Role, TrunkRequest, User, ZoomCall
+from trunks.workflow import review
 
 NAMES = {"README.txt", "evidence.html", "request.json", "calls.json", "events.jsonl", "public_keys.txt"}
 
@@ -77,6 +78,35 @@ def test_it_holds_what_was_asked_decided_sent_and_read_back(
     assert attempt["calls"][0]["answer"] == '{"id": "268"}'
     for words in ("18888123", "Sam Supervisor", "approved the request", "WEB_1", "/sip_trunk/trunks: 201"):
         assert words in files["evidence.html"]
+
+
+def test_the_page_for_people_says_what_a_change_replaces_and_in_whose_right_somebody_decided(
+    trunk_request: TrunkRequest,
+    supervisor: User,
+    second_staff: User,
+    signed_in: SignedIn,
+    manager: User,
+) -> None:
+    today = timezone.now().date()
+    Delegation.objects.create(
+        giver=supervisor,
+        receiver=second_staff,
+        for_all_masters=True,
+        begins_on=today,
+        ends_on=today,
+        made_at=timezone.now(),
+    )
+    review.approve(trunk_request, actor=second_staff, version=1)
+    TrunkRequest.objects.update(kind="change")
+    trunk_request.lines.update(current_dnis="18888555", current_caller_id="+14155550199")
+    page = taken(signed_in(manager), trunk_request)["evidence.html"]
+    assert "<td>18888555 becomes 18888123</td><td>+14155550199 becomes +14155550100</td>" in page
+    assert "<p>Change, filed by Stella Staff on" in page
+    assert "on behalf of Sam Supervisor" in page
+    TrunkRequest.objects.update(kind="unassign")
+    trunk_request.lines.update(current_dnis="18888123", outbound_caller_id="")
+    page = taken(signed_in(manager), trunk_request)["evidence.html"]
+    assert "<td>18888123</td><td>+14155550199</td>" in page
 
 
 def test_who_has_no_portal_verifies_it(

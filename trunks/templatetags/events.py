@@ -100,6 +100,7 @@ class Event(Protocol):
     at: datetime
     action: str
     actor_id: int | None
+    on_behalf_of_name: str
     comment: str
     dnis: str
     master_name: str

@@ -24,7 +24,7 @@ escape = lru_cache(maxsize=10_000)(escaped)  # the same names on every page, man
 # What a row shows of an event: half of its columns, and none of those that are parsed.
 COLUMNS = (
     *("id", "at", "action", "actor", "actor_name", "comment", "dnis", "master_name", "sub_account_name"),
-    *("object_type", "object_id", "object_label"),
+    *("object_type", "object_id", "object_label", "on_behalf_of_name"),
 )
 COMMENT_LENGTH = 160
 DNIS_LENGTH = 40
@@ -32,7 +32,7 @@ DNIS_LENGTH = 40
 
 @register.filter
 def told(event: Event) -> SafeString:
-    """Draw an event as a sentence: who (with a link to all of that person), what, on which object, with what words."""
+    """Draw an event as a sentence: who (linked to all they did), for whom, what, on what, in what words."""
     return mark_safe(_told(event))  # noqa: S308  # escaped there
 
 
@@ -72,7 +72,8 @@ def _told(event: Event) -> str:
 def _named(event: Event) -> str:
     who = escape(event.who)
     if event.actor_id:
-        return f'<strong><a href="/audit/people/{event.actor_id}/">{who}</a></strong>'
+        behalf = f" on behalf of {escape(event.on_behalf_of_name)}" if event.on_behalf_of_name else ""
+        return f'<strong><a href="/audit/people/{event.actor_id}/">{who}</a></strong>{behalf}'
     return f'<strong title="On the ground: {escape(event.ground)}">{who}</strong>'
 
 
