@@ -8,7 +8,10 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-from collections.abc import Collection, Sequence
+import os
+import uuid
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -97,6 +100,29 @@ def _read(text: str) -> Manifest:
         )
     except (ValueError, KeyError, TypeError, AttributeError):
         raise seals.Forged("cannot be read") from None
+
+
+@contextmanager
+def written(path: Path, pieces: Iterable[bytes]) -> Iterator[Path]:
+    """Write a file aside, whole and flushed, for the block to look at; it gets its name only if nothing is raised.
+
+    What is left of one that was not finished is removed: it would keep a full disk full, and each try would add to it.
+    """
+    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}")  # somebody else may be writing the same
+    try:
+        with part.open("wb") as file:
+            file.writelines(pieces)
+            file.flush()
+            os.fsync(file.fileno())
+        yield part
+        part.rename(path)
+    finally:
+        part.unlink(missing_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # the name must last as well as the content
+    finally:
+        os.close(folder)
 
 
 def sha256_of(path: Path) -> str:

@@ -67,6 +67,10 @@ def remove(span: Span) -> bool:
     part = f"{AuditEvent._meta.db_table}_{span.month:%Y_%m}"
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL lock_timeout = '5s'")
+        cursor.execute(f"LOCK TABLE ONLY {AuditEvent._meta.db_table} IN ACCESS EXCLUSIVE MODE")
+        cursor.execute("SELECT to_regclass(%s)", [part])
+        if cursor.fetchone()[0] is None:  # somebody else has archived the month meanwhile
+            return False
         cursor.execute(f"ALTER TABLE {AuditEvent._meta.db_table} DETACH PARTITION {part}")
         cursor.execute(f"SELECT min(id), max(id), count(*) FROM {part}")  # noqa: S608  # names only
         found = cursor.fetchone()

@@ -11,6 +11,7 @@ import sys
 import zipfile
 from collections.abc import Callable
 from datetime import UTC, date, datetime
+from errno import ENOSPC
 from pathlib import Path
 
 import pytest
@@ -349,6 +350,44 @@ def test_a_crash_at_any_step_leaves_the_events_and_the_next_try_succeeds(
     nothing_has_left()
     assert archive().last == 5
     assert verifying.verify().passed
+
+
+@pytest.mark.parametrize("step", ["_packed", "_signed"])
+@pytest.mark.django_db(transaction=True)
+def test_of_two_who_archive_a_month_at_once_neither_spoils_the_file_of_the_other(
+    step: str, sealed: Sealed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [span] = due()
+    whole = getattr(archiving, step)
+
+    def overtaken(*given: object) -> object:
+        """Let the other one come first: before the events are read, or when the file was read back."""
+        done = whole(*given) if step == "_signed" else None
+        monkeypatch.setattr(archiving, step, whole)
+        archiving.archive(span)
+        return done or whole(*given)
+
+    monkeypatch.setattr(archiving, step, overtaken)
+    with pytest.raises(archiving.NotArchived):
+        archiving.archive(span)
+    assert AuditArchive.objects.count() == 1
+    assert verifying.verify().passed
+
+
+@pytest.mark.parametrize("step", ["fsync", "rename"])
+def test_what_could_not_be_finished_leaves_nothing_on_a_full_disk(
+    step: str, sealed: Sealed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(ENOSPC, "No space left on device")
+
+    [span] = due()
+    with monkeypatch.context() as patch:
+        patch.setattr(*{"fsync": (os, "fsync"), "rename": (Path, "rename")}[step], full)
+        with pytest.raises(OSError, match="No space left"):
+            archiving.archive(span)
+    assert list(folder(sealed).iterdir()) == []
+    assert archiving.archive(span).last == 5
 
 
 def test_events_that_changed_since_they_were_written_stay(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, datetime, timedelta
+from errno import ENOSPC
 from pathlib import Path
 
 import pytest
@@ -131,6 +133,25 @@ def test_a_second_place_that_is_back_gets_what_it_missed(sealed: Sealed, tmp_pat
     (tmp_path / "away" / "README").touch()
     sealing.make_due()
     assert second_place.days() == [first.day, second.day]
+
+
+def test_a_second_place_without_room_is_not_filled_with_what_was_begun(
+    sealed: Sealed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(ENOSPC, "No space left on device")
+
+    sealed.act()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        [digest] = sealed.pass_days()
+        sealing.deliver()
+    assert list(tmp_path.iterdir()) == []
+    event = audit.history(digest).last()
+    assert event is not None
+    assert event.comment == "AUDIT_DIGEST_DIR: No space left on device"
+    sealing.deliver()
+    assert second_place.days() == [digest.day]
 
 
 def test_a_second_place_that_is_away_before_the_first_digest_stops_nothing(sealed: Sealed) -> None:

@@ -1,15 +1,13 @@
 """Retention: whole months of the audit trail leave as signed archives, and the chain goes on from their manifests.
 
-In this order, so that a crash at any step leaves the events where they are: the file is written aside, flushed and
-named; read back and followed through; its manifest signed and written; and only then, in one transaction, the events
-are taken out, the manifest kept, and all of it recorded.
+In this order, so that a crash at any step leaves the events where they are: the file is written aside and flushed; read
+back and followed through; named; its manifest signed and written; and only then, in one transaction, the events are
+taken out, the manifest kept, and all of it recorded.
 """
 
 from __future__ import annotations
 
 import gzip
-import os
-import uuid
 from collections.abc import Iterable
 from datetime import UTC
 from pathlib import Path
@@ -61,15 +59,22 @@ def archive(span: Span) -> AuditArchive:
     folder, key = _means()
     _demand_ready(span)
     audit_archive.prepare(span.month)
-    path = folder / archives.file_name(span.month)
-    _write(path, _packed(span))
-    kept = _signed(span, path, key)
-    _write(folder / archives.manifest_name(span.month), [kept.envelope.encode()])
+    # Read back before it gets its name: where somebody else has just archived the month, there is nothing left to
+    # write, and theirs must not be replaced by that.
+    with archives.written(folder / archives.file_name(span.month), _packed(span)) as part:
+        kept = _signed(span, part, key)
+    with archives.written(folder / archives.manifest_name(span.month), [kept.envelope.encode()]):
+        pass
     with audit.change():
         if not audit_archive.remove(span):
             raise NotArchived("the events are no longer those that were written to the archive.")
         kept.save(force_insert=True)
-        said = {"first": span.first, "last": span.last, "head": kept.head, "file": path.name}
+        said = {
+            "first": span.first,
+            "last": span.last,
+            "head": kept.head,
+            "file": archives.file_name(span.month),
+        }
         said["review"] = reviewed(span)
         audit.record(Action.ARCHIVE_MADE, actor=None, why=WHY, on=kept, after=said)
         audit_index.forget(span.last)
@@ -104,21 +109,6 @@ def _demand_ready(span: Span) -> None:
 def _packed(span: Span) -> Iterable[bytes]:
     # Without a time in it, the same events give the same file.
     return (gzip.compress(piece, mtime=0) for piece in audit_export.between(span.first, span.last))
-
-
-def _write(path: Path, pieces: Iterable[bytes]) -> None:
-    """Write a file that has its name only once all of it is on the disk."""
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    with part.open("wb") as file:
-        file.writelines(pieces)
-        file.flush()
-        os.fsync(file.fileno())
-    part.rename(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _signed(span: Span, path: Path, key: Ed25519PrivateKey) -> AuditArchive:

@@ -6,9 +6,7 @@ Files are only ever added, whole and flushed to the disk before they get their n
 from __future__ import annotations
 
 import json
-import os
 import re
-import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import date
@@ -16,6 +14,7 @@ from pathlib import Path
 
 from django.conf import settings
 
+from trunks import archives
 from trunks.models import AuditDigest
 
 NAME = re.compile(r"audit-(\d{4}-\d{2}-\d{2})\.json")
@@ -48,21 +47,8 @@ def put(digests: Iterable[AuditDigest]) -> None:
     if not is_set():
         return
     for digest in digests:
-        _write(_folder() / digest.file_name, digest.envelope)
-
-
-def _write(path: Path, text: str) -> None:
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}")  # another worker may be writing the same
-    with part.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    part.rename(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)  # the name must last as well as the content
-    finally:
-        os.close(folder)
+        with archives.written(_folder() / digest.file_name, [digest.envelope.encode()]):
+            pass  # a digest is looked at where it lies, by whoever verifies
 
 
 def _days() -> Iterator[date]:
