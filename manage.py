@@ -5,12 +5,12 @@ import os
 import sys
 
 from django.core.management import execute_from_command_line
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError, OperationalError
 
 UNDEFINED = ("42P01", "42703")  # PostgreSQL's words for a table and a column that are not there
 
 
-def is_behind(error: DatabaseError) -> bool:
+def is_behind(error: DatabaseError | InterfaceError) -> bool:
     """Say whether the database lacks a table or a column of this version."""
     told = getattr(error.__cause__, "sqlstate", None) in UNDEFINED
     return told or "no such table" in str(error) or "no such column" in str(error)
@@ -20,10 +20,12 @@ if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
     try:
         execute_from_command_line(sys.argv)
-    except DatabaseError as error:
-        if not is_behind(error):
-            raise
+    except (DatabaseError, InterfaceError) as error:
         what = str(error).partition("\n")[0]
-        sys.exit(
-            f"The database is not set up for this version; run `python manage.py migrate` first. ({what})"
-        )
+        if is_behind(error):
+            sys.exit(
+                f"The database is not set up for this version; run `python manage.py migrate` first. ({what})"
+            )
+        if not isinstance(error, OperationalError | InterfaceError):
+            raise
+        sys.exit(f"The database did not let this come to its end; it can be run again. ({what})")

@@ -70,6 +70,7 @@ def test_an_address_names_its_receiver(address: str, expected: object) -> None:
     "address",
     [
         *("", "audit.jsonl", "file://host/path", "file:///", "http://siem:514", "syslog://siem"),
+        *("syslog://siem..example.org:514", f"syslog://{'a' * 64}:514"),
         *("syslog://user:word@siem:514", "syslog://siem:514/x", "syslog://siem:x", "syslog://[siem:514"),
     ],
 )

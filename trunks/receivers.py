@@ -51,6 +51,7 @@ def receiver(address: str) -> Receiver:
     try:
         parts = urlsplit(address)
         host, port = parts.hostname, parts.port
+        (host or "").encode("idna")  # as the look-up of the name will: there it would be no OSError
     except ValueError:
         parts, host, port = urlsplit(""), None, None
     if parts.username or parts.query or parts.fragment:

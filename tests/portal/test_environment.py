@@ -211,6 +211,8 @@ def test_without_a_signing_key_there_is_none(give: Set) -> None:
         ("ZOOM_API_URL", "http://api.zoom.us/v2", "must be https"),
         ("LEASE_SECONDS", "1", "one and a half times HTTP_DEADLINE_SECONDS"),
         ("DNIS_MAX_LENGTH", "4", "must be at least 5"),
+        ("AUDIT_RETENTION_MONTHS", "99999", "must be at most 1200"),
+        ("AUDIT_STREAM", "syslog://siem..example.org:514", "must be file:"),
         ("REQUIRE_MFA", "staff,king", "holds king"),
         ("EMAIL_URL", "smtp+s3cret://:::", "EMAIL_URL cannot be understood"),
         ("QUIET_SECONDS", "soon", "must be a number"),
@@ -260,6 +262,17 @@ def test_every_process_says_the_sentence_and_nothing_of_its_insides(
     assert ended.returncode != 0
     assert "SITE_URL must be https (http is for loopback addresses only)." in ended.stderr.splitlines()
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("command", ["verify_audit", "archive_audit", "index_audit", "sync_estate"])
+def test_a_command_without_its_database_says_so_in_a_sentence(command: str, tmp_path: Path) -> None:
+    database = "postgres://portal:never-to-be-shown@127.0.0.1:9/portal"
+    ended = run(["manage.py", command], DATA_DIR=str(tmp_path), DATABASE_URL=database)
+    assert ended.returncode == 1
+    last = ended.stderr.splitlines()[-1]
+    assert last.startswith("The database did not let this come to its end; it can be run again. (")
+    assert "Traceback" not in ended.stderr
+    assert "never-to-be-shown" not in ended.stderr
 
 
 @pytest.mark.parametrize("command", ["verify_audit", "sync_estate", "seed_demo"])
