@@ -209,6 +209,10 @@ SOCIALACCOUNT_PROVIDERS = oidc.providers(OIDC_ISSUER, OIDC_PROVIDER, OIDC_NAME, 
 USERSESSIONS_ADAPTER = "portal.adapters.SessionsAdapter"
 STEP_UP_SECONDS = env.number("STEP_UP_SECONDS", 900)
 MFA_ADAPTER = "portal.adapters.MFAAdapter"
+ACCOUNT_FORMS = {
+    "change_password": "portal.forms.NewPasswordForm",
+    "reset_password": "portal.forms.AskForPasswordForm",
+}
 MFA_FORMS = {"add_webauthn": "portal.forms.AddPasskeyForm"}
 # Browsers keep passkeys for names alone: where the portal is reached by an IP address there are none.
 PASSKEYS = not env.is_ip_address(str(_site.hostname))

@@ -117,6 +117,7 @@ class Action(TextChoices):
     RECOVERY_CODES_GENERATED = "factor.codes_generated", "made new recovery codes"
     RECOVERY_CODE_USED = "factor.code_used", "used a recovery code"
     PASSWORD_CHANGED = "password.changed", "changed their password"
+    PASSWORD_RESET_ASKED = "password.reset_asked", "was asked for a letter with a link to a new password"
     PASSWORD_RESET = "password.reset", "took a new password for the person"
     VIEW_SAVED = "view.saved", "kept a view of the audit trail"
     VIEW_REMOVED = "view.removed", "removed a view of the audit trail"

@@ -86,6 +86,28 @@ def test_resetting_a_password_answers_the_same_whether_the_address_exists(
         assert (answer.status_code, answer["Location"]) == (302, "/accounts/password/reset/done/")
 
 
+def test_asking_for_a_new_password_is_an_event_whoever_it_is_asked_for(client: Client, staff: User) -> None:
+    User.objects.create(email="gone@example.com", name="Gina Gone", is_active=False)
+    for address in (staff.email.upper(), "gone@example.com", "nobody@example.com"):
+        client.post("/accounts/password/reset/", {"email": address}, REMOTE_ADDR="192.0.2.7")
+    asked, gone, nobody = AuditEvent.objects.order_by("id")
+    assert {event.action for event in (asked, gone, nobody)} == {"password.reset_asked"}
+    assert (asked.actor, asked.object_id, asked.outcome) == (None, str(staff.pk), "done")
+    assert (gone.object_label, gone.outcome) == ("Gina Gone", "refused")
+    assert (nobody.object_label.partition(" (")[0], nobody.outcome) == ("unknown address", "refused")
+    assert {event.ip for event in (asked, gone, nobody)} == {"192.0.2.7"}
+
+
+def test_a_wrong_present_password_is_no_proof_and_changes_nothing(staff: User) -> None:
+    client = Client()
+    sign_in(client, staff)
+    form = {"oldpassword": "wrong-pass-2468", "password1": NEW, "password2": NEW}
+    page = client.post("/accounts/password/change/", form)
+    assert "current password" in page.content.decode()
+    assert trail(staff) == ["session.began", "session.not_confirmed"]
+    assert User.objects.get(pk=staff.pk).check_password(cast.PASSWORD)
+
+
 @pytest.mark.parametrize("proxies", [0, 1])
 def test_fifty_wrong_passwords_stay_throttled_whatever_the_caller_claims_to_be(
     proxies: int, staff: User, settings: Settings

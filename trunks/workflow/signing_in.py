@@ -9,7 +9,7 @@ from typing import Any
 from allauth.usersessions.models import UserSession
 
 from trunks import audit
-from trunks.actions import Action
+from trunks.actions import Action, Outcome
 from trunks.models import User
 from trunks.workflow import browsers
 
@@ -74,6 +74,17 @@ def password_changed(*, actor: User, keep: str | None) -> None:
     with audit.change():
         ended = _end(UserSession.objects.filter(user=actor).exclude(session_key=keep))
         _record(Action.PASSWORD_CHANGED, actor, after={"sessions_ended": ended})
+
+
+def reset_asked(email: str) -> None:
+    """Write down that somebody asked for a new password for `email`, before the letter with the link leaves.
+
+    Who asked is not known. Somebody who is inactive gets no link, and an address that nobody has is kept as a digest.
+    """
+    person = User.objects.filter(email=email.strip().lower()).first()
+    outcome = Outcome.DONE if person and person.is_active else Outcome.REFUSED
+    why = "the sign-in page"
+    _record(Action.PASSWORD_RESET_ASKED, None, on=person or _nobody(email), why=why, outcome=outcome)
 
 
 def password_reset(person: User) -> None:
