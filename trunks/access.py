@@ -20,6 +20,7 @@ from trunks.models import (
     MasterAccount,
     MasterTrunk,
     Notice,
+    Revision,
     Role,
     RoleGrant,
     SampledItem,
@@ -106,9 +107,14 @@ def delegation_for(user: User, pk: int) -> Delegation:
     return _one(delegations_for(user), pk)
 
 
+def decides(user: User) -> bool:
+    """Say whether `user` is supervisor, or stands in for one, for any master account."""
+    return user.holds(Role.SUPERVISOR) or decided_masters(user).exists()
+
+
 def require_decider(user: User) -> None:
     """Raise PermissionDenied unless `user` is supervisor, or stands in for one, for any master account."""
-    if not user.holds(Role.SUPERVISOR) and not decided_masters(user).exists():
+    if not decides(user):
         require(user, Role.SUPERVISOR)
 
 
@@ -116,6 +122,13 @@ def waiting_for(user: User) -> TrunkRequestQuerySet:
     """Return the pending requests that `user` decides on as supervisor or in place of one, oldest first."""
     masters = decided_masters(user)
     return TrunkRequest.objects.filter(master__in=masters, state=State.PENDING).with_names().order_by("id")
+
+
+def decidable_by(user: User) -> TrunkRequestQuerySet:
+    """Return of what waits for `user` what they neither wrote nor approved, oldest first: what they are asked to do."""
+    own = Revision.objects.filter(trunk_request=OuterRef("pk"), author=user)
+    approved = Decision.objects.present().of(user)
+    return waiting_for(user).exclude(filed_by=user).exclude(Exists(own)).exclude(Exists(approved))
 
 
 def without_trunk_for(user: User) -> TrunkRequestQuerySet:

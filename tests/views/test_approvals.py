@@ -7,7 +7,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from tests import cast
 from tests.conftest import SignedIn
-from trunks.models import Role, TrunkRequest, User
+from trunks.models import Role, RoleGrant, TrunkRequest, User
 from trunks.workflow import delegating, filing, quorum, review
 
 QUEUE = "/approvals/"
@@ -75,6 +75,21 @@ def test_what_was_approved_already_cannot_be_chosen_and_says_so_in_the_words_of_
         assert words in client.get(own_page).content.decode()
         assert 'name="chosen"' not in content
         assert "Look at the ticked ones together" not in content
+
+
+def test_an_approval_by_who_is_no_longer_supervisor_is_not_counted(
+    signed_in: SignedIn,
+    supervisor: User,
+    second_supervisor: User,
+    trunk_request: TrunkRequest,
+    estate: cast.Estate,
+) -> None:
+    cast.policy(estate.master, approvals=2)
+    review.approve(trunk_request, actor=supervisor, version=1)
+    client = signed_in(second_supervisor)
+    assert "1 of 2 approvals" in client.get(QUEUE).content.decode()
+    RoleGrant.objects.filter(user=supervisor).delete()
+    assert "0 of 2 approvals" in client.get(QUEUE).content.decode()
 
 
 def test_what_has_expired_cannot_be_chosen_although_no_sweep_has_ended_it(

@@ -2,12 +2,13 @@
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from tests import cast
 from tests.conftest import SignedIn
 from trunks.models import Heartbeat, MasterAccount, TrunkRequest, User, clock
-from trunks.workflow import filing
+from trunks.workflow import delegating, filing, review
 
 
 def page(client: Client) -> str:
@@ -43,6 +44,43 @@ def test_supervisors_see_what_waits_for_them_and_not_what_they_filed(
     waiting = page(signed_in(superuser)).split('id="mine-title"')[0]
     assert trunk_request.reference in waiting
     assert own.reference not in waiting
+
+
+def waits_for(client: Client) -> list[str]:
+    """Return what the home page says to wait for the person; it and the menu must say the same."""
+    context = client.get("/").context
+    count = next(item.count for item in context["nav"].items if item.title == "Approvals")
+    found = [one.reference for one in context["waiting"]]
+    assert count == len(found)
+    return found
+
+
+def test_what_one_has_approved_waits_for_others_only(
+    signed_in: SignedIn,
+    supervisor: User,
+    second_supervisor: User,
+    estate: cast.Estate,
+    trunk_request: TrunkRequest,
+) -> None:
+    cast.policy(estate.master, approvals=2)
+    assert waits_for(signed_in(supervisor)) == [trunk_request.reference]
+    given = review.approve(trunk_request, actor=supervisor, version=1)
+    assert waits_for(signed_in(supervisor)) == []
+    assert waits_for(signed_in(second_supervisor)) == [trunk_request.reference]
+    review.take_back(given, actor=supervisor, version=given.version)
+    assert waits_for(signed_in(supervisor)) == [trunk_request.reference]
+
+
+def test_who_stands_in_for_a_supervisor_sees_what_waits_for_them_but_cannot_stop_writing(
+    signed_in: SignedIn, supervisor: User, second_staff: User, trunk_request: TrunkRequest
+) -> None:
+    Heartbeat.objects.create(name=Heartbeat.WORKER, at=clock.now())
+    day = timezone.now().date()
+    delegating.make(delegating.Terms(second_staff, day, day, "Holiday"), actor=supervisor)
+    client = signed_in(second_staff)
+    assert waits_for(client) == [trunk_request.reference]
+    assert 'id="writing-page"' not in page(client)
+    assert 'id="writing-page"' in page(signed_in(supervisor))
 
 
 def test_a_person_without_a_role_is_told_who_gives_them(signed_in: SignedIn, stranger: User) -> None:

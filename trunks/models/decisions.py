@@ -79,6 +79,11 @@ class DecisionQuerySet(models.QuerySet["Decision"]):
             trunk_request=trunk_request, **{name: getattr(trunk_request, name) for name in BOUND_TO}
         )
 
+    def present(self) -> DecisionQuerySet:
+        """Return the approvals that count of the request of the outer query: what `quorum.counted` says of one."""
+        bound = {name: OuterRef(name) for name in BOUND_TO}
+        return self.approvals(trunk_request=OuterRef("pk"), **bound).standing().order_by()
+
     def approvals(self, **bound: Any) -> DecisionQuerySet:
         """Return the approvals of what `bound` says, not taken back."""
         return self.filter(verdict=Verdict.APPROVE, taken_back_at=None, **bound)

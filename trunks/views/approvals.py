@@ -8,8 +8,7 @@ from django.views.decorators.http import require_GET
 
 from trunks import access
 from trunks.forms.together import MOST
-from trunks.models import Decision, Revision, TrunkRequest, User, Verdict
-from trunks.models.decisions import DecisionQuerySet
+from trunks.models import Decision, Revision, TrunkRequest, User
 from trunks.models.trunk_request import TrunkRequestQuerySet
 from trunks.views.http import HtmxHttpRequest
 from trunks.views.paging import page
@@ -32,16 +31,17 @@ def approvals(request: HtmxHttpRequest) -> HttpResponse:
 
 def _waiting(user: User) -> TrunkRequestQuerySet:
     """Return what waits for `user`, with what the list itself can tell of whether they may approve it."""
+    approved = Decision.objects.present()
     own = Revision.objects.filter(trunk_request=OuterRef("pk"), author=user)
-    given = _approvals().values("trunk_request").annotate(n=Count("pk")).values("n")
+    given = approved.values("trunk_request").annotate(n=Count("pk")).values("n")
     name = Coalesce(NullIf("decided_by__name", Value("")), "decided_by__email", output_field=CharField())
-    for_them = _approvals().filter(on_behalf_of=user).annotate(who=name).values("who")[:1]
+    for_them = approved.filter(on_behalf_of=user).annotate(who=name).values("who")[:1]
     return (
         access.waiting_for(user)
         .prefetch_related("lines__trunk")
         .annotate(
             own=Exists(own),
-            mine=Exists(_approvals().filter(decided_by=user)),
+            mine=Exists(approved.filter(decided_by=user)),
             for_them=Subquery(for_them),
             given=Coalesce(Subquery(given), 0),
         )
@@ -58,13 +58,3 @@ def _barred(row: TrunkRequest) -> str:
     if told["for_them"]:
         return deciders.given_for_you(told["for_them"])
     return waiting.over_words() if waiting.is_over(row) else ""
-
-
-def _approvals() -> DecisionQuerySet:
-    """Return the approvals of the present content of the request of the outer query."""
-    theirs = {
-        "trunk_request": OuterRef("pk"),
-        "content_version": OuterRef("content_version"),
-        "base_digest": OuterRef("base_digest"),
-    }
-    return Decision.objects.filter(verdict=Verdict.APPROVE, taken_back_at=None, **theirs).order_by()

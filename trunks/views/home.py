@@ -29,8 +29,8 @@ def home(request: HtmxHttpRequest) -> HttpResponse:
     if user.holds(Role.STAFF):
         mine = access.trunk_requests_for(user).filter(filed_by=user, state__in=(*OPEN_STATES, *NEEDS_A_HAND))
         context["mine"] = list(mine.prefetch_related("lines")[:SHOWN])
-    if user.holds(Role.SUPERVISOR):
-        waiting = access.waiting_for(user).exclude(filed_by=user)
+    if access.decides(user):
+        waiting = access.decidable_by(user)
         context["waiting"] = list(waiting.prefetch_related("lines")[:SHOWN])
     if user.holds(Role.MANAGER) or user.holds(Role.ADMINISTRATOR):
         context["audit_alarm"] = AuditCheck.alarm()

@@ -76,7 +76,7 @@ class Navigation:
     def _item(self, title: str, name: str, icon: str) -> Item:
         url = reverse(name)
         active = self.path == url if name == "home" else self.path.startswith(url)
-        count = access.waiting_for(self.user).count() if name == "approvals" else 0
+        count = access.decidable_by(self.user).count() if name == "approvals" else 0
         return Item(title, url, icon, active, count)
 
     @property

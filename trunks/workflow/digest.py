@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import QuerySet
 
 from trunks import access
-from trunks.models import How, Notice, Revision, Sending, State, Topic, User, clock
+from trunks.models import How, Notice, Sending, State, Topic, User, clock
 from trunks.models.trunk_request import TrunkRequestQuerySet
 from trunks.workflow import attention, choosing, occasions
 from trunks.workflow.letters import Letter, address, what
@@ -30,7 +30,7 @@ def letter(user: User) -> Letter | None:
     """Return the morning mail of `user`, or None when there is nothing to say."""
     items: list[str] = []
     if choosing.how(user, Topic.DIGEST) != How.NEVER:
-        items += _rows("Waits for your decision", _decidable(user))
+        items += _rows("Waits for your decision", access.decidable_by(user))
         mine = access.trunk_requests_for(user).filter(filed_by=user, state=State.SENT_BACK)
         items += _rows("Sent back to you", mine.order_by("id"))
         items += _rows("People are asked to look", attention.requests_for(user))
@@ -53,11 +53,6 @@ def _held(user: User) -> QuerySet[Notice]:
     """Return what was kept for this mail, of the master accounts that the person still has a role for."""
     held = Notice.objects.filter(user=user, sending=Sending.HELD)
     return held.filter(occasion__trunk_request__master__in=access.masters_for(user)).order_by("id")[:MOST]
-
-
-def _decidable(user: User) -> TrunkRequestQuerySet:
-    own = Revision.objects.filter(trunk_request=OuterRef("pk"), author=user)
-    return access.waiting_for(user).exclude(Exists(own)).exclude(filed_by=user)
 
 
 def _rows(title: str, found: TrunkRequestQuerySet) -> list[str]:
