@@ -112,7 +112,7 @@ def test_the_number_of_queries_is_fixed(
         filing.file(cast.draft(estate.sub, estate.trunk, f"188880{number:02}"), actor=staff)
     client = signed_in(administrator)
     client.get(address(estate))
-    with django_assert_num_queries(15):
+    with django_assert_num_queries(14):
         client.get(address(estate))
 
 

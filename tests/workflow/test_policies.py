@@ -11,8 +11,8 @@ from django.utils import timezone
 from tests import cast
 from tests.together import together
 from trunks import audit
-from trunks.models import ApprovalPolicy, RoleGrant, TrunkRequest, User
-from trunks.workflow import deciders, filing, policies
+from trunks.models import ApprovalPolicy, Line, RoleGrant, TrunkRequest, User
+from trunks.workflow import deciders, filing, policies, rehearsal
 from trunks.workflow.errors import Invalid, Refused, Stale
 from trunks.workflow.rehearsal import rehearse
 
@@ -132,13 +132,37 @@ def test_the_rehearsal_leaves_out_what_is_older_and_counts_what_nobody_noted(
     assert rehearse(strict).rows == ()
 
 
+def test_the_rehearsal_says_how_many_it_leaves_out_because_there_are_too_many(
+    estate: cast.Estate, staff: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filed = [
+        filing.file(cast.draft(estate.sub, estate.trunk, dnis), actor=staff)
+        for dnis in ("18888001", "18888002", "18888003")
+    ]
+    monkeypatch.setattr(rehearsal, "MOST", 2)
+    found = rehearse(ApprovalPolicy(master=estate.master))
+    assert ([row.trunk_request for row in found.rows], found.earlier) == (filed[:0:-1], 1)
+
+
+def test_the_rehearsal_reads_no_lines_of_what_has_its_facts_noted(
+    estate: cast.Estate, staff: User, django_assert_num_queries: Any
+) -> None:
+    filing.file(cast.draft(estate.sub, estate.trunk, "18888001"), actor=staff)
+    with django_assert_num_queries(3) as asked:
+        rehearse(ApprovalPolicy(master=estate.master))
+    assert not any(Line._meta.db_table in query["sql"] for query in asked.captured_queries)
+    TrunkRequest.objects.update(policy={})
+    with django_assert_num_queries(4):
+        rehearse(ApprovalPolicy(master=estate.master))
+
+
 @pytest.mark.parametrize("count", [1, 12])
 def test_the_rehearsal_takes_a_fixed_number_of_queries(
     estate: cast.Estate, staff: User, count: int, django_assert_num_queries: Any
 ) -> None:
     for number in range(count):
         filing.file(cast.draft(estate.sub, estate.trunk, f"188880{number:02}"), actor=staff)
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(3):
         rehearse(ApprovalPolicy(master=estate.master))
 
 
