@@ -9,7 +9,7 @@
   const kind = () => document.querySelector("[name=kind]:checked")?.value ?? "assign";
   const presentOf = (dnis) => [...document.querySelectorAll("[data-present]")].find((row) => row.dataset.present === dnis);
   const firstBox = (line) => part(line, { assign: "trunk", unassign: "dnis", change: "current_dnis" }[kind()]);
-  const trimmed = (box) => box.value.replace(/^ +| +$/g, "");
+  const trimmed = (box) => box.value.trim();
 
   function renumber(section) {
     const lines = linesOf(section);

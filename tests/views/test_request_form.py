@@ -40,6 +40,16 @@ def refused(client: Client, data: dict[str, Any]) -> str:
     return content
 
 
+@pytest.mark.parametrize("several", [True, False])
+def test_a_master_account_of_which_no_trunk_is_known_is_named(
+    signed_in: SignedIn, estate: cast.Estate, several: bool
+) -> None:
+    MasterTrunk.objects.filter(master=estate.master).update(gone_at=timezone.now())
+    user = cast.person("Nora New", Role.STAFF, master=None if several else estate.master)
+    content = signed_in(user).get(f"{NEW}?master={estate.master.pk}").content.decode()
+    assert f"<span>No trunk of {estate.master} is known yet." in content
+
+
 def test_filing_leads_to_the_request(signed_in: SignedIn, staff: User, estate: cast.Estate) -> None:
     data = typed(
         estate, (estate.trunk.pk, " 18888001 ", " +14155550100 "), (estate.other_trunk.pk, "90001002")
@@ -118,8 +128,8 @@ def test_a_sub_account_of_another_master_than_chosen_is_no_choice(
         ("188881234", "A DNIS has 5 to 8 digits"),
         ("18888 01", "digits 0 to 9 only"),
         ("+1888801", "digits 0 to 9 only"),
-        ("18888\t", "digits 0 to 9 only"),
-        ("18888\r\n", "digits 0 to 9 only"),
+        ("18888\t001", "digits 0 to 9 only"),
+        ("18888001\u200b", "digits 0 to 9 only"),
         ("\uff11\uff18\uff18\uff18\uff18001", "digits 0 to 9 only"),
         ("\u0661\u0668\u0668\u0668\u0668\u0660\u0660\u0661", "digits 0 to 9 only"),
         ("90001001", "must begin with 18888"),
@@ -134,6 +144,22 @@ def test_a_wrong_dnis_is_refused_beside_its_field(
     assert 'href="#id_lines-0-dnis"' in content
     assert 'id="id_lines-0-dnis_error"' in content
     assert 'aria-describedby="id_lines-0-dnis_error"' in content
+
+
+@pytest.mark.parametrize("around", [" ", "\t", "\r\n", "\u00a0", "\u2003"])
+def test_white_space_around_what_was_typed_is_no_mistake_and_is_not_kept(
+    signed_in: SignedIn, staff: User, estate: cast.Estate, around: str
+) -> None:
+    row = (estate.trunk.pk, f"{around}18888001{around}", f"{around}+14155550100{around}")
+    assert signed_in(staff).post(NEW, typed(estate, row)).status_code == 302
+    line = Line.objects.get()
+    assert (line.dnis, line.outbound_caller_id) == ("18888001", "+14155550100")
+
+
+def test_a_line_of_white_space_alone_is_blank(signed_in: SignedIn, staff: User, estate: cast.Estate) -> None:
+    data = typed(estate, (estate.trunk.pk, "18888001")) | {"lines-1-dnis": "\t"}
+    assert signed_in(staff).post(NEW, data).status_code == 302
+    assert Line.objects.count() == 1
 
 
 @pytest.mark.parametrize("caller_id", ["+1415\r\nX: y", "+1415555\x07", "anonymous", "1" * 33, "<b>1</b>"])

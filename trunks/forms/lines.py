@@ -75,7 +75,7 @@ class LineForm(forms.Form):
 
     @property
     def is_blank(self) -> bool:
-        return not any(str(self[name].value() or "").strip(" ") for name in self.used)
+        return not any(str(self[name].value() or "").strip() for name in self.used)
 
     def full_clean(self) -> None:
         super().full_clean()
@@ -89,13 +89,13 @@ class LineForm(forms.Form):
         return self.trunks.get(value)
 
     def clean_current_dnis(self) -> str:
-        return without_spaces(self.cleaned_data["current_dnis"])
+        return without_margins(self.cleaned_data["current_dnis"])
 
     def clean_dnis(self) -> str:
-        return without_spaces(self.cleaned_data["dnis"])
+        return without_margins(self.cleaned_data["dnis"])
 
     def clean_outbound_caller_id(self) -> str:
-        return without_spaces(self.cleaned_data["outbound_caller_id"])
+        return without_margins(self.cleaned_data["outbound_caller_id"])
 
     def draft(self) -> LineDraft:
         return LineDraft(
@@ -106,9 +106,12 @@ class LineForm(forms.Form):
         )
 
 
-def without_spaces(value: str) -> str:
-    """Strip plain spaces, which copying brings along. Control characters stay: they are refused, not hidden."""
-    return value.strip(" ")
+def without_margins(value: str) -> str:
+    """Strip the white space around it, which copying from a table brings along: tabs and no-break spaces as well.
+
+    What stands within, and characters of no width, stay: they are refused, not hidden.
+    """
+    return value.strip()
 
 
 def label(trunk: MasterTrunk) -> str:
