@@ -65,6 +65,7 @@ def test_nobody_can_be_chosen_who_is_not_of_the_master_account(
 ) -> None:
     answer = signed_in(supervisor).post(PAGE, data(administrator))
     assert answer.status_code == 422
+    assert "This is not among the choices, or no longer. Choose again." in answer.content.decode()
 
 
 def test_each_sees_their_own_and_the_administrator_all(

@@ -163,8 +163,8 @@ def test_all_masters_win_over_named_ones(client: Client, stranger: User, estate:
     ("change", "words"),
     [
         ({"masters": []}, "Choose for which master accounts"),
-        ({"masters": ["99999"]}, "Select a valid choice"),
-        ({"role": "king"}, "Select a valid choice"),
+        ({"masters": ["99999"]}, "This is not among the choices, or no longer."),
+        ({"role": "king"}, "This is not among the choices, or no longer."),
         ({"ends_on": "2020-01-01"}, "The last day is over already"),
         ({"ends_on": "soon"}, "Enter a valid date"),
     ],

@@ -12,7 +12,7 @@ from tests.conftest import SignedIn
 from trunks.models import Line, MasterTrunk, Role, SubAccount, TrunkRequest, User
 
 NEW = "/requests/new/"
-NOT_A_CHOICE = "Select a valid choice. That choice is not one of the available choices."
+NOT_A_CHOICE = "This is not among the choices, or no longer. Choose again."
 
 
 def typed(estate: cast.Estate, *lines: tuple[Any, ...], **changes: Any) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from trunks import access, audit
 from trunks.actions import Action, Outcome
 from trunks.audit_index import STEP, Facet, Standing
 from trunks.audit_reading import READERS
+from trunks.forms.choices import NO_CHOICE
 from trunks.forms.selects import Known, QuickDate, QuickHidden, QuickInput, QuickSelect, QuickSelectMany
 from trunks.models import SavedView, User
 
@@ -75,10 +76,18 @@ class AuditFilter(forms.Form):
     q = forms.CharField(label="Words", required=False, max_length=200, widget=QuickInput)
     dnis = forms.CharField(label="DNIS", required=False, max_length=20, widget=QuickInput)
     outcome = forms.ChoiceField(
-        label="Outcome", required=False, choices=[("", "Any"), *Outcome.choices], widget=QuickSelect
+        label="Outcome",
+        required=False,
+        choices=[("", "Any"), *Outcome.choices],
+        widget=QuickSelect,
+        error_messages=NO_CHOICE,
     )
     object_type = forms.ChoiceField(
-        label="Kind of object", required=False, choices=OBJECTS, widget=QuickSelect
+        label="Kind of object",
+        required=False,
+        choices=OBJECTS,
+        widget=QuickSelect,
+        error_messages=NO_CHOICE,
     )
     object_id = forms.CharField(required=False, max_length=40, widget=QuickHidden)
     sub_account = forms.IntegerField(required=False, min_value=1, max_value=2**63 - 1, widget=QuickHidden)
@@ -97,15 +106,21 @@ class AuditFilter(forms.Form):
             required=False,
             choices=Known([("", "Everybody"), *_people(user, facets, standing, self.data.get("actor", ""))]),
             widget=QuickSelect,
+            error_messages=NO_CHOICE,
         )
         self.fields["action"] = forms.MultipleChoiceField(
-            label="Actions", required=False, choices=Known(_actions()), widget=MANY_ACTIONS
+            label="Actions",
+            required=False,
+            choices=Known(_actions()),
+            widget=MANY_ACTIONS,
+            error_messages=NO_CHOICE,
         )
         self.fields["master"] = forms.ChoiceField(
             label="Master account",
             required=False,
             choices=Known([("", "All"), *_masters(user, facets, standing, self.data.get("master", ""))]),
             widget=QuickSelect,
+            error_messages=NO_CHOICE,
         )
         self.order_fields(FILTERS)
 

@@ -7,6 +7,9 @@ from django.db.models import QuerySet
 from trunks import access
 from trunks.models import MasterAccount, SubAccount, User
 
+# The same words for what is not there, what is there no more, and what is not the person's to know of.
+NOT_A_CHOICE = "This is not among the choices, or no longer. Choose again."
+NO_CHOICE = {"invalid_choice": NOT_A_CHOICE}
 MAX_OPTIONS = 200  # what a person can scroll through; the search field finds the others
 
 

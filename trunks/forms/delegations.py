@@ -9,6 +9,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from trunks import access
+from trunks.forms.choices import NO_CHOICE
 from trunks.models import STAND_INS, MasterAccount, Role, RoleGrant, User
 from trunks.workflow.delegating import REASON_MAX_LENGTH, Terms
 
@@ -18,11 +19,17 @@ ALL = "all"
 class DelegationForm(forms.Form):
     """To whom, for which of one's master accounts, from when until when, and why."""
 
-    receiver = forms.ModelChoiceField(label="To", queryset=User.objects.none(), empty_label="Choose a person")
+    receiver = forms.ModelChoiceField(
+        label="To",
+        queryset=User.objects.none(),
+        empty_label="Choose a person",
+        error_messages={"required": "Choose who is to decide on your behalf."} | NO_CHOICE,
+    )
     masters = forms.MultipleChoiceField(
         label="For",
         widget=forms.CheckboxSelectMultiple,
-        error_messages={"required": "Choose for which master accounts, or all that you supervise."},
+        error_messages={"required": "Choose for which master accounts, or all that you supervise."}
+        | NO_CHOICE,
     )
     begins_on = forms.DateField(
         label="First day", widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})

@@ -9,11 +9,10 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
+from trunks.forms.choices import NOT_A_CHOICE
 from trunks.models import Kind, MasterTrunk
 from trunks.workflow.filing import LineDraft
 
-# The same words for a row that is not there and for one of a master account the person may not file for.
-NOT_A_CHOICE = "Select a valid choice. That choice is not one of the available choices."
 _NAME = re.compile(r"lines-([0-9]{1,4})-(trunk|current_dnis|dnis|outbound_caller_id)\Z")
 FIELDS: dict[str, tuple[str, ...]] = {
     Kind.ASSIGN: ("trunk", "dnis", "outbound_caller_id"),

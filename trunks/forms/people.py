@@ -8,6 +8,7 @@ from typing import Any
 
 from django import forms
 
+from trunks.forms.choices import NO_CHOICE
 from trunks.models import MasterAccount, Role, RoleGrant, User
 from trunks.workflow.invitations import NAME_MAX_LENGTH, Offer
 
@@ -47,7 +48,7 @@ class MastersForm(forms.Form):
     masters = forms.MultipleChoiceField(
         label="For",
         widget=forms.CheckboxSelectMultiple,
-        error_messages={"required": "Choose for which master accounts, or all of them."},
+        error_messages={"required": "Choose for which master accounts, or all of them."} | NO_CHOICE,
     )
     ends_on = forms.DateField(
         label="Last day",
@@ -86,7 +87,7 @@ class MastersForm(forms.Form):
 class GrantForm(MastersForm):
     """One role for somebody who has an account."""
 
-    role = forms.ChoiceField(choices=Role.choices)
+    role = forms.ChoiceField(choices=Role.choices, error_messages=NO_CHOICE)
     field_order = ("role", "masters", "ends_on")
 
     @property
@@ -107,7 +108,7 @@ class InviteForm(MastersForm):
     roles = forms.MultipleChoiceField(
         choices=Role.choices,
         widget=forms.CheckboxSelectMultiple,
-        error_messages={"required": "Choose at least one role."},
+        error_messages={"required": "Choose at least one role."} | NO_CHOICE,
     )
     field_order = ("email", "name", "roles", "masters", "ends_on")
 

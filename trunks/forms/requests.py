@@ -14,9 +14,9 @@ from django.utils import timezone
 from django.utils.functional import cached_property
 
 from trunks import access
-from trunks.forms.choices import MAX_OPTIONS, offered_sub_accounts, sub_account_label
+from trunks.forms.choices import MAX_OPTIONS, NO_CHOICE, NOT_A_CHOICE, offered_sub_accounts, sub_account_label
 from trunks.forms.decisions import Problem, VersionField
-from trunks.forms.lines import NOT_A_CHOICE, LineForm, posted_lines
+from trunks.forms.lines import LineForm, posted_lines
 from trunks.forms.present import Present, present_of
 from trunks.models import MAX_LINES, Kind, MasterAccount, MasterTrunk, SubAccount, TrunkRequest, User
 from trunks.workflow import filing
@@ -31,12 +31,16 @@ class RequestForm(forms.Form):
     """What is asked for. `problems` of the workflow are shown beside the fields they belong to."""
 
     master: forms.ModelChoiceField[MasterAccount] = forms.ModelChoiceField(
-        label="Master account", queryset=MasterAccount.objects.none(), required=False, empty_label=None
+        label="Master account",
+        queryset=MasterAccount.objects.none(),
+        required=False,
+        empty_label=None,
+        error_messages=NO_CHOICE,
     )
     sub_account: forms.ModelChoiceField[SubAccount] = forms.ModelChoiceField(
         label="Sub account",
         queryset=SubAccount.objects.none(),
-        error_messages={"required": "Choose a sub account.", "invalid_choice": NOT_A_CHOICE},
+        error_messages={"required": "Choose a sub account."} | NO_CHOICE,
     )
     kind = forms.ChoiceField(
         label="What is to be done",
@@ -44,6 +48,7 @@ class RequestForm(forms.Form):
         initial=Kind.ASSIGN,
         required=False,
         widget=forms.RadioSelect,
+        error_messages=NO_CHOICE,
     )
     reason = forms.CharField(
         label="Reason",
