@@ -223,8 +223,22 @@ def test_a_letter_names_the_portal_by_its_own_address_whatever_host_was_asked(
     assert "6666" not in text
     assert "testserver" not in text
     links = re.findall(r"https?://\S+", text)
-    assert links
+    assert bool(links) == (email == staff.email)
     assert all(link.startswith(f"{settings.SITE_URL}/accounts/") for link in links)
+
+
+@pytest.mark.parametrize("email", ["stella-staff@example.com", "nobody@example.com"])
+def test_who_has_no_account_that_can_sign_in_is_told_who_gives_one_and_not_to_sign_up(
+    email: str, staff: User
+) -> None:
+    User.objects.filter(pk=staff.pk).update(is_active=False)
+    Client().post("/accounts/password/reset/", {"email": email})
+    [letter] = mail.outbox
+    assert letter.subject == "[SIP trunk portal] No account with this address"
+    assert "No account with this address can sign in" in letter.body
+    assert "ask an administrator" in letter.body
+    assert "sign up" not in letter.body
+    assert "signup" not in letter.body
 
 
 def test_people_see_their_sessions_and_end_the_others(staff: User) -> None:
