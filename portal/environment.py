@@ -16,6 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from trunks import receivers, seals
 
+LEAST_SIGNS, LEAST_VARIED = 50, 5  # as Django's check for deployment asks
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -56,6 +57,16 @@ def secret(name: str, default: str | None = None) -> str:
         raise ImproperlyConfigured(f"{name}_FILE cannot be read: it is not UTF-8.") from None
     if not value:
         raise ImproperlyConfigured(f"{name}_FILE names an empty file.")
+    return value
+
+
+def signing_secret(name: str, *, strong: bool) -> str:
+    """Return a secret to sign with, `strong` for others than the machine itself: who guesses it makes sessions."""
+    value = secret(name)
+    if not strong:
+        return value
+    if len(value) < LEAST_SIGNS or len(set(value)) < LEAST_VARIED:
+        raise ImproperlyConfigured(f"{name} must be at least {LEAST_SIGNS} random characters.")
     return value
 
 

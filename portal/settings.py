@@ -19,12 +19,12 @@ DATA_DIR = env.folder("DATA_DIR", BASE_DIR / ".data")
 
 # --- who we are -------------------------------------------------------------------------------------------------
 
-SECRET_KEY = env.secret("SECRET_KEY")
-SECRET_KEY_FALLBACKS = env.words("SECRET_KEY_FALLBACKS")
 DEBUG = env.flag("DEBUG")
 SITE_URL = env.web_address("SITE_URL", "http://127.0.0.1:8000")
 _site = urlsplit(SITE_URL)
 HTTPS = _site.scheme == "https"
+SECRET_KEY = env.signing_secret("SECRET_KEY", strong=HTTPS)
+SECRET_KEY_FALLBACKS = env.words("SECRET_KEY_FALLBACKS")
 ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", str(_site.hostname))
 CSRF_TRUSTED_ORIGINS = [f"{_site.scheme}://{_site.netloc}"]
 FIELD_ENCRYPTION_KEYS = env.fernet_keys("FIELD_ENCRYPTION_KEYS")

@@ -9,6 +9,7 @@ on the machine. `PORTAL_TEST_DATABASE=sqlite` runs on the embedded defaults inst
 import atexit
 import os
 import pwd
+import secrets
 import shutil
 import signal
 import subprocess
@@ -76,7 +77,7 @@ def prepare() -> None:
     for name in (*_OF_THE_USER, *_SECRETS, *(f"{name}_FILE" for name in _SECRETS)):
         os.environ.pop(name, None)
     os.environ.update(_ENVIRONMENT)
-    os.environ["SECRET_KEY"] = Fernet.generate_key().decode()
+    os.environ["SECRET_KEY"] = secrets.token_urlsafe(50)
     os.environ["FIELD_ENCRYPTION_KEYS"] = Fernet.generate_key().decode()
     os.environ["DATA_DIR"] = str(folder / "data")
     if os.environ.get("PORTAL_TEST_DATABASE") != "sqlite":

@@ -10,6 +10,7 @@ from tests.processes import ROOT
 READERS = {
     "text",
     "secret",
+    "signing_secret",
     "flag",
     "number",
     "whole",
@@ -28,7 +29,7 @@ READERS = {
     "hosts",
     "redis_address",
 }
-SECRET_READERS = {"secret", "fernet_keys", "signing_key", "redis_address"}
+SECRET_READERS = {"secret", "signing_secret", "fernet_keys", "signing_key", "redis_address"}
 
 
 def variables() -> dict[str, ast.Call]:

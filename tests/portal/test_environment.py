@@ -199,6 +199,13 @@ def test_without_a_signing_key_there_is_none(give: Set) -> None:
     assert env.signing_key(NAME) is not None
 
 
+@pytest.mark.parametrize("value", ["s3cret", "abcd" * 20])
+def test_a_key_to_sign_with_is_strong_where_others_reach_the_portal(give: Set, value: str) -> None:
+    give(value)
+    refused(env.signing_secret, "must be at least 50 random characters", strong=True)
+    assert env.signing_secret(NAME, strong=False) == value
+
+
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
