@@ -312,6 +312,26 @@ def test_the_search_narrows_the_sub_accounts(signed_in: SignedIn, staff: User, e
     content = signed_in(staff).get(f"{NEW}sub-accounts/", query).content.decode()
     assert estate.other_sub.name in content
     assert estate.sub.name not in content
+    assert "1 sub account matches." in content
+
+
+@pytest.mark.parametrize(
+    ("q", "said"),
+    [
+        ("", "The first 1 are listed; type above to find the others."),
+        ("o", "The first 1 are listed; type more above to find the others."),
+        ("nothing of the kind", "0 sub accounts match."),
+    ],
+)
+def test_the_search_says_how_many_it_has_found(
+    signed_in: SignedIn, staff: User, estate: cast.Estate, monkeypatch: pytest.MonkeyPatch, q: str, said: str
+) -> None:
+    monkeypatch.setattr("trunks.views.requests.MAX_OPTIONS", 1)
+    query: dict[str, Any] = {"sub_account_q": q, "master": estate.master.pk}
+    hint = (
+        signed_in(staff).get(f"{NEW}sub-accounts/", query).content.decode().split('id="sub-account-hint"')[1]
+    )
+    assert said in hint
 
 
 def test_the_search_keeps_the_chosen_sub_account(
