@@ -11,6 +11,8 @@ PYTEST_ARGS ?=
 # pip and npm want a home, and an empty one is none.
 export HOME := $(or $(HOME),$(CURDIR)/.data)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Where it is set, each of the hundred processes that the tests start would compile the whole portal again.
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
