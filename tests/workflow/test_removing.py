@@ -19,6 +19,7 @@ from trunks.workflow import drafts, errors, estate, filing, provisioning, rules,
 from trunks.workflow.provisioning import provision
 from trunks.workflow.reconcile import settle
 from trunks.zoom.client import ZoomClient
+from trunks.zoom.errors import NotEnrolled
 from trunks.zoom.types import Trunk
 
 pytestmark = pytest.mark.sqlite
@@ -398,14 +399,80 @@ def test_a_change_that_has_begun_is_finished_although_its_trunk_is_gone_by_the_b
     assert states(trunk_request) == ("done", ["assigned"])
 
 
+def in_the_end(trunk_request: TrunkRequest) -> None:
+    """Have the portal try as often as it does by itself, and once more."""
+    for _ in range(provisioning.HALFWAY_TRIES + 1):
+        let_pass(trunk_request)
+        provision(trunk_request.pk)
+
+
 def test_a_sub_account_that_vanishes_after_the_removal_fails_with_the_alarm(
     zoom: Zoom, staff: User, supervisor: User, dnis: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trunk_request = to_change(zoom, staff, supervisor, dnis, zoom.trunk.prefix + "888")
     zoom.before_post(monkeypatch, zoom.remove_account)
     provision(trunk_request.pk)
-    assert states(trunk_request) == ("failed", ["refused"])
-    assert trunk_request.lines.get().without_trunk
+    assert states(trunk_request) == ("approved", ["not_sent"])
+    assert trunk_request.lines.get().without_trunk, "the alarm does not wait for the end"
+    in_the_end(trunk_request)
+    assert states(trunk_request) == ("failed", ["not_sent"])
+    line = trunk_request.lines.get()
+    assert line.without_trunk
+    assert line.detail.count("tracking id") == 2, "why not the new values, and why not the old ones"
+
+
+def refuse_the_list(monkeypatch: pytest.MonkeyPatch, *, after: int) -> list[str]:
+    """Have Zoom refuse its list after so many readings; return what ends that when it is emptied."""
+    real, refusing, read = ZoomClient.list_trunks, ["yes"], [0]
+
+    def list_trunks(client: ZoomClient, *who: Any) -> list[Trunk]:
+        read[0] += 1
+        if refusing and read[0] > after:
+            raise NotEnrolled("Request failed because this account is not enrolled.", status=400, code=300)
+        return real(client, *who)
+
+    monkeypatch.setattr(ZoomClient, "list_trunks", list_trunks)
+    return refusing
+
+
+def test_a_list_that_zoom_refuses_halfway_is_read_again_and_the_change_goes_on(
+    zoom: Zoom, staff: User, supervisor: User, dnis: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new = zoom.trunk.prefix + "888"
+    trunk_request = to_change(zoom, staff, supervisor, dnis, new)
+    TrunkRequest.objects.filter(pk=trunk_request.pk).update(tries=provisioning.HALFWAY_TRIES)
+    refusing = refuse_the_list(monkeypatch, after=2)
+    provision(trunk_request.pk)
+    assert states(trunk_request) == ("approved", ["not_sent"])
+    assert list(Line.objects.lost()) == [trunk_request.lines.get()]
+    refusing.clear()
+    let_pass(trunk_request)
+    provision(trunk_request.pk)
+    assert states(trunk_request) == ("done", ["assigned"])
+    assert not trunk_request.lines.get().without_trunk
+    assert at_zoom(zoom) == {new: NEW}
+
+
+def test_a_list_that_zoom_refuses_for_good_ends_a_change_with_what_it_has_restored_left_as_it_is(
+    zoom: Zoom, staff: User, supervisor: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = [zoom.trunk.prefix + end for end in ("771", "772")]
+    new = [zoom.trunk.prefix + end for end in ("881", "882")]
+    provision(zoom.approved(staff, supervisor, *old, caller_id=OLD).pk)
+    lines = [filing.LineDraft(zoom.trunk, after, NEW, before) for before, after in zip(old, new, strict=True)]
+    trunk_request = cast.approved(filing.file(draft(zoom, "change", *lines), actor=staff), supervisor)
+    zoom.sandbox.switch("duplicate_dnis", "refuse")
+    zoom.before_post(monkeypatch, lambda: zoom.in_console(new[0], "", account=zoom.other_sub))
+    # Both steps of the first line with the reading before, after and in vain; then the removal of the second.
+    refuse_the_list(monkeypatch, after=8)
+    provision(trunk_request.pk)
+    assert states(trunk_request) == ("approved", ["refused", "not_sent"])
+    in_the_end(trunk_request)
+    assert states(trunk_request) == ("failed", ["refused", "not_sent"])
+    kept, lost = trunk_request.lines.all()
+    assert (kept.without_trunk, lost.without_trunk) == (False, True)
+    assert "The old values were assigned again." in kept.detail
+    assert at_zoom(zoom) == {old[0]: OLD}
 
 
 def test_two_lines_of_a_change_are_done_one_after_the_other(

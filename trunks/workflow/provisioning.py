@@ -33,10 +33,13 @@ from trunks.workflow.filing import take_turn
 from trunks.workflow.guard import demand
 from trunks.workflow.reading import echoed, look_up, read_list, refuse, unmet, write_findings
 from trunks.workflow.sending import send
-from trunks.workflow.transitions import mark, move
+from trunks.workflow.transitions import mark, move, write_lines
 from trunks.workflow.words import sentence
 from trunks.zoom.client import ZoomClient
 from trunks.zoom.errors import ZoomError
+
+# How often Zoom may refuse its list to a change that is halfway, before that ends: with the pauses, eight minutes.
+HALFWAY_TRIES = 8
 
 
 def provision(pk: int) -> None:
@@ -177,5 +180,23 @@ def _cannot_read(claim: Claim, waiting: list[Line], error: ZoomError) -> bool:
     if settling.is_no_answer(error):
         settling.wait_for(claim, error)
         return False
+    if halfway := [line for line in waiting if line.has_begun]:
+        _stay_halfway(claim, halfway, error)
+        return False
     refuse(claim, waiting, sentence(error))
     return True
+
+
+def _stay_halfway(claim: Claim, halfway: list[Line], error: ZoomError) -> None:
+    """Put a change back that has removed a trunk and is not told by Zoom what there is now; in the end, give it up.
+
+    Nothing is sent unseen: somebody may have assigned a trunk meanwhile. But the customer has none, so that the alarm
+    does not wait for the end, and the portal does not stop at the first no.
+    """
+    with audit.change():
+        claim.hold()
+        write_lines(halfway, without_trunk=True)
+    if claim.trunk_request.tries < HALFWAY_TRIES:
+        settling.wait_for_zoom(claim, error)
+    else:
+        settling.give_back(claim, sentence(error))

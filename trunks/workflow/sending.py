@@ -94,8 +94,10 @@ def _intend(claim: Claim, group: list[Line]) -> None:
 def _note(claim: Claim, group: list[Line], outcome: str, *, answered: bool = False) -> None:
     """Write down how the call ended, with Zoom's tracking id."""
     claim.intends = False
+    if answered:
+        claim.trunk_request.tries = 0  # earlier trouble is over
     with audit.change():
-        claim.hold()
+        claim.write(tries=claim.trunk_request.tries)
         write_lines(group, answered=answered, tracking_id=claim.last_tracking_id[:200])
         for line in group:
             line.answered = answered

@@ -212,11 +212,13 @@ def give_back(claim: Claim, outcome: str) -> None:
 
 
 def _refuse_rest(claim: Claim, outcome: str) -> None:
-    rest = claim.trunk_request.lines.exclude(state__in=ENDED_LINE_STATES)
+    rest = claim.trunk_request.lines.filter(state=LineState.NOT_SENT)
     with audit.change():
         claim.hold()
         miss(rest)
-        mark(rest, LineState.NOT_SENT, detail=outcome)
+        for line in rest:
+            # Of a change whose old values were to be assigned again it says why the new ones were not.
+            mark([line], LineState.NOT_SENT, detail=f"{line.detail} {outcome}".strip())
 
 
 def backoff(tries: int) -> float:
