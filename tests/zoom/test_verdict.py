@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 from requests.structures import CaseInsensitiveDict
@@ -221,6 +222,26 @@ class TestRateLimits:
         found = verdict(429, "", Retry_After=value)
         assert isinstance(found, RateLimited)
         assert found.retry_at == datetime(2020, 5, 31, tzinfo=UTC)
+
+    @pytest.mark.parametrize(
+        "wrong", [timedelta(hours=1), timedelta(hours=-1), timedelta(seconds=1), timedelta(days=9)]
+    )
+    def test_an_instant_is_by_zooms_clock_and_not_by_this_machines(self, wrong: timedelta) -> None:
+        now = datetime.now(UTC)
+        there = now - wrong if wrong < timedelta(days=1) else now
+        headers = {"Date": format_datetime(now - wrong, usegmt=True)}
+        for value in (format_datetime(there + timedelta(seconds=9), usegmt=True), "9"):
+            found = verdict(429, "", Retry_After=value, **headers)
+            assert isinstance(found, RateLimited)
+            assert found.retry_at is not None
+            assert abs(found.retry_at - now - timedelta(seconds=9)) < timedelta(seconds=2)
+
+    @pytest.mark.parametrize("value", ["0001-01-01", ""])
+    def test_an_instant_that_is_long_over_or_absent_is_no_trouble_on_a_wrong_clock(self, value: str) -> None:
+        date = format_datetime(datetime.now(UTC) + timedelta(hours=2), usegmt=True)
+        found = verdict(429, "", Retry_After=value, Date=date)
+        assert isinstance(found, RateLimited)
+        assert found.retry_at is None or abs(found.retry_at - datetime.now(UTC)) < timedelta(seconds=2)
 
     @pytest.mark.parametrize(("factor", "ahead"), [(1, 30), (1000, 30), (1, -30)])
     def test_a_number_that_is_far_too_large_for_seconds_is_a_unix_time(self, factor: int, ahead: int) -> None:

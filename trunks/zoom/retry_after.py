@@ -9,28 +9,50 @@ _EPOCH, _EPOCH_MS = 1e9, 1e12  # a number from here on is an instant: of seconds
 LONGEST_WAIT = 3600.0
 LONGEST_DAILY_WAIT = 86400.0
 LEAST_WAIT = 1.1  # Zoom counts by the second; and the way there
+CLOCKS_ALIKE, CLOCKS_APART = timedelta(seconds=2), timedelta(days=1)
 
 
-def retry_at(value: str, *, daily: bool) -> datetime | None:
-    """Return the instant of a Retry-After header, or None when it tells none.
+def retry_at(value: str, *, daily: bool, date: str = "") -> datetime | None:
+    """Return the instant of a Retry-After header by this machine's clock, or None when it tells none.
 
+    `date` is the answer's Date header: Zoom's instant is by Zoom's clock, and this machine's may be wrong.
     Daily limits are reset at 00:00 UTC (Zoom staff, developer forum, topic 41094), so a daily limit without a
     usable header ends there. An instant more than a year ahead is brought back to one year; judging it is the
     caller's work.
     """
-    value = value.strip()
     now = datetime.now(UTC)
+    there = _zooms_time(date, now)
+    instant = _instant(value.strip(), there, daily=daily)
+    if instant is None or there == now:
+        return instant
+    # What is over may lie too far back to be shifted.
+    return max(instant, there) + (now - there)
+
+
+def _zooms_time(date: str, now: datetime) -> datetime:
+    """Return what time it is at Zoom; a Date that tells whole seconds, or nonsense, is not better than our clock."""
+    told = _read(date)
+    return told if told and CLOCKS_ALIKE < abs(told - now) < CLOCKS_APART else now
+
+
+def _instant(value: str, now: datetime, *, daily: bool) -> datetime | None:
     latest = now + timedelta(seconds=_A_YEAR)
     if re.fullmatch(r"[0-9]+(\.[0-9]+)?", value):
         return min(now + timedelta(seconds=min(_seconds(float(value), now), _A_YEAR)), latest)
+    if instant := _read(value):
+        return min(instant, latest)
+    return datetime.combine(now.date() + timedelta(days=1), time(0), UTC) if daily else None
+
+
+def _read(value: str) -> datetime | None:
     for read in (datetime.fromisoformat, parsedate_to_datetime):
         try:
             instant = read(value)
             aware = instant if instant.tzinfo else instant.replace(tzinfo=UTC)
-            return min(aware.astimezone(UTC), latest)
+            return aware.astimezone(UTC)
         except (ValueError, TypeError, OverflowError):
             continue
-    return datetime.combine(now.date() + timedelta(days=1), time(0), UTC) if daily else None
+    return None
 
 
 def _seconds(value: float, now: datetime) -> float:

@@ -144,7 +144,7 @@ def _rate_limited(answer: Answer, complaint: Complaint, details: Details) -> Rat
     daily = "daily" in complaint.message.lower() or "daily" in headers.get("X-RateLimit-Type", "").lower()
     return RateLimited(
         complaint.message,
-        retry_at=retry_at(headers.get("Retry-After", ""), daily=daily),
+        retry_at=retry_at(headers.get("Retry-After", ""), daily=daily, date=headers.get("Date", "")),
         daily=daily,
         limit=number(headers.get("X-RateLimit-Limit")),
         remaining=number(headers.get("X-RateLimit-Remaining")),
