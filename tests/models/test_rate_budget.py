@@ -4,6 +4,7 @@ import time
 from itertools import pairwise
 
 import pytest
+from django.db.models import F
 
 from tests import cast
 from tests.together import together
@@ -129,3 +130,25 @@ def test_calls_leave_no_closer_than_the_interval(master: MasterAccount) -> None:
     assert len(left) == 9
     # Threads wake up late, never early: nine calls need at least eight intervals, less one late start.
     assert left[-1] - left[0] >= 7 * interval(RatePlan.PRO, "heavy")
+
+
+# --- a database whose clock was set back -----------------------------------------------------------------------------
+
+
+def test_a_clock_that_was_set_back_does_not_hold_the_calls_until_it_has_caught_up(
+    master: MasterAccount,
+) -> None:
+    RateBudget.pause(master, "light", 1)
+    hour = {name: F(name) + 3600 for name in ("next_at", "turn_at", "not_before", "limited_at")}
+    RateBudget.objects.update(**hour | {"next_at": F("not_before") + 3600})
+    assert RateBudget.take(master, "light", longest=4) <= GRAIN
+    assert RateBudget.take(master, "light", longest=4) < 1
+    assert RateBudget.objects.get().limited_at <= time.time()
+
+
+def test_a_pause_from_before_that_time_stays(master: MasterAccount) -> None:
+    RateBudget.pause(master, "light", 7200)
+    RateBudget.objects.update(next_at=F("next_at") + 3600 + time.time())
+    with pytest.raises(NoRoom) as caught:
+        RateBudget.take(master, "light", longest=4)
+    assert caught.value.wait == pytest.approx(7200, abs=5)

@@ -34,6 +34,8 @@ EDGE_DECAY = 0.0003
 # that second, and one more for calls that left or arrived late.
 EARLY_CALLS = 3
 REST_SECONDS = 2.0
+# No turn is taken so far ahead, and no 429 lies ahead: what says so was written before the clock was set back.
+AHEAD_AT_MOST = 120.0
 
 _WORDS = {
     "postgresql": {
@@ -63,6 +65,7 @@ _NUMBERS = {
     "decay": EDGE_DECAY,
     "early": EARLY_CALLS,
     "rest": REST_SECONDS,
+    "ahead": AHEAD_AT_MOST,
 }
 _SHARE_NOW = (
     "{least}({top}, share + {creep} * ({now} - limited_at),"
@@ -97,6 +100,14 @@ _PAUSE = (
 _LOOK = (
     "SELECT {most}(not_before - {now}, 0.0), {most}(next_at - {now}, not_before - {now}, 0.0),"
     " 1.0 / {share_now} - 1.0 FROM {table} WHERE master_id = %s AND label = %s"
+)
+
+# A pause that began before the time to which the clock was set back stays as it is.
+_SET_RIGHT = (
+    "UPDATE {table} SET next_at = {least}(next_at, {now}), turn_at = {least}(turn_at, {now}),"
+    " not_before = CASE WHEN limited_at > {now} + 1.0 THEN 0 ELSE not_before END,"
+    " limited_at = {least}(limited_at, {now}) WHERE master_id = %s AND label = %s"
+    " AND (next_at > {now} + {ahead} OR limited_at > {now} + 1.0) RETURNING 1.0"
 )
 
 
@@ -166,7 +177,9 @@ class RateBudget(models.Model):
         while (row := cls._ask(text, values)) is None:
             # Between the look and the next try others may have taken the turns, or a 429 have met somebody.
             ahead = cls.look(master, label)
-            if ahead.wait > longest:
+            if ahead.wait > longest and not cls._ask(
+                cls._text(_SET_RIGHT, master, label), [master.pk, label]
+            ):
                 raise NoRoom(ahead.wait)
         return max(0.0, row[0])
 
