@@ -10,7 +10,7 @@ from django.db.models import F, Q
 
 from trunks import audit
 from trunks.actions import Action
-from trunks.models import Heartbeat, MasterAccount, State, Step, TrunkRequest, clock
+from trunks.models import Attempt, Heartbeat, MasterAccount, State, Step, TrunkRequest, clock
 from trunks.models.trunk_request import TrunkRequestQuerySet
 from trunks.workflow import (
     attention,
@@ -27,7 +27,7 @@ from trunks.workflow import (
 from trunks.workflow.errors import Stale
 from trunks.workflow.filing import release_holds
 from trunks.workflow.ringing import ring_ready
-from trunks.workflow.settling import quiet_left
+from trunks.workflow.settling import backoff, quiet_left
 from trunks.workflow.transitions import move
 
 BATCH = 200
@@ -60,6 +60,7 @@ def sweep() -> int:
     """
     for pk in _abandoned().order_by("lease_until").values_list("pk", flat=True)[:BATCH]:
         take_back(pk)
+    _put_off_lost_readers()
     rung = ring_ready()
     attention.ask_people()
     probing.ring_probes()
@@ -91,20 +92,44 @@ def _abandoned() -> TrunkRequestQuerySet:
 def _take_back(trunk_request: TrunkRequest) -> None:
     sending = trunk_request.step == Step.SENDING
     shut_out = {"fence": F("fence") + 1, "lease_until": None, "step": Step.NONE, "absent_at": None}
+    pause, again = _after_losses(trunk_request.pk)
     if sending:
-        words = "The worker was lost after it may have sent something."
+        words = f"The worker was lost after it may have sent something. {again}".strip()
         to, action, wait = (
             State.UNCONFIRMED,
             Action.PROVISIONING_UNCONFIRMED,
-            quiet_left(trunk_request.sent_at),
+            max(quiet_left(trunk_request.sent_at), pause),
         )
     else:
-        words = "The worker was lost before it sent anything."
-        to, action, wait = State.APPROVED, Action.PROVISIONING_RELEASED, 0.0
+        words = f"The worker was lost before it sent anything. {again}".strip()
+        to, action, wait = State.APPROVED, Action.PROVISIONING_RELEASED, pause
     changes = shut_out | {"next_attempt_at": clock.after(wait), "waiting_for": words}
     move(trunk_request, to, action, actor=None, why="lease ran out", comment=words, changes=changes)
     if not sending:
         permits.unspend(trunk_request)
+
+
+def _put_off_lost_readers() -> None:
+    """Have what was being read when the worker was lost read again, later and later if it is lost again and again."""
+    lost = TrunkRequest.objects.filter(state=State.UNCONFIRMED, lease_until__lt=clock.now())
+    for trunk_request in lost.order_by("lease_until")[:BATCH]:
+        pause, again = _after_losses(trunk_request.pk)
+        words = f"The worker was lost while it read Zoom's list. {again}".strip()
+        lost.filter(pk=trunk_request.pk, fence=trunk_request.fence).update(
+            lease_until=None, next_attempt_at=clock.after(pause), waiting_for=words
+        )
+
+
+def _after_losses(pk: int) -> tuple[float, str]:
+    """Return how many seconds a request waits now that a worker was lost with it, and what people should know.
+
+    The first loss is a kill or a deployment, and costs no wait. One that goes on is a fault of ours that this request
+    meets each time: it must neither keep the workers busy nor be looked for at Zoom.
+    """
+    losses = Attempt.objects.filter(trunk_request=pk, ended_at=None).count()
+    if losses < 2:
+        return 0.0, ""
+    return backoff(losses - 2), f"That has happened {losses} times; the workers' log says why."
 
 
 def expire_stale() -> None:

@@ -1,0 +1,72 @@
+"""A request at which the worker breaks each time: later and later, and its page says so."""
+
+import pytest
+
+from tests.workflow.conftest import Zoom
+from tests.workflow.timing import let_pass, states
+from trunks.models import TrunkRequest, User, clock
+from trunks.workflow import sweeping
+from trunks.workflow.provisioning import provision
+from trunks.workflow.reconcile import settle
+from trunks.zoom.client import ZoomClient
+
+pytestmark = pytest.mark.sqlite
+TIMES = "That has happened {} times; the workers' log says why."
+
+
+@pytest.fixture
+def filed(zoom: Zoom, staff: User, supervisor: User) -> TrunkRequest:
+    return zoom.approved(staff, supervisor, zoom.trunk.prefix + "777")
+
+
+def broken(*_: object) -> None:
+    raise ZeroDivisionError
+
+
+def waits_after_loss(filed: TrunkRequest) -> float:
+    """Let the lease run out, sweep, and return how many seconds the request is put off for."""
+    let_pass(filed)
+    sweeping.sweep()
+    filed.refresh_from_db()
+    assert filed.next_attempt_at
+    return (filed.next_attempt_at - clock.read()).total_seconds()
+
+
+def test_a_request_at_which_workers_break_is_taken_up_later_and_later(
+    zoom: Zoom, filed: TrunkRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits = []
+    with monkeypatch.context() as patch:
+        patch.setattr(ZoomClient, "list_trunks", broken)
+        for _ in range(6):
+            with pytest.raises(ZeroDivisionError):
+                provision(filed.pk)
+            waits.append(waits_after_loss(filed))
+            assert filed.state == "approved"
+            let_pass(filed)
+    assert waits[0] <= 1, "a worker may be killed"
+    assert waits[1] < waits[3] < waits[5]
+    assert filed.waiting_for == f"The worker was lost before it sent anything. {TIMES.format(6)}"
+    provision(filed.pk)
+    assert states(filed) == ("done", ["assigned"])
+
+
+def test_an_unconfirmed_request_at_which_workers_break_is_read_later_and_later(
+    zoom: Zoom, filed: TrunkRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    zoom.sandbox.fault("drop", method="POST", path="/sip_trunk/trunks$", apply="before")
+    provision(filed.pk)
+    let_pass(filed)
+    waits = []
+    with monkeypatch.context() as patch:
+        patch.setattr(ZoomClient, "list_trunks", broken)
+        for _ in range(6):
+            with pytest.raises(ZeroDivisionError):
+                settle(filed.pk)
+            waits.append(waits_after_loss(filed))
+            let_pass(filed)
+    assert waits[0] <= 1
+    assert waits[1] < waits[3] < waits[5]
+    assert filed.waiting_for == f"The worker was lost while it read Zoom's list. {TIMES.format(6)}"
+    settle(filed.pk)
+    assert states(filed) == ("done", ["assigned"])
