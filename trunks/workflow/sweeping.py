@@ -20,6 +20,7 @@ from trunks.workflow import (
     preparing,
     probing,
     sealing,
+    set_back,
     spreading,
     streaming,
     waiting,
@@ -58,6 +59,7 @@ def sweep() -> int:
 
     Requests come first: a fault with letters or digests must not keep them waiting.
     """
+    set_back.mend()
     for pk in _abandoned().order_by("lease_until").values_list("pk", flat=True)[:BATCH]:
         take_back(pk)
     _put_off_lost_readers()
