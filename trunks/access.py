@@ -35,6 +35,10 @@ from trunks.models.trunk_request import TrunkRequestQuerySet, lines_with_trunks,
 Row = TypeVar("Row", bound=Model)
 
 
+class Hidden(Http404):
+    """Something that is there, and that the person may not know of; to them it is the 404 of what is not there."""
+
+
 def for_all_masters(user: User, *roles: Role) -> bool:
     """Say whether `user` holds one of `roles` for every master account, those connected later included."""
     return any(grant.role in roles and grant.master_id is None for grant in user.grants)
@@ -67,8 +71,10 @@ def trunk_requests_for(user: User) -> TrunkRequestQuerySet:
 def trunk_request_for(user: User, pk: int) -> TrunkRequest:
     """Return the request with its lines and trunks, or raise Http404."""
     found = named_request(pk)
-    if found is None or not reaches(user, found.master_id):
+    if found is None:
         raise Http404
+    if not reaches(user, found.master_id):
+        raise Hidden
     set_related(found, "lines", lines_with_trunks(pk))
     return found
 
@@ -104,7 +110,7 @@ def delegations_for(user: User) -> QuerySet[Delegation]:
 
 
 def delegation_for(user: User, pk: int) -> Delegation:
-    return _one(delegations_for(user), pk)
+    return _one(delegations_for(user), pk, scoped=True)
 
 
 def decides(user: User) -> bool:
@@ -185,7 +191,7 @@ def search_master_trunks(user: User, q: str) -> QuerySet[MasterTrunk]:
 
 
 def master_for(user: User, pk: int) -> MasterAccount:
-    return _one(masters_for(user), pk)
+    return _one(masters_for(user), pk, scoped=True)
 
 
 def people_for(user: User) -> QuerySet[User]:
@@ -196,7 +202,7 @@ def people_for(user: User) -> QuerySet[User]:
 
 
 def person_for(user: User, pk: int) -> User:
-    return _one(people_for(user), pk)
+    return _one(people_for(user), pk, scoped=True)
 
 
 def search_people(user: User, q: str) -> QuerySet[User]:
@@ -265,8 +271,9 @@ def require(user: User, *roles: Role, master_id: int | None = None) -> None:
     raise PermissionDenied(f"This page is for people with the role {wanted}. An administrator can grant it.")
 
 
-def _one(rows: QuerySet[Row], pk: int) -> Row:
+def _one(rows: QuerySet[Row], pk: int, *, scoped: bool = False) -> Row:
+    """Return the row or raise Http404; Hidden where nothing but the person's roles keeps it out of `rows`."""
     row = rows.filter(pk=pk).first()
     if row is None:
-        raise Http404
+        raise Hidden if scoped and rows.model._default_manager.filter(pk=pk).exists() else Http404
     return row

@@ -3,9 +3,10 @@
 import pytest
 from django.core.cache import cache
 
+from tests import cast
 from tests.conftest import SignedIn
 from trunks import audit
-from trunks.models import User
+from trunks.models import Role, RoleGrant, TrunkRequest, User
 from trunks.workflow import refusals
 
 
@@ -20,8 +21,27 @@ def test_an_attempt_to_change_what_is_not_theirs_is_on_record(
     assert event.after["reason"]
 
 
+def test_an_attempt_on_what_they_may_not_even_know_of_is_on_record_and_tells_them_nothing(
+    signed_in: SignedIn, estate: cast.Estate, trunk_request: TrunkRequest
+) -> None:
+    foreign = [Role.SUPERVISOR, Role.ADMINISTRATOR]
+    meddler = cast.person("Mo Meddler", *foreign, master=estate.foreign_master)
+    client = signed_in(meddler)
+    theirs = [
+        f"/requests/{trunk_request.reference}/approve/",
+        f"/people/{trunk_request.filed_by_id}/deactivate/",
+        f"/masters/{estate.master.pk}/sync/",
+    ]
+    RoleGrant.objects.filter(user=trunk_request.filed_by).update(master=estate.master)
+    for path in theirs:
+        assert client.post(path, {"version": "1"}).status_code == 404
+    told = [(event.action, event.outcome, event.after["path"]) for event in audit.history(meddler)]
+    assert told == [("access.refused", "refused", path) for path in theirs]
+
+
 def test_a_link_that_leads_nowhere_for_them_is_not(signed_in: SignedIn, staff: User) -> None:
     assert signed_in(staff).get("/webhooks/").status_code == 403
+    assert signed_in(staff).post("/requests/TR-000999/withdraw/", {"version": "1"}).status_code == 404
     assert not audit.history(staff).exists()
 
 

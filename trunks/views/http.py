@@ -9,10 +9,12 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django_htmx.middleware import HtmxDetails
 
+from trunks import access
 from trunks.models import User
 from trunks.workflow import refusals
 
 SAFE = ("GET", "HEAD", "OPTIONS")
+HIDDEN = "It belongs to master accounts or people for which they have no role."
 NOTHING_HERE = "This address leads to nothing, or to something you have no role for."
 
 
@@ -38,7 +40,12 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer an unknown address; the reason is shown only where a view wrote one for people."""
+    """Answer an unknown address; the reason is shown only where a view wrote one for people.
+
+    Who tried to change what they may not know of is on record, as where a 403 tells them so.
+    """
+    if request.method not in SAFE and isinstance(exception, access.Hidden) and isinstance(request.user, User):
+        refusals.note(request.path, HIDDEN, actor=request.user)
     written = isinstance(exception, Http404) and exception.args and isinstance(exception.args[0], str)
     return problem_page(request, 404, reason=str(exception) if written else NOTHING_HERE)
 
