@@ -71,6 +71,7 @@ class Action(TextChoices):
     VERIFICATION_ASKED = "verification.asked", "asked for the audit trail to be verified"
     VERIFICATION_PASSED = "verification.passed", "verified the audit trail: nothing was altered"
     VERIFICATION_FAILED = "verification.failed", "verified the audit trail, and it is not in order"
+    VERIFICATION_BROKEN = "verification.broken", "could not verify the audit trail"
     WEBHOOK_ADDED = "webhook.added", "added a webhook"
     WEBHOOK_SWITCHED_OFF = "webhook.switched_off", "switched a webhook off"
     WEBHOOK_SWITCHED_ON = "webhook.switched_on", "switched a webhook on"
@@ -177,4 +178,5 @@ _OUTCOMES = {
     Action.FILE_FAILED: Outcome.FAILED,
     Action.DIGEST_NOT_SENT: Outcome.FAILED,
     Action.VERIFICATION_FAILED: Outcome.FAILED,
+    Action.VERIFICATION_BROKEN: Outcome.FAILED,
 }

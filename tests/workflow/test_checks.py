@@ -70,6 +70,7 @@ def test_managers_and_administrators_have_the_trail_verified(
     assert told(check) == ["verification.asked", "verification.passed"]
     asked, passed = audit.history(check)
     assert (asked.actor, asked.after) == (user, {"kind": "full"})
+    assert passed.ground == "somebody asked for it"
     assert passed.after == {"events": 14, "head": check.hash, "first_bad": None}
 
 
@@ -205,7 +206,7 @@ def test_a_second_place_that_cannot_be_read_is_no_failure_of_the_trail(sealed: S
     check = ran(full=True, actor=manager)
     assert (check.result, check.bad) == (Result.BROKEN, None)
     assert check.problem == "The second place (AUDIT_DIGEST_DIR) cannot be read: No such file or directory."
-    assert told(check) == ["verification.asked", "verification.failed"]
+    assert told(check) == ["verification.asked", "verification.broken"]
     assert AuditCheck.alarm() is None
 
 

@@ -26,7 +26,13 @@ from trunks.workflow.errors import Refused
 LOST_SECONDS = 60.0
 FULL_DAYS = 7
 ONLY_READERS = "Only managers and administrators can have the audit trail verified."
-WHY = "schedule"
+WHY, ASKED = "schedule", "somebody asked for it"
+
+_TOLD = {
+    Result.PASSED: Action.VERIFICATION_PASSED,
+    Result.FAILED: Action.VERIFICATION_FAILED,
+    Result.BROKEN: Action.VERIFICATION_BROKEN,
+}
 
 logger = logging.getLogger(__name__)
 
@@ -150,11 +156,12 @@ def _finish(check: AuditCheck, found: verifying.Finding | OSError) -> None:
     """Write down what came of it. A trail that is damaged may not take the event, and the row says it anyway."""
     if not _write(check, found):
         return
-    action = Action.VERIFICATION_PASSED if check.result == Result.PASSED else Action.VERIFICATION_FAILED
+    action = _TOLD[Result(check.result)]
     after = {"events": check.events, "head": check.hash, "first_bad": check.bad}
     try:
         with audit.change():
-            audit.record(action, actor=None, why=WHY, on=check, after=after, comment=check.problem)
+            why = check.why or ASKED
+            audit.record(action, actor=None, why=why, on=check, after=after, comment=check.problem)
     except DatabaseError:
         logger.exception("The audit trail does not take the result of %s.", check)
 
