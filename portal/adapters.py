@@ -14,7 +14,7 @@ from allauth.usersessions.adapter import DefaultUserSessionsAdapter
 from allauth.usersessions.models import UserSession
 from cryptography.fernet import Fernet, MultiFernet
 from django.conf import settings
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
 from trunks import middleware, step_up
@@ -62,6 +62,10 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is
 
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
         signing_in.failed(str(credentials.get("email") or ""))
+
+    def respond_user_inactive(self, request: HttpRequest, user: User) -> HttpResponse:
+        signing_in.failed(user.email)
+        return super().respond_user_inactive(request, user)
 
     def reauthenticate(self, user: User, password: str) -> bool:
         # allauth's own looks the person up by a table of addresses that is not kept here.

@@ -59,6 +59,18 @@ def test_a_wrong_password_is_an_event_about_the_person_by_nobody(client: Client,
     assert "wrong-pass-2468" not in str(vars(event))
 
 
+def test_who_is_deactivated_is_let_in_by_no_password_and_the_trail_gives_that_as_the_reason(
+    client: Client, staff: User
+) -> None:
+    User.objects.filter(pk=staff.pk).update(is_active=False)
+    for password in (cast.PASSWORD, "wrong-pass-2468"):
+        sign_in(client, staff, password)
+        assert client.get("/requests/").status_code == 302
+    events = audit.history(staff)
+    assert [(event.action, event.outcome) for event in events] == [("session.failed", "refused")] * 2
+    assert {event.ground for event in events} == {"the account is deactivated"}
+
+
 @pytest.mark.django_db
 def test_an_unknown_address_is_kept_as_a_digest_alone(client: Client) -> None:
     form = {"login": "my-password-by-mistake@example.com", "password": "x"}

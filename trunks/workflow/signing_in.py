@@ -36,12 +36,14 @@ def others_ended(*, actor: User, number: int) -> None:
     _record(Action.OTHER_SESSIONS_ENDED, actor, after={"sessions_ended": number})
 
 
-def failed(email: str, *, why: str = "wrong e-mail or password") -> None:
+def failed(email: str, *, why: str = "") -> None:
     """Write down that somebody could not sign in as `email`.
 
     An address that nobody has is kept as a digest alone: people type their passwords into the wrong field.
     """
     person = User.objects.filter(email=email.strip().lower()).first()
+    shut = person and not person.is_active
+    why = why or ("the account is deactivated" if shut else "wrong e-mail or password")
     _record(Action.SIGN_IN_FAILED, None, on=person or _nobody(email), why=why)
 
 
