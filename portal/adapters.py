@@ -65,7 +65,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is
 
     def respond_user_inactive(self, request: HttpRequest, user: User) -> HttpResponse:
         signing_in.failed(user.email)
-        return super().respond_user_inactive(request, user)
+        answer: HttpResponse = super().respond_user_inactive(request, user)
+        return answer
 
     def reauthenticate(self, user: User, password: str) -> bool:
         # allauth's own looks the person up by a table of addresses that is not kept here.
