@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
+from pytest_django import Settings
 
 from tests.conftest import SignedIn
 from trunks import audit, audit_export
@@ -33,7 +34,7 @@ def test_it_is_asked_for_watched_and_taken(signed_in: SignedIn, manager: User) -
     preparing.prepare(file.pk)
     part = client.get(PAGE, headers={"HX-Request": "true"}).content.decode()
     assert "hx-get" not in part
-    assert "The file is prepared: Ready." in part
+    assert "The file is prepared." in part
     answer = client.get(f"{PAGE}{file.pk}/")
     assert answer["Content-Type"] == "application/zip"
     assert answer["Content-Disposition"].endswith('.zip"')
@@ -46,6 +47,33 @@ def test_its_filters_are_shown_as_people_read_them(signed_in: SignedIn, manager:
     page = signed_in(manager).get(PAGE).content.decode()
     assert "outcome: done, q: Zoë &amp; co" in page
     assert 'href="/audit/verification/#hand-over"' in page
+
+
+def test_a_place_in_the_list_is_no_filter_and_is_not_said_to_be_one(
+    signed_in: SignedIn, manager: User
+) -> None:
+    client = signed_in(manager)
+    client.post("/audit/views/", {"name": "Done", "query": "outcome=done"})
+    query = "before=%5B0%5D&rows=25&outcome=done&as_words=1"
+    offered = client.get(f"/audit/?{query}").content.decode()
+    assert 'name="query" value="outcome=done"' in offered
+    assert "/audit/export/?outcome=done&amp;format=zip" in offered
+    assert ask(signed_in, manager, query).asked == "outcome=done"
+    *_, proof = b"".join(client.get(f"/audit/export/?{query}&format=jsonl")).splitlines()
+    assert b'"filters": "outcome=done"' in proof
+    told = AuditEvent.objects.get(action="trail.exported")
+    assert told.after["filters"] == "outcome=done"
+
+
+def test_one_that_could_not_be_prepared_is_not_announced_as_prepared(
+    signed_in: SignedIn, manager: User, settings: Settings
+) -> None:
+    settings.EXPORT_MEGABYTES = 0
+    ask(signed_in, manager)  # an event that the next file would hold
+    PreparedFile.objects.all().delete()
+    preparing.prepare(ask(signed_in, manager).pk)
+    part = signed_in(manager).get(PAGE, headers={"HX-Request": "true"}).content.decode()
+    assert f"The file could not be prepared. {preparing.FULL}" in part
 
 
 def test_another_person_does_not_know_of_it(signed_in: SignedIn, manager: User, administrator: User) -> None:

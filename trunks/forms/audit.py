@@ -188,11 +188,16 @@ def kept_query(text: str, *, user: User, standing: Standing) -> str:
     form = AuditFilter(given, user=user, standing=standing)
     if not form.is_valid() or not form.narrowed:
         raise ValidationError("These filters cannot be kept: choose some that the page understands.")
-    kept = QueryDict(mutable=True)
-    for name in FILTERS:
-        if values := [value for value in given.getlist(name) if value]:
-            kept.setlist(name, values)
-    return kept.urlencode()
+    return asked_query(given)
+
+
+def asked_query(given: QueryDict) -> str:
+    """Return the filters in an address and nothing else of it: neither a place nor how many rows a page has."""
+    asked = QueryDict(mutable=True)
+    for name, values in given.lists():
+        if name in FILTERS and any(values):
+            asked.setlist(name, [value for value in values if value])
+    return asked.urlencode()
 
 
 def moment_of(text: str) -> datetime | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
-from urllib.parse import urlencode
 
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -17,7 +16,7 @@ from trunks import access, audit, audit_finding
 from trunks.audit_finding import Found
 from trunks.audit_index import Standing, standing
 from trunks.audit_reading import READERS, Filters
-from trunks.forms.audit import FILTERS, AuditFilter, KeepView, kept_query, moment_of
+from trunks.forms.audit import FILTERS, AuditFilter, KeepView, asked_query, kept_query, moment_of
 from trunks.forms.decisions import Problem
 from trunks.models import SavedView, User
 from trunks.models.saved_view import views_of
@@ -71,9 +70,9 @@ def trail(request: HtmxHttpRequest) -> HttpResponse:
         "kept": [
             (name, value) for name, values in request.GET.lists() for value in values if name in FILTERS
         ],
-        "keep": KeepView(initial={"query": _query(request)}),
+        "keep": KeepView(initial={"query": asked_query(request.GET)}),
         "story": story_of(filters.object_type, filters.object_id),
-        "export_query": _query(request),
+        "export_query": asked_query(request.GET),
     }
     return render(request, "trunks/audit.html", context, status=422 if chosen.errors else 200)
 
@@ -174,10 +173,6 @@ def _chips(request: HttpRequest, chosen: AuditFilter, page: TrailPage) -> list[C
         for name, title, value in chosen.chosen()
         if name != "object_type" or not chosen.cleaned_data.get("object_id")
     ]
-
-
-def _query(request: HttpRequest) -> str:
-    return urlencode([pair for pair in request.GET.lists() if pair[0] != AFTER], doseq=True)
 
 
 def _presets(request: HttpRequest) -> list[dict[str, str | bool]]:

@@ -9,9 +9,8 @@ from django.views.decorators.http import require_GET
 
 from trunks import access, audit_reading
 from trunks.audit_index import standing
-from trunks.forms.audit import AuditFilter
+from trunks.forms.audit import AuditFilter, asked_query
 from trunks.views.http import HtmxHttpRequest
-from trunks.views.paging import AFTER, BEFORE
 from trunks.workflow import exporting
 
 
@@ -26,7 +25,7 @@ def export(request: HtmxHttpRequest) -> HttpResponseBase:
     filters = chosen.filters()
     if chosen.errors:
         return render(request, "trunks/audit_export_refused.html", {"filter": chosen}, status=422)
-    lines = exporting.export(form, filters, actor=request.user, asked=_asked(request))
+    lines = exporting.export(form, filters, actor=request.user, asked=asked_query(request.GET))
     response = StreamingHttpResponse(lines, content_type=exporting.FORMATS[form])
     name = f"audit-{timezone.now():%Y-%m-%d-%H%M%S}.{form}"
     response["Content-Disposition"] = f'attachment; filename="{name}"'
@@ -34,10 +33,3 @@ def export(request: HtmxHttpRequest) -> HttpResponseBase:
         "no"  # a proxy that gathers it all would make people wait for the first line
     )
     return response
-
-
-def _asked(request: HtmxHttpRequest) -> str:
-    query = request.GET.copy()
-    for name in ("format", AFTER, BEFORE):
-        query.pop(name, None)
-    return query.urlencode()

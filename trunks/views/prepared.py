@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from trunks import access, audit_reading
 from trunks.audit_index import standing
-from trunks.forms.audit import AuditFilter
+from trunks.forms.audit import AuditFilter, asked_query
 from trunks.models import Ending, PreparedFile
 from trunks.views.http import HtmxHttpRequest, problem_page
 from trunks.workflow import preparing
@@ -31,7 +31,7 @@ def prepared(request: HtmxHttpRequest) -> HttpResponse:
 def ask(request: HtmxHttpRequest) -> HttpResponse:
     """Have a worker prepare what the filters in `query` let through."""
     access.require(request.user, *audit_reading.READERS)
-    form, asked = request.POST.get("format", ""), QueryDict(request.POST.get("query", "")).urlencode()
+    form, asked = request.POST.get("format", ""), asked_query(QueryDict(request.POST.get("query", "")))
     if form not in preparing.FORMATS:
         raise Http404("A file is format=csv or format=jsonl.")
     chosen = AuditFilter(QueryDict(asked), user=request.user, standing=standing())
