@@ -68,6 +68,20 @@ def test_nobody_can_be_chosen_who_is_not_of_the_master_account(
     assert "This is not among the choices, or no longer. Choose again." in answer.content.decode()
 
 
+def test_the_page_with_the_decision_says_on_whose_behalf_it_would_be(
+    signed_in: SignedIn,
+    supervisor: User,
+    second_supervisor: User,
+    second_staff: User,
+    trunk_request: TrunkRequest,
+) -> None:
+    lend(supervisor, second_staff)
+    address = f"/requests/{trunk_request.reference}/"
+    content = signed_in(second_staff).get(address).content.decode()
+    assert "You decide on behalf of <strong>Sam Supervisor</strong>" in content
+    assert "You decide on behalf of" not in signed_in(second_supervisor).get(address).content.decode()
+
+
 def test_each_sees_their_own_and_the_administrator_all(
     estate: cast.Estate,
     signed_in: SignedIn,

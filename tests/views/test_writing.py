@@ -155,7 +155,10 @@ def test_approving_stays_possible_and_the_page_says_that_nothing_is_sent(
     assert client.post(f"{address}approve/", {"version": trunk_request.version}).status_code == 302
     content = page(client, address)
     assert 'data-state="approved"' in content
-    assert "Nothing is sent until two supervisors start it again." in content
+    assert (
+        "Nothing is sent until two supervisors start writing again. Writing to Zoom was stopped by" in content
+    )
+    assert "A worker takes it up next" not in content
 
 
 def test_a_zoom_that_does_not_answer_is_on_every_page_of_those_it_concerns(

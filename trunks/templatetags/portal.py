@@ -152,7 +152,7 @@ def why_waiting(trunk_request: TrunkRequest, nav: Navigation | None) -> str:
     if trunk_request.state not in (State.APPROVED, State.UNCONFIRMED) or not nav:
         return ""
     if trunk_request.state == State.APPROVED and nav.write_stop:
-        return f"{nav.write_stop.words} Nothing is sent until two supervisors start it again."
+        return f"Nothing is sent until two supervisors start writing again. {nav.write_stop.words}"
     if any(circuit.master_id == trunk_request.master_id for circuit in nav.open_circuits):
         return "Zoom does not answer for this master account; the request goes on by itself when it does."
     return ""

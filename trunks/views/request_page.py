@@ -14,7 +14,7 @@ from trunks.forms.decisions import DecisionForm, Problem
 from trunks.models import Line, LineState, Role, State, TrunkRequest, User, ZoomCall
 from trunks.views.http import HtmxHttpRequest
 from trunks.views.versions import since
-from trunks.workflow import policy, quorum, rules, versions, words
+from trunks.workflow import deciders, policy, quorum, rules, versions, words
 from trunks.workflow.answers import Answer
 from trunks.workflow.drafts import draft_of
 from trunks.workflow.errors import distinct
@@ -130,7 +130,8 @@ def explained(lines: list[Line], calls: list[ZoomCall]) -> dict[int, Explained]:
 def what_to_do(
     user: User, trunk_request: TrunkRequest, failed: DecisionForm | None = None, verb: str = ""
 ) -> dict[str, Any]:
-    """Return the actions, what keeps the content from being approved as it stands, and both in one word.
+    """Return the actions, what keeps the content from being approved as it stands, for whom somebody stands in, and all
+    that is offered in one word.
 
     By `offer` a page that is being looked at tells whether what it offers is still what would be offered.
     """
@@ -142,7 +143,10 @@ def what_to_do(
         kind = "moved"
     elif approve and approve.answer:
         kind = "unfit" if unfit else "approve"
-    return {"panels": found, "unfit": unfit, "offer": f"{trunk_request.version}.{kind}"}
+    deny = found.get("deny")
+    stands_in = deciders.on_behalf_of(user, trunk_request) if deny and deny.answer else None
+    offer = f"{trunk_request.version}.{kind}"
+    return {"panels": found, "unfit": unfit, "offer": offer, "on_behalf_of": stands_in}
 
 
 def _unfit(trunk_request: TrunkRequest) -> list[str]:
