@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils.html import escape
 
 from tests import cast
 from tests.conftest import SignedIn
@@ -172,6 +173,27 @@ def test_a_stale_page_is_refused_and_told_who_was_first(
     assert 'data-state="sent_back"' in content
     assert f'href="/requests/{trunk_request.reference}/"' in content
     assert state_of(trunk_request) == State.SENT_BACK
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("assign", "Its DNIS are free for others again."),
+        ("unassign", "The customer's trunks stay as they are."),
+        ("change", "The customer's trunks stay as they are, and any new DNIS is free for others again."),
+    ],
+)
+def test_what_a_denial_means_for_the_dnis_depends_on_what_was_asked(
+    signed_in: SignedIn, supervisor: User, trunk_request: TrunkRequest, kind: str, said: str
+) -> None:
+    TrunkRequest.objects.update(kind=kind)
+    client, said = signed_in(supervisor), escape(said)
+    page = client.get(f"/requests/{trunk_request.reference}/").content.decode()
+    assert f"Once it is denied, {said[0].lower()}{said[1:]}" in page
+    form = {"version": trunk_request.version, "comment": "No"}
+    page = client.post(f"/requests/{trunk_request.reference}/deny/", form, follow=True).content.decode()
+    assert f"{trunk_request.reference} denied. {said}" in page
+    assert f"A supervisor denied it. {said}" in page
 
 
 @pytest.mark.parametrize("verb", DECISIONS)

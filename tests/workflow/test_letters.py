@@ -1,10 +1,13 @@
 """The words of the letters: as a person would have written them, and harmless whatever a name holds."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, timedelta
 
 import pytest
 from django.core import mail
 from django.test import Client
+from django.utils import timezone
 
 from tests import cast
 from tests.outbox import deliver, silence
@@ -71,6 +74,33 @@ def test_a_decision_is_told_with_its_comment(
     assert letter.subject == subject.format(trunk_request) + "1 trunk for Adatum Logistics"
     assert '"Which caller ID?"' in letter.body
     assert next_step in letter.body
+
+
+@pytest.mark.parametrize("kind", ["unassign", "change"])
+@pytest.mark.parametrize("action", [Action.REQUEST_DENIED, Action.REQUEST_WITHDRAWN, Action.REQUEST_EXPIRED])
+def test_of_a_removal_or_a_change_that_ends_undone_it_says_that_the_trunks_stay(
+    trunk_request: TrunkRequest, kind: str, action: Action
+) -> None:
+    trunk_request.kind = kind
+    occasion = Occasion(topic=Topic.DECIDED, facts={"action": action, "comment": "Nobody acted."})
+    said = " ".join(letters.about_request(occasion, trunk_request).sentences)
+    assert "The customer's trunks stay as they are" in said
+    assert "DNIS are free" not in said
+
+
+def test_a_letter_about_a_request_with_a_change_window_does_not_say_that_it_goes_to_zoom_next(
+    estate: cast.Estate, staff: User, supervisor: User
+) -> None:
+    opens = timezone.now() + timedelta(days=3)
+    draft = replace(cast.draft(estate.sub, estate.trunk, "18888123"), not_before=opens)
+    trunk_request = filing.file(draft, actor=staff)
+    when = f"{opens.astimezone(UTC):%-d %B %Y at %H:%M} UTC"
+    [asked] = deliver()
+    assert f"Approved or not, nothing is sent before {when}." in asked.body
+    review.approve(trunk_request, actor=supervisor, version=1)
+    [letter] = deliver()
+    assert f"It goes to Zoom when its change window opens, not before {when}." in letter.body
+    assert "It goes to Zoom next" not in letter.body
 
 
 def place(trunk_request: TrunkRequest, state: State, action: Action, comment: str = "") -> None:

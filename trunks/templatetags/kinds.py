@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.template import Library
 
 from trunks.models import Kind, Line, LineState, Phase, TrunkRequest
+from trunks.workflow import endings
 
 register = Library()
 
@@ -37,6 +38,12 @@ def purpose(kind: str) -> str:
 def consequence(kind: str) -> str:
     """Return what a kind costs the customer, or "" for one that costs nothing."""
     return CONSEQUENCES.get(kind, "")
+
+
+@register.filter
+def what_follows(kind: str) -> str:
+    """Return what it means for the DNIS that a request of the kind ends without being carried out."""
+    return endings.follows(kind)
 
 
 @register.filter

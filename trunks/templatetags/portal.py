@@ -19,7 +19,7 @@ from django.utils.timesince import timesince
 
 from trunks.models import Circuit, LineState, State, TrunkRequest, WriteStop
 from trunks.templatetags.kinds import is_between
-from trunks.workflow import waiting
+from trunks.workflow import endings, waiting
 
 register = Library()
 SECRET = re.compile(r"token|secret|password|authorization|api_?key", re.IGNORECASE)
@@ -69,9 +69,9 @@ NEXT: dict[str, str] = {
     State.DONE: "Zoom's own list shows every line as it was asked for.",
     State.PARTIAL: "Some lines are done at Zoom and some are not. The lines below say which and why.",
     State.FAILED: "What was asked for is not in place at Zoom. The lines below say why.",
-    State.DENIED: "A supervisor denied it. Its DNIS are free for others again.",
-    State.WITHDRAWN: "It was withdrawn. Its DNIS are free for others again.",
-    State.EXPIRED: "Nobody decided in time. Its DNIS are free again; file it anew if it is still needed.",
+    State.DENIED: "A supervisor denied it.",
+    State.WITHDRAWN: "It was withdrawn.",
+    State.EXPIRED: "Nobody decided in time; file it anew if it is still needed.",
 }
 WINDOW = "It waits for its change window. Nothing has been done at Zoom yet."
 BETWEEN = (
@@ -99,7 +99,9 @@ def what_next(trunk_request: TrunkRequest) -> str:
         return BETWEEN
     if trunk_request.state == State.APPROVED and waiting.window_opens(trunk_request):
         return WINDOW
-    return NEXT.get(trunk_request.state, "")
+    meaning = NEXT.get(trunk_request.state, "")
+    undone = trunk_request.state in (State.DENIED, State.WITHDRAWN, State.EXPIRED)
+    return f"{meaning} {endings.sentence(trunk_request.kind)}" if undone else meaning
 
 
 @register.simple_tag

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -16,7 +17,7 @@ from trunks.views.http import HtmxHttpRequest, problem_page
 from trunks.views.request_page import request_page
 from trunks.views.step_up import proof_required
 from trunks.views.together import approved_words
-from trunks.workflow import filing, provisioning, reconcile, review
+from trunks.workflow import endings, filing, provisioning, reconcile, review
 from trunks.workflow.errors import Invalid, Refused, Stale
 
 Verb = Callable[[TrunkRequest, int, str], TrunkRequest | None]
@@ -63,7 +64,7 @@ def deny(request: HtmxHttpRequest, reference: int) -> HttpResponse:
     def verb(trunk_request: TrunkRequest, version: int, comment: str) -> TrunkRequest | None:
         return review.deny(trunk_request, actor=request.user, version=version, comment=comment)
 
-    return _carry_out(request, reference, "deny", verb, "denied. Its DNIS are free for others again.")
+    return _carry_out(request, reference, "deny", verb, partial(_ended, "denied"))
 
 
 @require_POST
@@ -80,7 +81,7 @@ def withdraw(request: HtmxHttpRequest, reference: int) -> HttpResponse:
     def verb(trunk_request: TrunkRequest, version: int, comment: str) -> TrunkRequest | None:
         return filing.withdraw(trunk_request, actor=request.user, version=version, comment=comment)
 
-    return _carry_out(request, reference, "withdraw", verb, "withdrawn. Its DNIS are free for others again.")
+    return _carry_out(request, reference, "withdraw", verb, partial(_ended, "withdrawn"))
 
 
 @require_POST
@@ -109,6 +110,10 @@ def give_up(request: HtmxHttpRequest, reference: int) -> HttpResponse:
         return reconcile.give_up(trunk_request, actor=request.user, version=version, comment=comment)
 
     return _carry_out(request, reference, "give_up", verb, "was given up. Its page says what nobody knows.")
+
+
+def _ended(how: str, trunk_request: TrunkRequest) -> str:
+    return f"{how}. {endings.sentence(trunk_request.kind)}"
 
 
 def _carry_out(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -14,6 +15,7 @@ from django.urls import reverse
 from trunks.actions import Action
 from trunks.models import Kind, Line, LineState, Notice, Occasion, State, Topic, TrunkRequest
 from trunks.models.trunk_request import lines_with_trunks
+from trunks.workflow import endings, waiting
 
 SUBJECT_LENGTH = 200
 MOST_LINES = 30
@@ -132,7 +134,15 @@ def _asked(occasion: Occasion, trunk_request: TrunkRequest, asked: str) -> Words
     sentences = ["A supervisor decides next; nothing has been sent to Zoom."]
     if trunk_request.ticket:
         sentences.append(f"Ticket {trunk_request.ticket}.")
+    if window := _window(trunk_request):
+        sentences.append(f"Approved or not, nothing is sent before {window}.")
     return f"{who} {verb}: {asked}, {trunk_request}", sentences, trunk_request.reason
+
+
+def _window(trunk_request: TrunkRequest) -> str:
+    """Return when the change window opens, while that is ahead; in UTC, since nobody knows where a letter is read."""
+    opens = waiting.window_opens(trunk_request)
+    return opens.astimezone(UTC).strftime("%-d %B %Y at %H:%M UTC") if opens else ""
 
 
 def _one_more(occasion: Occasion, trunk_request: TrunkRequest, asked: str) -> Words:
@@ -161,9 +171,9 @@ def _escalated(occasion: Occasion, trunk_request: TrunkRequest, asked: str) -> W
 
 _DECIDED = {
     Action.REQUEST_APPROVED: ("approved", "It goes to Zoom next. You are told how it ended."),
-    Action.REQUEST_DENIED: ("denied", "Its DNIS are free for others again."),
+    Action.REQUEST_DENIED: ("denied", ""),
     Action.REQUEST_SENT_BACK: ("sent back", "Amend it, and it goes to the supervisors again."),
-    Action.REQUEST_WITHDRAWN: ("withdrew", "It does not go to Zoom. Its DNIS are free for others again."),
+    Action.REQUEST_WITHDRAWN: ("withdrew", "It does not go to Zoom."),
 }
 
 
@@ -171,9 +181,15 @@ def _decided(occasion: Occasion, trunk_request: TrunkRequest, asked: str) -> Wor
     comment = occasion.facts.get("comment", "")
     action = occasion.facts.get("action")
     if action == Action.REQUEST_EXPIRED:
-        words = "Its DNIS are free again; file it anew if it is still needed."
+        words = f"{endings.sentence(trunk_request.kind)} File it anew if it is still needed."
         return f"Expired: {trunk_request}, {asked}", [comment, words], ""
     verb, next_step = _DECIDED[Action(action)]
+    if action == Action.REQUEST_APPROVED and (window := _window(trunk_request)):
+        next_step = (
+            f"It goes to Zoom when its change window opens, not before {window}. You are told how it ended."
+        )
+    if action in (Action.REQUEST_DENIED, Action.REQUEST_WITHDRAWN):
+        next_step = f"{next_step} {endings.sentence(trunk_request.kind)}".strip()
     return f"{_who(occasion)} {verb} {trunk_request}: {asked}", [next_step], comment
 
 

@@ -9,6 +9,7 @@ from django.db.models.expressions import Combinable
 from django.utils import timezone
 
 from trunks.models import State, TrunkRequest, clock
+from trunks.workflow import endings
 
 FARTHEST = timedelta(days=365)
 
@@ -43,7 +44,7 @@ def standing(trunk_request: TrunkRequest) -> str:
     if trunk_request.state not in (State.PENDING, State.SENT_BACK):
         return ""
     if is_over(trunk_request):
-        return f"{over_words()} Nobody can decide on it any more; its DNIS become free."
+        return f"{over_words()} Nobody can decide on it any more; {endings.follows(trunk_request.kind)}."
     now = timezone.now()
     left = int(settings.CALENDAR.between(now, expires_at(trunk_request)))
     days = "business day" if left == 1 else "business days"
