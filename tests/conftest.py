@@ -17,6 +17,13 @@ from trunks.models import Role, TrunkRequest, User
 from trunks.workflow import filing
 
 SignedIn = Callable[[User], Client]
+LONGEST = ("chaos", "journey")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the longest tests, which mostly wait for processes, run first: one that began last would run alone."""
+    items.sort(key=lambda item: item.path.parent.name not in LONGEST)
 
 
 @pytest.fixture(scope="session")
