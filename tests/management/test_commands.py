@@ -184,6 +184,9 @@ def test_the_people_of_the_demo_need_no_zoom_and_are_made_once(monkeypatch: pyte
         "admin": {"administrator"},
     }
     assert User.objects.get(email="staff@example.com").check_password("another-pass-1357")
+    assert User.objects.values("password").distinct().count() == 1, (
+        "nobody waits for six hashes of one password"
+    )
     assert audit.history(User.objects.get(email="admin@example.com")).get().action == "role.granted"
 
 

@@ -50,4 +50,4 @@ def _made(email: str, name: str) -> bool:
     if User.objects.filter(email=email).exists():
         return False
     # Without a password of their own: the cast that README lists is who signs in.
-    return people.ensure_person(email, name=name, password=None, role=Role.STAFF, why=WHY)
+    return people.ensure_person(email, name=name, hashed=None, role=Role.STAFF, why=WHY)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
+from django.contrib.auth.hashers import make_password
 
 from trunks import audit
 from trunks.actions import Action
@@ -15,15 +17,17 @@ from trunks.workflow.answers import Answer
 from trunks.workflow.errors import Stale
 
 
-def ensure_person(email: str, *, name: str, password: str | None, role: Role, why: str) -> bool:
+def ensure_person(email: str, *, name: str, hashed: Callable[[], str] | None, role: Role, why: str) -> bool:
     """Make the person with `role` for all master accounts where they are missing; say whether they were.
 
-    Somebody who exists keeps password and grants.
+    Somebody who exists keeps password and grants. `hashed` gives the password as `make_password` does, which takes a
+    second, and is asked only for whom is made; without it they have none.
     """
     with audit.change():
         if User.objects.filter(email=email).exists():
             return False
-        user = User.objects.create_user(email, password, name=name)
+        user = User(email=email, name=name, password=hashed() if hashed else make_password(None))
+        user.save()
         RoleGrant.objects.create(user=user, role=role)
         granted = {"role": role.value, "masters": "all"}
         audit.record(Action.ROLE_GRANTED, actor=None, why=why, on=user, after=granted)
