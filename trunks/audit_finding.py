@@ -171,7 +171,7 @@ def _hunt(hunt: Hunt, filters: Filters, standing: Standing) -> tuple[Places, int
     if filters.dnis:
         return _by_number(hunt, filters), 0
     if filters.q and hunt.facets is not None and sum(facet.events for facet in hunt.facets) <= FEW:
-        _holds(hunt, filters.q)
+        hunt.must(_like(), _pattern(filters.q))
         return _merged(hunt, hunt.facets), 0
     if filters.q:
         return _by_words(hunt, filters.q)
@@ -186,7 +186,7 @@ def _by_number(hunt: Hunt, filters: Filters) -> Places:
     some = "SELECT event_id FROM {number} WHERE dnis = %s AND event_id > %s AND event_id < %s"
     hunt.must(f"n.event_id IN ({some})", filters.dnis, hunt.low, hunt.high)
     if filters.q:
-        _holds(hunt, filters.q)
+        hunt.must(_like(), _pattern(filters.q))
     return _in_order(hunt, "n.facet_id + 0")
 
 
@@ -262,15 +262,9 @@ def _by_index(hunt: Hunt, words: str) -> Places:
     return places(hunt.newer, sql, [_pattern(words), *values])
 
 
-def _holds(hunt: Hunt, words: str) -> None:
-    hunt.must(_like(), _pattern(words))
-
-
 def _like() -> str:
-    """Return the condition that the text fits a pattern, which whoever put the text into small letters puts into them.
-
-    Python and PostgreSQL do not agree on the small letters of every language: of İ, or of a Σ that ends a word.
-    """
+    # Python and PostgreSQL do not agree on the small letters of İ, or of a Σ that ends a word: whoever made those of
+    # the text makes those of the words.
     small = "lower(%s)" if connection.vendor == "postgresql" else "%s"
     return f"n.text LIKE {small} ESCAPE '!'"
 

@@ -17,7 +17,12 @@ pytestmark = pytest.mark.sqlite
 def rung(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Return what grows with each ring, of which a sweep gives three at most."""
     asked: list[int] = []
-    monkeypatch.setattr("trunks.dispatch.ring_now", lambda _, pk: asked.append(pk) or True)
+
+    def ring_now(_: str, pk: int) -> bool:
+        asked.append(pk)
+        return True
+
+    monkeypatch.setattr("trunks.dispatch.ring_now", ring_now)
     monkeypatch.setattr(ringing, "BATCH", 3)
     return asked
 

@@ -1,6 +1,6 @@
 """Times that lie further ahead than any is written: the database's clock was set back since.
 
-Mending it can cost a wait and never a second effect: whatever is brought back to the present is counted anew from there.
+Mending it can cost a wait and never a second effect: whatever is brought back to the present is counted from there.
 """
 
 from __future__ import annotations
