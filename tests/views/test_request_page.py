@@ -54,6 +54,19 @@ def test_what_waits_for_its_change_window_says_that_and_not_that_a_worker_is_nex
     assert "A worker takes it up next." not in content
 
 
+@pytest.mark.parametrize("state", ["assigned", "already_there", "unassigned"])
+def test_what_is_done_in_part_does_not_say_that_nothing_has_been_done(
+    signed_in: SignedIn, trunk_request: TrunkRequest, supervisor: User, state: str
+) -> None:
+    cast.approved(trunk_request, supervisor)
+    client = signed_in(supervisor)
+    assert "Nothing has been done at Zoom yet." in shown(client, trunk_request)
+    trunk_request.lines.update(state=state)
+    content = shown(client, trunk_request)
+    assert "Nothing has been done at Zoom yet." not in content
+    assert "A worker takes up next what is not done yet." in content
+
+
 @pytest.mark.parametrize("part", ["", "live/", "zoom-now/"])
 def test_it_is_read_only(signed_in: SignedIn, staff: User, trunk_request: TrunkRequest, part: str) -> None:
     assert signed_in(staff).post(address(trunk_request, part)).status_code == 405

@@ -17,7 +17,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.timesince import timesince
 
-from trunks.models import Circuit, LineState, State, TrunkRequest, WriteStop
+from trunks.models import GOOD_LINE_STATES, Circuit, Line, LineState, State, TrunkRequest, WriteStop
 from trunks.templatetags.kinds import is_between
 from trunks.workflow import endings, waiting
 
@@ -73,6 +73,7 @@ NEXT: dict[str, str] = {
     State.WITHDRAWN: "It was withdrawn.",
     State.EXPIRED: "Nobody decided in time; file it anew if it is still needed.",
 }
+PARTLY = "A worker takes up next what is not done yet. The lines below say what is at Zoom already."
 WINDOW = "It waits for its change window. Nothing has been done at Zoom yet."
 BETWEEN = (
     "The change is between its two steps: a trunk is removed, and the one in its place is not assigned yet."
@@ -99,9 +100,15 @@ def what_next(trunk_request: TrunkRequest) -> str:
         return BETWEEN
     if trunk_request.state == State.APPROVED and waiting.window_opens(trunk_request):
         return WINDOW
+    if trunk_request.state == State.APPROVED and any(map(_is_done, trunk_request.lines.all())):
+        return PARTLY
     meaning = NEXT.get(trunk_request.state, "")
     undone = trunk_request.state in (State.DENIED, State.WITHDRAWN, State.EXPIRED)
     return f"{meaning} {endings.sentence(trunk_request.kind)}" if undone else meaning
+
+
+def _is_done(line: Line) -> bool:
+    return line.state in GOOD_LINE_STATES or line.has_begun
 
 
 @register.simple_tag
