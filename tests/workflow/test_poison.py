@@ -51,6 +51,16 @@ def test_a_request_at_which_workers_break_is_taken_up_later_and_later(
     assert states(filed) == ("done", ["assigned"])
 
 
+def test_an_id_that_is_too_long_to_be_kept_is_said_and_loses_no_worker(
+    zoom: Zoom, filed: TrunkRequest
+) -> None:
+    zoom.in_console(zoom.trunk.prefix + "111", "")
+    zoom.sandbox.assigned(zoom.sub.zoom_id)[0].id = "9" * 201
+    provision(filed.pk)
+    assert states(filed) == ("approved", ["not_sent"])
+    assert "an id has more than 200 characters" in filed.waiting_for
+
+
 def test_an_unconfirmed_request_at_which_workers_break_is_read_later_and_later(
     zoom: Zoom, filed: TrunkRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:

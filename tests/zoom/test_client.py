@@ -278,6 +278,13 @@ class TestSubAccounts:
             zoom.get(f"{API}/accounts", json=page, match=[matches])
         assert [account.id for account in client.list_sub_accounts()] == ["a", "b", "c"]
 
+    def test_an_id_that_is_too_long_to_be_kept_is_an_error(
+        self, client: Opened, zoom: responses.RequestsMock
+    ) -> None:
+        zoom.get(f"{API}/accounts", json=accounts_page("", "a" * 201))
+        with pytest.raises(Unreadable, match="more than 200 characters"):
+            list(client.list_sub_accounts())
+
     @pytest.mark.parametrize("token", [True, 1.5, ["x"], {"x": 1}])
     def test_a_page_token_that_is_no_text_is_an_error(
         self, client: Opened, zoom: responses.RequestsMock, token: object

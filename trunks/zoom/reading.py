@@ -15,6 +15,7 @@ Item = TypeVar("Item")
 
 _PUNCTUATION = re.compile(r"[ ()./-]")
 _DIGITS = re.compile(r"[0-9]+")
+ID_LENGTH = 200  # what is kept of Zoom's ids; those that are known have 22 characters
 
 
 class WrongShapeError(Exception):
@@ -98,7 +99,7 @@ def _trunk(row: dict[str, object]) -> Trunk:
     """Read a row of a list. By its DNIS it can be recognised even without an id, but not without both."""
     dnis = _bare(_text(row, "dnis").strip())
     return Trunk(
-        id=_text(row, "id") if dnis else _id(row),
+        id=_id(row, needed=not dnis),
         name=_words(row, "name"),
         sip_server_address=_words(row, "sip_server_address"),
         dnis=dnis,
@@ -129,9 +130,12 @@ def _sub_account(row: dict[str, object]) -> SubAccount:
     )
 
 
-def _id(row: dict[str, object]) -> str:
-    if not (found := _text(row, "id")):
+def _id(row: dict[str, object], *, needed: bool = True) -> str:
+    found = _text(row, "id")
+    if needed and not found:
         raise WrongShapeError("an item has no id")
+    if len(found) > ID_LENGTH:
+        raise WrongShapeError(f"an id has more than {ID_LENGTH} characters")
     return found
 
 
