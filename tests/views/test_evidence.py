@@ -19,7 +19,7 @@ from tests.processes import PYTHON
 from tests.sealed import Sealed
 from trunks import audit
 from trunks.models import Attempt, Delegation, Role, TrunkRequest, User, ZoomCall
-from trunks.workflow import review
+from trunks.workflow import filing, review
 
 NAMES = {"README.txt", "evidence.html", "request.json", "calls.json", "events.jsonl", "public_keys.txt"}
 
@@ -123,6 +123,22 @@ def test_who_has_no_portal_verifies_it(
         0,
         "In order: 2 events without a gap, 2 of them proven by 1 signed hashes.\n",
     )
+
+
+def test_a_pack_from_before_the_day_is_sealed_is_not_called_out_of_order(
+    sealed: Sealed, signed_in: SignedIn, manager: User, estate: cast.Estate, staff: User, tmp_path: Path
+) -> None:
+    fresh = filing.file(cast.draft(estate.sub, estate.trunk, "18888124"), actor=staff)
+    for name, content in taken(signed_in(manager), fresh).items():
+        (tmp_path / name).write_text(content, encoding="utf-8")
+    readme = (tmp_path / "README.txt").read_text()
+    [command] = [line.strip() for line in readme.splitlines() if line.startswith("    python3 ")]
+    key = f"--key={(tmp_path / 'public_keys.txt').read_text()}"
+    words = [PYTHON if word == "python3" else word for word in command.partition(" --key")[0].split()]
+    assert command.endswith('"$(cat public_keys.txt)"')
+    ended = subprocess.run([*words, key], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert ended.stdout.startswith("In order: 1 events without a gap, 0 of them proven")
+    assert "A pack that is taken then has it." in readme
 
 
 def test_taking_it_is_an_event_of_the_request(

@@ -27,12 +27,16 @@ digests/          the signed digests of the days from its first event on
 public_keys.txt   the public keys; compare them with those that the portal's operator gave you by another way
 verify_export.py  verifies events.jsonl without the portal:
 
-    python3 -I verify_export.py events.jsonl --key "$(cat public_keys.txt)" --digests digests
+    python3 -I verify_export.py events.jsonl --key "$(cat public_keys.txt)"{digests}
 
 The events of one request are not all that happened in between, so the file shows that none of them was altered by
 somebody who could not compute hashes, and no more. What proves them is the whole chain of their days: an export
 without filters, or `python manage.py verify_audit` on the portal.
 """
+# Without one the verifier would say that the folder which it was told of holds none: that something is not in order.
+UNSEALED = """
+
+No digest is here yet: that of a day is made when the day is over, by UTC. A pack that is taken then has it."""
 
 
 def pack(trunk_request: TrunkRequest, page: str, *, actor: User) -> bytes:
@@ -53,7 +57,10 @@ def _files(
     trunk_request: TrunkRequest, page: str, upto: int, actor: User
 ) -> Iterator[tuple[str, str | bytes]]:
     history = audit_reading.history(trunk_request)
-    yield "README.txt", README.format(reference=trunk_request.reference, site=settings.SITE_URL, name=actor)
+    first = history.values_list("id", flat=True).first() or 0
+    digests = list(AuditDigest.objects.filter(last__gte=first).order_by("day"))
+    said = {"reference": trunk_request.reference, "site": settings.SITE_URL, "name": actor}
+    yield "README.txt", README.format(**said, digests=" --digests digests" if digests else UNSEALED)
     yield "evidence.html", page
     yield "request.json", _json(_request(trunk_request))
     yield "calls.json", _json(_calls(trunk_request))
@@ -61,8 +68,7 @@ def _files(
     yield "events.jsonl", b"".join(lines)
     yield "public_keys.txt", archive.keys()
     yield "verify_export.py", archive.VERIFIER.read_bytes()
-    first = history.values_list("id", flat=True).first() or 0
-    for digest in AuditDigest.objects.filter(last__gte=first).order_by("day"):
+    for digest in digests:
         yield f"digests/{digest.file_name}", digest.envelope
 
 
