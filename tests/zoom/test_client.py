@@ -278,11 +278,14 @@ class TestSubAccounts:
             zoom.get(f"{API}/accounts", json=page, match=[matches])
         assert [account.id for account in client.list_sub_accounts()] == ["a", "b", "c"]
 
-    def test_an_id_that_is_too_long_to_be_kept_is_an_error(
-        self, client: Opened, zoom: responses.RequestsMock
+    @pytest.mark.parametrize(
+        ("found", "words"), [("a" * 201, "more than 200 characters"), (".", "no id"), ("..", "no id")]
+    )
+    def test_an_id_that_cannot_be_kept_or_named_is_an_error(
+        self, client: Opened, zoom: responses.RequestsMock, found: str, words: str
     ) -> None:
-        zoom.get(f"{API}/accounts", json=accounts_page("", "a" * 201))
-        with pytest.raises(Unreadable, match="more than 200 characters"):
+        zoom.get(f"{API}/accounts", json=accounts_page("", found))
+        with pytest.raises(Unreadable, match=words):
             list(client.list_sub_accounts())
 
     @pytest.mark.parametrize("token", [True, 1.5, ["x"], {"x": 1}])

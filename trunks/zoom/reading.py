@@ -136,6 +136,8 @@ def _id(row: dict[str, object], *, needed: bool = True) -> str:
         raise WrongShapeError("an item has no id")
     if len(found) > ID_LENGTH:
         raise WrongShapeError(f"an id has more than {ID_LENGTH} characters")
+    if found in (".", ".."):  # no call could name it: as part of an address it leads elsewhere
+        raise WrongShapeError(f"{found!r} is no id")
     return found
 
 
