@@ -37,7 +37,17 @@ def test_an_open_request_says_that_who_filed_it_is_deactivated(
     client = signed_in(supervisor)
     assert "deactivated" not in shown(client, trunk_request)
     User.objects.filter(pk=staff.pk).update(is_active=False)
-    assert "Stella Staff, who filed it, is deactivated." in shown(client, trunk_request)
+    content = shown(client, trunk_request)
+    assert (
+        "Stella Staff, who filed it, is deactivated. The request stays as it is, and others decide" in content
+    )
+    content = shown(client, forced(trunk_request, State.SENT_BACK))
+    assert "Stella Staff, who filed it, is deactivated, so nobody can amend it." in content
+    assert "others decide" not in content
+    assert "Withdraw the request" in content
+    content = shown(client, forced(trunk_request, State.APPROVED))
+    assert "Stella Staff, who filed it, is deactivated. The request stays as it is.</p>" in content
+    forced(trunk_request, State.PENDING)
     review.deny(trunk_request, actor=supervisor, version=1, comment="No.")
     assert 'id="filer-gone"' not in shown(client, trunk_request)
 

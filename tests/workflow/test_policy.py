@@ -3,6 +3,8 @@
 import pytest
 
 from tests import cast
+from trunks import audit
+from trunks.actions import Action
 from trunks.models import LineState, Role, RoleGrant, State, TrunkRequest, User
 from trunks.workflow import deciders, filing, policy
 
@@ -95,6 +97,27 @@ def test_of_many_deciders_five_are_named(trunk_request: TrunkRequest, stranger: 
         cast.person(f"Sup {letter}", Role.SUPERVISOR)
     answer = policy.may(stranger, "approve", trunk_request)
     assert answer.who == "Sup A, Sup B, Sup C, Sup D, Sup E and others"
+
+
+def test_what_was_sent_back_to_somebody_who_has_left_a_supervisor_withdraws(
+    trunk_request: TrunkRequest, staff: User, supervisor: User, second_staff: User, estate: cast.Estate
+) -> None:
+    elsewhere = cast.person("Olga Other", Role.SUPERVISOR, master=estate.foreign_master)
+    back = place(trunk_request, State.SENT_BACK)
+    assert not policy.may(supervisor, "withdraw", back)
+    User.objects.filter(pk=staff.pk).update(is_active=False)
+    for state in State:
+        left = place(trunk_request, state)
+        assert bool(policy.may(supervisor, "withdraw", left)) is (state == State.SENT_BACK)
+        assert not policy.may(elsewhere, "withdraw", left)
+    left = place(trunk_request, State.SENT_BACK)
+    answer = policy.may(second_staff, "withdraw", left)
+    assert (answer.allowed, answer.who) == (False, "Sam Supervisor")
+    filing.withdraw(left, actor=supervisor, version=left.version, comment="Stella has left")
+    assert not left.lines.exclude(hold="").exists()
+    event = audit.history(left).last()
+    assert event is not None
+    assert (event.action, event.actor) == (Action.REQUEST_WITHDRAWN, supervisor)
 
 
 def test_who_approved_may_withdraw_until_something_was_sent(

@@ -113,7 +113,11 @@ def _filer(trunk_request: TrunkRequest) -> str:
 
 
 def _withdraw(user: User, trunk_request: TrunkRequest) -> Answer:
-    if user.pk not in {trunk_request.filed_by_id, *_approvers(trunk_request)}:
+    orphaned = trunk_request.state == State.SENT_BACK and not trunk_request.filed_by.is_active
+    if orphaned and not user.holds(Role.SUPERVISOR, trunk_request.master_id):
+        who = deciders.names(deciders.supervisors(trunk_request)) or "nobody yet"
+        return Answer(False, "Who filed it is deactivated, so a supervisor withdraws it.", who)
+    if not orphaned and user.pk not in {trunk_request.filed_by_id, *_approvers(trunk_request)}:
         return Answer(
             False, "Only who filed the request, or approved it, can withdraw it.", _filer(trunk_request)
         )
