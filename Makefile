@@ -63,6 +63,7 @@ demo: setup ## the whole portal with people, data and a stand-in for Zoom on htt
 
 # The tests that matter with the embedded database run on it, then everything runs on PostgreSQL, and pytest's summary
 # is the last line. The coverage floors hold for a whole run only, and for what both databases reach together.
+# Which tests are measured for them is said in tests/measured.py.
 test: ## set up from nothing, then everything CI runs (PYTEST_ARGS="-k word" narrows it)
 	@.ci/bootstrap
 	@$(MAKE) dev
@@ -74,7 +75,7 @@ test: ## set up from nothing, then everything CI runs (PYTEST_ARGS="-k word" nar
 
 # Neighbours stay with one process, which starts what they share, until the other has nothing left to do.
 two := -n 2 --dist worksteal
-cov := --cov --cov-report=
+cov := -p tests.measured --cov --cov-report=
 
 check: dev ## formatting, lint, types, layers, templates, migrations, deployment settings
 	@$(MAKE) -j2 --output-sync=target lint types layers templates django

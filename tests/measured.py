@@ -1,0 +1,34 @@
+"""Pytest plugin of whole runs: measures coverage only while tests run that the floors have something from.
+
+A test that is measured takes half as long again. What must be covered in every branch has tests of its own; the
+others run at full speed. With SQLite, measured is what the audit trail does: nothing else asks which database it is.
+"""
+
+from collections.abc import Generator
+from pathlib import Path
+
+import coverage
+import pytest
+from django.db import connection
+
+_AROUND = ("bench", "chaos", "faults", "house", "journey", "matrix", "sandbox")
+_OF_THE_TRAIL = ("management", "test_archiving.py")
+_tests = Path(__file__).parent
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    measuring = coverage.Coverage.current()
+    if measuring is None or _is_measured(item.path.relative_to(_tests).parts):
+        return (yield)
+    measuring.stop()
+    try:
+        return (yield)
+    finally:
+        measuring.start()
+
+
+def _is_measured(parts: tuple[str, ...]) -> bool:
+    if connection.vendor == "sqlite":
+        return len(parts) == 1 or not {*parts}.isdisjoint(_OF_THE_TRAIL)
+    return parts[0] not in _AROUND
