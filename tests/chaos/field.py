@@ -37,7 +37,6 @@ class Field(Stack):
         """Start everything and connect the sandbox's first master account."""
         self.start_redis()
         self.start_sandbox()
-        self.manage("migrate", "--verbosity=0")
         self.manage("seed_demo", "--people")
         self.connect()
         for name in WORKERS:
@@ -225,7 +224,7 @@ def strike(pid: int, number: signal.Signals) -> None:
 
 @contextmanager
 def running(**environment: str) -> Iterator[Field]:
-    """Give a field on an empty database that this process's models read as well, and clear it afterwards."""
+    """Give a field on an empty database, which this process's models read as well, and clear it afterwards."""
     with ExitStack() as cleaning:
         folder = Path(tempfile.mkdtemp(prefix="chaos-"))
         cleaning.callback(shutil.rmtree, folder, ignore_errors=True)

@@ -111,8 +111,6 @@ def running(
         cleaning.callback(stack.stop)
         shutil.copytree(_set_up(), folder / "data")
         stack.start_sandbox()
-        if kind == SERVERS:
-            stack.manage("migrate", "--verbosity=0")
         stack.manage("seed_demo", *seed.split())
         stack.start_worker()
         stack.start_beat()
@@ -149,10 +147,33 @@ def _environment(folder: Path, host: str, port: int, zoom: int) -> dict[str, str
 
 @contextmanager
 def database() -> Iterator[str]:
-    """Give the address of an empty database on the run's private PostgreSQL."""
-    host = os.environ["DATABASE_URL"].rpartition("host=")[2]
+    """Give the address of a database that was migrated and is empty, on the run's private PostgreSQL."""
+    migrated = _migrated()
     name = f"stack_{secrets.token_hex(4)}"
-    with psycopg.connect(host=host, user="portal", dbname="postgres", autocommit=True) as server:
-        server.execute(f"CREATE DATABASE {name}")
-        yield f"postgres://portal@/{name}?host={host}"
+    with _server() as server:
+        server.execute(f"CREATE DATABASE {name} TEMPLATE {migrated}")
+        yield _address(name)
         server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@cache
+def _migrated() -> str:
+    """Return the name of a database that was migrated once, of which all stacks of this run get a copy."""
+    name = f"migrated_{secrets.token_hex(4)}"
+    with _server() as server:
+        server.execute(f"CREATE DATABASE {name}")
+    folder = Path(tempfile.mkdtemp(prefix="migrated-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    own = _environment(folder, "127.0.0.1", 1, 1) | {"DATABASE_URL": _address(name)}
+    Stack(folder, own, 1).manage("migrate", "--verbosity=0")
+    return name
+
+
+def _server() -> psycopg.Connection:
+    host = os.environ["DATABASE_URL"].rpartition("host=")[2]
+    return psycopg.connect(host=host, user="portal", dbname="postgres", autocommit=True)
+
+
+def _address(name: str) -> str:
+    host = os.environ["DATABASE_URL"].rpartition("host=")[2]
+    return f"postgres://portal@/{name}?host={host}"
