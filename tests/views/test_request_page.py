@@ -9,7 +9,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from tests import cast
 from tests.conftest import SignedIn
-from trunks.models import Attempt, Line, LineState, State, SubAccount, TrunkRequest, User, ZoomCall
+from trunks.models import Attempt, Line, LineState, RoleGrant, State, SubAccount, TrunkRequest, User, ZoomCall
 from trunks.workflow import filing, preview, review
 from trunks.workflow.preview import ZoomNow
 
@@ -47,6 +47,11 @@ def test_an_open_request_says_that_who_filed_it_is_deactivated(
     assert "Withdraw the request" in content
     content = shown(client, forced(trunk_request, State.APPROVED))
     assert "Stella Staff, who filed it, is deactivated. The request stays as it is.</p>" in content
+    User.objects.filter(pk=staff.pk).update(is_active=True)
+    RoleGrant.objects.filter(user=staff).delete()
+    content = shown(client, forced(trunk_request, State.SENT_BACK))
+    assert "who filed it, may no longer file for this master account, so nobody can amend it." in content
+    assert "Withdraw the request" in content
     forced(trunk_request, State.PENDING)
     review.deny(trunk_request, actor=supervisor, version=1, comment="No.")
     assert 'id="filer-gone"' not in shown(client, trunk_request)

@@ -1,5 +1,7 @@
 """Who may do what, and why not, for every state and everybody in the cast."""
 
+from collections.abc import Callable
+
 import pytest
 
 from tests import cast
@@ -99,13 +101,26 @@ def test_of_many_deciders_five_are_named(trunk_request: TrunkRequest, stranger: 
     assert answer.who == "Sup A, Sup B, Sup C, Sup D, Sup E and others"
 
 
+@pytest.mark.parametrize(
+    ("leave", "why"),
+    [
+        (lambda staff: User.objects.filter(pk=staff.pk).update(is_active=False), "is deactivated"),
+        (lambda staff: RoleGrant.objects.filter(user=staff).delete(), "may no longer file"),
+    ],
+)
 def test_what_was_sent_back_to_somebody_who_has_left_a_supervisor_withdraws(
-    trunk_request: TrunkRequest, staff: User, supervisor: User, second_staff: User, estate: cast.Estate
+    trunk_request: TrunkRequest,
+    staff: User,
+    supervisor: User,
+    second_staff: User,
+    estate: cast.Estate,
+    leave: Callable[[User], object],
+    why: str,
 ) -> None:
     elsewhere = cast.person("Olga Other", Role.SUPERVISOR, master=estate.foreign_master)
     back = place(trunk_request, State.SENT_BACK)
     assert not policy.may(supervisor, "withdraw", back)
-    User.objects.filter(pk=staff.pk).update(is_active=False)
+    leave(staff)
     for state in State:
         left = place(trunk_request, state)
         assert bool(policy.may(supervisor, "withdraw", left)) is (state == State.SENT_BACK)
@@ -113,6 +128,8 @@ def test_what_was_sent_back_to_somebody_who_has_left_a_supervisor_withdraws(
     left = place(trunk_request, State.SENT_BACK)
     answer = policy.may(second_staff, "withdraw", left)
     assert (answer.allowed, answer.who) == (False, "Sam Supervisor")
+    assert f"Who filed it {why}" in answer.reason
+    assert why in policy.may(second_staff, "amend", left).who
     filing.withdraw(left, actor=supervisor, version=left.version, comment="Stella has left")
     assert not left.lines.exclude(hold="").exists()
     event = audit.history(left).last()

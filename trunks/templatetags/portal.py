@@ -19,7 +19,7 @@ from django.utils.timesince import timesince
 
 from trunks.models import GOOD_LINE_STATES, Circuit, Line, LineState, State, TrunkRequest, WriteStop
 from trunks.templatetags.kinds import is_between
-from trunks.workflow import endings, waiting
+from trunks.workflow import endings, policy, waiting
 
 register = Library()
 SECRET = re.compile(r"token|secret|password|authorization|api_?key", re.IGNORECASE)
@@ -105,6 +105,20 @@ def what_next(trunk_request: TrunkRequest) -> str:
     meaning = NEXT.get(trunk_request.state, "")
     undone = trunk_request.state in (State.DENIED, State.WITHDRAWN, State.EXPIRED)
     return f"{meaning} {endings.sentence(trunk_request.kind)}" if undone else meaning
+
+
+@register.filter
+def without_filer(trunk_request: TrunkRequest) -> str:
+    """Say of an open request that who filed it can do no more with it, and who can; or nothing."""
+    gone = policy.filer_gone(trunk_request) if trunk_request.is_open else ""
+    if not gone:
+        return ""
+    then = {
+        State.SENT_BACK: ", so nobody can amend it. A supervisor can withdraw it; then it can be filed again.",
+        State.PENDING: ". The request stays as it is, and others decide on it.",
+    }
+    stays = ". The request stays as it is."
+    return f"{trunk_request.filed_by}, who filed it, {gone}{then.get(State(trunk_request.state), stays)}"
 
 
 def _is_done(line: Line) -> bool:

@@ -9,6 +9,7 @@ from trunks.workflow import base, browsers, deciders, waiting
 from trunks.workflow.answers import YES, Answer
 
 OWN = "You filed or amended this request, so somebody else decides on it."
+ONLY_FILER = "Only who filed the request, or approved it, can withdraw it."
 MOVED = "Zoom has changed since this was filed or validated, so it has to be validated again before it is approved."
 
 
@@ -108,19 +109,27 @@ def _who_works_on(trunk_request: TrunkRequest) -> str:
 
 def _filer(trunk_request: TrunkRequest) -> str:
     """Return who filed the request as who could, or that they no longer can."""
+    gone = filer_gone(trunk_request)
+    return f"nobody, since {trunk_request.filed_by} {gone}" if gone else str(trunk_request.filed_by)
+
+
+def filer_gone(trunk_request: TrunkRequest) -> str:
+    """Return why who filed an open request can do no more with it, in words that follow their name, or ""."""
     filer = trunk_request.filed_by
-    return str(filer) if filer.is_active else f"nobody, since {filer} is deactivated"
+    if not filer.is_active:
+        return "is deactivated"
+    if trunk_request.state != State.SENT_BACK or filer.holds(Role.STAFF, trunk_request.master_id):
+        return ""
+    return "may no longer file for this master account"
 
 
 def _withdraw(user: User, trunk_request: TrunkRequest) -> Answer:
-    orphaned = trunk_request.state == State.SENT_BACK and not trunk_request.filed_by.is_active
-    if orphaned and not user.holds(Role.SUPERVISOR, trunk_request.master_id):
-        who = deciders.names(deciders.supervisors(trunk_request)) or "nobody yet"
-        return Answer(False, "Who filed it is deactivated, so a supervisor withdraws it.", who)
-    if not orphaned and user.pk not in {trunk_request.filed_by_id, *_approvers(trunk_request)}:
-        return Answer(
-            False, "Only who filed the request, or approved it, can withdraw it.", _filer(trunk_request)
-        )
+    orphaned = trunk_request.state == State.SENT_BACK and filer_gone(trunk_request)
+    theirs = user.pk in {trunk_request.filed_by_id, *_approvers(trunk_request)}
+    if not theirs and not (orphaned and user.holds(Role.SUPERVISOR, trunk_request.master_id)):
+        who = deciders.names(deciders.supervisors(trunk_request)) if orphaned else _filer(trunk_request)
+        why = f"Who filed it {orphaned}, so a supervisor withdraws it." if orphaned else ONLY_FILER
+        return Answer(False, why, who or "nobody yet")
     if trunk_request.state not in (State.PENDING, State.SENT_BACK, State.APPROVED):
         return _not_now(trunk_request)
     if any(line.state != LineState.NOT_SENT or line.has_begun for line in trunk_request.lines.all()):
