@@ -371,7 +371,9 @@ def test_who_stands_in_decides_in_the_right_of_the_supervisor(
 ) -> None:
     day = timezone.now().date()
     delegating.make(delegating.Terms(second_staff, day, day + timedelta(days=1), "Holiday"), actor=supervisor)
-    answer = approve(signed_in(second_staff), *three)
+    client = signed_in(second_staff)
+    assert look(client, *three).count("You approve it on behalf of <strong>Sam Supervisor</strong>") == 3
+    answer = approve(client, *three)
     assert set(results(answer).values()) == {True}
     assert {decision.on_behalf_of for decision in Decision.objects.all()} == {supervisor}
 

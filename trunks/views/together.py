@@ -18,7 +18,7 @@ from trunks.references import REFERENCE, pk_of
 from trunks.templatetags.events import Difference
 from trunks.views.http import NOTHING_HERE, HtmxHttpRequest
 from trunks.views.step_up import proof_required
-from trunks.workflow import looks, policy, preview, quorum, review, rules, versions
+from trunks.workflow import deciders, looks, policy, preview, quorum, review, rules, versions
 from trunks.workflow.answers import Answer
 from trunks.workflow.drafts import draft_of
 from trunks.workflow.errors import Invalid, Refused, Stale, distinct
@@ -33,7 +33,10 @@ REVALIDATE = "Validate it again on its page, then decide."
 
 @dataclass(frozen=True)
 class Candidate:
-    """One request as the page offers it: whether this person may approve it, what does not fit, and what to know."""
+    """One request as the page offers it: whether this person may approve it, what does not fit, and what to know.
+
+    `on_behalf_of` is the supervisor in whose right they would.
+    """
 
     trunk_request: TrunkRequest
     answer: Answer
@@ -41,6 +44,7 @@ class Candidate:
     quorum: Quorum | None
     now: ZoomNow
     differences: list[Difference]
+    on_behalf_of: User | None
 
     @property
     def shown(self) -> Shown:
@@ -164,6 +168,7 @@ def _candidate(user: User, trunk_request: TrunkRequest, now: ZoomNow | None = No
         quorum.of(trunk_request) if trunk_request.state == State.PENDING else None,
         now or preview.read_last(trunk_request),
         [] if now else _since(user, trunk_request),
+        deciders.on_behalf_of(user, trunk_request) if answer and not now else None,
     )
 
 
