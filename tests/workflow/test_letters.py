@@ -138,6 +138,22 @@ def test_a_result_is_told_by_how_it_ended(
     assert letter.subject == subject.format(trunk_request)
 
 
+@pytest.mark.parametrize(
+    ("state", "action", "told"),
+    [
+        (State.PARTIAL, Action.PROVISIONING_SETTLED, "\nLines: 1 assigned, 1 refused.\n"),
+        (State.SENT_BACK, Action.PROVISIONING_STOPPED, "\n1 assigned, 1 refused\n"),
+        (State.FAILED, Action.REQUEST_GIVEN_UP, '\n"1 assigned, 1 refused"\n'),
+    ],
+)
+def test_only_what_a_person_wrote_is_quoted(
+    trunk_request: TrunkRequest, state: State, action: Action, told: str
+) -> None:
+    place(trunk_request, state, action, "1 assigned, 1 refused")
+    [letter] = deliver()
+    assert told in letter.body
+
+
 def test_a_later_state_does_not_change_what_is_told_of_an_earlier_one(trunk_request: TrunkRequest) -> None:
     place(trunk_request, State.PARTIAL, Action.PROVISIONING_SETTLED)
     TrunkRequest.objects.update(state=State.DONE)

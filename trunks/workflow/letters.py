@@ -208,8 +208,13 @@ _SETTLED = {
 
 
 def _settled(occasion: Occasion, trunk_request: TrunkRequest, asked: str) -> Words:
-    how, sentence = _SETTLED[State(occasion.facts["state"])]
-    return f"{how}: {trunk_request}, {asked}", [sentence], occasion.facts.get("comment", "")
+    state, comment = State(occasion.facts["state"]), occasion.facts.get("comment", "")
+    how, sentence = _SETTLED[state]
+    subject = f"{how}: {trunk_request}, {asked}"
+    if occasion.facts.get("action") == Action.REQUEST_GIVEN_UP or not comment:
+        return subject, [sentence], comment
+    # In the portal's own words, so no quotation: how many lines ended how, or why nothing was sent.
+    return subject, [sentence, comment if state == State.SENT_BACK else f"Lines: {comment}."], ""
 
 
 def _unsettled(occasion: Occasion, trunk_request: TrunkRequest, asked: str) -> Words:
