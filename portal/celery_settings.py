@@ -11,6 +11,7 @@ from trunks import dispatch
 
 # A class path inside a broker's address is refused, so the transport gets a name.
 TRANSPORT_ALIASES["localfs"] = "portal.broker:Transport"
+TRANSPORT_ALIASES |= dict.fromkeys(("redis", "rediss"), "portal.redis_broker:Transport")
 
 
 def redis_broker_url(url: str) -> str:

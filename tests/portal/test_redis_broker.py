@@ -1,0 +1,67 @@
+"""A Redis that goes away while a task is being done ends no worker, and what was taken is put back where it can be."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from queue import Empty
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+import redis
+from kombu import Connection, Queue
+
+from portal import celery_settings
+from tests.processes import Process, start
+
+QUEUE = "taken"
+
+
+@pytest.fixture
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Process, Path]]:
+    """Start a Redis that may be killed."""
+    folder = tmp_path_factory.mktemp("r")
+    place = ["--port", "0", "--unixsocket", str(folder / "s"), "--dir", str(folder), "--save", ""]
+    program = shutil.which("redis-server") or "redis-server"
+    with start([program, *place], log=folder / "log") as process:
+        process.wait_for_line("ready to accept connections")
+        yield process, folder / "s"
+
+
+def with_a_message_taken(socket: Path) -> Connection:
+    """Return a connection by which a message was taken that is not acknowledged."""
+    link = Connection(celery_settings.redis_broker_url(f"unix://{socket}"))
+    queue = Queue(QUEUE)(link.default_channel)
+    queue.declare()
+    with link.Producer() as producer:
+        producer.publish({"n": 1}, routing_key=QUEUE)
+    assert queue.get(no_ack=False)
+    return link
+
+
+def test_a_channel_that_outlives_its_connection_is_closed_without_an_error(
+    server: tuple[Process, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen with a real Redis that was killed: the first closing met the dead socket, the second had no connection."""
+    process, socket = server
+    link = with_a_message_taken(socket)
+    channel: Any = link.default_channel
+    process.popen.kill()
+    process.popen.wait()
+    answers = iter([redis.ConnectionError("Connection closed by server."), Empty()])
+    monkeypatch.setattr(channel, "_in_poll", object())
+    monkeypatch.setattr(channel, "_brpop_read", Mock(side_effect=answers))
+    link.maybe_close_channel(channel)
+    channel.connection.client = None  # as Celery leaves it when it collects a connection that was lost
+    assert channel.qos._delivered
+    link.close()
+    assert not channel.qos._delivered
+
+
+def test_what_was_taken_is_put_back_where_there_is_a_connection(server: tuple[Process, Path]) -> None:
+    _, socket = server
+    link = with_a_message_taken(socket)
+    with redis.Redis(unix_socket_path=str(socket)) as client:
+        assert (client.hlen("unacked"), client.llen(QUEUE)) == (1, 0)
+        link.release()
+        assert (client.hlen("unacked"), client.llen(QUEUE)) == (0, 1)
