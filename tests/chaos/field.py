@@ -28,6 +28,7 @@ from trunks.workflow import filing
 WORKERS = ("worker-1", "worker-2")
 WORKING = ("approved", "applying", "unconfirmed")
 TRUNKS = "/sip_trunk/trunks$"
+UNRECOVERABLE, NOT_STARTED = "Unrecoverable error: ", "WorkerLostError('Could not start worker processes')"
 
 
 class Field(Stack):
@@ -132,6 +133,15 @@ class Field(Stack):
         else:
             self.start_worker(name)
 
+    def _start_again(self) -> None:
+        """Start what Celery ended because its pool was killed in its very first moment, as whoever runs it would."""
+        for name in WORKERS:
+            process = self.processes[name]
+            if process.popen.poll() == 1 and process.output().rpartition(UNRECOVERABLE)[2].startswith(
+                NOT_STARTED
+            ):
+                self.start_worker(name)
+
     def fault(self, kind: str, **options: Any) -> None:
         """Have the sandbox do `kind` to calls that assign trunks."""
         order = {"kind": kind, "method": "POST", "path": TRUNKS, **options}
@@ -173,6 +183,7 @@ class Field(Stack):
         """Wait as `wait_until` does, over lost connections to the database."""
 
         def holds() -> bool:
+            self._start_again()
             try:
                 return condition()
             except DatabaseError:
