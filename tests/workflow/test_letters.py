@@ -12,7 +12,7 @@ from django.utils import timezone
 from tests import cast
 from tests.outbox import deliver, silence
 from trunks.actions import Action
-from trunks.models import Occasion, Role, State, SubAccount, Topic, TrunkRequest, User
+from trunks.models import LineState, Occasion, Role, State, SubAccount, Topic, TrunkRequest, User
 from trunks.workflow import filing, letters, occasions, review
 
 PAGE = "http://127.0.0.1:8000/requests/"
@@ -208,3 +208,20 @@ def test_the_link_survives_signing_in_and_only_opens_the_page(
     assert trunk_request.reference in response.content.decode()
     trunk_request.refresh_from_db()
     assert (trunk_request.state, trunk_request.version) == ("pending", 1)
+
+
+def test_a_lost_trunk_that_was_given_up_is_told_as_what_zooms_list_shows(
+    trunk_request: TrunkRequest, supervisor: User
+) -> None:
+    TrunkRequest.objects.update(kind="change", state=State.FAILED)
+    trunk_request.lines.update(current_dnis="18888777", without_trunk=True, state=LineState.GIVEN_UP)
+    silence()
+    occasions.note_lost(TrunkRequest.objects.get())
+    [told] = [
+        letter
+        for letter in deliver()
+        if "without a trunk" in letter.subject and supervisor.email in letter.to
+    ]
+    body = " ".join(told.body.split())
+    assert "18888777 was removed. Zoom's list shows neither the new values" in body
+    assert "and it was given up." in body

@@ -186,3 +186,13 @@ def test_a_held_claim_is_for_one_try(waiting: list[Notice], staff: User) -> None
     assert cast.PASSWORD not in str(waiting[0])
     assert str(waiting[0]) == "letter to Sam Supervisor"
     assert str(waiting[0].occasion).startswith("asked:")
+
+
+def test_a_round_sends_so_many_letters_and_leaves_the_others_for_the_next(
+    waiting: list[Notice], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mailing, "BATCH", 1)
+    mailing.send_due()
+    assert len(mail.outbox) == 1
+    mailing.send_due()
+    assert len(mail.outbox) == 2

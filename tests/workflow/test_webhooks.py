@@ -347,3 +347,14 @@ def test_the_sweep_rings_for_a_delivery_whose_ring_was_lost(
     assert rings == ["trunks.tasks.send_deliveries"]
     assert str(Delivery.objects.get()).startswith("request.filed ")
     assert Delivery.objects.get().sending == Sending.WAITING
+
+
+def test_a_round_sends_so_many_deliveries_and_leaves_the_others_for_the_next(
+    receiver: Loopback, hook: Webhook, trunk_request: TrunkRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spread()
+    due = Delivery.objects.due().count()
+    assert due > 0
+    monkeypatch.setattr(delivering, "BATCH", 1)
+    delivering.send_due()
+    assert Delivery.objects.due().count() == due - 1
