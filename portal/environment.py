@@ -93,8 +93,10 @@ def number(name: str, default: float, *, least: float = 0.0) -> float:
     return result
 
 
-def whole(name: str, default: int, *, least: int = 0) -> int:
+def whole(name: str, default: int, *, least: int = 0, most: int | None = None) -> int:
     result = number(name, default, least=least)
+    if most is not None and result > most:
+        raise ImproperlyConfigured(f"{name} must be at most {most}.")
     if result != int(result):
         raise ImproperlyConfigured(f"{name} must be a whole number, not {result}.")
     return int(result)
