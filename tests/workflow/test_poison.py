@@ -1,5 +1,7 @@
 """A request at which the worker breaks each time: later and later, and its page says so."""
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.workflow.conftest import Zoom
@@ -32,18 +34,26 @@ def waits_after_loss(filed: TrunkRequest) -> float:
     return (filed.next_attempt_at - clock.read()).total_seconds()
 
 
-def test_a_request_at_which_workers_break_is_taken_up_later_and_later(
-    zoom: Zoom, filed: TrunkRequest, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def six_losses(
+    monkeypatch: pytest.MonkeyPatch, filed: TrunkRequest, work: Callable[[int], object], state: str
+) -> list[float]:
+    """Have the worker break six times at `work`, and return what the request, in `state`, waited each time."""
     waits = []
     with monkeypatch.context() as patch:
         patch.setattr(ZoomClient, "list_trunks", broken)
         for _ in range(6):
             with pytest.raises(ZeroDivisionError):
-                provision(filed.pk)
+                work(filed.pk)
             waits.append(waits_after_loss(filed))
-            assert filed.state == "approved"
+            assert filed.state == state
             let_pass(filed)
+    return waits
+
+
+def test_a_request_at_which_workers_break_is_taken_up_later_and_later(
+    zoom: Zoom, filed: TrunkRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits = six_losses(monkeypatch, filed, provision, "approved")
     assert waits[0] <= 1, "a worker may be killed"
     assert waits[1] < waits[3] < waits[5]
     assert filed.waiting_for == f"The worker was lost before it sent anything. {TIMES.format(6)}"
@@ -67,14 +77,7 @@ def test_an_unconfirmed_request_at_which_workers_break_is_read_later_and_later(
     zoom.sandbox.fault("drop", method="POST", path="/sip_trunk/trunks$", apply="before")
     provision(filed.pk)
     let_pass(filed)
-    waits = []
-    with monkeypatch.context() as patch:
-        patch.setattr(ZoomClient, "list_trunks", broken)
-        for _ in range(6):
-            with pytest.raises(ZeroDivisionError):
-                settle(filed.pk)
-            waits.append(waits_after_loss(filed))
-            let_pass(filed)
+    waits = six_losses(monkeypatch, filed, settle, "unconfirmed")
     assert waits[0] <= 1
     assert waits[1] < waits[3] < waits[5]
     assert filed.waiting_for == f"The worker was lost while it read Zoom's list. {TIMES.format(6)}"
