@@ -16,6 +16,9 @@ from functools import cache
 from hashlib import sha256
 
 from django.db import connection, models
+from psycopg import Error, OperationalError
+from psycopg.errors import error_from_result
+from psycopg.pq.abc import PGconn
 
 from trunks import chain
 from trunks.audit_chain import CLOCK_TOLERANCE_SECONDS, Place, as_written
@@ -25,15 +28,18 @@ from trunks.plans import without_jit
 # Events in one piece. PostgreSQL's pass through Python one by one; SQLite's are held, and shut out no writer meanwhile.
 PIECES = {"postgresql": 100_000, "sqlite": 10_000}
 _TOLERANCE = CLOCK_TOLERANCE_SECONDS * 1_000_000
-_START = f"{chain.VERSION}64:".encode()
-Row = tuple[int, int, bytes, bytes]
+# What is hashed: the chain's version, the hash before, and the event. Python puts in the number and the time, which it
+# needs anyway, and the database makes the rest.
+_HASHED = f"{chain.VERSION}64:".encode() + b"%b%d:%d%d:%d%b"
+_NUMBERED = ("id", "at")
+Row = tuple[int, int, bytes, bytes | memoryview]
 
 # A row of COPY in binary: how many columns, and each with its length before it; the last is the rest.
 _ROW = struct.Struct(">hiqiqi64si")
-_SHAPE = (4, 8, 8, 64)
 _HEADER = 19
 _TRAILER = 2
 _NO_EVENT: Row = (0, 0, b"", b"")
+_WITHOUT_WAITING = 1
 
 
 def prove(place: Place, upto: int, marks: Collection[int]) -> list[Place]:
@@ -44,38 +50,58 @@ def prove(place: Place, upto: int, marks: Collection[int]) -> list[Place]:
     """
     end = min(place.position + PIECES[connection.vendor], upto)
     proven: list[Place] = []
+    told = {*marks, end}
     position, last, at, fits = place.position, place.hash.encode(), place.at, True
-    for number, moment, written, body in _READ[connection.vendor](position, end):
+    for number, moment, written, rest in _READ[connection.vendor](position, end):
         position += 1
         fits = fits and number == position and moment >= at - _TOLERANCE
-        if not fits or sha256(_START + last + body).hexdigest().encode() != written:
-            fits = False  # and the rest is read to its end, for the connection's sake
-            continue
+        if fits:
+            hashed = _HASHED % (last, len(str(number)), number, len(str(moment)), moment, rest)
+            fits = sha256(hashed).hexdigest().encode() == written
+        if not fits:
+            continue  # to the end, for the connection's sake
         last, at = written, moment
-        if position == end or position in marks:
+        if position in told:
             proven.append(Place(position, last.decode(), at))
     return proven
 
 
 def _copied(after: int, upto: int) -> Iterator[Row]:
-    """Yield the events of PostgreSQL, as they come."""
-    asked = _copy(), [after, upto]
+    """Yield the events of PostgreSQL, as they come.
+
+    What has come already is taken without psycopg's way of waiting, which costs as much as hashing an event.
+    """
+    unpack, size, skipped = _ROW.unpack_from, _ROW.size, _HEADER
     errors = connection.wrap_database_errors  # what comes while rows are read is Django's error too
+    asked = _copy(), [after, upto]
     with without_jit(in_order=True), connection.cursor() as cursor, errors, cursor.copy(*asked) as copy:
-        skipped = _HEADER
-        for message in copy:
-            if len(message) > _TRAILER:
-                yield _unpacked(bytes(message[skipped:]))
+        take = copy.connection.pgconn.get_copy_data
+        while True:
+            length, message = take(_WITHOUT_WAITING)
+            if length == 0:
+                message = copy.read()
+                length = len(message)
+            if length < 0:
+                raise _ended_by(copy.connection.pgconn)
+            if length <= skipped + _TRAILER:
+                break
+            if length < skipped + size:
+                yield _NO_EVENT
+            else:
+                columns, first, number, second, moment, third, written, last = unpack(message, skipped)
+                ours = columns == 4 and first == second == 8 and third == 64  # comparing tuples takes longer
+                rest = message[skipped + size :]
+                yield (number, moment, written, rest) if ours and last == len(rest) else _NO_EVENT
             skipped = 0
+        copy.read()  # says how the statement ended
 
 
-def _unpacked(row: bytes) -> Row:
-    if len(row) < _ROW.size:
-        return _NO_EVENT
-    columns, first, number, second, moment, third, written, length = _ROW.unpack_from(row)
-    if (columns, first, second, third, length) != (*_SHAPE, len(row) - _ROW.size):
-        return _NO_EVENT
-    return number, moment, written, row[_ROW.size :]
+def _ended_by(pgconn: PGconn) -> Error:
+    """Return the error that ended a COPY in the middle of its rows."""
+    results = list(
+        iter(pgconn.get_result, None)
+    )  # all of them, or the connection would take no other statement
+    return error_from_result(results[0]) if results else OperationalError("COPY ended without saying why")
 
 
 def _fetched(after: int, upto: int) -> Iterator[Row]:
@@ -83,8 +109,8 @@ def _fetched(after: int, upto: int) -> Iterator[Row]:
     with connection.cursor() as cursor:
         cursor.execute(_select(), [after, upto])
         rows = cursor.fetchall()
-    for number, moment, written, body in rows:
-        yield number, moment or 0, str(written).encode(), (body or "").encode()
+    for number, moment, written, rest in rows:
+        yield number, moment or 0, str(written).encode(), (rest or "").encode()
 
 
 _READ = {"postgresql": _copied, "sqlite": _fetched}
@@ -94,55 +120,66 @@ _READ = {"postgresql": _copied, "sqlite": _fetched}
 def _copy() -> str:
     """Return the COPY of PostgreSQL."""
     fields = {field.attname: field for field in AuditEvent._meta.concrete_fields}
-    body = ", ".join(_measured(fields[name]) for name in chain.FIELDS)
+    rest = [fields[name] for name in chain.FIELDS if name not in _NUMBERED]
+    measured = ", ".join(_measured(field) for field in rest)
     # Exact to the microsecond until the year 2255, and a tenth of the price of extract(), which reckons in decimals.
     moment = "(pg_catalog.date_part('epoch', e.at) OPERATOR(pg_catalog.*) 1000000)::pg_catalog.int8"
+    columns = ", ".join(f"{_once(field)} AS {_quoted(str(field.column))}" for field in rest)
     some = (
-        f"SELECT e.*, {moment} AS moment FROM {_table()} e"  # noqa: S608  # names of our own model
+        f"SELECT e.id, {moment} AS moment, e.hash, {columns} FROM {_table()} e"  # noqa: S608  # names of our own model
         " WHERE e.id OPERATOR(pg_catalog.>) %s AND e.id OPERATOR(pg_catalog.<=) %s ORDER BY e.id"
     )
     return (
-        f"COPY (SELECT e.id, e.moment, e.hash, pg_catalog.concat({body}) FROM ({some}) e)"  # noqa: S608  # the same
+        f"COPY (SELECT e.id, e.moment, e.hash, pg_catalog.concat({measured}) FROM ({some}) e)"  # noqa: S608  # the same
         " TO STDOUT (FORMAT binary)"
     )
 
 
+def _once(field: models.Field[object, object]) -> str:
+    """Return a column as text, which is made once for its length and for itself."""
+    column = f"e.{_quoted(str(field.column))}"
+    return column if _is_text(field) else f"{column}::pg_catalog.text"
+
+
 def _measured(field: models.Field[object, object]) -> str:
     """Return the arguments of concat() for a column with its length before it, or "-" for none at all."""
-    column = "e.moment" if field.attname == "at" else f"e.{_quoted(str(field.column))}"
-    if isinstance(field, models.CharField | models.TextField):
-        return f"pg_catalog.octet_length({column}), ':', {column}"
-    whole = f"pg_catalog.length({column}::pg_catalog.text), ':', {column}"
+    column = f"e.{_quoted(str(field.column))}"
+    length = f"pg_catalog.octet_length({column})"
     if field.null:
-        return f"CASE WHEN {column} IS NULL THEN '-' ELSE pg_catalog.concat({whole}) END"
-    return whole
+        joined = " OPERATOR(pg_catalog.||) ".join((f"{length}::pg_catalog.text", "':'", column))
+        return f"COALESCE({joined}, '-')"
+    return f"{length}, ':'::pg_catalog.\"char\", {column}"  # of its kinds of text the cheapest to put out
 
 
 @cache
 def _select() -> str:
     """Return the statement of SQLite: printf() makes one text at once, where || would make one for each field."""
     fields = {field.attname: field for field in AuditEvent._meta.concrete_fields}
-    found = [_printed(fields[name]) for name in chain.FIELDS]
+    found = [_printed(fields[name]) for name in chain.FIELDS if name not in _NUMBERED]
     form = "".join("%%s:%%s" if len(values) > 1 else "%%s" for values in found)
-    body = ", ".join(value for values in found for value in values)
+    rest = ", ".join(value for values in found for value in values)
     at = _quoted("at")
     moment = (
         f"(CAST(strftime('%%s', substr({at}, 1, 19)) AS INTEGER) * 1000000"
         f" + CAST(substr(substr({at}, 21) || '000000', 1, 6) AS INTEGER))"
     )
     some = f"SELECT *, {moment} AS moment FROM {_table()} WHERE id > %s AND id <= %s ORDER BY id"  # noqa: S608  # names
-    sound = f"CASE WHEN {as_written()} THEN printf('{form}', {body}) END"
+    sound = f"CASE WHEN {as_written()} THEN printf('{form}', {rest}) END"
     return f"SELECT id, moment, hash, {sound} FROM ({some})"  # noqa: S608  # names of our own model
 
 
 def _printed(field: models.Field[object, object]) -> tuple[str, ...]:
     """Return what printf() takes for a column: its length and its value, or both in one where it may be none."""
-    column = "moment" if field.attname == "at" else _quoted(str(field.column))
-    if isinstance(field, models.CharField | models.TextField):
+    column = _quoted(str(field.column))
+    if _is_text(field):
         return f"length(CAST({column} AS BLOB))", column
     if field.null:
         return (f"CASE WHEN {column} IS NULL THEN '-' ELSE length({column}) || ':' || {column} END",)
     return f"length({column})", column
+
+
+def _is_text(field: models.Field[object, object]) -> bool:
+    return isinstance(field, models.CharField | models.TextField)
 
 
 def _table() -> str:
