@@ -10,7 +10,7 @@ import csv
 import io
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,8 +20,8 @@ from django.db import connection
 from django.db.models import QuerySet, TextField
 from django.db.models.functions import Cast
 
-from trunks import audit_csv, chain
-from trunks.audit_csv import FORMULA, Piece
+from trunks import audit_lines, chain
+from trunks.audit_lines import FORMULA, Piece
 from trunks.models import AuditArchive, AuditDigest
 from trunks.models.audit_event import AuditEvent
 from trunks.plans import without_jit
@@ -30,6 +30,7 @@ PIECE = 5000
 COLUMNS = (*chain.FIELDS, "previous", "hash")
 HEADER = ("\ufeff" + ",".join(COLUMNS) + "\r\n").encode()
 Row = dict[str, Any]
+Making = Callable[[QuerySet[AuditEvent]], Piece | None]
 
 
 @dataclass(frozen=True)
@@ -59,20 +60,26 @@ def following(position: int) -> list[Row]:
 
 
 def json_pieces(found: QuerySet[AuditEvent], upto: int, mark: Mark = Mark()) -> Iterator[Piece]:
-    """Yield the events as JSON Lines, unchanged, piece by piece."""
+    """Yield the events as JSON Lines, unchanged, piece by piece; PostgreSQL puts them together itself."""
+    if connection.vendor == "postgresql":
+        yield from _copied(audit_lines.objects, found, upto, mark)
+        return
     for some in rows(found, upto, mark):
-        text = "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in some)
-        yield _piece(text, some)
+        yield _piece(as_objects(some), some)
 
 
 def csv_pieces(found: QuerySet[AuditEvent], upto: int, mark: Mark = Mark()) -> Iterator[Piece]:
     """Yield the events as lines of a table, piece by piece; PostgreSQL puts them together itself."""
-    if connection.vendor != "postgresql":
-        for some in rows(found, upto, mark):
-            yield _piece(as_table(some), some)
+    if connection.vendor == "postgresql":
+        yield from _copied(audit_lines.table, found, upto, mark)
         return
+    for some in rows(found, upto, mark):
+        yield _piece(as_table(some), some)
+
+
+def _copied(making: Making, found: QuerySet[AuditEvent], upto: int, mark: Mark) -> Iterator[Piece]:
     ordered, last = found.order_by("id"), mark.last
-    while piece := audit_csv.piece(ordered.filter(id__gt=last, id__lte=upto)[:PIECE]):
+    while piece := making(ordered.filter(id__gt=last, id__lte=upto)[:PIECE]):
         yield piece
         last = piece.last
 
@@ -124,6 +131,11 @@ def proof(count: int, first: int, last: int, filters: str) -> bytes:
     """Return the line that proves an export of so many events."""
     said = {"events": count, "first": first, "last": last, "filters": filters} | _digests(first, last)
     return f"{json.dumps({'proof': said}, ensure_ascii=False)}\n".encode()
+
+
+def as_objects(some: Iterable[Row]) -> str:
+    """Return rows as JSON Lines; what PostgreSQL makes of them is the same."""
+    return "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in some)
 
 
 def as_table(some: Iterable[Row]) -> str:

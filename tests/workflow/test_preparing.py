@@ -14,7 +14,7 @@ from pytest_django import Settings
 from tests.sealed import Sealed
 from tests.together import together
 from trunks import audit, audit_export, dispatch, tasks
-from trunks.audit_csv import Piece
+from trunks.audit_lines import Piece
 from trunks.audit_reading import Filters
 from trunks.models import Ending, FilePart, PreparedFile, Role, User
 from trunks.workflow import preparing, roles

@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from trunks import access, audit, audit_chain, audit_export, audit_reading, dispatch
 from trunks.actions import Action
-from trunks.audit_csv import Piece
+from trunks.audit_lines import Piece
 from trunks.models import Ending, FilePart, PreparedFile, User, clock
 from trunks.workflow import archive
 from trunks.workflow.errors import Refused

@@ -1,4 +1,4 @@
-"""A table that PostgreSQL puts together: to the byte what Python makes of the same events, and nothing left open."""
+"""Lines that PostgreSQL puts together: to the byte what Python makes of the same events, and nothing left open."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests import trail
 from trunks import audit, audit_export, audit_reading
 from trunks.actions import Action
-from trunks.audit_csv import FORMULA
+from trunks.audit_lines import FORMULA
 from trunks.models import User
 from trunks.models.audit_event import AuditEvent
 from trunks.workflow import exporting
@@ -26,13 +26,20 @@ PLAIN = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x0
 TEXT = st.builds("".join, st.lists(SIGN | PLAIN, max_size=4))
 
 
-def plainly(first: int) -> bytes:
+FORMS = {
+    "csv": (audit_export.as_table, audit_export.csv_pieces),
+    "jsonl": (audit_export.as_objects, audit_export.json_pieces),
+}
+each_form = pytest.mark.parametrize("form", FORMS)
+
+
+def plainly(form: str, first: int) -> bytes:
     pieces = audit_export.rows(AuditEvent.objects.all(), 2**60, audit_export.Mark(first - 1))
-    return "".join(audit_export.as_table(some) for some in pieces).encode()
+    return "".join(FORMS[form][0](some) for some in pieces).encode()
 
 
-def quickly(first: int) -> bytes:
-    pieces = audit_export.csv_pieces(AuditEvent.objects.all(), 2**60, audit_export.Mark(first - 1))
+def quickly(form: str, first: int) -> bytes:
+    pieces = FORMS[form][1](AuditEvent.objects.all(), 2**60, audit_export.Mark(first - 1))
     return b"".join(piece.data for piece in pieces)
 
 
@@ -46,33 +53,37 @@ def test_the_database_writes_the_same_lines_as_the_reference(
             Action.ROLE_GRANTED, actor=staff, on=staff, comment=comment, tracking_id=tracking, after=after
         )
     newest = AuditEvent.objects.latest("id").id
-    assert quickly(newest) == plainly(newest)
+    for form in FORMS:
+        assert quickly(form, newest) == plainly(form, newest)
 
 
+@each_form
 @pytest.mark.parametrize("fraction", [0, 1, 120_000, 999_999])
-def test_a_moment_is_written_in_the_same_way(fraction: int, staff: User) -> None:
+def test_a_moment_is_written_in_the_same_way(fraction: int, form: str, staff: User) -> None:
     with transaction.atomic():
         audit.record(Action.ROLE_GRANTED, actor=staff, on=staff)
     moment = datetime(2026, 3, 29, 1, 59, 59, tzinfo=UTC) + timedelta(microseconds=fraction)
     with trail.unguarded():
         AuditEvent.objects.update(at=moment)
-    assert quickly(1) == plainly(1)
-    assert moment.isoformat().encode() in quickly(1)
+    assert quickly(form, 1) == plainly(form, 1)
+    assert moment.isoformat().encode() in quickly(form, 1)
 
 
+@each_form
 def test_the_hash_before_is_found_in_whatever_pieces_and_with_whatever_left_out(
-    staff: User, manager: User, monkeypatch: pytest.MonkeyPatch
+    form: str, staff: User, manager: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    lines, making = FORMS[form]
     for number in range(9):
         with transaction.atomic():
             audit.record((Action.ROLE_GRANTED, Action.ROLE_REVOKED)[number % 2], actor=staff, on=staff)
-    whole = quickly(1)
+    whole = quickly(form, 1)
     monkeypatch.setattr(audit_export, "PIECE", 2)
-    assert quickly(1) == plainly(1) == whole
+    assert quickly(form, 1) == plainly(form, 1) == whole
     some = audit_reading.search(manager, audit_reading.Filters(actions=("role.revoked",)))
-    expected = "".join(map(audit_export.as_table, audit_export.rows(some, 9))).encode()
-    assert b"".join(piece.data for piece in audit_export.csv_pieces(some, 9)) == expected
-    pieces = list(audit_export.csv_pieces(some, 9))
+    expected = "".join(map(lines, audit_export.rows(some, 9))).encode()
+    assert b"".join(piece.data for piece in making(some, 9)) == expected
+    pieces = list(making(some, 9))
     assert [(piece.count, piece.first, piece.last) for piece in pieces] == [(2, 2, 4), (2, 6, 8)]
     assert [piece.hash for piece in pieces] == [AuditEvent.objects.get(id=number).hash for number in (4, 8)]
 

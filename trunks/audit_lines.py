@@ -1,0 +1,142 @@
+"""Events as lines of CSV or JSON, put together by PostgreSQL: many times as quick as Python, and the same to the byte.
+
+`trunks.audit_export` has the definitions in Python, which SQLite uses; a test holds each pair equal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+from django.core.exceptions import EmptyResultSet
+from django.db import connection, models
+from django.db.models import QuerySet
+
+from trunks import chain
+from trunks.models import AuditArchive
+from trunks.models.audit_event import AuditEvent
+from trunks.plans import without_jit
+
+# What a spreadsheet takes for a formula, in plain and in full width; an apostrophe, so that the mark can be told apart.
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "'", "＝", "＋", "－", "＠")  # noqa: RUF001  # meant
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Some events as they leave: the lines, how many, the first and last number, and the hash of the last."""
+
+    data: bytes
+    count: int
+    first: int
+    last: int
+    hash: str
+
+
+def table(found: QuerySet[AuditEvent]) -> Piece | None:
+    """Return the events of a slice of `found` as lines of CSV, or None without any; nothing stays open."""
+    lines = [bytes(line)[:-1] for line in _copied(found, _table())]
+    return _piece([b"%b\r\n" % line for line in lines], b"", b"\r\n") if lines else None
+
+
+def objects(found: QuerySet[AuditEvent]) -> Piece | None:
+    """Return the events of a slice of `found` as JSON Lines, or None without any; nothing stays open."""
+    lines = [bytes(line) for line in _copied(found, _objects())]
+    return _piece(lines, b'{"id": ', b'"}\n') if lines else None
+
+
+def _copied(found: QuerySet[AuditEvent], statement: str) -> list[memoryview]:
+    chosen = found.values_list(*chain.FIELDS, "hash").query
+    try:
+        asked, values = chosen.sql_with_params()
+    except EmptyResultSet:  # Django knows without asking: of no master account there is nothing to read
+        return []
+    asked = statement.replace("{found}", asked)
+    with without_jit(), connection.cursor() as cursor, cursor.copy(asked, values) as copy:
+        return list(copy)
+
+
+def _piece(lines: list[bytes], begin: bytes, end: bytes) -> Piece:
+    """Return the piece of lines that begin with a number after `begin`, and end with a hash before `end`."""
+    first, last = (int(line[len(begin) : line.index(b",")]) for line in (lines[0], lines[-1]))
+    last_hash = lines[-1][: -len(end)][-64:]
+    return Piece(b"".join(lines), len(lines), first, last, last_hash.decode())
+
+
+@cache
+def _table() -> str:
+    """Return the COPY that puts lines of CSV together; "{found}" stands for the events."""
+    columns = ", ".join(_cell(field) for field in _fields())
+    return _statement(f"{columns}, {_previous()}, e.hash", "FORMAT csv")
+
+
+@cache
+def _objects() -> str:
+    """Return the COPY that puts JSON Lines together.
+
+    JSON has no control characters, so with two of them for quote and delimiter nothing is quoted, and nothing escaped.
+    """
+    members = ", ', ', ".join(f"'\"{field.attname}\": ', {_value(field)}" for field in _fields())
+    chained = f'\', "previous": "\', {_previous()}, \'", "hash": \', to_json(e.hash)'
+    line = f"concat('{{', {members}, {chained}, '}}')"
+    return _statement(line, "FORMAT csv, DELIMITER E'\\x02', QUOTE E'\\x01'")
+
+
+def _statement(columns: str, form: str) -> str:
+    return (
+        f"COPY (SELECT {columns} FROM ({{found}}) e"  # noqa: S608  # names of our own models
+        f" WINDOW w AS (ORDER BY e.id) ORDER BY e.id) TO STDOUT WITH ({form})"
+    )
+
+
+def _fields() -> list[models.Field[object, object]]:
+    fields = {field.attname: field for field in AuditEvent._meta.concrete_fields}
+    return [fields[name] for name in chain.FIELDS]
+
+
+def _previous() -> str:
+    """Return the expression of the hash before: of the event before, where that was found as well, or of whatever."""
+    table = connection.ops.quote_name(AuditEvent._meta.db_table)
+    kept = connection.ops.quote_name(AuditArchive._meta.db_table)
+    before = f"(SELECT p.hash FROM {table} p WHERE p.id = e.id - 1)"  # noqa: S608  # names of our own models
+    left = f"(SELECT a.head FROM {kept} a WHERE a.last = e.id - 1)"  # noqa: S608  # the same
+    genesis = f"CASE WHEN e.id = 1 THEN '{chain.GENESIS}' ELSE coalesce({before}, {left}) END"
+    return f"CASE WHEN lag(e.id) OVER w = e.id - 1 THEN lag(e.hash) OVER w ELSE {genesis} END"
+
+
+def _moment(column: str) -> str:
+    """Return the expression of a moment as Python's isoformat() writes it, in UTC."""
+    utc = f"{column} AT TIME ZONE 'UTC'"
+    fraction = f"CASE WHEN date_trunc('second', {utc}) = {utc} THEN '' ELSE to_char({utc}, '.US') END"
+    return f"to_char({utc}, 'YYYY-MM-DD\"T\"HH24:MI:SS') || {fraction} || '+00:00'"
+
+
+def _value(field: models.Field[object, object]) -> str:
+    """Return the expression of one value of a JSON object: what is stored, as it is."""
+    column = f"e.{connection.ops.quote_name(str(field.column))}"
+    if field.attname == "at":
+        return f"'\"' || {_moment(column)} || '\"'"
+    if isinstance(field, models.CharField | models.TextField):
+        return f"to_json({column}::text)"
+    return f"coalesce({column}::text, 'null')"
+
+
+def _cell(field: models.Field[object, object]) -> str:
+    """Return the expression of one cell. Nothing is written for an empty text as for none at all: as Python does."""
+    column = f"e.{connection.ops.quote_name(str(field.column))}"
+    if field.attname == "at":
+        return _moment(column)
+    if not isinstance(field, models.CharField | models.TextField):
+        return column
+    # Most texts begin with a letter or a brace, and one comparison of bytes tells that none of the signs does.
+    harmless = f"""{column} COLLATE "C" >= 'A' AND {column} COLLATE "C" < chr(65291)"""
+    begin = f"left(ltrim({column}, ' '), 1)"
+    risky = f"strpos({_signs()}, {begin}) > 0 AND {begin} <> ''"
+    return (
+        f"CASE WHEN {harmless} THEN {column} WHEN {column} = '' THEN NULL"
+        f" WHEN {risky} THEN '''' || {column} ELSE {column} END"
+    )
+
+
+def _signs() -> str:
+    """Return FORMULA as one SQL text; no NUL can be stored, so none has to be looked for."""
+    return " || ".join(f"chr({ord(sign)})" for sign in FORMULA if sign != "\0")
