@@ -79,7 +79,7 @@ def test_a_change_that_is_given_up_without_an_error_leaves_no_event(staff: User)
 def test_an_event_that_cannot_be_written_undoes_its_change(
     staff: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(_: AuditEvent) -> None:
+    def full(*_: object) -> None:
         raise OSError("No space left on device")
 
     monkeypatch.setattr(audit, "_append", full)

@@ -139,14 +139,21 @@ def record(
         _append(event)
 
 
-def _append(event: AuditEvent) -> None:
-    """Write the event; its position, time and hash are given to it under the lock of the chain's head."""
-    if connection.vendor == "sqlite":
+def _append(event: AuditEvent, last: bool = False) -> None:
+    """Write the event; its position, time and hash are given to it under the lock of the chain's head.
+
+    The `last` of a transaction takes the commit along, so that the lock is not held while this process is on its way.
+    """
+    vendor = connection.vendor
+    if vendor == "sqlite":
         _chain(event)
-    pairs = [(field, getattr(event, field.attname)) for field in _told(connection.vendor)]
+    pairs = [(field, getattr(event, field.attname)) for field in _told(vendor)]
     said = [it if type(it) is str else field.get_db_prep_save(it, connection) for field, it in pairs]
-    with prepared() as cursor:
-        cursor.execute(_insertion(connection.vendor), said)
+    if vendor == "postgresql":
+        # As text: the columns say what it is, where psycopg would have a plan made for each size of a number.
+        said = [str(it) if type(it) is int else it for it in said]
+    with prepared(last=last) as cursor:
+        cursor.execute(_insertion(vendor), said)
 
 
 @contextmanager

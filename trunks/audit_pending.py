@@ -25,12 +25,16 @@ _waiting: ContextVar[list[_Waiting] | None] = ContextVar("waiting", default=None
 
 
 @contextmanager
-def change(write: Callable[[AuditEvent], None]) -> Iterator[None]:
-    """Open a transaction, or within another change a savepoint; `write` what was put off when the former ends."""
+def change(write: Callable[[AuditEvent, bool], None]) -> Iterator[None]:
+    """Open a transaction, or within another change a savepoint; `write` what was put off when the former ends.
+
+    `write` is told whether the event is the last, and the transaction the outermost: then it may take the commit along.
+    """
     if _waiting.get() is not None:
         with transaction.atomic():
             yield
         return
+    outermost = not connection.in_atomic_block
     with transaction.atomic():
         waiting: list[_Waiting] = []
         before = _waiting.set(waiting)
@@ -42,9 +46,9 @@ def change(write: Callable[[AuditEvent], None]) -> Iterator[None]:
             return
         # Django drops the callbacks of a savepoint that is rolled back, whoever opened it: its events go with them.
         standing = {callback[1] for callback in connection.run_on_commit}
-        for one in waiting:
-            if one in standing:
-                write(one.event)
+        events = [one.event for one in waiting if one in standing]
+        for number, event in enumerate(events, 1):
+            write(event, outermost and number == len(events))
 
 
 def put_off(event: AuditEvent) -> bool:

@@ -12,9 +12,10 @@ from datetime import date, timedelta
 from typing import Any, Generic, TypeVar
 
 import psycopg
-from django.db import connection, models
+from django.db import DEFAULT_DB_ALIAS, connection, connections, models
 from django.db.models.expressions import Expression
 from django.db.models.query import get_related_populators
+from psycopg import generators
 
 Row = TypeVar("Row", bound=models.Model)
 Given = Mapping[str, Any]
@@ -87,19 +88,51 @@ class _Prepared(psycopg.Cursor[Any]):
         return self._query
 
 
+class _Last(_Prepared):
+    """Sends the COMMIT of its transaction along with a statement of which the connection has the plan already.
+
+    What that statement locks is then held while the database works, and not while this process is on its way to the
+    commit, where it may wait for a processor, be stopped, or be killed. psycopg's own pipeline would do the same, and
+    take Python as long as three commits.
+    """
+
+    def _maybe_prepare_gen(self, pgq: Any, *, prepare: bool | None = None, **more: Any) -> Any:
+        planned, name = self._get_prepared(pgq, prepare)
+        if planned.name != "YES":
+            yield from super()._maybe_prepare_gen(pgq, prepare=prepare, **more)
+            return
+        self._pgconn.enter_pipeline_mode()
+        try:
+            self._send_query_prepared(name, pgq, **more)
+            self._pgconn.send_query_params(b"COMMIT", None)
+            self._pgconn.pipeline_sync()
+            yield from generators.send(self._pgconn)
+            results = yield from generators.fetch_many(self._pgconn)
+            committed = yield from generators.fetch_many(self._pgconn)
+            yield from generators.fetch_many(self._pgconn)  # that both have ended
+        finally:
+            self._pgconn.exit_pipeline_mode()
+        for some in (results, committed):
+            self._check_results(some)
+        self._set_results(results)
+
+
 @contextmanager
-def prepared() -> Iterator[Any]:
-    """Give a cursor that has PostgreSQL plan each statement once for each connection; on SQLite an ordinary one."""
-    if connection.vendor != "postgresql":
-        with connection.cursor() as cursor:
+def prepared(*, last: bool = False) -> Iterator[Any]:
+    """Give a cursor that has PostgreSQL plan each statement once for each connection; on SQLite an ordinary one.
+
+    With `last` the one statement that it is given is the last of the outermost transaction, and may commit it.
+    """
+    database: Any = connections[DEFAULT_DB_ALIAS]  # itself: what stands for it looks it up for each attribute
+    if database.vendor != "postgresql":
+        with database.cursor() as cursor:
             yield cursor
         return
-    database: Any = connection
     # What Django does before it makes a cursor of its own, which would be made for nothing here.
     database.close_if_health_check_failed()
     database.ensure_connection()
     database.connection.prepared_max = MOST_PREPARED
-    with closing(_Prepared(database.connection)) as cursor:
+    with closing((_Last if last else _Prepared)(database.connection)) as cursor:
         yield database._prepare_cursor(cursor)
 
 
