@@ -70,6 +70,17 @@ def test_a_moment_is_written_in_the_same_way(fraction: int, form: str, staff: Us
 
 
 @each_form
+@pytest.mark.parametrize("altered", ["", 'é"', "é" * 64, "\\" * 63 + '"'])
+def test_a_hash_that_somebody_has_altered_breaks_no_line(altered: str, form: str, staff: User) -> None:
+    for _ in range(3):
+        with transaction.atomic():
+            audit.record(Action.ROLE_GRANTED, actor=staff, on=staff)
+    with trail.unguarded():
+        AuditEvent.objects.filter(id__gte=2).update(hash=altered)
+    assert quickly(form, 1) == plainly(form, 1)
+
+
+@each_form
 def test_the_hash_before_is_found_in_whatever_pieces_and_with_whatever_left_out(
     form: str, staff: User, manager: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:

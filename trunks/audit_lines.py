@@ -58,15 +58,15 @@ def _copied(found: QuerySet[AuditEvent], statement: str) -> list[memoryview]:
 def _piece(lines: list[bytes], begin: bytes, end: bytes) -> Piece:
     """Return the piece of lines that begin with a number after `begin`, and end with a hash before `end`."""
     first, last = (int(line[len(begin) : line.index(b",")]) for line in (lines[0], lines[-1]))
-    last_hash = lines[-1][: -len(end)][-64:]
-    return Piece(b"".join(lines), len(lines), first, last, last_hash.decode())
+    last_hash = lines[-1][: -len(end)][-64:].decode(errors="replace")  # whoever altered it had the choice
+    return Piece(b"".join(lines), len(lines), first, last, last_hash)
 
 
 @cache
 def _table() -> str:
     """Return the COPY that puts lines of CSV together; "{found}" stands for the events."""
     columns = ", ".join(_cell(field) for field in _fields())
-    return _statement(f"{columns}, {_previous()}, e.hash", "FORMAT csv")
+    return _statement(f"{columns}, nullif({_previous()}, ''), nullif(e.hash, '')", "FORMAT csv")
 
 
 @cache
@@ -76,7 +76,8 @@ def _objects() -> str:
     JSON has no control characters, so with two of them for quote and delimiter nothing is quoted, and nothing escaped.
     """
     members = ", ', ', ".join(f"'\"{field.attname}\": ', {_value(field)}" for field in _fields())
-    chained = f'\', "previous": "\', {_previous()}, \'", "hash": \', to_json(e.hash)'
+    previous = f"to_json(coalesce({_previous()}, ''))"
+    chained = f"', \"previous\": ', {previous}, ', \"hash\": ', to_json(e.hash)"
     line = f"concat('{{', {members}, {chained}, '}}')"
     return _statement(line, "FORMAT csv, DELIMITER E'\\x02', QUOTE E'\\x01'")
 
