@@ -2,10 +2,15 @@
 
 A test that is measured takes half as long again. What must be covered in every branch has tests of its own; the
 others run at full speed. With SQLite, measured is what the audit trail does: nothing else asks which database it is.
+
+What a process computes once only, and would have computed while nobody measured, it computes anew for the next test.
 """
 
+import sys
 from collections.abc import Generator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import coverage
 import pytest
@@ -25,7 +30,17 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     try:
         return (yield)
     finally:
+        for function in _once_only():
+            function.cache_clear()
         measuring.start()
+
+
+@cache
+def _once_only() -> list[Any]:
+    """Return the product's functions that keep what they return."""
+    modules = [module for name, module in sys.modules.items() if name.startswith("trunks.")]
+    found = [(module.__name__, it) for module in modules for it in vars(module).values()]
+    return [it for name, it in found if hasattr(it, "cache_clear") and it.__module__ == name]
 
 
 def _is_measured(parts: tuple[str, ...]) -> bool:

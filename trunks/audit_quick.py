@@ -169,13 +169,11 @@ def _select() -> str:
 
 
 def _printed(field: models.Field[object, object]) -> tuple[str, ...]:
-    """Return what printf() takes for a column: its length and its value, or both in one where it may be none."""
+    """Return what printf() takes for a column: its length and its value, or both in one for a number, or none."""
     column = _quoted(str(field.column))
     if _is_text(field):
         return f"length(CAST({column} AS BLOB))", column
-    if field.null:
-        return (f"CASE WHEN {column} IS NULL THEN '-' ELSE length({column}) || ':' || {column} END",)
-    return f"length({column})", column
+    return (f"CASE WHEN {column} IS NULL THEN '-' ELSE length({column}) || ':' || {column} END",)
 
 
 def _is_text(field: models.Field[object, object]) -> bool:
