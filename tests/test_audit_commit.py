@@ -26,6 +26,16 @@ def told() -> list[str]:
     return list(AuditEvent.objects.order_by("id").values_list("comment", flat=True))
 
 
+def refused_twice(staff: User, deed: Callable[[], None], error: type[Exception], words: str) -> None:
+    """Demand that `deed` is refused, without a plan and with one, and that afterwards the next change is recorded."""
+    for _ in range(2):
+        with pytest.raises(error, match=words):
+            deed()
+    with audit.change():
+        record(staff, "after")
+    assert told() == ["planned", "after"]
+
+
 @pytest.fixture
 def statuses(monkeypatch: pytest.MonkeyPatch, staff: User) -> list[str]:
     """Whether the transaction was still open after each event; the connection has the plan of what writes one."""
@@ -71,12 +81,7 @@ def test_what_the_commit_refuses_leaves_neither_change_nor_event(staff: User, st
             RoleGrant.objects.create(user_id=NOBODY, role=Role.STAFF)
             record(staff, "undone")
 
-    for _ in range(2):
-        with pytest.raises(IntegrityError, match="violates foreign key"):
-            grant_to_nobody()
-    with audit.change():
-        record(staff, "after")
-    assert told() == ["planned", "after"]
+    refused_twice(staff, grant_to_nobody, IntegrityError, "violates foreign key")
     assert not RoleGrant.objects.filter(user_id=NOBODY).exists()
 
 
@@ -86,12 +91,7 @@ def test_an_event_that_the_database_refuses_leaves_no_change(staff: User, status
             User.objects.filter(pk=staff.pk).update(name="Renamed")
             record(User(pk=staff.pk, email="x" * 2000), "undone")
 
-    for _ in range(2):
-        with pytest.raises(DataError, match="too long"):
-            rename_with_an_address_that_is_too_long()
-    with audit.change():
-        record(staff, "after")
-    assert told() == ["planned", "after"]
+    refused_twice(staff, rename_with_an_address_that_is_too_long, DataError, "too long")
     assert User.objects.get(pk=staff.pk).name == staff.name
 
 

@@ -98,9 +98,8 @@ def _copied(after: int, upto: int) -> Iterator[Row]:
 
 def _ended_by(pgconn: PGconn) -> Error:
     """Return the error that ended a COPY in the middle of its rows."""
-    results = list(
-        iter(pgconn.get_result, None)
-    )  # all of them, or the connection would take no other statement
+    # All of them, or the connection would take no other statement.
+    results = list(iter(pgconn.get_result, None))
     return error_from_result(results[0]) if results else OperationalError("COPY ended without saying why")
 
 
