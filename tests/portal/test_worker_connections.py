@@ -17,7 +17,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 # What the task `alive` did last on its connection; the sweep beside it has a row of another name. The view shows the
 # whole server, and the workers of a test beside this one beat in a database of their own.
 WORKING = """SELECT pid FROM pg_stat_activity
-    WHERE datname = current_database() AND query LIKE 'UPDATE "trunks_heartbeat"%''worker''%' AND pid <> pg_backend_pid()"""
+    WHERE datname = current_database() AND pid <> pg_backend_pid()
+    AND query LIKE 'UPDATE "trunks_heartbeat"%''worker''%'"""
 
 
 @pytest.fixture
