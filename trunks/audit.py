@@ -12,11 +12,11 @@ from typing import Any
 from django.apps import apps
 from django.conf import settings
 from django.db import connection, models
-from django.db.models import Field
 from django.utils import timezone
 
 from trunks import audit_pending, chain, context
 from trunks.actions import Action, Outcome
+from trunks.audit_columns import Column, hashed
 from trunks.audit_reading import (
     READERS,
     Filters,
@@ -210,7 +210,7 @@ def _chain(event: AuditEvent) -> None:
 
 
 @cache
-def _told(vendor: str) -> list[Field[Any, Any]]:
+def _told(vendor: str) -> list[Column]:
     """Return the columns that an event comes with; on PostgreSQL position, time and hash are the database's to give."""
     given = () if vendor == "sqlite" else ("id", "at", "hash")
     return [field for field in AuditEvent._meta.concrete_fields if field.attname not in given]
@@ -229,8 +229,7 @@ def _insertion(vendor: str) -> str:
 
 def _hashed(event: AuditEvent) -> dict[str, Any]:
     """Return what the chain takes in of an event, as it is stored."""
-    fields = {field.attname: field for field in AuditEvent._meta.concrete_fields}
-    return {name: fields[name].get_prep_value(getattr(event, name)) for name in chain.FIELDS}
+    return {field.attname: field.get_prep_value(getattr(event, field.attname)) for field in hashed()}
 
 
 def _refuse_what_cannot_be_stored(event: AuditEvent) -> None:

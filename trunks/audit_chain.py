@@ -6,7 +6,7 @@ Python; the hashes themselves are computed here, apart from what wrote them. Tes
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -16,6 +16,7 @@ from django.db import connection, models
 from django.db.models import Subquery
 
 from trunks import chain
+from trunks.audit_columns import Column, hashed, is_text, sqlite_microseconds
 from trunks.models.audit_event import AuditEvent, AuditHead
 from trunks.plans import without_jit
 
@@ -137,11 +138,10 @@ def _wrong_number(number: int, expected: int) -> Misfit:
 @cache
 def _select() -> str:
     """Return the statement that reads a piece, in the words of the database that is used."""
-    fields = {field.attname: field for field in AuditEvent._meta.concrete_fields}
     quoted = connection.ops.quote_name
     table = quoted(AuditEvent._meta.db_table)
-    moment = _MOMENT[connection.vendor].format(column=quoted("at"))
-    body = _AND[connection.vendor].join(_bytes_of(fields[name], moment) for name in chain.FIELDS)
+    moment = _MOMENT[connection.vendor](quoted("at"))
+    body = _AND[connection.vendor].join(_bytes_of(field, moment) for field in hashed())
     if connection.vendor == "sqlite":
         body = f"CASE WHEN {as_written()} THEN {body} END"
     return (
@@ -157,7 +157,6 @@ def as_written() -> str:
     SQLite takes a value of any kind in any column, and much for a moment: a blob of the same bytes has the same hash
     and is found by no filter, and a moment with "+05:00" behind it is another one for whoever reads it.
     """
-    fields = {field.attname: field for field in AuditEvent._meta.concrete_fields}
     at = connection.ops.quote_name("at")
     second = f"substr({at}, 1, 19)"
     conditions = [
@@ -165,9 +164,8 @@ def as_written() -> str:
         f"datetime(strftime('%%s', {second}), 'unixepoch') = {second}",
         f"(length({at}) = 19 OR substr({at}, 20) GLOB '.{'[0-9]' * 6}')",
     ]
-    for name in chain.FIELDS:
-        field = fields[name]
-        text = isinstance(field, models.CharField | models.TextField | models.DateTimeField)
+    for field in hashed():
+        text = is_text(field) or isinstance(field, models.DateTimeField)
         kinds = "IN ('integer', 'null')" if field.null and not text else "= 'text'" if text else "= 'integer'"
         conditions.append(f"typeof({connection.ops.quote_name(str(field.column))}) {kinds}")
     return " AND ".join(conditions)
@@ -175,13 +173,10 @@ def as_written() -> str:
 
 # By their whole names: whoever may create a function or an operator could put one in front that fits better.
 _AND = {"postgresql": " OPERATOR(pg_catalog.||) ", "sqlite": " || "}
-# Whole microseconds since 1970. SQLite holds a moment as text, with its fraction only where there is one.
-_MOMENT = {
-    "postgresql": "(EXTRACT(EPOCH FROM {column}) OPERATOR(pg_catalog.*) 1000000)::pg_catalog.int8",
-    "sqlite": (
-        "(CAST(strftime('%%s', substr({column}, 1, 19)) AS INTEGER) * 1000000"
-        " + CAST(substr(substr({column}, 21) || '000000', 1, 6) AS INTEGER))"
-    ),
+# Whole microseconds since 1970.
+_MOMENT: dict[str, Callable[[str], str]] = {
+    "postgresql": "(EXTRACT(EPOCH FROM {0}) OPERATOR(pg_catalog.*) 1000000)::pg_catalog.int8".format,
+    "sqlite": sqlite_microseconds,
 }
 _TEXT = {"postgresql": "{value}::pg_catalog.text", "sqlite": "CAST({value} AS TEXT)"}
 _LENGTH = {
@@ -190,12 +185,11 @@ _LENGTH = {
 }
 
 
-def _bytes_of(field: models.Field[object, object], moment: str) -> str:
+def _bytes_of(field: Column, moment: str) -> str:
     """Return the expression that gives a column with its length before it, or "-" for none at all."""
     column = connection.ops.quote_name(str(field.column))
     value = moment if field.attname == "at" else column
-    plain = isinstance(field, models.CharField | models.TextField)
-    text = value if plain else _TEXT[connection.vendor].format(value=value)
+    text = value if is_text(field) else _TEXT[connection.vendor].format(value=value)
     joined = _AND[connection.vendor]
     whole = f"{_LENGTH[connection.vendor].format(text=text)}{joined}':'{joined}{text}"
     return f"CASE WHEN {column} IS NULL THEN '-' ELSE {whole} END" if field.null else whole

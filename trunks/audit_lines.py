@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from functools import cache
 
 from django.core.exceptions import EmptyResultSet
-from django.db import connection, models
+from django.db import connection
 from django.db.models import QuerySet
 
 from trunks import chain
+from trunks.audit_columns import Column, hashed, is_text
 from trunks.models import AuditArchive
 from trunks.models.audit_event import AuditEvent
 from trunks.plans import without_jit
@@ -65,7 +66,7 @@ def _piece(lines: list[bytes], begin: bytes, end: bytes) -> Piece:
 @cache
 def _table() -> str:
     """Return the COPY that puts lines of CSV together; "{found}" stands for the events."""
-    columns = ", ".join(_cell(field) for field in _fields())
+    columns = ", ".join(_cell(field) for field in hashed())
     return _statement(f"{columns}, nullif({_previous()}, ''), nullif(e.hash, '')", "FORMAT csv")
 
 
@@ -75,7 +76,7 @@ def _objects() -> str:
 
     JSON has no control characters, so with two of them for quote and delimiter nothing is quoted, and nothing escaped.
     """
-    members = ", ', ', ".join(f"'\"{field.attname}\": ', {_value(field)}" for field in _fields())
+    members = ", ', ', ".join(f"'\"{field.attname}\": ', {_value(field)}" for field in hashed())
     previous = f"to_json(coalesce({_previous()}, ''))"
     chained = f"', \"previous\": ', {previous}, ', \"hash\": ', to_json(e.hash)"
     line = f"concat('{{', {members}, {chained}, '}}')"
@@ -87,11 +88,6 @@ def _statement(columns: str, form: str) -> str:
         f"COPY (SELECT {columns} FROM ({{found}}) e"  # noqa: S608  # names of our own models
         f" WINDOW w AS (ORDER BY e.id) ORDER BY e.id) TO STDOUT WITH ({form})"
     )
-
-
-def _fields() -> list[models.Field[object, object]]:
-    fields = {field.attname: field for field in AuditEvent._meta.concrete_fields}
-    return [fields[name] for name in chain.FIELDS]
 
 
 def _previous() -> str:
@@ -111,22 +107,22 @@ def _moment(column: str) -> str:
     return f"to_char({utc}, 'YYYY-MM-DD\"T\"HH24:MI:SS') || {fraction} || '+00:00'"
 
 
-def _value(field: models.Field[object, object]) -> str:
+def _value(field: Column) -> str:
     """Return the expression of one value of a JSON object: what is stored, as it is."""
     column = f"e.{connection.ops.quote_name(str(field.column))}"
     if field.attname == "at":
         return f"'\"' || {_moment(column)} || '\"'"
-    if isinstance(field, models.CharField | models.TextField):
+    if is_text(field):
         return f"to_json({column}::text)"
     return f"coalesce({column}::text, 'null')"
 
 
-def _cell(field: models.Field[object, object]) -> str:
+def _cell(field: Column) -> str:
     """Return the expression of one cell. Nothing is written for an empty text as for none at all: as Python does."""
     column = f"e.{connection.ops.quote_name(str(field.column))}"
     if field.attname == "at":
         return _moment(column)
-    if not isinstance(field, models.CharField | models.TextField):
+    if not is_text(field):
         return column
     # Most texts begin with a letter or a brace, and one comparison of bytes tells that none of the signs does.
     harmless = f"""{column} COLLATE "C" >= 'A' AND {column} COLLATE "C" < chr(65291)"""

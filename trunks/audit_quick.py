@@ -15,13 +15,14 @@ from collections.abc import Collection, Iterator
 from functools import cache
 from hashlib import sha256
 
-from django.db import connection, models
+from django.db import connection
 from psycopg import Error, OperationalError
 from psycopg.errors import error_from_result
 from psycopg.pq.abc import PGconn
 
 from trunks import chain
 from trunks.audit_chain import CLOCK_TOLERANCE_SECONDS, Place, as_written
+from trunks.audit_columns import Column, hashed, is_text, sqlite_microseconds
 from trunks.models.audit_event import AuditEvent
 from trunks.plans import without_jit
 
@@ -118,8 +119,7 @@ _READ = {"postgresql": _copied, "sqlite": _fetched}
 @cache
 def _copy() -> str:
     """Return the COPY of PostgreSQL."""
-    fields = {field.attname: field for field in AuditEvent._meta.concrete_fields}
-    rest = [fields[name] for name in chain.FIELDS if name not in _NUMBERED]
+    rest = [field for field in hashed() if field.attname not in _NUMBERED]
     measured = ", ".join(_measured(field) for field in rest)
     # Exact to the microsecond until the year 2255, and a tenth of the price of extract(), which reckons in decimals.
     moment = "(pg_catalog.date_part('epoch', e.at) OPERATOR(pg_catalog.*) 1000000)::pg_catalog.int8"
@@ -134,13 +134,13 @@ def _copy() -> str:
     )
 
 
-def _once(field: models.Field[object, object]) -> str:
+def _once(field: Column) -> str:
     """Return a column as text, which is made once for its length and for itself."""
     column = f"e.{_quoted(str(field.column))}"
-    return column if _is_text(field) else f"{column}::pg_catalog.text"
+    return column if is_text(field) else f"{column}::pg_catalog.text"
 
 
-def _measured(field: models.Field[object, object]) -> str:
+def _measured(field: Column) -> str:
     """Return the arguments of concat() for a column with its length before it, or "-" for none at all."""
     column = f"e.{_quoted(str(field.column))}"
     length = f"pg_catalog.octet_length({column})"
@@ -153,30 +153,21 @@ def _measured(field: models.Field[object, object]) -> str:
 @cache
 def _select() -> str:
     """Return the statement of SQLite: printf() makes one text at once, where || would make one for each field."""
-    fields = {field.attname: field for field in AuditEvent._meta.concrete_fields}
-    found = [_printed(fields[name]) for name in chain.FIELDS if name not in _NUMBERED]
+    found = [_printed(field) for field in hashed() if field.attname not in _NUMBERED]
     form = "".join("%%s:%%s" if len(values) > 1 else "%%s" for values in found)
     rest = ", ".join(value for values in found for value in values)
-    at = _quoted("at")
-    moment = (
-        f"(CAST(strftime('%%s', substr({at}, 1, 19)) AS INTEGER) * 1000000"
-        f" + CAST(substr(substr({at}, 21) || '000000', 1, 6) AS INTEGER))"
-    )
+    moment = sqlite_microseconds(_quoted("at"))
     some = f"SELECT *, {moment} AS moment FROM {_table()} WHERE id > %s AND id <= %s ORDER BY id"  # noqa: S608  # names
     sound = f"CASE WHEN {as_written()} THEN printf('{form}', {rest}) END"
     return f"SELECT id, moment, hash, {sound} FROM ({some})"  # noqa: S608  # names of our own model
 
 
-def _printed(field: models.Field[object, object]) -> tuple[str, ...]:
+def _printed(field: Column) -> tuple[str, ...]:
     """Return what printf() takes for a column: its length and its value, or both in one for a number, or none."""
     column = _quoted(str(field.column))
-    if _is_text(field):
+    if is_text(field):
         return f"length(CAST({column} AS BLOB))", column
     return (f"CASE WHEN {column} IS NULL THEN '-' ELSE length({column}) || ':' || {column} END",)
-
-
-def _is_text(field: models.Field[object, object]) -> bool:
-    return isinstance(field, models.CharField | models.TextField)
 
 
 def _table() -> str:
