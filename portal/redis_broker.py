@@ -1,4 +1,8 @@
-"""The broker on Redis: Kombu's transport, with the hole mended through which a lost Redis ends a whole worker."""
+"""The broker on Redis: Kombu's transport, with the holes mended through which a lost Redis ends a whole worker.
+
+A channel can outlive its connection: when Redis goes away, or does so for the second time, while a task is being done.
+Kombu's classes then fail with an AttributeError, which Celery takes for unrecoverable, and the worker ends.
+"""
 
 from typing import Any
 
@@ -11,15 +15,26 @@ class QoS(redis.QoS):
     def restore_unacked(self, client: Any = None) -> None:
         """Put back what was taken, where there is a connection left.
 
-        A channel can outlive its connection: when Redis goes away for the second time while a task is being done. The
-        stock class then fails with an AttributeError, which Celery takes for unrecoverable, and the worker ends.
         What stays in Redis without being put back is handed out again after the visibility time-out; the sweep does
         not wait for that.
         """
-        if self.channel.connection.client is None:
+        if self._is_cut_off():
             (self._delivered or {}).clear()
             return
         super().restore_unacked(client)
+
+    def ack(self, delivery_tag: str) -> None:
+        """Acknowledge a message, where there is a connection left; without one it was put back, and comes again."""
+        if not self._is_cut_off():
+            super().ack(delivery_tag)
+
+    def reject(self, delivery_tag: str, requeue: bool = False) -> None:
+        """Give a message back, where there is a connection left; without one it was put back, and comes again."""
+        if not self._is_cut_off():
+            super().reject(delivery_tag, requeue)
+
+    def _is_cut_off(self) -> bool:
+        return self.channel.connection is None or self.channel.connection.client is None
 
 
 class Channel(redis.Channel):

@@ -6,6 +6,7 @@ import os
 import threading
 from typing import Any
 
+from billiard import pool
 from celery import Task
 from celery.signals import task_postrun, task_prerun, worker_process_init, worker_ready, worker_shutting_down
 from django.conf import settings
@@ -17,6 +18,7 @@ _stop = threading.Event()
 _apart = threading.Lock()
 _held: list[bool] = []
 FORK_WAITS_SECONDS = 60.0
+LEAVING_SECONDS = 5.0
 
 
 def _before_fork() -> None:
@@ -50,8 +52,15 @@ def look_after_connections(task: Task[..., Any], **_: Any) -> None:
 
 @worker_process_init.connect
 def settle(**_: Any) -> None:
-    """Keep the child's garbage collector from looking at all that it was forked with."""
+    """Keep the child's garbage collector from looking at all that it was forked with, and the child from lingering.
+
+    A child that is told to end waits until its parent has read all that it reported: thirty seconds, unless told
+    otherwise. A parent that is ending itself forgets what it handed out a moment before, reads no more, and waits for
+    the child. What was done is in the database, and a message that nobody acknowledged comes again and finds it there.
+    """
     gc.freeze()
+    tries = LEAVING_SECONDS / pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_INTERVAL
+    pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT = round(tries)
 
 
 @worker_ready.connect

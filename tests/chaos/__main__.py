@@ -30,11 +30,12 @@ def _run(requests: int, seed: int) -> int:
     began = time.monotonic()
     with field.running() as portal:
         filed, struck = mayhem.run(portal, requests, seed)
-        found = counting.count(portal, filed)
+        found, broken = counting.count(portal, filed), portal.breakdowns()
     seconds = time.monotonic() - began
-    report = [*found, f"{len(filed)} requests, {struck} strikes, {seconds:.0f} s", counting.table(found)]
+    summary = f"{len(filed)} requests, {struck} strikes, {seconds:.0f} s"
+    report = [*found, *broken, summary, counting.table(found)]
     sys.stdout.write("\n".join(report) + "\n")
-    return 1 if found else 0
+    return 1 if found or broken else 0
 
 
 if __name__ == "__main__":

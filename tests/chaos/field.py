@@ -142,6 +142,12 @@ class Field(Stack):
             ):
                 self.start_worker(name)
 
+    def breakdowns(self) -> list[str]:
+        """Return what ended a worker that nobody had struck: another one takes over, and nothing else would show it."""
+        logs = sorted(self.folder.glob("*.log"))
+        lines = (line for log in logs for line in log.read_text(errors="replace").splitlines())
+        return [line for line in lines if UNRECOVERABLE in line and NOT_STARTED not in line]
+
     def fault(self, kind: str, **options: Any) -> None:
         """Have the sandbox do `kind` to calls that assign trunks."""
         order = {"kind": kind, "method": "POST", "path": TRUNKS, **options}

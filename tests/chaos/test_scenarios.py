@@ -23,6 +23,7 @@ _numbers = count(1)
 def field(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Field]:
     with django_db_blocker.unblock(), running() as field:
         yield field
+        assert field.breakdowns() == []
 
 
 @pytest.fixture(autouse=True)

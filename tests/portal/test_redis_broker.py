@@ -1,7 +1,7 @@
 """A Redis that goes away while a task is being done ends no worker, and what was taken is put back where it can be."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from queue import Empty
 from typing import Any
@@ -10,6 +10,7 @@ from unittest.mock import Mock
 import pytest
 import redis
 from kombu import Connection, Queue
+from kombu.message import Message
 
 from portal import celery_settings
 from tests.processes import Process, start
@@ -28,15 +29,16 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Process, 
         yield process, folder / "s"
 
 
-def with_a_message_taken(socket: Path) -> Connection:
-    """Return a connection by which a message was taken that is not acknowledged."""
+def with_a_message_taken(socket: Path) -> tuple[Connection, Message]:
+    """Return a connection by which a message was taken that is not acknowledged, and the message."""
     link = Connection(celery_settings.redis_broker_url(f"unix://{socket}"))
     queue = Queue(QUEUE)(link.default_channel)
     queue.declare()
     with link.Producer() as producer:
         producer.publish({"n": 1}, routing_key=QUEUE)
-    assert queue.get(no_ack=False)
-    return link
+    message = queue.get(no_ack=False)
+    assert message
+    return link, message
 
 
 def test_a_channel_that_outlives_its_connection_is_closed_without_an_error(
@@ -44,7 +46,7 @@ def test_a_channel_that_outlives_its_connection_is_closed_without_an_error(
 ) -> None:
     """Seen with a real Redis that was killed: the first closing met the dead socket, the second had no connection."""
     process, socket = server
-    link = with_a_message_taken(socket)
+    link, _ = with_a_message_taken(socket)
     channel: Any = link.default_channel
     process.popen.kill()
     process.popen.wait()
@@ -58,9 +60,41 @@ def test_a_channel_that_outlives_its_connection_is_closed_without_an_error(
     assert not channel.qos._delivered
 
 
+@pytest.mark.parametrize("end", [Message.ack, Message.reject, Message.requeue])
+@pytest.mark.parametrize("lost", ["the channel's connection", "the connection's client"])
+def test_what_was_done_while_redis_went_away_ends_without_an_error(
+    server: tuple[Process, Path], end: Callable[[Message], None], lost: str
+) -> None:
+    """Seen with a real Redis that was killed: Celery acknowledged by a channel that had been closed meanwhile."""
+    _, socket = server
+    link, message = with_a_message_taken(socket)
+    channel: Any = link.default_channel
+    if lost == "the channel's connection":
+        link.maybe_close_channel(channel)
+        channel._disconnect_pools()
+        assert channel.connection is None
+    else:
+        channel.connection.client = None
+    end(message)
+    with redis.Redis(unix_socket_path=str(socket)) as client:
+        assert client.hlen("unacked") + client.llen(QUEUE) == 1
+
+
+@pytest.mark.parametrize(("end", "left"), [(Message.ack, 0), (Message.reject, 0), (Message.requeue, 1)])
+def test_a_message_is_ended_where_there_is_a_connection(
+    server: tuple[Process, Path], end: Callable[[Message], None], left: int
+) -> None:
+    _, socket = server
+    link, message = with_a_message_taken(socket)
+    end(message)
+    with redis.Redis(unix_socket_path=str(socket)) as client:
+        assert (client.hlen("unacked"), client.llen(QUEUE)) == (0, left)
+    link.release()
+
+
 def test_what_was_taken_is_put_back_where_there_is_a_connection(server: tuple[Process, Path]) -> None:
     _, socket = server
-    link = with_a_message_taken(socket)
+    link, _ = with_a_message_taken(socket)
     with redis.Redis(unix_socket_path=str(socket)) as client:
         assert (client.hlen("unacked"), client.llen(QUEUE)) == (1, 0)
         link.release()
