@@ -14,9 +14,11 @@ from allauth.usersessions.adapter import DefaultUserSessionsAdapter
 from allauth.usersessions.models import UserSession
 from cryptography.fernet import Fernet, MultiFernet
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
+from portal import held_back
 from trunks import middleware, step_up
 from trunks.models import User
 from trunks.workflow import signing_in
@@ -59,6 +61,13 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is
             entry = {"id": "sso", "description": f"Use {settings.OIDC_NAME}", "url": reverse("proof_sso")}
             methods.append(entry)
         return methods
+
+    def validation_error(self, code: str, *arguments: Any) -> ValidationError:
+        # allauth says in no other way that it looks at no more passwords or codes for a while.
+        if code in held_back.CODES:
+            held_back.note(context.request)
+        error: ValidationError = super().validation_error(code, *arguments)
+        return error
 
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
         signing_in.failed(str(credentials.get("email") or ""))

@@ -10,4 +10,5 @@ urlpatterns = [
 handler400 = "trunks.views.http.bad_request"
 handler403 = "trunks.views.http.forbidden"
 handler404 = "trunks.views.http.not_found"
+handler429 = "portal.held_back.page"  # allauth's, for too many tries
 handler500 = "trunks.views.http.server_error"

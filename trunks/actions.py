@@ -60,6 +60,7 @@ class Action(TextChoices):
     FILE_READY = "file.ready", "prepared a file of the audit trail"
     FILE_FAILED = "file.failed", "could not prepare a file of the audit trail"
     FILE_REMOVED = "file.removed", "gave up or removed a prepared file of the audit trail"
+    FILE_LET_GO = "file.let_go", "let go of a prepared file of the audit trail"
     FILE_TAKEN = "file.taken", "downloaded a prepared file of the audit trail"
     EVIDENCE_EXPORTED = "evidence.exported", "took the evidence pack of the request"
     DIGEST_MADE = "digest.made", "sealed a day of the audit trail"
@@ -82,6 +83,7 @@ class Action(TextChoices):
     WEBHOOK_DISABLED = "webhook.disabled", "switched a webhook off: it has failed for days"
 
     MASTER_CONNECTED = "master.connected", "connected the master account"
+    MASTER_NOT_CONNECTED = "master.not_connected", "could not connect the master account"
     MASTER_CREDENTIALS_CHANGED = "master.credentials_changed", "changed the master account's credentials"
     MASTER_ACTION_REFUSED = "master.action_refused", "was refused to connect, read or change a master account"
     POLICY_CHANGED = "policy.changed", "changed the approval policy"
@@ -108,6 +110,7 @@ class Action(TextChoices):
     SECOND_FACTORS_RESET = "factor.reset", "removed the person's second factors"
     SIGNED_IN = "session.began", "signed in"
     SIGN_IN_FAILED = "session.failed", "let nobody sign in: something that was given is wrong"
+    TRIES_HELD_BACK = "session.held_back", "looks at no more tries for a while: there were too many"
     SIGNED_OUT = "session.left", "signed out"
     OTHER_SESSIONS_ENDED = "session.others_ended", "signed out of all other sessions"
     IDENTITY_CONFIRMED = "session.confirmed", "proved again who they are"
@@ -172,9 +175,11 @@ _OUTCOMES = {
     Action.PERSON_ACTION_REFUSED: Outcome.REFUSED,
     Action.INVITATION_NOT_MAILED: Outcome.FAILED,
     Action.SIGN_IN_FAILED: Outcome.REFUSED,
+    Action.TRIES_HELD_BACK: Outcome.REFUSED,
     Action.IDENTITY_NOT_CONFIRMED: Outcome.REFUSED,
     Action.FACTOR_FAILED: Outcome.REFUSED,
     Action.SYNC_FAILED: Outcome.FAILED,
+    Action.MASTER_NOT_CONNECTED: Outcome.FAILED,
     Action.FILE_FAILED: Outcome.FAILED,
     Action.DIGEST_NOT_SENT: Outcome.FAILED,
     Action.VERIFICATION_FAILED: Outcome.FAILED,

@@ -253,7 +253,9 @@ def _sub_account_of(on: models.Model) -> SubAccount | None:
 
 
 def _master_of(on: models.Model) -> MasterAccount | None:
-    return on if isinstance(on, MasterAccount) else getattr(on, "master", None)
+    if isinstance(on, MasterAccount):
+        return on if on.pk else None  # what could not be connected has no row
+    return getattr(on, "master", None)
 
 
 @cache

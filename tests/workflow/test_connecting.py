@@ -9,6 +9,7 @@ from pytest_django import Settings
 from tests import cast
 from trunks import audit
 from trunks.models import MasterAccount, Role, TrunkRequest, User, ZoomToken, clock
+from trunks.models.audit_event import AuditEvent
 from trunks.sandbox import estate as sandbox_estate
 from trunks.sandbox.estate import CONTOSO, NORTHWIND, DemoCredential
 from trunks.sandbox.server import Sandbox
@@ -123,6 +124,39 @@ def test_who_waits_for_a_zoom_that_is_down_is_not_told_that_it_goes_on_by_itself
     with pytest.raises(estate.CannotConnect, match=r"internal problem\. Try again in a moment") as caught:
         connect(NORTHWIND)
     assert "by itself" not in caught.value.reason
+
+
+def test_what_could_not_be_connected_is_on_record_without_the_secret(
+    sandbox: Sandbox, administrator: User
+) -> None:
+    with pytest.raises(estate.CannotConnect) as caught:
+        connect(CONTOSO, client_secret="wrong-secret-2468", actor=administrator, why="")
+    event = AuditEvent.objects.get()
+    assert (event.action, event.outcome, event.actor) == ("master.not_connected", "failed", administrator)
+    assert (event.object_label, event.master_id) == (CONTOSO.name, None)
+    assert event.after == {
+        "name": CONTOSO.name,
+        "account_id": CONTOSO.account_id,
+        "client_id": CONTOSO.client_id,
+        "findings": caught.value.findings,
+    }
+    assert "wrong-secret-2468" not in str(vars(event))
+
+
+def test_new_credentials_that_do_not_do_are_told_in_the_history_of_the_account(sandbox: Sandbox) -> None:
+    master = connect(CONTOSO)
+    with pytest.raises(estate.CannotConnect):
+        connect(CONTOSO, client_secret="wrong-secret-2468")
+    event = audit.history(master).last()
+    assert event is not None
+    assert (event.action, event.master, event.actor_name) == ("master.not_connected", master, "System (test)")
+
+
+def test_a_command_line_in_another_encoding_is_on_record_as_far_as_it_can_be(sandbox: Sandbox) -> None:
+    with pytest.raises(estate.CannotConnect):
+        connect(CONTOSO, name="caf\udce9", client_id="a\0b")
+    event = AuditEvent.objects.get()
+    assert (event.object_label, event.after["client_id"]) == ("caf?", "a?b")
 
 
 def test_the_name_of_another_account_is_not_taken_twice(sandbox: Sandbox) -> None:

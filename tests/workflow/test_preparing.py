@@ -208,13 +208,23 @@ def test_what_would_be_larger_than_the_portal_keeps_fails_with_the_reason(
 
 
 def test_files_go_after_a_day_and_of_many_the_newest_stay(manager: User) -> None:
+    files = []
     for _ in range(preparing.EACH + 1):
-        preparing.prepare(asked(manager).pk)
+        files.append(asked(manager))
+        preparing.prepare(files[-1].pk)
     assert PreparedFile.objects.count() == preparing.EACH
+    assert told(files[0])[-1] == "file.let_go"
     PreparedFile.objects.update(expires_at=timezone.now() - timedelta(seconds=5))
+    preparing.look_after()
     preparing.look_after()
     assert not PreparedFile.objects.exists()
     assert not FilePart.objects.exists()
+    assert [told(file) for file in files] == [["file.asked", "file.ready", "file.let_go"]] * len(files)
+    ends = [audit.history(file).last() for file in files]
+    assert [end.actor_name for end in ends if end] == [
+        "System (there are newer ones)",
+        *["System (its time is over)"] * preparing.EACH,
+    ]
 
 
 def test_who_was_overtaken_does_not_say_how_it_came_out(manager: User) -> None:

@@ -63,6 +63,7 @@ ICONS = {
     "session.began": "log-in",
     "session.left": "log-out",
     "session.failed": "shield-alert",
+    "session.held_back": "shield-alert",
     "factor.failed": "shield-alert",
     "person.deactivated": "user-x",
     "person.action_refused": "shield-alert",

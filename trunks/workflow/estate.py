@@ -69,13 +69,17 @@ def connect(
     """
     if actor is not None and not access.for_all_masters(actor, Role.ADMINISTRATOR):
         _refuse("connect", "Only an administrator for all master accounts can connect one.", actor, on=actor)
-    if not 0 < len(name.strip()) <= NAME_MAX_LENGTH:
-        raise CannotConnect([f"The name has 1 to {NAME_MAX_LENGTH} characters."])
-    progress("Trying the credentials at Zoom …")
-    _try_out(account_id, client_id, client_secret)
-    other = MasterAccount.objects.filter(name=name).exclude(zoom_id=account_id).first()
-    if other:
-        raise CannotConnect([f"Another master account ({other.zoom_id}) has the name {name} already."])
+    try:
+        if not 0 < len(name.strip()) <= NAME_MAX_LENGTH:
+            raise CannotConnect([f"The name has 1 to {NAME_MAX_LENGTH} characters."])
+        progress("Trying the credentials at Zoom …")
+        _try_out(account_id, client_id, client_secret)
+        other = MasterAccount.objects.filter(name=name).exclude(zoom_id=account_id).first()
+        if other:
+            raise CannotConnect([f"Another master account ({other.zoom_id}) has the name {name} already."])
+    except CannotConnect as error:
+        _note(error, name=name, account_id=account_id, client_id=client_id, actor=actor, why=why)
+        raise
     values = {
         "name": name,
         "client_id": client_id,
@@ -88,6 +92,24 @@ def connect(
     circuits.forgive(master)
     sweeping.wake(master)
     return master
+
+
+def _note(
+    error: CannotConnect, *, name: str, account_id: str, client_id: str, actor: User | None, why: str
+) -> None:
+    """Write down that an account could not be connected: about itself when it is known, else about its name alone."""
+    told = {"name": name, "account_id": account_id, "client_id": client_id}
+    told = {key: _storable(text) for key, text in told.items()}
+    known = MasterAccount.objects.filter(zoom_id=told["account_id"]).first()
+    on = known or MasterAccount(pk=0, name=told["name"])
+    with audit.change():
+        after = told | {"findings": error.findings}
+        audit.record(Action.MASTER_NOT_CONNECTED, actor=actor, why=why, on=on, after=after)
+
+
+def _storable(text: str) -> str:
+    """Return text from a command line, which may be of another encoding, as a database takes it."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "?")
 
 
 def _store(account_id: str, values: dict[str, Any], *, actor: User | None, why: str) -> MasterAccount:

@@ -106,7 +106,10 @@ def prepare(pk: int) -> None:
 
 def look_after() -> None:
     """Remove what has expired, and ring for what no worker has in hand."""
-    PreparedFile.objects.filter(expires_at__lt=clock.now()).delete()
+    expired = PreparedFile.objects.filter(expires_at__lt=clock.now())
+    if expired.exists():
+        with audit.change():
+            _let_go(expired, "its time is over")
     for pk in PreparedFile.objects.filter(clock.unleased(), under_way=True).values_list("pk", flat=True):
         dispatch.ring_now(dispatch.PREPARE, pk)
 
@@ -172,7 +175,16 @@ def _end(file: PreparedFile, ending: Ending, problem: str = "") -> None:
         audit.record(action, actor=None, why=WHY, on=file, after=told, comment=problem)
         others = PreparedFile.objects.filter(asked_by=file.asked_by_id, under_way=False)
         kept = list(others.values_list("pk", flat=True)[:EACH])
-        others.exclude(pk__in=kept).delete()
+        _let_go(others.exclude(pk__in=kept), "there are newer ones")
+
+
+def _let_go(files: QuerySet[PreparedFile], why: str) -> None:
+    """Remove files and write each down, in the caller's change; one that another process has removed it tells of."""
+    for file in files:
+        removed, _ = PreparedFile.objects.filter(pk=file.pk).delete()
+        if removed:
+            told = {"events": file.events, "asked_by": str(file.asked_by)}
+            audit.record(Action.FILE_LET_GO, actor=None, why=why, on=file, after=told)
 
 
 def _content(file: PreparedFile) -> Iterator[bytes]:

@@ -7,11 +7,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from allauth.usersessions.models import UserSession
+from django.core.cache import cache
 
-from trunks import audit
+from trunks import audit, context
 from trunks.actions import Action, Outcome
 from trunks.models import User
 from trunks.workflow import browsers
+
+HELD_BACK_SECONDS = 300
 
 
 def signed_in(*, actor: User, by: Sequence[str]) -> None:
@@ -45,6 +48,20 @@ def failed(email: str, *, why: str = "") -> None:
     shut = person and not person.is_active
     why = why or ("the account is deactivated" if shut else "wrong e-mail or password")
     _record(Action.SIGN_IN_FAILED, None, on=person or _nobody(email), why=why)
+
+
+def held_back(about: User | str, *, what: str) -> None:
+    """Write down that tries are not looked at any more: once for a while, for the same person or address and caller.
+
+    `about` is who tries, or the e-mail address they give; `what` is what is being tried. Whoever goes on trying would
+    write the trail full, and nothing of it is looked at.
+    """
+    person = about if isinstance(about, User) else User.objects.filter(email=about.strip().lower()).first()
+    on = person or _nobody(str(about))
+    series = _digest(f"{what} {on.pk} {on} {context.current().ip}")
+    if cache.add(f"held-back:{series}", True, HELD_BACK_SECONDS):
+        why = f"too many tries: {what}"
+        _record(Action.TRIES_HELD_BACK, None, on=on, why=why, after={"seconds": HELD_BACK_SECONDS})
 
 
 def not_confirmed(person: User) -> None:
@@ -107,8 +124,11 @@ def _record(
 
 
 def _nobody(email: str) -> User:
-    digest = hashlib.sha256(email.strip().lower().encode()).hexdigest()[:12]
-    return User(pk=0, name=f"unknown address (sha256 {digest}…)")
+    return User(pk=0, name=f"unknown address (sha256 {_digest(email.strip().lower())[:12]}…)")
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _end(sessions: Any) -> int:
