@@ -196,3 +196,12 @@ def test_a_round_sends_so_many_letters_and_leaves_the_others_for_the_next(
     assert len(mail.outbox) == 1
     mailing.send_due()
     assert len(mail.outbox) == 2
+
+
+def test_a_letter_about_a_request_that_is_gone_is_not_sent(
+    waiting: list[Notice], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mailing, "named_request", lambda pk: None)
+    mailing.send_due()
+    assert mail.outbox == []
+    assert {notice.problem for notice in Notice.objects.all()} == {"There is no such request any more."}

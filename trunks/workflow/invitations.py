@@ -239,7 +239,7 @@ def _only(offer: Offer) -> MasterAccount | None:
 
 def _send(invitation: Invitation, token: str, by_mail: bool) -> Sent:
     """Send the letter, if wanted. A mail server that does not take it stops nothing: the link is shown as well."""
-    link = settings.SITE_URL.rstrip("/") + reverse("invitation", args=[token])
+    link = settings.SITE_URL + reverse("invitation", args=[token])
     if not by_mail:
         return Sent(invitation, link, mailed=False)
     try:

@@ -37,7 +37,7 @@ class Letter:
 
 def address(name: str, *args: object) -> str:
     """Return the whole address of a page of the portal."""
-    return settings.SITE_URL.rstrip("/") + reverse(name, args=list(args))
+    return settings.SITE_URL + reverse(name, args=list(args))
 
 
 def one_line(text: str) -> str:
