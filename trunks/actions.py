@@ -110,7 +110,7 @@ class Action(TextChoices):
     SECOND_FACTORS_RESET = "factor.reset", "removed the person's second factors"
     SIGNED_IN = "session.began", "signed in"
     SIGN_IN_FAILED = "session.failed", "let nobody sign in: something that was given is wrong"
-    TRIES_HELD_BACK = "session.held_back", "looks at no more tries for a while: there were too many"
+    TRIES_HELD_BACK = "session.held_back", "held back further tries, as there were too many"
     SIGNED_OUT = "session.left", "signed out"
     OTHER_SESSIONS_ENDED = "session.others_ended", "signed out of all other sessions"
     IDENTITY_CONFIRMED = "session.confirmed", "proved again who they are"

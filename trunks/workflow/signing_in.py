@@ -61,7 +61,8 @@ def held_back(about: User | str, *, what: str) -> None:
     series = _digest(f"{what} {on.pk} {on} {context.current().ip}")
     if cache.add(f"held-back:{series}", True, HELD_BACK_SECONDS):
         why = f"too many tries: {what}"
-        _record(Action.TRIES_HELD_BACK, None, on=on, why=why, after={"seconds": HELD_BACK_SECONDS})
+        comment = f"More of them from there within {HELD_BACK_SECONDS // 60} minutes are not told one by one."
+        _record(Action.TRIES_HELD_BACK, None, on=on, why=why, comment=comment)
 
 
 def not_confirmed(person: User) -> None:
