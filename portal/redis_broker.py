@@ -1,12 +1,19 @@
 """The broker on Redis: Kombu's transport, with the holes mended through which a lost Redis ends a whole worker.
 
 A channel can outlive its connection: when Redis goes away, or does so for the second time, while a task is being done.
-Kombu's classes then fail with an AttributeError, which Celery takes for unrecoverable, and the worker ends.
+Kombu's classes then stumble over what is not there any more, with an AttributeError or the like, which Celery takes
+for unrecoverable, and the worker ends.
 """
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from kombu.transport import redis
+from redis.exceptions import ConnectionError as ConnectionLost
+
+logger = logging.getLogger(__name__)
 
 
 class QoS(redis.QoS):
@@ -37,6 +44,27 @@ class QoS(redis.QoS):
         return self.channel.connection is None or self.channel.connection.client is None
 
 
+class Poller(redis.MultiChannelPoller):
+    """Waits for messages; a connection that it finds half gone is a lost one, and is made anew."""
+
+    def on_poll_start(self) -> None:
+        with _lost_when_half_gone():
+            super().on_poll_start()
+
+    def on_readable(self, fileno: int) -> None:
+        with _lost_when_half_gone():
+            super().on_readable(fileno)
+
+
+@contextmanager
+def _lost_when_half_gone() -> Iterator[None]:
+    try:
+        yield
+    except (AttributeError, TypeError, ValueError) as error:
+        logger.warning("A connection to Redis is half gone.", exc_info=True)
+        raise ConnectionLost(str(error)) from error
+
+
 class Channel(redis.Channel):
     QoS = QoS
 
@@ -45,3 +73,7 @@ class Transport(redis.Transport):
     """The transport behind `redis://`, `rediss://` and `redis+socket://`."""
 
     Channel = Channel
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.cycle = Poller()

@@ -144,9 +144,13 @@ class Field(Stack):
 
     def breakdowns(self) -> list[str]:
         """Return what ended a worker that nobody had struck: another one takes over, and nothing else would show it."""
-        logs = sorted(self.folder.glob("*.log"))
-        lines = (line for log in logs for line in log.read_text(errors="replace").splitlines())
-        return [line for line in lines if UNRECOVERABLE in line and NOT_STARTED not in line]
+        logs = [log.read_text(errors="replace") for log in sorted(self.folder.glob("*.log"))]
+        return [
+            end[:4000]
+            for log in logs
+            for end in log.split(UNRECOVERABLE)[1:]
+            if not end.startswith(NOT_STARTED)
+        ]
 
     def fault(self, kind: str, **options: Any) -> None:
         """Have the sandbox do `kind` to calls that assign trunks."""

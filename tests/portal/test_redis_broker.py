@@ -92,6 +92,30 @@ def test_a_message_is_ended_where_there_is_a_connection(
     link.release()
 
 
+def test_a_connection_that_is_half_gone_is_a_lost_one(
+    server: tuple[Process, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen with a real Redis that was killed: what waited for room was to be polled again, and had no socket."""
+    _, socket = server
+    link, _ = with_a_message_taken(socket)
+    channel: Any = link.default_channel
+    poller: Any = channel.connection.cycle
+    half_gone = Mock(_sock=None)
+    monkeypatch.setattr(channel, "_in_poll", half_gone)
+    monkeypatch.setattr(poller, "_paused_brpop", {0: (channel, channel.client, half_gone, None)})
+    monkeypatch.setattr(poller, "_fd_to_chan", {0: (channel, "BRPOP")})
+    with pytest.raises(link.connection_errors):
+        poller.on_poll_start()
+    idle = Mock(_in_poll=None, client=Mock(connection=None))
+    idle.qos.can_consume.return_value = False
+    monkeypatch.setattr(poller, "_paused_brpop", {})
+    monkeypatch.setattr(poller, "_fd_to_chan", {0: (idle, "BRPOP")})
+    with pytest.raises(link.connection_errors):
+        poller.on_readable(0)
+    monkeypatch.undo()
+    link.release()
+
+
 def test_what_was_taken_is_put_back_where_there_is_a_connection(server: tuple[Process, Path]) -> None:
     _, socket = server
     link, _ = with_a_message_taken(socket)
