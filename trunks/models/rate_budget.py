@@ -20,10 +20,10 @@ LEAST_SHARE = 0.2
 CUT = 0.9  # what a 429 leaves of the share
 CREEP = 0.01 / 60  # of the limit, regained per second without a 429
 # Calls whose ways differ by `jitter` seconds need a spacing that leaves so much of each second free: what was measured,
-# with a margin, and a quarter of an interval, as at a low rate one call is a large part of the limit. Beyond the most,
-# a long round trip tells of Zoom's work and not of the way.
-JITTER_MARGIN = 1.12
-JITTER_INTERVALS = 0.25
+# with a little more, as the edges lie within the extremes, and what one call in some thousand takes beyond those on a
+# busy machine, which does not grow with the way. Beyond the most, a long trip tells of Zoom's work and not of the way.
+JITTER_MARGIN = 1.02
+JITTER_SECONDS = 0.006
 MOST_JITTER = 0.16
 # The spread is tracked as two edges: a sample outside moves an edge half way, by 20 ms at most, and each one inside
 # draws it in a little, so that an outlier is forgotten.
@@ -59,7 +59,7 @@ _NUMBERS = {
     "cut": CUT,
     "creep": CREEP,
     "margin": JITTER_MARGIN,
-    "quarter": JITTER_INTERVALS,
+    "more": JITTER_SECONDS,
     "jitter": MOST_JITTER,
     "step": EDGE_STEP,
     "decay": EDGE_DECAY,
@@ -69,7 +69,7 @@ _NUMBERS = {
 }
 _SHARE_NOW = (
     "{least}({top}, share + {creep} * ({now} - limited_at),"
-    " 1.0 / (1.0 + {least}({jitter}, {margin} * (slowest - quickest) + {quarter} / {rate})))"
+    " 1.0 / (1.0 + {least}({jitter}, {margin} * (slowest - quickest) + {more})))"
 )
 # `early` counts the calls that may still leave at once. At a rate so low that they are all of a second there are none.
 _TAKE = (
