@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 
 from tests import cast
 from trunks.models import MasterAccount, RateBudget, RatePlan, rate_budget
-from trunks.models.rate_budget import EARLY_CALLS, RATES, SHARE
+from trunks.models.rate_budget import EARLY_CALLS, JITTER_INTERVALS, RATES
 
 pytestmark = pytest.mark.sqlite
 
 BEGINNING = 1_700_000_000.0
 TINY = 1e-5
 # The spacing of a budget that has measured no jitter.
-INTERVAL = 1 / (SHARE * RATES[RatePlan.PRO]["heavy"])
+INTERVAL = (1 + JITTER_INTERVALS / RATES[RatePlan.PRO]["heavy"]) / RATES[RatePlan.PRO]["heavy"]
 Ask = Callable[[float], float]
 # Mostly in quick succession, sometimes after a while, sometimes after a rest.
 GAPS = st.lists(

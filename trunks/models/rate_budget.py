@@ -21,9 +21,11 @@ CUT = 0.9  # what a 429 leaves of the share
 CREEP = 0.01 / 60  # of the limit, regained per second without a 429
 # Calls whose ways differ by `jitter` seconds need a spacing that leaves so much of each second free: what was measured,
 # with a little more, as the edges lie within the extremes, and what one call in some thousand takes beyond those on a
-# busy machine, which does not grow with the way. Beyond the most, a long trip tells of Zoom's work and not of the way.
+# busy machine, which does not grow with the way: a quarter of an interval where that is more, as at a low rate fewer
+# calls have been measured. Beyond the most, a long trip tells of Zoom's work and not of the way.
 JITTER_MARGIN = 1.02
 JITTER_SECONDS = 0.006
+JITTER_INTERVALS = 0.25
 MOST_JITTER = 0.16
 # The spread is tracked as two edges: a sample outside moves an edge half way, by 20 ms at most, and each one inside
 # draws it in a little, so that an outlier is forgotten.
@@ -59,7 +61,6 @@ _NUMBERS = {
     "cut": CUT,
     "creep": CREEP,
     "margin": JITTER_MARGIN,
-    "more": JITTER_SECONDS,
     "jitter": MOST_JITTER,
     "step": EDGE_STEP,
     "decay": EDGE_DECAY,
@@ -213,6 +214,8 @@ class RateBudget(models.Model):
     def _text(cls, text: str, master: MasterAccount, label: str, *, learn: str = "") -> str:
         """Return a statement in the database's own words and our own numbers; no word of a person's is in it."""
         rate = RATES[RatePlan(master.rate_plan)][label] * master.rate_share / 100
-        words = _WORDS[connection.vendor] | _NUMBERS | {"table": cls._meta.db_table, "rate": f"{rate:.6f}"}
+        more = max(JITTER_SECONDS, JITTER_INTERVALS / rate)
+        ours = {"table": cls._meta.db_table, "rate": f"{rate:.6f}", "more": f"{more:.6f}"}
+        words = _WORDS[connection.vendor] | _NUMBERS | ours
         parts = {"share_now": _SHARE_NOW.format(**words), "learn": learn.format(**words)}
         return text.format(**words, **parts)
