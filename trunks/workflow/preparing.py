@@ -180,7 +180,7 @@ def _end(file: PreparedFile, ending: Ending, problem: str = "") -> None:
 
 def _let_go(files: QuerySet[PreparedFile], why: str) -> None:
     """Remove files and write each down, in the caller's change; one that another process has removed it tells of."""
-    for file in files:
+    for file in files.select_related("asked_by"):
         removed, _ = PreparedFile.objects.filter(pk=file.pk).delete()
         if removed:
             told = {"events": file.events, "asked_by": str(file.asked_by)}
