@@ -44,10 +44,9 @@ def failed(email: str, *, why: str = "") -> None:
 
     An address that nobody has is kept as a digest alone: people type their passwords into the wrong field.
     """
-    person = User.objects.filter(email=email.strip().lower()).first()
-    shut = person and not person.is_active
-    why = why or ("the account is deactivated" if shut else "wrong e-mail or password")
-    _record(Action.SIGN_IN_FAILED, None, on=person or _nobody(email), why=why)
+    person = _meant(email)
+    why = why or ("wrong e-mail or password" if person.is_active else "the account is deactivated")
+    _record(Action.SIGN_IN_FAILED, None, on=person, why=why)
 
 
 def held_back(about: User | str, *, what: str) -> None:
@@ -56,8 +55,7 @@ def held_back(about: User | str, *, what: str) -> None:
     `about` is who tries, or the e-mail address they give; `what` is what is being tried. Whoever goes on trying would
     write the trail full, and nothing of it is looked at.
     """
-    person = about if isinstance(about, User) else User.objects.filter(email=about.strip().lower()).first()
-    on = person or _nobody(str(about))
+    on = about if isinstance(about, User) else _meant(about)
     series = _digest(f"{what} {on.pk} {on} {context.current().ip}")
     if cache.add(f"held-back:{series}", True, HELD_BACK_SECONDS):
         why = f"too many tries: {what}"
@@ -101,10 +99,10 @@ def reset_asked(email: str) -> None:
 
     Who asked is not known. Somebody who is inactive gets no link, and an address that nobody has is kept as a digest.
     """
-    person = User.objects.filter(email=email.strip().lower()).first()
-    outcome = Outcome.DONE if person and person.is_active else Outcome.REFUSED
+    person = _meant(email)
+    outcome = Outcome.DONE if person.pk and person.is_active else Outcome.REFUSED
     why = "the sign-in page"
-    _record(Action.PASSWORD_RESET_ASKED, None, on=person or _nobody(email), why=why, outcome=outcome)
+    _record(Action.PASSWORD_RESET_ASKED, None, on=person, why=why, outcome=outcome)
 
 
 def password_reset(person: User) -> None:
@@ -124,8 +122,11 @@ def _record(
         audit.record(action, actor=actor, on=about, why=why, **more)
 
 
-def _nobody(email: str) -> User:
-    return User(pk=0, name=f"unknown address (sha256 {_digest(email.strip().lower())[:12]}…)")
+def _meant(email: str) -> User:
+    """Return the person with the address, or one without a row, who is named by its digest."""
+    address = email.strip().lower()
+    nobody = User(pk=0, name=f"unknown address (sha256 {_digest(address)[:12]}…)")
+    return User.objects.filter(email=address).first() or nobody
 
 
 def _digest(text: str) -> str:
