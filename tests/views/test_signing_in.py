@@ -156,6 +156,13 @@ def test_an_address_that_nobody_has_is_held_back_without_being_named(client: Cli
     assert "my-secret" not in str([vars(event) for event in events])
 
 
+def test_addresses_that_are_made_up_do_not_fill_the_trail(client: Client, db: None) -> None:
+    for number in range(40):
+        client.post(LOGIN, {"login": f"made-up-{number}@example.com", "password": "wrong-pass-2468"})
+    assert AuditEvent.objects.filter(action="session.failed").count() == 10
+    assert AuditEvent.objects.filter(action="session.held_back").count() == 1
+
+
 def test_rubbish_is_held_back_as_well(client: Client, db: None) -> None:
     for _ in range(31):
         answer = client.post(LOGIN, {"login": "\0a", "password": "\0"})

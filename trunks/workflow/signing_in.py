@@ -50,13 +50,13 @@ def failed(email: str, *, why: str = "") -> None:
 
 
 def held_back(about: User | str, *, what: str) -> None:
-    """Write down that tries are not looked at any more: once for a while, for the same person or address and caller.
+    """Write down that tries are not looked at any more: once for a while, for the same person and caller.
 
     `about` is who tries, or the e-mail address they give; `what` is what is being tried. Whoever goes on trying would
-    write the trail full, and nothing of it is looked at.
+    write the trail full, and nothing of it is looked at; addresses that nobody has are one, as they cost nothing.
     """
     on = about if isinstance(about, User) else _meant(about)
-    series = _digest(f"{what} {on.pk} {on} {context.current().ip}")
+    series = _digest(f"{what} {on.pk} {context.current().ip}")
     if cache.add(f"held-back:{series}", True, HELD_BACK_SECONDS):
         why = f"too many tries: {what}"
         comment = f"More of them from there within {HELD_BACK_SECONDS // 60} minutes are not told one by one."
