@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import random
 import time
+from collections import defaultdict, deque
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 
-from trunks.models import MasterAccount, NoRoom, Outlook, RateBudget, Trips
+from trunks.models import Counted, MasterAccount, NoRoom, Outlook, RateBudget, Trips, Turn
 from trunks.zoom.errors import HeldBack, RateLimited
 from trunks.zoom.retry_after import believed
 from trunks.zoom.types import Call, Label
@@ -19,6 +20,8 @@ logger = logging.getLogger(__name__)
 
 # How long before its turn a call looks whether a 429 has met somebody meanwhile.
 LAST_LOOK_SECONDS = 0.004
+# More than the threads of a process have under way; of older ones the places are free by now.
+COUNTED_AT_MOST = 32
 # On a machine so busy that every turn is missed, a late call is better than none.
 MISSING_SECONDS = 1.0
 
@@ -47,6 +50,8 @@ BATCH = Urgency(reach=0.15, patience=2)
 
 # The round trips that this process has measured since it last asked for a turn.
 _measured: dict[tuple[int, Label], Trips] = {}
+# Its calls that were answered meanwhile and of which the budget does not know yet. It is told of one with each turn.
+_counted: defaultdict[tuple[int, Label], deque[Counted]] = defaultdict(lambda: deque(maxlen=COUNTED_AT_MOST))
 
 
 class Turns:
@@ -55,6 +60,7 @@ class Turns:
     def __init__(self, master: MasterAccount | None, urgency: Urgency) -> None:
         self._master = master
         self._urgency = urgency
+        self._turn = Turn(0.0, 0.0, 0)
         self._late = 0.0
 
     def wait(self, label: Label) -> None:
@@ -66,35 +72,47 @@ class Turns:
             return
         begun = time.monotonic()
         while True:
-            turn = self._take(self._master, label, begun)
-            slack = _sleep_until(turn, self._master, label)
-            self._late = time.monotonic() - turn
+            asked, self._turn = self._take(self._master, label, begun)
+            # It sleeps from when the answer came and is late from when it asked: the turn was given in between.
+            slack = _sleep_until(time.monotonic() + self._turn.wait, self._master, label)
+            self._late = time.monotonic() - asked - self._turn.wait
             # A turn that was missed is given up for another: a worker that was stopped must not break in on others.
             if slack is not None and (self._late <= slack or time.monotonic() - begun > MISSING_SECONDS):
                 return
 
     def learn(self, call: Call) -> None:
-        """Note how long after its turn the call was answered.
+        """Note how long after its turn the call was answered, if it was.
 
-        Writes are left out: they have a connection to make first, which would blur that.
+        Of how much the ways differ writes tell nothing: they have a connection to make first, which would blur that.
         """
-        if self._master is None or call.method != "GET" or call.status != 200 or call.trip is None:
+        if call.trip is not None:
+            self.answered(call.label, call.trip, usual=call.method == "GET" and call.status == 200)
+
+    def answered(self, label: Label, trip: float, *, usual: bool = True) -> None:
+        """Note that the call of the last turn was answered after `trip` seconds; a usual one tells of the way."""
+        if self._master is None:
             return
-        measured(self._master, call.label, self._late + call.trip)
+        seconds = self._late + trip
+        _counted[self._master.pk, label].append(Counted(self._turn.number, self._turn.at + seconds))
+        if usual:
+            measured(self._master, label, seconds)
 
     def brake(self, label: Label, error: RateLimited) -> None:
         """Silence all calls of `label`, of all processes, until the time that Zoom's 429 names."""
         if self._master is not None:
             slow_down(self._master, label, believed(error.retry_at, daily=error.daily))
 
-    def _take(self, master: MasterAccount, label: Label, begun: float) -> float:
-        """Take a turn within reach and return it as a moment of the monotonic clock."""
+    def _take(self, master: MasterAccount, label: Label, begun: float) -> tuple[float, Turn]:
+        """Take a turn within reach and return it with the moment at which it was asked for."""
         while True:
             waited = time.monotonic() - begun
             reach = self._urgency.reach + (waited / 10 if self._urgency.patience else 0)
             try:
-                trips = _measured.pop((master.pk, label), None)
-                return time.monotonic() + RateBudget.take(master, label.value, longest=reach, trips=trips)
+                trips, counted = _measured.pop((master.pk, label), None), _next_counted(master, label)
+                asked = time.monotonic()
+                return asked, RateBudget.take(
+                    master, label.value, longest=reach, trips=trips, counted=counted
+                )
             except NoRoom as error:
                 if waited + error.wait - reach > self._urgency.patience_seconds:
                     raise _held_back(label, error.wait) from error
@@ -106,6 +124,13 @@ def measured(master: MasterAccount, label: Label, seconds: float) -> None:
     """Keep a round trip for the budget, which is told with the next call of this process."""
     before = _measured.get((master.pk, label), Trips(seconds, seconds))
     _measured[master.pk, label] = Trips(min(before.quickest, seconds), max(before.slowest, seconds))
+
+
+def _next_counted(master: MasterAccount, label: Label) -> Counted | None:
+    try:
+        return _counted[master.pk, label].popleft()
+    except IndexError:
+        return None
 
 
 def slow_down(master: MasterAccount, label: Label, seconds: float) -> None:

@@ -48,10 +48,7 @@ def portal_permit(master: int) -> tuple[Permit, Callable[[float], None]]:
     row = models.MasterAccount.objects.get(pk=master)
     mine = turns.Turns(row, turns.WORK)
 
-    def learn(seconds: float) -> None:
-        turns.measured(row, types.Label.LIGHT, seconds)
-
-    return lambda: mine.wait(types.Label.LIGHT), learn
+    return lambda: mine.wait(types.Label.LIGHT), lambda trip: mine.answered(types.Label.LIGHT, trip)
 
 
 def _nothing(_: float) -> None:

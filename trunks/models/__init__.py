@@ -39,7 +39,7 @@ from trunks.models.month_review import Mark, MonthReview, SampledItem
 from trunks.models.notice import How, Notice, NoticeChoice, Occasion, Sending, Topic
 from trunks.models.people import Role, RoleGrant, User
 from trunks.models.prepared_file import Ending, FilePart, PreparedFile
-from trunks.models.rate_budget import NoRoom, Outlook, RateBudget, Trips
+from trunks.models.rate_budget import Counted, NoRoom, Outlook, RateBudget, Trips, Turn
 from trunks.models.saved_view import SavedView
 from trunks.models.stops import Circuit, WriteStop
 from trunks.models.trunk_request import Line, TrunkRequest
@@ -67,6 +67,7 @@ __all__ = [
     "AuditStream",
     "BrowserSignIn",
     "Circuit",
+    "Counted",
     "Decision",
     "Delegation",
     "Delivery",
@@ -108,6 +109,7 @@ __all__ = [
     "Topic",
     "Trips",
     "TrunkRequest",
+    "Turn",
     "UnknownError",
     "User",
     "Verdict",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import math
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from django.db import connection, models
@@ -15,27 +18,29 @@ RATES = {
     RatePlan.PRO: {"light": 30.0, "medium": 20.0, "heavy": 10.0},
     RatePlan.BUSINESS: {"light": 80.0, "medium": 60.0, "heavy": 40.0},
 }
+MOST_PLACES = 80
 SHARE = 0.98  # of the limit, to begin with and at most
 LEAST_SHARE = 0.2
 CUT = 0.9  # what a 429 leaves of the share
 CREEP = 0.01 / 60  # of the limit, regained per second without a 429
-# Calls whose ways differ by `jitter` seconds need a spacing that leaves so much of each second free: what was measured,
-# with a little more, as the edges lie within the extremes, and what one call in some thousand takes beyond those on a
-# busy machine, which does not grow with the way: a quarter of an interval where that is more, as at a low rate fewer
-# calls have been measured. Beyond the most, a long trip tells of Zoom's work and not of the way.
+# A call holds its place in the sliding second until a second after the moment by which Zoom has certainly counted it.
+# Its answer tells that moment. Until then it is held for a second and the spread of the ways: what was measured, with a
+# little more, as the edges lie within the extremes, and what one call in some thousand takes beyond those on a busy
+# machine, which does not grow with the way: a quarter of an interval where that is more, as at a low rate fewer calls
+# have been measured. Beyond the most, a long trip tells of Zoom's work and not of the way.
 JITTER_MARGIN = 1.02
 JITTER_SECONDS = 0.006
 JITTER_INTERVALS = 0.25
 MOST_JITTER = 0.16
+# The quickest of the ways is tracked and may lie above the very quickest.
+ANSWER_SECONDS = 0.003
 # The spread is tracked as two edges: a sample outside moves an edge half way, by 20 ms at most, and each one inside
 # draws it in a little, so that an outlier is forgotten.
 EDGE_STEP = 0.02
 EDGE_DECAY = 0.0003
-# After a rest the first calls may leave before their turns: as many as one request of one line makes. Their turns stay
-# taken, and in the second before nothing left, so that no second holds more calls than it would otherwise. The rest is
-# that second, and one more for calls that left or arrived late.
-EARLY_CALLS = 3
-REST_SECONDS = 2.0
+# So many calls may leave at once after a rest, as many as one request of one line makes, and so far may the calls catch
+# up with the pace when places became free late. What keeps a second from holding too many are the places, not the pace.
+BURST_CALLS = 3
 # No turn is taken so far ahead, and no 429 lies ahead: what says so was written before the clock was set back.
 AHEAD_AT_MOST = 120.0
 
@@ -44,6 +49,8 @@ _WORDS = {
         "now": "EXTRACT(EPOCH FROM clock_timestamp())::float8",
         "most": "GREATEST",
         "least": "LEAST",
+        "place": "COALESCE((places ->> ({of} %% {size})::int)::float8, 0)",
+        "put": "jsonb_set({places}, ARRAY[({of} %% {size})::text], to_jsonb({until}))",
         # Kept for this statement's own transaction only: a budget that forgets its last milliseconds in a crash is no
         # loss, and waiting for the disk under the row's lock would bound the calls of all.
         "soon": ", set_config('synchronous_commit', 'off', true)",
@@ -52,6 +59,8 @@ _WORDS = {
         "now": "((julianday('now') - 2440587.5) * 86400.0)",
         "most": "MAX",
         "least": "MIN",
+        "place": "COALESCE(json_extract(places, '$[' || ({of} %% {size}) || ']'), 0)",
+        "put": "json_set({places}, '$[' || ({of} %% {size}) || ']', {until})",
         "soon": "",
     },
 }
@@ -62,54 +71,79 @@ _NUMBERS = {
     "creep": CREEP,
     "margin": JITTER_MARGIN,
     "jitter": MOST_JITTER,
+    "answer": ANSWER_SECONDS,
     "step": EDGE_STEP,
     "decay": EDGE_DECAY,
-    "early": EARLY_CALLS,
-    "rest": REST_SECONDS,
     "ahead": AHEAD_AT_MOST,
+    "burst": BURST_CALLS - 1,
 }
-_SHARE_NOW = (
-    "{least}({top}, share + {creep} * ({now} - limited_at),"
-    " 1.0 / (1.0 + {least}({jitter}, {margin} * (slowest - quickest) + {more})))"
-)
-# `early` counts the calls that may still leave at once. At a rate so low that they are all of a second there are none.
+# What the statements are made of, each of what stands before it.
+_PARTS = {
+    "share_now": "{least}({top}, share + {creep} * ({now} - limited_at))",
+    "interval": "(1.0 / ({rate} * {share_now}))",
+    "catch_up": "({burst} * {interval})",
+    # How much later than the quickest a call may be counted, before its answer has told.
+    "spare": "{most}(1.0 / {top} - 1.0, {least}({jitter}, {margin} * (slowest - quickest) + {more}))",
+    "turn": "{most}({now}, not_before, next_at - {catch_up}, {place_of_number})",
+    # An answer frees its call's place, unless another call has that already.
+    "freed": "CASE WHEN slowest > 0 AND number < %(number)s + {size} THEN {put_earlier} ELSE places END",
+}
 _TAKE = (
-    "UPDATE {table} SET turn_at = CASE WHEN early > 0 AND not_before <= {now} THEN {now}"
-    " ELSE {most}(next_at, not_before, {now}) END,"
-    " early = CASE WHEN {most}(turn_at, not_before) <= {now} - {rest} AND {rate} * {share_now} >= {early}"
-    " THEN {early} - 1 WHEN not_before <= {now} AND early > 0 THEN early - 1 ELSE 0 END,"
-    " next_at = {most}(next_at, not_before, {now}) + 1.0 / ({rate} * {share_now}){learn}"
-    " WHERE master_id = %s AND label = %s AND {most}(next_at, not_before) - {now} <= %s"
-    " RETURNING turn_at - {now}{soon}"
+    "UPDATE {table} SET turn_at = {turn}, number = number + 1,"
+    " next_at = {most}(next_at, {turn}) + {interval}, places = {taken}{learn}"
+    " WHERE {this} AND {turn} - {now} <= %(longest)s"
+    " RETURNING turn_at - {now}, turn_at, number - 1{soon}"
 )
 _LEARN = (
-    ", slowest = CASE WHEN slowest = 0 THEN %s"
-    " WHEN %s > slowest THEN slowest + {least}((%s - slowest) / 2, {step})"
+    ", slowest = CASE WHEN slowest = 0 THEN %(slow)s"
+    " WHEN %(slow)s > slowest THEN slowest + {least}((%(slow)s - slowest) / 2, {step})"
     " ELSE slowest - (slowest - quickest) * {decay} END"
-    ", quickest = CASE WHEN slowest = 0 THEN %s"
-    " WHEN %s < quickest THEN quickest - {least}((quickest - %s) / 2, {step})"
+    ", quickest = CASE WHEN slowest = 0 THEN %(quick)s"
+    " WHEN %(quick)s < quickest THEN quickest - {least}((quickest - %(quick)s) / 2, {step})"
     " ELSE quickest + (slowest - quickest) * {decay} END"
 )
-# Further 429s while a pause is in force are of the same crowd, and cut nothing more.
+# Further 429s while a pause is in force are of the same crowd, and cut nothing more. After it the pace begins anew.
 _PAUSE = (
     "UPDATE {table} SET"
     " share = CASE WHEN not_before > {now} THEN share ELSE {most}({floor}, {cut} * {share_now}) END,"
     " limited_at = CASE WHEN not_before > {now} THEN limited_at ELSE {now} END,"
-    " not_before = {most}(not_before, {now} + %s)"
-    " WHERE master_id = %s AND label = %s"
+    " not_before = {most}(not_before, {now} + %(seconds)s),"
+    " next_at = {most}(next_at, {now} + %(seconds)s + {catch_up} / {cut})"
+    " WHERE {this} RETURNING 1.0"
 )
-_LOOK = (
-    "SELECT {most}(not_before - {now}, 0.0), {most}(next_at - {now}, not_before - {now}, 0.0),"
-    " 1.0 / {share_now} - 1.0 FROM {table} WHERE master_id = %s AND label = %s"
-)
+_LOOK = "SELECT {most}(not_before - {now}, 0.0), {turn} - {now}, {spare} FROM {table} WHERE {this}"
 
 # A pause that began before the time to which the clock was set back stays as it is.
 _SET_RIGHT = (
-    "UPDATE {table} SET next_at = {least}(next_at, {now}), turn_at = {least}(turn_at, {now}),"
+    "UPDATE {table} SET next_at = {least}(next_at, {now}), turn_at = {least}(turn_at, {now}), places = %(places)s,"
     " not_before = CASE WHEN limited_at > {now} + 1.0 THEN 0 ELSE not_before END,"
-    " limited_at = {least}(limited_at, {now}) WHERE master_id = %s AND label = %s"
+    " limited_at = {least}(limited_at, {now}) WHERE {this}"
     " AND (next_at > {now} + {ahead} OR limited_at > {now} + 1.0) RETURNING 1.0"
 )
+
+
+def _statement(text: str, rate: float, table: str, *, learn: bool = False, counted: bool = False) -> str:
+    """Return a statement in the database's own words and our own numbers; no word of a person's is in it."""
+    size = math.ceil(rate)
+    words: dict[str, str | float] = _WORDS[connection.vendor] | _NUMBERS
+    words |= {"table": table, "this": "master_id = %(master)s AND label = %(label)s"}
+    words |= {
+        "rate": f"{rate:.6f}",
+        "size": size,
+        "more": f"{max(JITTER_SECONDS, JITTER_INTERVALS / rate):.6f}",
+    }
+    place, put = str(words["place"]), str(words["put"])
+    earlier = place.format(of="%(number)s", size=size)
+    until = f"{words['least']}({earlier}, %(counted)s - quickest + {ANSWER_SECONDS} + {size / rate:.6f})"
+    words["place_of_number"] = place.format(of="number", size=size)
+    words["put_earlier"] = put.format(places="places", of="%(number)s", size=size, until=until)
+    for name, part in _PARTS.items():
+        words[name] = part.format(**words)
+    words["learn"] = _LEARN.format(**words) if learn else ""
+    until = f"{words['turn']} + {words['spare']} + {size / rate:.6f}"
+    places = words["freed"] if counted else "places"
+    words["taken"] = put.format(places=places, of="number", size=size, until=until)
+    return text.format(**words)
 
 
 class NoRoom(Exception):
@@ -135,19 +169,41 @@ class Outlook(NamedTuple):
     slack: float = 1 / SHARE - 1
 
 
+class Turn(NamedTuple):
+    """The turn of a call: how many seconds from now it comes, when that is by the database's clock, and its number."""
+
+    wait: float
+    at: float
+    number: int
+
+
+class Counted(NamedTuple):
+    """By when Zoom had certainly counted the call of a turn: when its answer began, by the database's clock."""
+
+    number: int
+    at: float
+
+
+def no_places() -> list[float]:
+    return [0.0] * MOST_PLACES
+
+
 class RateBudget(models.Model):
     """When the next call of a label may leave, by the database's clock, in seconds since 1970.
 
-    GCRA: each call takes the turn `turn_at`, moves `next_at` on by one interval in one atomic UPDATE, and waits until
-    its turn; after a rest, `early` calls do not wait. `not_before` is Zoom's own word, from a 429. `share` is what the
-    last 429 (at `limited_at`) left of the limit; `quickest` and `slowest` are the edges of the measured round trips.
+    A sliding second holds so many calls as there are places. The call of turn `number` takes the place of that number,
+    counted round, and `places` holds until when each is taken: a second after Zoom has certainly counted its call.
+    GCRA sets the pace: each call takes the turn `turn_at` and moves `next_at` on by one interval, all in one atomic
+    UPDATE, and waits until its turn. `not_before` is Zoom's own word, from a 429. `share` is what the last 429 (at
+    `limited_at`) left of the limit; `quickest` and `slowest` are the edges of the measured round trips.
     """
 
     master = models.ForeignKey(MasterAccount, on_delete=models.CASCADE, related_name="+")
     label = models.CharField(max_length=10)
     next_at = models.FloatField(default=0)
     turn_at = models.FloatField(default=0)
-    early = models.PositiveSmallIntegerField(default=0)
+    number = models.PositiveBigIntegerField(default=0)
+    places = models.JSONField(default=no_places)
     not_before = models.FloatField(default=0)
     share = models.FloatField(default=SHARE)
     limited_at = models.FloatField(default=0)
@@ -164,58 +220,59 @@ class RateBudget(models.Model):
 
     @classmethod
     def take(
-        cls, master: MasterAccount, label: str, *, longest: float = 1e9, trips: Trips | None = None
-    ) -> float:
-        """Take the next turn of `label` and return how many seconds from now it comes.
+        cls,
+        master: MasterAccount,
+        label: str,
+        *,
+        longest: float = 1e9,
+        trips: Trips | None = None,
+        counted: Counted | None = None,
+    ) -> Turn:
+        """Take the next turn of `label`.
 
-        Raises NoRoom, with nothing taken, when that is more than `longest`. `trips` are round trips that the caller
-        has measured since it last asked.
+        Raises NoRoom, with nothing taken, when that is more than `longest` seconds away. `trips` are round trips that
+        the caller has measured since it last asked, and `counted` is a call of its own that was answered since.
         """
-        slow, quick = (trips.slowest, trips.quickest) if trips else (0.0, 0.0)
-        learned = [slow, slow, slow, quick, quick, quick] if trips else []
-        values: list[float | int | str] = [*learned, master.pk, label, longest]
-        text = cls._text(_TAKE, master, label, learn=_LEARN if trips else "")
-        while (row := cls._ask(text, values)) is None:
+        values = {"longest": longest}
+        values |= {"quick": trips.quickest, "slow": trips.slowest} if trips else {}
+        values |= {"number": counted.number, "counted": counted.at} if counted else {}
+        kinds = {"learn": bool(trips), "counted": bool(counted)}
+        while (row := cls._ask(_TAKE, master, label, values, **kinds)) is None:
             # Between the look and the next try others may have taken the turns, or a 429 have met somebody.
             ahead = cls.look(master, label)
-            if ahead.wait > longest and not cls._ask(
-                cls._text(_SET_RIGHT, master, label), [master.pk, label]
-            ):
+            nothing = {"places": json.dumps(no_places())}
+            if ahead.wait > longest and not cls._ask(_SET_RIGHT, master, label, nothing):
                 raise NoRoom(ahead.wait)
-        return max(0.0, row[0])
+        wait, at, number = row[:3]
+        return Turn(max(0.0, wait), at, int(number))
 
     @classmethod
     def pause(cls, master: MasterAccount, label: str, seconds: float) -> None:
         """Let no call of `label` leave for the next `seconds`, and slower ones after; a longer pause in force stays."""
         cls.objects.get_or_create(master=master, label=label)
-        with connection.cursor() as cursor:
-            cursor.execute(cls._text(_PAUSE, master, label), [seconds, master.pk, label])
+        cls._ask(_PAUSE, master, label, {"seconds": seconds})
 
     @classmethod
     def look(cls, master: MasterAccount, label: str) -> Outlook:
         """Return what is ahead for `label`, with nothing taken.
 
-        The slack is what the spacing leaves of a second: a call that leaves later than that could crowd the calls of
-        the second that follows.
+        The slack is how late a place expects its call to be counted: one that leaves later than that could crowd the
+        calls of the second that follows.
         """
-        row = cls._ask(cls._text(_LOOK, master, label), [master.pk, label])
+        row = cls._ask(_LOOK, master, label, {})
         if row is None:
             cls.objects.get_or_create(master=master, label=label)
         return Outlook(*row) if row else Outlook()
 
     @classmethod
-    def _ask(cls, text: str, values: list[float | int | str]) -> tuple[float, ...] | None:
+    def _ask(
+        cls, text: str, master: MasterAccount, label: str, values: Mapping[str, float | str], **kinds: bool
+    ) -> tuple[float, ...] | None:
+        rate = RATES[RatePlan(master.rate_plan)][label] * master.rate_share / 100
         with prepared() as cursor:
-            cursor.execute(text, values)
+            cursor.execute(
+                _statement(text, rate, cls._meta.db_table, **kinds),
+                {"master": master.pk, "label": label} | dict(values),
+            )
             row: tuple[float, ...] | None = cursor.fetchone()
         return row
-
-    @classmethod
-    def _text(cls, text: str, master: MasterAccount, label: str, *, learn: str = "") -> str:
-        """Return a statement in the database's own words and our own numbers; no word of a person's is in it."""
-        rate = RATES[RatePlan(master.rate_plan)][label] * master.rate_share / 100
-        more = max(JITTER_SECONDS, JITTER_INTERVALS / rate)
-        ours = {"table": cls._meta.db_table, "rate": f"{rate:.6f}", "more": f"{more:.6f}"}
-        words = _WORDS[connection.vendor] | _NUMBERS | ours
-        parts = {"share_now": _SHARE_NOW.format(**words), "learn": learn.format(**words)}
-        return text.format(**words, **parts)

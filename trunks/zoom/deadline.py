@@ -33,8 +33,8 @@ class Limit:
     `sent` is None until a connection is dealt with, so that only what is known counts as not sent.
     `in_headers` holds while the headers of the answer are being read. `allow` raises OSError for an address that may
     not be connected to: it is asked for the very address that is connected to next, whatever the name says.
-    `answered` is when the answer began to arrive (monotonic seconds), less what this thread waited for a processor
-    since the request had left: in that time the answer may have been there.
+    `answered` is when the answer's headers had arrived (monotonic seconds), less what this thread waited for a
+    processor while it received the last of them: they were there by then. It is never before Zoom counted the request.
     """
 
     ends: float
@@ -88,6 +88,8 @@ class _PunctualSocket(socket.socket):
     def recv_into(self, *args: Any, **kwargs: Any) -> int:
         limit = _limit.get()
         self.settimeout(limit.remaining())
+        if limit.in_headers:
+            limit.waited = waited()
         got = super().recv_into(*args, **kwargs)
         if not got and limit.in_headers:
             # http.client takes headers that end in the middle for complete ones: a 201 that was cut off
@@ -144,7 +146,6 @@ class _PunctualConnection(HTTPConnection):
         self.sock.settimeout(limit.remaining())
         limit.sent = True
         super().send(data)
-        limit.waited = waited()
 
     def getresponse(self) -> Any:
         limit = _limit.get()

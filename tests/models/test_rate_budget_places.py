@@ -1,0 +1,152 @@
+"""No sliding second at Zoom holds more calls than the limit, however the ways differ: on a clock that the test sets."""
+
+import heapq
+import random
+from collections.abc import Callable, Sequence
+
+import pytest
+from django.db import connection
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests import cast
+from trunks.models import Counted, MasterAccount, RateBudget, RatePlan, Trips, Turn, rate_budget
+from trunks.models.rate_budget import ANSWER_SECONDS, BURST_CALLS, CUT, RATES, SHARE
+
+pytestmark = pytest.mark.sqlite
+
+BEGINNING = 1_700_000_000.0
+TINY = 1e-5
+LIMIT = int(RATES[RatePlan.PRO]["heavy"])
+INTERVAL = 1 / (LIMIT * SHARE)
+BACK = 0.02  # the quickest way there and back
+Ask = Callable[..., Turn]
+
+
+@pytest.fixture
+def master(db: None) -> MasterAccount:
+    return cast.master_account("Northwind", "northwind-account-id")
+
+
+@pytest.fixture
+def ask(master: MasterAccount, monkeypatch: pytest.MonkeyPatch) -> Ask:
+    """Take a turn at a moment of the test's own."""
+
+    def take(moment: float, **learned: Trips | Counted | None) -> Turn:
+        cast_to = "::float8" if connection.vendor == "postgresql" else ""
+        monkeypatch.setitem(rate_budget._WORDS[connection.vendor], "now", f"({moment:.9f}{cast_to})")
+        return RateBudget.take(master, "heavy", **learned)  # type: ignore[arg-type]
+
+    return take
+
+
+def most_in_a_second(moments: Sequence[float]) -> int:
+    """Return the most that any sliding second holds, which begins with one of them."""
+    ordered = sorted(moments)
+    return max(sum(first <= other < first + 1 - TINY for other in ordered) for first in ordered)
+
+
+def counted_at(ask: Ask, callers: int, jitter: float, calls: int, seed: int) -> list[float]:
+    """Have `callers` call one call after another, each on its way up to `jitter` longer than the quickest."""
+    chance = random.Random(seed)  # noqa: S311  # no secret
+    free: list[tuple[float, int]] = [(BEGINNING + number * 0.001, number) for number in range(callers)]
+    told: dict[int, dict[str, Trips | Counted]] = {}
+    found = []
+    for _ in range(calls):
+        moment, caller = heapq.heappop(free)
+        turn = ask(moment, **told.pop(caller, {}))
+        arrived = turn.at + chance.uniform(0, jitter)
+        answered = arrived + BACK
+        found.append(arrived)
+        trip = answered - turn.at
+        told[caller] = {"trips": Trips(trip, trip)}
+        if chance.random() < 0.9:  # of the others nobody hears: their places stay taken for as long as can be
+            told[caller]["counted"] = Counted(turn.number, answered)
+        heapq.heappush(free, (answered + chance.uniform(0, 0.05), caller))
+    return found
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(callers=st.integers(1, 20), jitter=st.floats(0, 0.12), seed=st.integers(0, 10**6))
+def test_no_second_holds_more_than_the_limit(callers: int, jitter: float, seed: int, ask: Ask) -> None:
+    RateBudget.objects.all().delete()
+    ask(BEGINNING - 10, trips=Trips(BACK, BACK + jitter + TINY))  # what earlier calls have taught
+    assert most_in_a_second(counted_at(ask, callers, jitter, 60, seed)) <= LIMIT
+
+
+def test_ways_that_differ_cost_what_they_take_and_not_their_extremes(ask: Ask) -> None:
+    jitter = 0.1
+    ask(BEGINNING - 10, trips=Trips(BACK, BACK + jitter))
+    arrived = counted_at(ask, 8, jitter, 240, seed=1)
+    used = (len(arrived) - 1) / (max(arrived) - min(arrived)) / LIMIT
+    # Evenly spaced calls would have to leave all of the tenth free.
+    assert used > 1 / (1 + jitter) + 0.01
+
+
+def test_an_answer_frees_its_place_a_second_after_it(ask: Ask, master: MasterAccount) -> None:
+    ask(BEGINNING - 10, trips=Trips(BACK, BACK + 0.1))
+    turn = ask(BEGINNING)
+    place = turn.number % LIMIT
+    kept = RateBudget.objects.get().places[place]
+    assert kept > BEGINNING + 1.1
+    ask(BEGINNING + 0.5, counted=Counted(turn.number, turn.at + BACK + 0.01))
+    assert RateBudget.objects.get().places[place] == pytest.approx(
+        BEGINNING + 1 + 0.01 + ANSWER_SECONDS, abs=1e-4
+    )
+
+
+def test_an_answer_that_took_long_keeps_no_place_longer(ask: Ask) -> None:
+    ask(BEGINNING - 10, trips=Trips(BACK, BACK + 0.1))
+    turn = ask(BEGINNING)
+    kept = RateBudget.objects.get().places[turn.number % LIMIT]
+    ask(BEGINNING + 5, counted=Counted(turn.number, turn.at + 4))
+    assert RateBudget.objects.get().places[turn.number % LIMIT] == pytest.approx(kept)
+
+
+def test_a_late_answer_leaves_the_place_to_the_call_that_has_it_now(ask: Ask) -> None:
+    ask(BEGINNING - 10, trips=Trips(BACK, BACK + 0.1))
+    turn = ask(BEGINNING)
+    for _ in range(LIMIT):
+        latest = ask(BEGINNING + 3)
+    kept = RateBudget.objects.get().places[latest.number % LIMIT]
+    assert latest.number == turn.number + LIMIT
+    ask(BEGINNING + 3, counted=Counted(turn.number, turn.at + BACK))
+    assert RateBudget.objects.get().places[latest.number % LIMIT] == pytest.approx(kept)
+
+
+def test_before_anything_was_measured_no_answer_frees_a_place(ask: Ask) -> None:
+    turn = ask(BEGINNING)
+    kept = RateBudget.objects.get().places[turn.number % LIMIT]
+    ask(BEGINNING, counted=Counted(turn.number, turn.at + BACK))
+    assert RateBudget.objects.get().places[turn.number % LIMIT] == kept
+
+
+def test_after_a_rest_as_many_calls_leave_at_once_as_a_request_makes(ask: Ask) -> None:
+    for begin in (BEGINNING, BEGINNING + 10):
+        left = [ask(begin + number * 0.005).at - begin for number in range(5)]
+        assert left[:BURST_CALLS] == pytest.approx([0, 0.005, 0.01], abs=TINY)
+        assert left[BURST_CALLS:] == pytest.approx([INTERVAL, 2 * INTERVAL], abs=TINY)
+
+
+def test_no_two_calls_leave_together_during_a_pause_or_right_after_it(
+    ask: Ask, master: MasterAccount
+) -> None:
+    ask(BEGINNING)
+    RateBudget.pause(master, "heavy", 3)
+    left = [ask(BEGINNING).at - BEGINNING for _ in range(4)]
+    assert left == pytest.approx([3 + number * INTERVAL / CUT for number in range(4)], abs=0.001)
+
+
+def test_a_rate_below_one_call_a_second_is_kept(ask: Ask, master: MasterAccount) -> None:
+    master.rate_share = 5
+    left = [ask(BEGINNING).at - BEGINNING for _ in range(3)]
+    assert left == pytest.approx([0, 2.16, 4.32], abs=0.01)
+
+
+def test_another_plan_has_other_places(ask: Ask, master: MasterAccount) -> None:
+    for plan in (RatePlan.PRO, RatePlan.BUSINESS, RatePlan.PRO):
+        master.rate_plan = plan
+        limit = int(RATES[plan]["heavy"])
+        start = RateBudget.objects.get().next_at + 5 if RateBudget.objects.exists() else BEGINNING
+        left = [ask(start).at for _ in range(2 * limit)]
+        assert most_in_a_second(left) <= limit
