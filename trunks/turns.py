@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import random
 import time
 from collections import defaultdict, deque
@@ -54,6 +55,31 @@ _measured: dict[tuple[int, Label], Trips] = {}
 _counted: defaultdict[tuple[int, Label], deque[Counted]] = defaultdict(lambda: deque(maxlen=COUNTED_AT_MOST))
 
 
+class DatabaseClock:
+    """When the database's clock shows something, by this process's monotonic one: between two moments."""
+
+    def __init__(self) -> None:
+        self._ahead = (-math.inf, math.inf)
+
+    def learn(self, asked: float, shown: float, answered: float) -> None:
+        """Take note that it showed `shown` at some moment between `asked` and `answered`.
+
+        What all answers agree on counts, so that a row or a processor that was waited for blurs nothing. When they no
+        longer agree a clock was set or has drifted, and the last one counts.
+        """
+        earliest, latest = asked - shown, answered - shown
+        low, high = max(self._ahead[0], earliest), min(self._ahead[1], latest)
+        self._ahead = (low, high) if low <= high else (earliest, latest)
+
+    def span(self, shown: float) -> tuple[float, float]:
+        """Return the moments between which it shows `shown`."""
+        low, high = self._ahead
+        return shown + low, shown + high
+
+
+_clock = DatabaseClock()
+
+
 class Turns:
     """The turns of one client; without a master account, of one that nobody knows yet, there is nothing to wait for."""
 
@@ -61,7 +87,7 @@ class Turns:
         self._master = master
         self._urgency = urgency
         self._turn = Turn(0.0, 0.0, 0)
-        self._late = 0.0
+        self._earliest = 0.0  # when that turn came, at the earliest
 
     def wait(self, label: Label) -> None:
         """Return when it is the caller's turn. Raises HeldBack when that is not soon enough.
@@ -72,12 +98,12 @@ class Turns:
             return
         begun = time.monotonic()
         while True:
-            asked, self._turn = self._take(self._master, label, begun)
-            # It sleeps from when the answer came and is late from when it asked: the turn was given in between.
-            slack = _sleep_until(time.monotonic() + self._turn.wait, self._master, label)
-            self._late = time.monotonic() - asked - self._turn.wait
+            self._turn = self._take(self._master, label, begun)
+            self._earliest, latest = _clock.span(self._turn.at)
+            slack = _sleep_until(latest, self._master, label)
+            late = time.monotonic() - self._earliest
             # A turn that was missed is given up for another: a worker that was stopped must not break in on others.
-            if slack is not None and (self._late <= slack or time.monotonic() - begun > MISSING_SECONDS):
+            if slack is not None and (late <= slack or time.monotonic() - begun > MISSING_SECONDS):
                 return
 
     def learn(self, call: Call) -> None:
@@ -85,34 +111,37 @@ class Turns:
 
         Of how much the ways differ writes tell nothing: they have a connection to make first, which would blur that.
         """
-        if call.trip is not None:
-            self.answered(call.label, call.trip, usual=call.method == "GET" and call.status == 200)
+        if call.heard is not None:
+            self.answered(
+                call.label, call.left, call.heard, usual=call.method == "GET" and call.status == 200
+            )
 
-    def answered(self, label: Label, trip: float, *, usual: bool = True) -> None:
-        """Note that the call of the last turn was answered after `trip` seconds; a usual one tells of the way."""
+    def answered(self, label: Label, left: float, heard: float, *, usual: bool = True) -> None:
+        """Note when the call of the last turn left and when it was answered; a usual one tells of the way."""
         if self._master is None:
             return
-        seconds = self._late + trip
-        _counted[self._master.pk, label].append(Counted(self._turn.number, self._turn.at + seconds))
+        # From its turn on: what was asked of the database before it left counts as well.
+        seconds = heard - self._earliest
+        _counted[self._master.pk, label].append(Counted(self._turn.number, self._turn.at, seconds))
         if usual:
-            measured(self._master, label, seconds)
+            _measure(self._master, label, Trips(heard - left, seconds))
 
     def brake(self, label: Label, error: RateLimited) -> None:
         """Silence all calls of `label`, of all processes, until the time that Zoom's 429 names."""
         if self._master is not None:
             slow_down(self._master, label, believed(error.retry_at, daily=error.daily))
 
-    def _take(self, master: MasterAccount, label: Label, begun: float) -> tuple[float, Turn]:
-        """Take a turn within reach and return it with the moment at which it was asked for."""
+    def _take(self, master: MasterAccount, label: Label, begun: float) -> Turn:
+        """Take a turn within reach."""
         while True:
             waited = time.monotonic() - begun
             reach = self._urgency.reach + (waited / 10 if self._urgency.patience else 0)
             try:
                 trips, counted = _measured.pop((master.pk, label), None), _next_counted(master, label)
                 asked = time.monotonic()
-                return asked, RateBudget.take(
-                    master, label.value, longest=reach, trips=trips, counted=counted
-                )
+                turn = RateBudget.take(master, label.value, longest=reach, trips=trips, counted=counted)
+                _clock.learn(asked, turn.at - turn.wait, time.monotonic())
+                return turn
             except NoRoom as error:
                 if waited + error.wait - reach > self._urgency.patience_seconds:
                     raise _held_back(label, error.wait) from error
@@ -120,10 +149,12 @@ class Turns:
                 time.sleep(min(error.wait - reach, 1.0) * random.uniform(1, 1.2) + 0.01)  # noqa: S311  # no secret
 
 
-def measured(master: MasterAccount, label: Label, seconds: float) -> None:
-    """Keep a round trip for the budget, which is told with the next call of this process."""
-    before = _measured.get((master.pk, label), Trips(seconds, seconds))
-    _measured[master.pk, label] = Trips(min(before.quickest, seconds), max(before.slowest, seconds))
+def _measure(master: MasterAccount, label: Label, trips: Trips) -> None:
+    """Keep round trips for the budget, which is told with the next call of this process."""
+    before = _measured.get((master.pk, label), trips)
+    _measured[master.pk, label] = Trips(
+        min(before.quickest, trips.quickest), max(before.slowest, trips.slowest)
+    )
 
 
 def _next_counted(master: MasterAccount, label: Label) -> Counted | None:

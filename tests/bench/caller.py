@@ -13,9 +13,11 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 Permit = Callable[[], None]
+Learn = Callable[[float, float], None]
 
 
 def limits_permit(redis_address: str, rate: int) -> Permit:
@@ -40,7 +42,7 @@ def pyrate_permit(redis_address: str, rate: int) -> Permit:
     return lambda: limiter.try_acquire("bench", blocking=True)
 
 
-def portal_permit(master: int) -> tuple[Permit, Callable[[float], None]]:
+def portal_permit(master: int) -> tuple[Permit, Learn]:
     """Wait by the portal's budget, and tell it the round trips."""
     importlib.import_module("django").setup()
     turns, models = importlib.import_module("trunks.turns"), importlib.import_module("trunks.models")
@@ -48,14 +50,14 @@ def portal_permit(master: int) -> tuple[Permit, Callable[[float], None]]:
     row = models.MasterAccount.objects.get(pk=master)
     mine = turns.Turns(row, turns.WORK)
 
-    return lambda: mine.wait(types.Label.LIGHT), lambda trip: mine.answered(types.Label.LIGHT, trip)
+    return lambda: mine.wait(types.Label.LIGHT), partial(mine.answered, types.Label.LIGHT)
 
 
-def _nothing(_: float) -> None:
+def _nothing(_left: float, _heard: float) -> None:
     """Learn nothing."""
 
 
-def call(options: Any, make: Callable[[], tuple[Permit, Callable[[float], None]]], until: float) -> None:
+def call(options: Any, make: Callable[[], tuple[Permit, Learn]], until: float) -> None:
     """Call until the time is up."""
     permit, learn = make()
     link = http.client.HTTPConnection("127.0.0.1", options.port)
@@ -67,7 +69,7 @@ def call(options: Any, make: Callable[[], tuple[Permit, Callable[[float], None]]
         answer = link.getresponse()
         answer.read()
         if answer.status == 200:
-            learn(time.monotonic() - began)
+            learn(began, time.monotonic())
         else:
             time.sleep(1.1)
 

@@ -89,18 +89,22 @@ def foreign_app(watch: Watch, account: Account, per_second: float) -> Iterator[N
 
 
 class Figures(NamedTuple):
-    """What a run came to; `used` is the part of the limit, over all and over the middle four fifths of the calls."""
+    """What a run came to; `used` is the part of the limit, over all and over the middle four fifths of the calls.
+
+    `closest` is how many seconds lay between two calls that are one limit apart, at the least: below one is a 429.
+    """
 
     calls: int
     seconds: float
     used: float
     used_in_the_middle: float
     refused: int
+    closest: float
 
     def __str__(self) -> str:
         return (
             f"{self.calls:5d} calls in {self.seconds:6.1f} s, {self.used:6.1%} of the limit"
-            f" ({self.used_in_the_middle:6.1%} in the middle), {self.refused} × 429"
+            f" ({self.used_in_the_middle:6.1%} in the middle), {self.refused} × 429, closest {self.closest:.3f} s"
         )
 
 
@@ -110,7 +114,9 @@ def figures(arrivals: Sequence[Arrival], limit: float) -> Figures:
     refused = sum(not arrival.passed for arrival in arrivals)
     tenth = len(passed) // 10
     middle = passed[tenth : len(passed) - tenth]
-    return Figures(len(passed), passed[-1] - passed[0], _used(passed, limit), _used(middle, limit), refused)
+    spans = [later - earlier for earlier, later in zip(passed, passed[round(limit) :], strict=False)]
+    used = _used(passed, limit), _used(middle, limit)
+    return Figures(len(passed), passed[-1] - passed[0], *used, refused, min(spans, default=math.inf))
 
 
 def _used(moments: Sequence[float], limit: float) -> float:

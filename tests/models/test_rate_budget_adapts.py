@@ -80,8 +80,9 @@ def before_each_sleep(monkeypatch: pytest.MonkeyPatch, happening: Callable[[floa
 
 def call(seconds: float, method: str = "GET", status: int = 200) -> Call:
     values: dict[str, Any] = dict.fromkeys(("tracking_id", "answer", "error", "path"), "")
-    values |= {"request_body": None, "started_at": None, "duration_ms": 900, "trip": seconds}
-    return Call(method=method, label=LABEL, status=status, **values)
+    values |= {"request_body": None, "started_at": None, "duration_ms": 900}
+    now = time.monotonic()
+    return Call(method=method, label=LABEL, status=status, left=now, heard=now + seconds, **values)
 
 
 def test_turns_given_to_several_processes_keep_the_limit_and_the_pace(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from functools import cache
 from typing import NamedTuple
 
 from django.db import connection, models
@@ -33,7 +34,7 @@ JITTER_SECONDS = 0.006
 JITTER_INTERVALS = 0.25
 MOST_JITTER = 0.16
 # The quickest of the ways is tracked and may lie above the very quickest.
-ANSWER_SECONDS = 0.003
+ANSWER_SECONDS = 0.004
 # The spread is tracked as two edges: a sample outside moves an edge half way, by 20 ms at most, and each one inside
 # draws it in a little, so that an outlier is forgotten.
 EDGE_STEP = 0.02
@@ -122,10 +123,13 @@ _SET_RIGHT = (
 )
 
 
-def _statement(text: str, rate: float, table: str, *, learn: bool = False, counted: bool = False) -> str:
+@cache
+def _statement(
+    text: str, vendor: str, rate: float, table: str, *, learn: bool = False, counted: bool = False
+) -> str:
     """Return a statement in the database's own words and our own numbers; no word of a person's is in it."""
     size = math.ceil(rate)
-    words: dict[str, str | float] = _WORDS[connection.vendor] | _NUMBERS
+    words: dict[str, str | float] = _WORDS[vendor] | _NUMBERS
     words |= {"table": table, "this": "master_id = %(master)s AND label = %(label)s"}
     words |= {
         "rate": f"{rate:.6f}",
@@ -133,8 +137,10 @@ def _statement(text: str, rate: float, table: str, *, learn: bool = False, count
         "more": f"{max(JITTER_SECONDS, JITTER_INTERVALS / rate):.6f}",
     }
     place, put = str(words["place"]), str(words["put"])
-    earlier = place.format(of="%(number)s", size=size)
-    until = f"{words['least']}({earlier}, %(counted)s - quickest + {ANSWER_SECONDS} + {size / rate:.6f})"
+    later = (
+        f"{words['least']}({MOST_JITTER}, {words['most']}(%(seconds)s - quickest, 0.0)) + {ANSWER_SECONDS}"
+    )
+    until = f"(%(turn_at)s + {later} + {size / rate:.6f})"
     words["place_of_number"] = place.format(of="number", size=size)
     words["put_earlier"] = put.format(places="places", of="%(number)s", size=size, until=until)
     for name, part in _PARTS.items():
@@ -155,7 +161,7 @@ class NoRoom(Exception):
 
 
 class Trips(NamedTuple):
-    """The quickest and the slowest of some round trips, in seconds."""
+    """The quickest of some round trips and the slowest, with how late its call left, in seconds."""
 
     quickest: float
     slowest: float
@@ -170,7 +176,7 @@ class Outlook(NamedTuple):
 
 
 class Turn(NamedTuple):
-    """The turn of a call: how many seconds from now it comes, when that is by the database's clock, and its number."""
+    """The turn of a call: how many seconds from now it comes (below zero if just now), when that is, and its number."""
 
     wait: float
     at: float
@@ -178,10 +184,11 @@ class Turn(NamedTuple):
 
 
 class Counted(NamedTuple):
-    """By when Zoom had certainly counted the call of a turn: when its answer began, by the database's clock."""
+    """By when Zoom had certainly counted the call of a turn: it was answered `seconds` after `turn_at`."""
 
     number: int
-    at: float
+    turn_at: float
+    seconds: float
 
 
 def no_places() -> list[float]:
@@ -235,7 +242,7 @@ class RateBudget(models.Model):
         """
         values = {"longest": longest}
         values |= {"quick": trips.quickest, "slow": trips.slowest} if trips else {}
-        values |= {"number": counted.number, "counted": counted.at} if counted else {}
+        values |= counted._asdict() if counted else {}
         kinds = {"learn": bool(trips), "counted": bool(counted)}
         while (row := cls._ask(_TAKE, master, label, values, **kinds)) is None:
             # Between the look and the next try others may have taken the turns, or a 429 have met somebody.
@@ -244,7 +251,7 @@ class RateBudget(models.Model):
             if ahead.wait > longest and not cls._ask(_SET_RIGHT, master, label, nothing):
                 raise NoRoom(ahead.wait)
         wait, at, number = row[:3]
-        return Turn(max(0.0, wait), at, int(number))
+        return Turn(wait, at, int(number))
 
     @classmethod
     def pause(cls, master: MasterAccount, label: str, seconds: float) -> None:
@@ -271,7 +278,7 @@ class RateBudget(models.Model):
         rate = RATES[RatePlan(master.rate_plan)][label] * master.rate_share / 100
         with prepared() as cursor:
             cursor.execute(
-                _statement(text, rate, cls._meta.db_table, **kinds),
+                _statement(text, connection.vendor, rate, cls._meta.db_table, **kinds),
                 {"master": master.pk, "label": label} | dict(values),
             )
             row: tuple[float, ...] | None = cursor.fetchone()

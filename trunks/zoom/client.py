@@ -239,6 +239,7 @@ class ZoomClient:
             request_body=ask.body,
             answer="",
             error="",
+            left=began,
         )
         try:
             answer = self._wire.send(request, ask.errand, seconds=self._deadline, most=ask.most)
@@ -248,7 +249,7 @@ class ZoomClient:
                 status=answer.status,
                 tracking_id=answer.tracking_id,
                 answer=text,
-                trip=answer.began - began,
+                heard=answer.began,
             )
             return _understood(ask, answer)
         except BaseException as error:

@@ -70,8 +70,9 @@ class Call:
     """The record of one HTTP call to the API, for the audit trail; never holds a header or a token of ours.
 
     `path` is relative to the API's base URL and has no query. `status` is None when no answer came. `answer`
-    is the decoded body, cut to 4,000 characters. `error` is empty when the call did what it should. `trip` is the
-    seconds until an answer began, without what this process waited for a processor meanwhile; None without an answer.
+    is the decoded body, cut to 4,000 characters. `error` is empty when the call did what it should. `left` and `heard`
+    are moments of this process's monotonic clock: when it began, and when an answer was there, without what this thread
+    waited for a processor to take it; `heard` is None without an answer.
     """
 
     method: str
@@ -84,4 +85,10 @@ class Call:
     request_body: object | None
     answer: str
     error: str
-    trip: float | None = None
+    left: float = 0.0
+    heard: float | None = None
+
+    @property
+    def trip(self) -> float | None:
+        """Return the seconds until an answer was there."""
+        return None if self.heard is None else self.heard - self.left
