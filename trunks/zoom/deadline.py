@@ -23,8 +23,6 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
-from trunks.zoom.processor import waited
-
 
 @dataclass
 class Limit:
@@ -33,8 +31,7 @@ class Limit:
     `sent` is None until a connection is dealt with, so that only what is known counts as not sent.
     `in_headers` holds while the headers of the answer are being read. `allow` raises OSError for an address that may
     not be connected to: it is asked for the very address that is connected to next, whatever the name says.
-    `answered` is when the answer's headers had arrived (monotonic seconds), less what this thread waited for a
-    processor while it received the last of them: they were there by then. It is never before Zoom counted the request.
+    `answered` is when the answer's headers were read (monotonic seconds).
     """
 
     ends: float
@@ -42,7 +39,6 @@ class Limit:
     in_headers: bool = False
     allow: Callable[[str], None] | None = None
     answered: float = 0.0
-    waited: float = 0.0
 
     @property
     def over(self) -> bool:
@@ -88,8 +84,6 @@ class _PunctualSocket(socket.socket):
     def recv_into(self, *args: Any, **kwargs: Any) -> int:
         limit = _limit.get()
         self.settimeout(limit.remaining())
-        if limit.in_headers:
-            limit.waited = waited()
         got = super().recv_into(*args, **kwargs)
         if not got and limit.in_headers:
             # http.client takes headers that end in the middle for complete ones: a 201 that was cut off
@@ -152,7 +146,7 @@ class _PunctualConnection(HTTPConnection):
         limit.in_headers = True
         response = super().getresponse()
         limit.in_headers = False
-        limit.answered = time.monotonic() - (waited() - limit.waited)
+        limit.answered = time.monotonic()
         return response
 
 

@@ -71,8 +71,8 @@ class Call:
 
     `path` is relative to the API's base URL and has no query. `status` is None when no answer came. `answer`
     is the decoded body, cut to 4,000 characters. `error` is empty when the call did what it should. `left` and `heard`
-    are moments of this process's monotonic clock: when it began, and when an answer was there, without what this thread
-    waited for a processor to take it; `heard` is None without an answer.
+    are moments of this process's monotonic clock: when it began, and when an answer's headers had been read; `heard` is
+    None without an answer.
     """
 
     method: str
@@ -90,5 +90,5 @@ class Call:
 
     @property
     def trip(self) -> float | None:
-        """Return the seconds until an answer was there."""
+        """Return the seconds until an answer's headers had been read."""
         return None if self.heard is None else self.heard - self.left

@@ -34,7 +34,7 @@ class Errand:
 class Answer:
     """An HTTP answer; `cut` says why `text` is not the whole body, and is empty when it is.
 
-    `began` is when its headers had arrived: see `Limit.answered`.
+    `began` is when its headers had been read: see `Limit.answered`.
     """
 
     status: int
