@@ -87,7 +87,7 @@ class Turns:
         self._master = master
         self._urgency = urgency
         self._turn = Turn(0.0, 0.0, 0)
-        self._earliest = 0.0  # when that turn came, at the earliest
+        self._came = (0.0, 0.0)  # when that turn came: between these moments
 
     def wait(self, label: Label) -> None:
         """Return when it is the caller's turn. Raises HeldBack when that is not soon enough.
@@ -99,9 +99,9 @@ class Turns:
         begun = time.monotonic()
         while True:
             self._turn = self._take(self._master, label, begun)
-            self._earliest, latest = _clock.span(self._turn.at)
+            self._came = earliest, latest = _clock.span(self._turn.at)
             slack = _sleep_until(latest, self._master, label)
-            late = time.monotonic() - self._earliest
+            late = time.monotonic() - earliest
             # A turn that was missed is given up for another: a worker that was stopped must not break in on others.
             if slack is not None and (late <= slack or time.monotonic() - begun > MISSING_SECONDS):
                 return
@@ -121,10 +121,11 @@ class Turns:
         if self._master is None:
             return
         # From its turn on: what was asked of the database before it left counts as well.
-        seconds = heard - self._earliest
-        _counted[self._master.pk, label].append(Counted(self._turn.number, self._turn.at, seconds))
+        earliest, latest = self._came
+        counted = Counted(self._turn.number, self._turn.at, heard - earliest)
+        _counted[self._master.pk, label].append(counted)
         if usual:
-            _measure(self._master, label, Trips(heard - left, seconds))
+            _measure(self._master, label, Trips(heard - left, heard - latest))
 
     def brake(self, label: Label, error: RateLimited) -> None:
         """Silence all calls of `label`, of all processes, until the time that Zoom's 429 names."""

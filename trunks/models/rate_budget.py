@@ -33,8 +33,9 @@ JITTER_MARGIN = 1.02
 JITTER_SECONDS = 0.006
 JITTER_INTERVALS = 0.25
 MOST_JITTER = 0.16
-# The quickest of the ways is tracked and may lie above the very quickest.
-ANSWER_SECONDS = 0.004
+# The quickest of the ways is tracked: it lies above the very quickest by some hundredths of the spread, and a little.
+ANSWER_MARGIN = 0.05
+ANSWER_SECONDS = 0.003
 # The spread is tracked as two edges: a sample outside moves an edge half way, by 20 ms at most, and each one inside
 # draws it in a little, so that an outlier is forgotten.
 EDGE_STEP = 0.02
@@ -72,7 +73,6 @@ _NUMBERS = {
     "creep": CREEP,
     "margin": JITTER_MARGIN,
     "jitter": MOST_JITTER,
-    "answer": ANSWER_SECONDS,
     "step": EDGE_STEP,
     "decay": EDGE_DECAY,
     "ahead": AHEAD_AT_MOST,
@@ -137,10 +137,9 @@ def _statement(
         "more": f"{max(JITTER_SECONDS, JITTER_INTERVALS / rate):.6f}",
     }
     place, put = str(words["place"]), str(words["put"])
-    later = (
-        f"{words['least']}({MOST_JITTER}, {words['most']}(%(seconds)s - quickest, 0.0)) + {ANSWER_SECONDS}"
-    )
-    until = f"(%(turn_at)s + {later} + {size / rate:.6f})"
+    later = f"{words['least']}({MOST_JITTER}, {words['most']}(%(seconds)s - quickest, 0.0))"
+    margin = f"{ANSWER_SECONDS} + {ANSWER_MARGIN} * (slowest - quickest)"
+    until = f"(%(turn_at)s + {later} + {margin} + {size / rate:.6f})"
     words["place_of_number"] = place.format(of="number", size=size)
     words["put_earlier"] = put.format(places="places", of="%(number)s", size=size, until=until)
     for name, part in _PARTS.items():
