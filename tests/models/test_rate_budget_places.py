@@ -139,6 +139,13 @@ def test_after_a_rest_as_many_calls_leave_at_once_as_a_request_makes(ask: Ask) -
         assert left[BURST_CALLS:] == pytest.approx([INTERVAL, 2 * INTERVAL], abs=TINY)
 
 
+def test_at_a_high_rate_a_tenth_of_a_seconds_calls_leave_at_once(ask: Ask, master: MasterAccount) -> None:
+    master.rate_plan, limit = RatePlan.BUSINESS, int(RATES[RatePlan.BUSINESS]["heavy"])
+    left = [ask(BEGINNING).at - BEGINNING for _ in range(6)]
+    assert left[:4] == pytest.approx([0] * 4, abs=TINY)
+    assert left[4:] == pytest.approx([1 / (limit * SHARE), 2 / (limit * SHARE)], abs=TINY)
+
+
 def test_no_two_calls_leave_together_during_a_pause_or_right_after_it(
     ask: Ask, master: MasterAccount
 ) -> None:

@@ -40,9 +40,11 @@ ANSWER_SECONDS = 0.003
 # draws it in a little, so that an outlier is forgotten.
 EDGE_STEP = 0.02
 EDGE_DECAY = 0.0003
-# So many calls may leave at once after a rest, as many as one request of one line makes, and so far may the calls catch
-# up with the pace when places became free late. What keeps a second from holding too many are the places, not the pace.
+# So many calls may leave at once after a rest, as many as one request of one line makes or a tenth of a second's, and
+# so far may they catch up with the pace when places became free late or nobody was waiting for a moment. What keeps
+# a second from holding too many are the places, not the pace.
 BURST_CALLS = 3
+BURST_SECONDS = 0.1
 # No turn is taken so far ahead, and no 429 lies ahead: what says so was written before the clock was set back.
 AHEAD_AT_MOST = 120.0
 
@@ -76,7 +78,6 @@ _NUMBERS = {
     "step": EDGE_STEP,
     "decay": EDGE_DECAY,
     "ahead": AHEAD_AT_MOST,
-    "burst": BURST_CALLS - 1,
 }
 # What the statements are made of, each of what stands before it.
 _PARTS = {
@@ -136,6 +137,7 @@ def _statement(
         "size": size,
         "more": f"{max(JITTER_SECONDS, JITTER_INTERVALS / rate):.6f}",
     }
+    words["burst"] = f"{max(BURST_CALLS, rate * BURST_SECONDS) - 1:.6f}"
     place, put = str(words["place"]), str(words["put"])
     later = f"{words['least']}({MOST_JITTER}, {words['most']}(%(seconds)s - quickest, 0.0))"
     margin = f"{ANSWER_SECONDS} + {ANSWER_MARGIN} * (slowest - quickest)"
