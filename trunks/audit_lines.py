@@ -14,6 +14,7 @@ from django.db.models import QuerySet
 
 from trunks import chain
 from trunks.audit_columns import Column, hashed, is_text
+from trunks.copying import messages
 from trunks.models import AuditArchive
 from trunks.models.audit_event import AuditEvent
 from trunks.plans import without_jit
@@ -35,14 +36,14 @@ class Piece:
 
 def table(found: QuerySet[AuditEvent]) -> Piece | None:
     """Return the events of a slice of `found` as lines of CSV, or None without any; nothing stays open."""
-    lines = [bytes(line)[:-1] for line in _copied(found, _table())]
-    return _piece([b"%b\r\n" % line for line in lines], b"", b"\r\n") if lines else None
+    lines = _copied(found, _table())
+    return _piece([line[:-1] for line in lines], b"", b"\r\n") if lines else None
 
 
 def objects(found: QuerySet[AuditEvent]) -> Piece | None:
     """Return the events of a slice of `found` as JSON Lines, or None without any; nothing stays open."""
-    lines = [bytes(line) for line in _copied(found, _objects())]
-    return _piece(lines, b'{"id": ', b'"}\n') if lines else None
+    lines = _copied(found, _objects())
+    return _piece([line[:-1] for line in lines], b'{"id": ', b"\n") if lines else None
 
 
 def _copied(found: QuerySet[AuditEvent], statement: str) -> list[memoryview]:
@@ -52,15 +53,18 @@ def _copied(found: QuerySet[AuditEvent], statement: str) -> list[memoryview]:
     except EmptyResultSet:  # Django knows without asking: of no master account there is nothing to read
         return []
     asked = statement.replace("{found}", asked)
-    with without_jit(), connection.cursor() as cursor, cursor.copy(asked, values) as copy:
-        return list(copy)
+    errors = connection.wrap_database_errors  # what comes while rows are read is Django's error too
+    with without_jit(), connection.cursor() as cursor, errors, cursor.copy(asked, values) as copy:
+        return list(messages(copy))
 
 
-def _piece(lines: list[bytes], begin: bytes, end: bytes) -> Piece:
-    """Return the piece of lines that begin with a number after `begin`, and end with a hash before `end`."""
-    first, last = (int(line[len(begin) : line.index(b",")]) for line in (lines[0], lines[-1]))
-    last_hash = lines[-1][: -len(end)][-64:].decode(errors="replace")  # whoever altered it had the choice
-    return Piece(b"".join(lines), len(lines), first, last, last_hash)
+def _piece(lines: list[memoryview], begin: bytes, end: bytes) -> Piece:
+    """Return the piece of lines that begin with a number after `begin`, with the `end` that each of them gets."""
+    edges = bytes(lines[0]), bytes(lines[-1])
+    first, last = (int(line[len(begin) : line.index(b",")]) for line in edges)
+    # Of an object the hash has a quote and a brace after it. Whoever altered it had the choice.
+    last_hash = edges[1].removesuffix(b'"}')[-64:].decode(errors="replace")
+    return Piece(end.join([*lines, b""]), len(lines), first, last, last_hash)
 
 
 @cache
@@ -103,8 +107,7 @@ def _previous() -> str:
 def _moment(column: str) -> str:
     """Return the expression of a moment as Python's isoformat() writes it, in UTC."""
     utc = f"{column} AT TIME ZONE 'UTC'"
-    fraction = f"CASE WHEN date_trunc('second', {utc}) = {utc} THEN '' ELSE to_char({utc}, '.US') END"
-    return f"to_char({utc}, 'YYYY-MM-DD\"T\"HH24:MI:SS') || {fraction} || '+00:00'"
+    return f"replace(to_char({utc}, 'YYYY-MM-DD\"T\"HH24:MI:SS.US'), '.000000', '') || '+00:00'"
 
 
 def _value(field: Column) -> str:
@@ -124,12 +127,13 @@ def _cell(field: Column) -> str:
         return _moment(column)
     if not is_text(field):
         return column
-    # Most texts begin with a letter or a brace, and one comparison of bytes tells that none of the signs does.
-    harmless = f"""{column} COLLATE "C" >= 'A' AND {column} COLLATE "C" < chr(65291)"""
+    # Nearly all texts begin with a letter, a digit or a brace; the number of the first character tells.
+    sign = f"ascii({column})"
+    harmless = f"{sign} BETWEEN {ord('A')} AND {ord('~')} OR {sign} BETWEEN {ord('0')} AND {ord('9')}"
     begin = f"left(ltrim({column}, ' '), 1)"
     risky = f"strpos({_signs()}, {begin}) > 0 AND {begin} <> ''"
     return (
-        f"CASE WHEN {harmless} THEN {column} WHEN {column} = '' THEN NULL"
+        f"CASE WHEN {harmless} THEN {column} WHEN {sign} = 0 THEN NULL"
         f" WHEN {risky} THEN '''' || {column} ELSE {column} END"
     )
 

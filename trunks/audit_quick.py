@@ -16,13 +16,11 @@ from functools import cache
 from hashlib import sha256
 
 from django.db import connection
-from psycopg import Error, OperationalError
-from psycopg.errors import error_from_result
-from psycopg.pq.abc import PGconn
 
 from trunks import chain
 from trunks.audit_chain import CLOCK_TOLERANCE_SECONDS, Place, as_written
 from trunks.audit_columns import Column, hashed, is_text, sqlite_microseconds
+from trunks.copying import messages
 from trunks.models.audit_event import AuditEvent
 from trunks.plans import without_jit
 
@@ -40,7 +38,6 @@ _ROW = struct.Struct(">hiqiqi64si")
 _HEADER = 19
 _TRAILER = 2
 _NO_EVENT: Row = (0, 0, b"", b"")
-_WITHOUT_WAITING = 1
 
 
 def prove(place: Place, upto: int, marks: Collection[int]) -> list[Place]:
@@ -68,25 +65,15 @@ def prove(place: Place, upto: int, marks: Collection[int]) -> list[Place]:
 
 
 def _copied(after: int, upto: int) -> Iterator[Row]:
-    """Yield the events of PostgreSQL, as they come.
-
-    What has come already is taken without psycopg's way of waiting, which costs as much as hashing an event.
-    """
+    """Yield the events of PostgreSQL, as they come."""
     unpack, size, skipped = _ROW.unpack_from, _ROW.size, _HEADER
     errors = connection.wrap_database_errors  # what comes while rows are read is Django's error too
     asked = _copy(), [after, upto]
     with without_jit(in_order=True), connection.cursor() as cursor, errors, cursor.copy(*asked) as copy:
-        take = copy.connection.pgconn.get_copy_data
-        while True:
-            length, message = take(_WITHOUT_WAITING)
-            if length == 0:
-                message = copy.read()
-                length = len(message)
-            if length < 0:
-                raise _ended_by(copy.connection.pgconn)
-            if length <= skipped + _TRAILER:
-                break
-            if length < skipped + size:
+        for message in messages(copy):
+            if len(message) <= skipped + _TRAILER:
+                continue
+            if len(message) < skipped + size:
                 yield _NO_EVENT
             else:
                 columns, first, number, second, moment, third, written, last = unpack(message, skipped)
@@ -94,14 +81,6 @@ def _copied(after: int, upto: int) -> Iterator[Row]:
                 rest = message[skipped + size :]
                 yield (number, moment, written, rest) if ours and last == len(rest) else _NO_EVENT
             skipped = 0
-        copy.read()  # says how the statement ended
-
-
-def _ended_by(pgconn: PGconn) -> Error:
-    """Return the error that ended a COPY in the middle of its rows."""
-    # All of them, or the connection would take no other statement.
-    results = list(iter(pgconn.get_result, None))
-    return error_from_result(results[0]) if results else OperationalError("COPY ended without saying why")
 
 
 def _fetched(after: int, upto: int) -> Iterator[Row]:
