@@ -125,11 +125,11 @@ def test_a_late_answer_leaves_the_place_to_the_call_that_has_it_now(ask: Ask) ->
     assert RateBudget.objects.get().places[latest.number % LIMIT] == pytest.approx(kept)
 
 
-def test_before_anything_was_measured_no_answer_frees_a_place(ask: Ask) -> None:
+def test_before_anything_was_measured_the_whole_trip_counts(ask: Ask) -> None:
     turn = ask(BEGINNING)
-    kept = RateBudget.objects.get().places[turn.number % LIMIT]
-    ask(BEGINNING, counted=Counted(turn.number, turn.at, BACK))
-    assert RateBudget.objects.get().places[turn.number % LIMIT] == kept
+    ask(BEGINNING, counted=Counted(turn.number, turn.at, 0.05))
+    kept = RateBudget.objects.get().places[turn.number % LIMIT] - turn.at
+    assert kept == pytest.approx(1 + 0.05 + ANSWER_SECONDS, abs=1e-4)
 
 
 def test_after_a_rest_as_many_calls_leave_at_once_as_a_request_makes(ask: Ask) -> None:

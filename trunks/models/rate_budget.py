@@ -88,7 +88,7 @@ _PARTS = {
     "spare": "{most}(1.0 / {top} - 1.0, {least}({jitter}, {margin} * (slowest - quickest) + {more}))",
     "turn": "{most}({now}, not_before, next_at - {catch_up}, {place_of_number})",
     # An answer frees its call's place, unless another call has that already.
-    "freed": "CASE WHEN slowest > 0 AND number < %(number)s + {size} THEN {put_earlier} ELSE places END",
+    "freed": "CASE WHEN number < %(number)s + {size} THEN {put_earlier} ELSE places END",
 }
 _TAKE = (
     "UPDATE {table} SET turn_at = {turn}, number = number + 1,"
