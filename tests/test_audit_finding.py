@@ -348,3 +348,32 @@ def test_who_asks_for_words_as_they_were_written_finds_them_in_the_list_and_in_a
     for filters in (Filters(q=f"in {words} s"), Filters(q=f"in {words} s", actor=manager.pk)):
         assert [event.pk for event in found(manager, filters).rows] == [1]
         assert [event.pk for event in audit.search(manager, filters)] == [1]
+
+
+@pytest.mark.parametrize(
+    "words", ["\u017f", "s", "\xb5", "\u03bc", "\u0130", "i", "\xdf", "\u212a", "k", "100%", "a_b"]
+)
+def test_the_list_and_an_export_find_the_same_whatever_the_letters(manager: User, words: str) -> None:
+    texts = [
+        "\u017f",
+        "S",
+        "\xb5",
+        "\u03bc",
+        "\u0130",
+        "I",
+        "\xdf",
+        "\u1e9e",
+        "\u212a",
+        "K",
+        "100%",
+        "100",
+        "a_b",
+        "axb",
+    ]
+    with transaction.atomic():
+        for text in texts:
+            audit.record(Action.ROLE_GRANTED, actor=manager, on=manager, comment=f"~ {text} ~")
+    filters = Filters(q=f"~ {words} ~")
+    listed = [event.pk for event in found(manager, filters).rows]
+    assert listed, words
+    assert [event.pk for event in audit.search(manager, filters)] == listed

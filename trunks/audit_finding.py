@@ -253,10 +253,14 @@ def _next(hunt: Hunt, words: str, far: int) -> Places:
 def _by_index(hunt: Hunt, words: str) -> Places:
     where, values = _conditions(hunt)
     if connection.vendor == "sqlite":
-        join = f"FROM trunks_audittext t JOIN {{entry}} n ON n.event_id = t.rowid WHERE t.text MATCH %s AND {where}"
+        where = (
+            f"t.text MATCH %s AND {_like()} AND {where}"  # to the index a long s and a short one are the same
+        )
+        join = f"FROM trunks_audittext t JOIN {{entry}} n ON n.event_id = t.rowid WHERE {where}"
         order = _order(hunt).replace("n.event_id", "t.rowid")
         sql = f"SELECT t.rowid {join} {order}".replace("n.event_id <", "t.rowid <")
-        return places(hunt.newer, sql, [_phrase(words), *values])
+        phrase = '"' + words.lower().replace('"', '""') + '"'
+        return places(hunt.newer, sql, [phrase, _pattern(words), *values])
     everywhere = f"SELECT n.event_id FROM {{entry}} n WHERE {_like()} AND {where}"
     sql = f"WITH n AS MATERIALIZED ({everywhere}) SELECT event_id FROM n {_order(hunt)}"
     return places(hunt.newer, sql, [_pattern(words), *values])
@@ -273,10 +277,6 @@ def _pattern(words: str) -> str:
     for sign in "!%_":
         words = words.replace(sign, f"!{sign}")
     return f"%{words if connection.vendor == 'postgresql' else words.lower()}%"
-
-
-def _phrase(words: str) -> str:
-    return '"' + words.lower().replace('"', '""') + '"'
 
 
 def _conditions(hunt: Hunt, facet: str = "n.facet_id") -> tuple[str, list[object]]:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from django.db import DatabaseError, connection, transaction
 
+from trunks.apps import SQLITE_LOWER
 from trunks.compiled import prepared
 from trunks.models import AuditArchive, MasterAccount, User
 from trunks.models.audit_event import AuditEvent, AuditHead
@@ -82,7 +83,7 @@ _INDEX_OF_TEXTS = {
 }
 _NEWLINE = {"postgresql": "chr(10)", "sqlite": "char(10)"}
 # SQLite's own lower() leaves every letter but A to Z as it is, and whoever searches for them is asked in small ones.
-_LOWER = {"postgresql": "lower", "sqlite": "audit_lower"}
+_LOWER = {"postgresql": "lower", "sqlite": SQLITE_LOWER}
 
 
 class Facet(NamedTuple):
@@ -213,8 +214,6 @@ def index_texts() -> str:
 
 
 def _take_in(after: int, until: int) -> None:
-    if connection.vendor == "sqlite":
-        connection.connection.create_function(_LOWER["sqlite"], 1, str.lower, deterministic=True)
     for statement in (_FACETS, _ENTRIES, _COUNTS, _NUMBERS[connection.vendor]):
         _run(statement, after, until)
     if connection.vendor == "sqlite" and finds_text():

@@ -6,14 +6,13 @@ among ten thousand is in `trunks.audit_index`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Exists, F, Model, OuterRef, Q, QuerySet, TextField, Value
+from django.db.models import Exists, F, Func, Model, OuterRef, Q, QuerySet, TextField, Value
 from django.db.models.functions import Concat, Lower
 from django.db.models.lookups import Contains
 from django.http import Http404
@@ -21,6 +20,7 @@ from django.utils import timezone
 
 from trunks import access
 from trunks.actions import Action
+from trunks.apps import SQLITE_LOWER
 from trunks.models import AuditArchive, Role, User
 from trunks.models.audit_event import AuditEvent
 
@@ -176,10 +176,9 @@ def any_of(fields: tuple[str, ...], words: str) -> Q:
 
 
 def _holds(field: str, words: str) -> Q:
+    # In small letters, as the index has its texts: Django's own comparison is in capitals, which joins others. Whoever
+    # made those of the text makes those of the words.
     if connection.vendor == "postgresql":
-        # In small letters, as the index has its texts: Django's own comparison is in capitals, which joins others.
         return Q(Contains(Lower(field), Lower(Value(words))))
-    # SQLite's LIKE knows capitals from A to Z only; its regular expressions are Python's.
-    return Q(
-        **({f"{field}__icontains": words} if words.isascii() else {f"{field}__iregex": re.escape(words)})
-    )
+    small = Func(F(field), function=SQLITE_LOWER, output_field=TextField())
+    return Q(Contains(small, Value(words.lower())))
