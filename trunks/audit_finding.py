@@ -253,9 +253,8 @@ def _next(hunt: Hunt, words: str, far: int) -> Places:
 def _by_index(hunt: Hunt, words: str) -> Places:
     where, values = _conditions(hunt)
     if connection.vendor == "sqlite":
-        where = (
-            f"t.text MATCH %s AND {_like()} AND {where}"  # to the index a long s and a short one are the same
-        )
+        # To the index of trigrams a long s and a short one are the same.
+        where = f"t.text MATCH %s AND {_like()} AND {where}"
         join = f"FROM trunks_audittext t JOIN {{entry}} n ON n.event_id = t.rowid WHERE {where}"
         order = _order(hunt).replace("n.event_id", "t.rowid")
         sql = f"SELECT t.rowid {join} {order}".replace("n.event_id <", "t.rowid <")

@@ -36,14 +36,12 @@ class Piece:
 
 def table(found: QuerySet[AuditEvent]) -> Piece | None:
     """Return the events of a slice of `found` as lines of CSV, or None without any; nothing stays open."""
-    lines = _copied(found, _table())
-    return _piece([line[:-1] for line in lines], b"", b"\r\n") if lines else None
+    return _piece(_copied(found, _table()), b"", b"\r\n")
 
 
 def objects(found: QuerySet[AuditEvent]) -> Piece | None:
     """Return the events of a slice of `found` as JSON Lines, or None without any; nothing stays open."""
-    lines = _copied(found, _objects())
-    return _piece([line[:-1] for line in lines], b'{"id": ', b"\n") if lines else None
+    return _piece(_copied(found, _objects()), b'{"id": ', b"\n")
 
 
 def _copied(found: QuerySet[AuditEvent], statement: str) -> list[memoryview]:
@@ -58,8 +56,11 @@ def _copied(found: QuerySet[AuditEvent], statement: str) -> list[memoryview]:
         return list(messages(copy))
 
 
-def _piece(lines: list[memoryview], begin: bytes, end: bytes) -> Piece:
-    """Return the piece of lines that begin with a number after `begin`, with the `end` that each of them gets."""
+def _piece(copied: list[memoryview], begin: bytes, end: bytes) -> Piece | None:
+    """Return the piece of lines that begin with a number after `begin`, each with `end` for its newline, if any."""
+    if not copied:
+        return None
+    lines = [line[:-1] for line in copied]
     edges = bytes(lines[0]), bytes(lines[-1])
     first, last = (int(line[len(begin) : line.index(b",")]) for line in edges)
     # Of an object the hash has a quote and a brace after it. Whoever altered it had the choice.
