@@ -1,15 +1,14 @@
 """What a process knows of the database's clock, and of when its calls were counted."""
 
 import time
-from datetime import UTC, datetime
 
 import pytest
 
-from tests import cast
+from tests import calls, cast
 from trunks import turns
 from trunks.models import MasterAccount
 from trunks.turns import WORK, DatabaseClock, Turns
-from trunks.zoom.types import Call, Label
+from trunks.zoom.types import Label
 
 BEGAN = 1_700_000_000.0
 QUICK = 0.0004  # from an answer to its being read
@@ -44,7 +43,7 @@ def test_what_kept_a_call_after_its_turn_counts_as_its_way(master: MasterAccount
     mine.wait(Label.HEAVY)
     time.sleep(0.05)  # whatever is asked between the turn and the call
     left = time.monotonic()
-    mine.learn(answered(left, left + 0.03))
+    mine.learn(calls.made(Label.HEAVY, left, left + 0.03))
     counted = turns._counted[master.pk, Label.HEAVY].pop()
     assert 0.08 <= counted.seconds < 0.5
 
@@ -52,7 +51,7 @@ def test_what_kept_a_call_after_its_turn_counts_as_its_way(master: MasterAccount
 def test_of_a_call_without_an_answer_nothing_is_known(master: MasterAccount) -> None:
     mine = Turns(master, WORK)
     mine.wait(Label.HEAVY)
-    mine.learn(answered(time.monotonic(), None))
+    mine.learn(calls.made(Label.HEAVY, time.monotonic(), None, status=None))
     assert not turns._counted[master.pk, Label.HEAVY]
 
 
@@ -60,23 +59,6 @@ def test_a_write_is_counted_and_tells_nothing_of_the_way(master: MasterAccount) 
     mine = Turns(master, WORK)
     mine.wait(Label.HEAVY)
     left = time.monotonic()
-    mine.learn(answered(left, left + 0.03, method="POST"))
+    mine.learn(calls.made(Label.HEAVY, left, left + 0.03, method="POST"))
     assert turns._counted[master.pk, Label.HEAVY].pop()
     assert (master.pk, Label.HEAVY) not in turns._measured
-
-
-def answered(left: float, heard: float | None, *, method: str = "GET") -> Call:
-    return Call(
-        method=method,
-        path="/accounts",
-        label=Label.HEAVY,
-        status=None if heard is None else 200,
-        tracking_id="",
-        started_at=datetime.now(UTC),
-        duration_ms=30,
-        request_body=None,
-        answer="",
-        error="",
-        left=left,
-        heard=heard,
-    )

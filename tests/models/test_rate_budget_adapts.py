@@ -5,12 +5,11 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.db import connection
 
-from tests import cast, database
+from tests import calls, cast, database
 from tests.processes import PYTHON, start
 from trunks import turns
 from trunks.models import MasterAccount, NoRoom, RateBudget, RatePlan, Trips
@@ -79,10 +78,8 @@ def before_each_sleep(monkeypatch: pytest.MonkeyPatch, happening: Callable[[floa
 
 
 def call(seconds: float, method: str = "GET", status: int = 200) -> Call:
-    values: dict[str, Any] = dict.fromkeys(("tracking_id", "answer", "error", "path"), "")
-    values |= {"request_body": None, "started_at": None, "duration_ms": 900}
     now = time.monotonic()
-    return Call(method=method, label=LABEL, status=status, left=now, heard=now + seconds, **values)
+    return calls.made(LABEL, now, now + seconds, method=method, status=status)
 
 
 def test_turns_given_to_several_processes_keep_the_limit_and_the_pace(

@@ -22,11 +22,11 @@ def test_a_slow_body_is_not_of_the_trip(open_client: Open, serve: Serve) -> None
     client = open_client(serve(slowly).url, deadline=5)
     read(client)
     [call] = client.calls
-    assert call.trip is not None
-    assert QUIET <= call.trip < QUIET + SLOW <= call.duration_ms / 1000
+    assert call.heard is not None
+    assert QUIET <= call.heard - call.left < QUIET + SLOW <= call.duration_ms / 1000
 
 
 def test_without_an_answer_there_is_no_trip(open_client: Open, serve: Serve) -> None:
     client = open_client(serve(lambda connection: connection.close()).url)
     failure(client, read)
-    assert [call.trip for call in client.calls] == [None]
+    assert [call.heard for call in client.calls] == [None]

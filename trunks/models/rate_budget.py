@@ -68,7 +68,7 @@ _WORDS = {
         "soon": "",
     },
 }
-_NUMBERS = {
+_NUMBERS: dict[str, str | float] = {
     "top": SHARE,
     "floor": LEAST_SHARE,
     "cut": CUT,
@@ -78,6 +78,9 @@ _NUMBERS = {
     "step": EDGE_STEP,
     "decay": EDGE_DECAY,
     "ahead": AHEAD_AT_MOST,
+    "answer": ANSWER_SECONDS,
+    "answer_margin": ANSWER_MARGIN,
+    "free": json.dumps([0] * MOST_PLACES),
 }
 # What the statements are made of, each of what stands before it.
 _PARTS = {
@@ -87,9 +90,15 @@ _PARTS = {
     # How much later than the quickest a call may be counted, before its answer has told.
     "spare": "{most}(1.0 / {top} - 1.0, {least}({jitter}, {margin} * (slowest - quickest) + {more}))",
     "turn": "{most}({now}, not_before, next_at - {catch_up}, {place_of_number})",
-    # An answer frees its call's place, unless another call has that already.
-    "freed": "CASE WHEN number < %(number)s + {size} THEN {put_earlier} ELSE places END",
+    # How long the place of a call is kept: of an earlier one that was answered, and of this one.
+    "until_answered": (
+        "(%(turn_at)s + {least}({jitter}, {most}(%(seconds)s - quickest, 0.0))"
+        " + {answer} + {answer_margin} * (slowest - quickest) + {window})"
+    ),
+    "until_expected": "{turn} + {spare} + {window}",
 }
+# An answer frees its call's place, unless another call has that already.
+_FREED = "CASE WHEN number < %(number)s + {size} THEN {put} ELSE places END"
 _TAKE = (
     "UPDATE {table} SET turn_at = {turn}, number = number + 1,"
     " next_at = {most}(next_at, {turn}) + {interval}, places = {taken}{learn}"
@@ -117,7 +126,7 @@ _LOOK = "SELECT {most}(not_before - {now}, 0.0), {turn} - {now}, {spare} FROM {t
 
 # A pause that began before the time to which the clock was set back stays as it is.
 _SET_RIGHT = (
-    "UPDATE {table} SET next_at = {least}(next_at, {now}), turn_at = {least}(turn_at, {now}), places = %(places)s,"
+    "UPDATE {table} SET next_at = {least}(next_at, {now}), turn_at = {least}(turn_at, {now}), places = '{free}',"
     " not_before = CASE WHEN limited_at > {now} + 1.0 THEN 0 ELSE not_before END,"
     " limited_at = {least}(limited_at, {now}) WHERE {this}"
     " AND (next_at > {now} + {ahead} OR limited_at > {now} + 1.0) RETURNING 1.0"
@@ -130,26 +139,21 @@ def _statement(
 ) -> str:
     """Return a statement in the database's own words and our own numbers; no word of a person's is in it."""
     size = math.ceil(rate)
-    words: dict[str, str | float] = _WORDS[vendor] | _NUMBERS
-    words |= {"table": table, "this": "master_id = %(master)s AND label = %(label)s"}
-    words |= {
-        "rate": f"{rate:.6f}",
-        "size": size,
-        "more": f"{max(JITTER_SECONDS, JITTER_INTERVALS / rate):.6f}",
-    }
-    words["burst"] = f"{max(BURST_CALLS, rate * BURST_SECONDS) - 1:.6f}"
+    words: dict[str, str | float] = {**_WORDS[vendor], **_NUMBERS}
     place, put = str(words["place"]), str(words["put"])
-    later = f"{words['least']}({MOST_JITTER}, {words['most']}(%(seconds)s - quickest, 0.0))"
-    margin = f"{ANSWER_SECONDS} + {ANSWER_MARGIN} * (slowest - quickest)"
-    until = f"(%(turn_at)s + {later} + {margin} + {size / rate:.6f})"
+    words |= {"table": table, "this": "master_id = %(master)s AND label = %(label)s"}
+    words |= {"rate": f"{rate:.6f}", "size": size, "window": f"{size / rate:.6f}"}
+    words["more"] = f"{max(JITTER_SECONDS, JITTER_INTERVALS / rate):.6f}"
+    words["burst"] = f"{max(BURST_CALLS, rate * BURST_SECONDS) - 1:.6f}"
     words["place_of_number"] = place.format(of="number", size=size)
-    words["put_earlier"] = put.format(places="places", of="%(number)s", size=size, until=until)
     for name, part in _PARTS.items():
         words[name] = part.format(**words)
     words["learn"] = _LEARN.format(**words) if learn else ""
-    until = f"{words['turn']} + {words['spare']} + {size / rate:.6f}"
-    places = words["freed"] if counted else "places"
-    words["taken"] = put.format(places=places, of="number", size=size, until=until)
+    places = "places"
+    if counted:
+        earlier = put.format(places=places, of="%(number)s", size=size, until=words["until_answered"])
+        places = _FREED.format(size=size, put=earlier)
+    words["taken"] = put.format(places=places, of="number", size=size, until=words["until_expected"])
     return text.format(**words)
 
 
@@ -248,8 +252,7 @@ class RateBudget(models.Model):
         while (row := cls._ask(_TAKE, master, label, values, **kinds)) is None:
             # Between the look and the next try others may have taken the turns, or a 429 have met somebody.
             ahead = cls.look(master, label)
-            nothing = {"places": json.dumps(no_places())}
-            if ahead.wait > longest and not cls._ask(_SET_RIGHT, master, label, nothing):
+            if ahead.wait > longest and not cls._ask(_SET_RIGHT, master, label, {}):
                 raise NoRoom(ahead.wait)
         wait, at, number = row[:3]
         return Turn(wait, at, int(number))

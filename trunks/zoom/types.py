@@ -87,8 +87,3 @@ class Call:
     error: str
     left: float = 0.0
     heard: float | None = None
-
-    @property
-    def trip(self) -> float | None:
-        """Return the seconds until an answer's headers had been read."""
-        return None if self.heard is None else self.heard - self.left
