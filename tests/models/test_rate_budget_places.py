@@ -41,7 +41,7 @@ def master(db: None) -> MasterAccount:
 def ask(master: MasterAccount, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ask]:
     """Take a turn at a moment of the test's own."""
 
-    def take(moment: float, **learned: Trips | Counted | None) -> Turn:
+    def take(moment: float, **learned: Trips | Counted | float | None) -> Turn:
         cast_to = "::float8" if connection.vendor == "postgresql" else ""
         monkeypatch.setitem(rate_budget._WORDS[connection.vendor], "now", f"({moment:.9f}{cast_to})")
         rate_budget._statement.cache_clear()
@@ -112,6 +112,15 @@ def test_of_an_answer_that_took_long_a_sixth_of_a_second_counts_as_its_way(ask: 
         ask(begin + 5, counted=Counted(turn.number, turn.at, BACK + took))
         until = RateBudget.objects.get().places[turn.number % LIMIT]
         assert until - begin == pytest.approx(1 + kept + MARGIN, abs=1e-4)
+
+
+def test_an_answer_from_before_the_clock_was_set_back_holds_nobody_until_it_has_caught_up(ask: Ask) -> None:
+    ask(BEGINNING - 10, trips=Trips(BACK, BACK + 0.1))
+    turn, back = ask(BEGINNING), BEGINNING - 3600
+    ask(back, counted=Counted(turn.number, turn.at, BACK), longest=4.0)
+    assert max(RateBudget.objects.get().places) < back + 1.3
+    # All the way round, by the place of that call as well.
+    assert [ask(back + 2 + number, longest=4.0).wait for number in range(LIMIT)] == [0] * LIMIT
 
 
 def test_a_late_answer_leaves_the_place_to_the_call_that_has_it_now(ask: Ask) -> None:

@@ -91,9 +91,10 @@ _PARTS = {
     "spare": "{most}(1.0 / {top} - 1.0, {least}({jitter}, {margin} * (slowest - quickest) + {more}))",
     "turn": "{most}({now}, not_before, next_at - {catch_up}, {place_of_number})",
     # How long the place of a call is kept: of an earlier one that was answered, and of this one.
+    # An answer of before the clock was set back must not keep it until the clock has caught up.
     "until_answered": (
-        "(%(turn_at)s + {least}({jitter}, {most}(%(seconds)s - quickest, 0.0))"
-        " + {answer} + {answer_margin} * (slowest - quickest) + {window})"
+        "{least}({now} + {jitter}, %(turn_at)s + {least}({jitter}, {most}(%(seconds)s - quickest, 0.0))"
+        " + {answer} + {answer_margin} * (slowest - quickest)) + {window}"
     ),
     "until_expected": "{turn} + {spare} + {window}",
 }
