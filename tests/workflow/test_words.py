@@ -241,3 +241,11 @@ def test_the_table_of_unknown_errors_has_an_end(estate: cast.Estate, monkeypatch
     unknown.note(estate.master, errors.Refused("one", status=400))
     unknown.note(estate.master, errors.Refused("two", status=400))
     assert UnknownError.objects.get().message == "one"
+
+
+@pytest.mark.sqlite
+def test_an_error_with_a_code_of_any_size_is_kept(db: None) -> None:
+    master = cast.master_account("Northwind", "northwind-account-id")
+    for code in (10**18 - 1, 10**18, 10**40):
+        unknown.note(master, api_error(400, code, "Words that nobody has seen."))
+    assert {(row.code, row.count) for row in UnknownError.objects.all()} == {(10**18 - 1, 1), (0, 2)}

@@ -117,6 +117,11 @@ class TestWords:
     def test_zooms_words_are_found_under_every_known_name(self, key: str) -> None:
         assert verdict(400, {"code": "300", key: "words\x00"}).message == "words\N{REPLACEMENT CHARACTER}"
 
+    @pytest.mark.parametrize("code", [10**18, -(10**18), 10**400], ids=["over", "under", "far over"])
+    def test_a_code_that_no_database_could_hold_is_none(self, code: int) -> None:
+        found = verdict(400, {"code": code, "message": "odd"})
+        assert (type(found), found.code, found.message) == (Refused, None, "odd")
+
     def test_fields_of_a_failed_validation_are_kept(self) -> None:
         rows = [{"field": "dnis", "message": "too long"}, {"field": "id"}, {"message": "no name"}, "odd"]
         found = verdict(400, {"code": 300, "message": "Validation Failed.", "errors": rows})

@@ -30,6 +30,7 @@ from trunks.zoom.retry_after import retry_at
 from trunks.zoom.wire import Answer, Errand, clean
 
 _WORDS_AT_MOST = 2_000
+_TOO_LARGE = 10**18
 _SCOPES = {104, 4700, 4711}
 _CREDENTIALS = {124, 4717, 4738, 4741}
 _ACCOUNT_MISSING = re.compile(r"account does not exist", re.IGNORECASE)
@@ -197,7 +198,10 @@ def parsed(text: str) -> object:
 
 
 def number(value: object) -> int | None:
-    """Return a whole number that Zoom wrote as a number or as text; None for anything else."""
+    """Return a whole number that Zoom wrote as a number or as text; None for anything else, and for what no code is.
+
+    A database holds 64 bits, and a number that it refuses would be an error of ours in the middle of a call.
+    """
     if isinstance(value, int) and not isinstance(value, bool):
-        return value
+        return value if abs(value) < _TOO_LARGE else None
     return int(value) if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,18}", value) else None
