@@ -88,6 +88,8 @@ def verdict(status: int, body: object, **headers: str) -> ZoomError:
         (404, 1001, "User does not exist", Refused),
         (409, 409, "conflict", Refused),
         (425, None, "", Refused),
+        (200, 300, "Words that nobody has seen.", Refused),
+        (200, 404, "No such trunk.", Refused),
         (200, 429, "Too many", RateLimited),
     ],
 )
@@ -99,6 +101,15 @@ def test_a_definite_refusal_is_named_and_did_not_happen(
     assert not found.might_have_happened
     assert found.retryable is (error is RateLimited)
     assert (found.status, found.code, found.message) == (status, code, message)
+
+
+@pytest.mark.parametrize("code", [500, 5000, 3001, -1])
+def test_an_error_that_nobody_knows_inside_a_success_leaves_a_write_open(code: int) -> None:
+    answer = Answer(200, {}, json.dumps({"code": code, "message": "Internal service error"}))
+    for write in (True, False):
+        found = error_of(answer, Errand("testing", write=write))
+        assert type(found) is Refused
+        assert (found.might_have_happened, found.retryable) == (write, not write)
 
 
 @pytest.mark.parametrize("status", [600, 999, 101])

@@ -35,11 +35,14 @@ from trunks.workflow.reading import echoed, look_up, read_list, refuse, unmet, w
 from trunks.workflow.sending import send
 from trunks.workflow.transitions import mark, move, write_lines
 from trunks.workflow.words import sentence
+from trunks.zoom import errors
 from trunks.zoom.client import ZoomClient
 from trunks.zoom.errors import ZoomError
 
 # How often Zoom may refuse its list to a change that is halfway, before that ends: with the pauses, eight minutes.
 HALFWAY_TRIES = 8
+# After so many, about a minute, an error that nobody knows, inside a success, is taken for Zoom's no to the list.
+UNCLEAR_TRIES = 5
 
 
 def provision(pk: int) -> None:
@@ -177,7 +180,7 @@ def _world_moved(claim: Claim, lines: list[Line]) -> str:
 
 def _cannot_read(claim: Claim, waiting: list[Line], error: ZoomError) -> bool:
     """Decide what an unreadable list means: wait for Zoom (False), or take its no for the lines' answer (True)."""
-    if settling.is_no_answer(error):
+    if settling.is_no_answer(error) and not _unclear_for_long(claim, error):
         settling.wait_for(claim, error)
         return False
     if halfway := [line for line in waiting if line.has_begun]:
@@ -185,6 +188,11 @@ def _cannot_read(claim: Claim, waiting: list[Line], error: ZoomError) -> bool:
         return False
     refuse(claim, waiting, sentence(error))
     return True
+
+
+def _unclear_for_long(claim: Claim, error: ZoomError) -> bool:
+    unclear = isinstance(error, errors.Refused) and (error.status or 0) < 300
+    return unclear and claim.trunk_request.tries >= UNCLEAR_TRIES
 
 
 def _stay_halfway(claim: Claim, halfway: list[Line], error: ZoomError) -> None:

@@ -114,6 +114,9 @@ def _note(claim: Claim, group: list[Line], outcome: str, *, answered: bool = Fal
 
 def _not_accepted(claim: Claim, client: ZoomClient, group: list[Line], error: ZoomError) -> bool:
     _note(claim, group, sentence(error))
+    if error.might_have_happened and isinstance(error, errors.Refused):
+        _doubt(claim, group, sentence(error))
+        return False
     if error.might_have_happened:
         settling.leave_unconfirmed(claim, sentence(error), look_after=settings.QUIET_SECONDS)
         return False
@@ -147,10 +150,7 @@ def _refused(claim: Claim, client: ZoomClient, group: list[Line], error: ZoomErr
     words = sentence(error)
     if len(group) > 1 and not isinstance(error, ABOUT_THE_ACCOUNT):
         # Sending the lines one by one right away would double those that Zoom did apply and does not list yet.
-        with audit.change():
-            claim.write(one_by_one=True)
-            write_lines(group, detail=words)
-        settling.leave_unconfirmed(claim, words, look_after=settings.QUIET_SECONDS)
+        _doubt(claim, group, words)
         return False
     try:
         findings = look_up(group, read_list(claim, client))
@@ -163,6 +163,14 @@ def _refused(claim: Claim, client: ZoomClient, group: list[Line], error: ZoomErr
     write_findings(claim, findings)
     refuse(claim, unmet(findings), words)
     return True
+
+
+def _doubt(claim: Claim, group: list[Line], words: str) -> None:
+    """Keep why Zoom said no, and have its list tell, once that can be believed, what it did all the same."""
+    with audit.change():
+        claim.write(one_by_one=True)
+        write_lines(group, detail=words)
+    settling.leave_unconfirmed(claim, words, look_after=settings.QUIET_SECONDS)
 
 
 def _read_back(claim: Claim, client: ZoomClient, group: list[Line]) -> bool:

@@ -6,13 +6,22 @@ from dataclasses import dataclass, replace
 
 from trunks.models import ZoomCall
 from trunks.workflow.causes import OTHER, TABLE
-from trunks.workflow.explanations import BY_ITSELF, UNKNOWN, Explanation
+from trunks.workflow.explanations import ADMINISTRATOR, AFTERWARDS, BY_ITSELF, UNKNOWN, Explanation
 from trunks.zoom import errors
 from trunks.zoom.errors import ZoomError
 from trunks.zoom.verdict import error_of
 from trunks.zoom.wire import Answer, Errand
 
 __all__ = ["UNKNOWN", "Decoded", "Explanation", "decode", "explain", "sentence"]
+
+
+UNCLEAR = Explanation(
+    UNKNOWN,
+    "Zoom answered with an error that the portal does not know.",
+    "Read Zoom's own words.",
+    ADMINISTRATOR,
+    AFTERWARDS,
+)
 
 
 @dataclass(frozen=True)
@@ -29,7 +38,9 @@ class Decoded:
 
 def explain(error: ZoomError) -> Explanation:
     """Return cause, next step and who, with the missing scopes by name where Zoom names them."""
-    found = next((row.explanation for row in TABLE if row.fits(error)), OTHER)
+    refused_for_good = not error.might_have_happened and not error.retryable
+    last = OTHER if refused_for_good else UNCLEAR
+    found = next((row.explanation for row in TABLE if row.fits(error)), last)
     if isinstance(error, errors.ScopeMissing) and error.scopes:
         return replace(found, cause=f"The app at Zoom lacks the scope {', '.join(error.scopes)}.")
     return found

@@ -17,7 +17,7 @@ ZoomError
 ├── NotMaster              the caller is not a master account, or not of this sub account
 ├── NoTrunkConfigs         Zoom has provisioned no trunk for the master account
 ├── InvalidParameter       Zoom dislikes a field
-└── Refused                any other definite no
+└── Refused                any other no
 
 Every error answers: may I send the same again (`retryable`), might the write have happened all the same
 (`might_have_happened`, always False for reads), and what does Zoom's support need (`tracking_id`).
@@ -217,6 +217,9 @@ class InvalidParameter(ZoomError):
 
 
 class Refused(ZoomError):
-    """Any other definite 4xx. Retry: no. Happened: no."""
+    """Any other definite 4xx. Retry: no. Happened: no.
+
+    What a 2xx says that nobody knows is in doubt, as of any other answer that is not understood.
+    """
 
     summary = "Zoom refused"

@@ -134,10 +134,18 @@ def _refusal(answer: Answer, errand: Errand, complaint: Complaint) -> ZoomError:
             return error(message, **details)
     if complaint.fields or _PARAMETER.search(message):
         return InvalidParameter(message, fields=complaint.fields, **details)
-    if _PLACE_LOST.search(message):
+    return _refused(answer, errand, complaint, details)
+
+
+def _refused(answer: Answer, errand: Errand, complaint: Complaint, details: Details) -> Refused:
+    """Return the error for words that no other error stands for."""
+    if _PLACE_LOST.search(complaint.message):
         # Reading from the beginning gets a new token.
-        return Refused(message, **details | Details(retryable=not errand.write))
-    return Refused(message, **details)
+        details |= Details(retryable=not errand.write)
+    elif answer.status < 300 and complaint.code != 300 and not 400 <= (complaint.code or 0) < 500:
+        # The status says yes, the body what nobody knows, such as trouble of Zoom's own: that is no definite no.
+        details |= Details(retryable=not errand.write, might_have_happened=errand.write)
+    return Refused(complaint.message, **details)
 
 
 def _rate_limited(answer: Answer, complaint: Complaint, details: Details) -> RateLimited:
