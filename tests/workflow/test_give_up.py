@@ -267,7 +267,9 @@ def test_a_change_that_waits_behind_a_given_up_line_alarms_too(
     zoom: Zoom, staff: User, supervisor: User
 ) -> None:
     old, new = ([zoom.trunk.prefix + end for end in ends] for ends in (("771", "772"), ("781", "782")))
-    provision(zoom.approved(staff, supervisor, *old).pk)
+    first = zoom.approved(staff, supervisor, *old)
+    provision(first.pk)
+    let_pass(first)
     lines = [filing.LineDraft(zoom.trunk, after, "", before) for before, after in zip(old, new, strict=True)]
     trunk_request = cast.approved(
         filing.file(filing.Draft(zoom.sub, "change", "Customer asked", "", lines), actor=staff), supervisor

@@ -4,7 +4,7 @@ import pytest
 
 from tests.workflow.conftest import Zoom
 from tests.workflow.test_removing import NEW, at_zoom, to_change, to_unassign
-from tests.workflow.timing import states
+from tests.workflow.timing import let_pass, states
 from trunks import audit
 from trunks.actions import Action
 from trunks.models import Circuit, TrunkRequest, User, ZoomCall
@@ -62,6 +62,7 @@ def test_a_removal_that_happened_all_the_same_is_not_sent_again(
     zoom: Zoom, staff: User, supervisor: User, filed: TrunkRequest, dnis: str
 ) -> None:
     provision(filed.pk)
+    let_pass(filed)
     removal = to_unassign(zoom, staff, supervisor, dnis)
     zoom.sandbox.fault("unauthorized", method="DELETE", path=TRUNKS, apply="before")
     provision(removal.pk)
@@ -75,6 +76,7 @@ def test_either_step_of_a_change_survives_it(
     zoom: Zoom, staff: User, supervisor: User, filed: TrunkRequest, dnis: str, method: str, apply: str
 ) -> None:
     provision(filed.pk)
+    let_pass(filed)
     moved = f"{zoom.trunk.prefix}778"
     change = to_change(zoom, staff, supervisor, dnis, moved)
     zoom.sandbox.fault("unauthorized", method=method, path=TRUNKS, apply=apply)

@@ -111,6 +111,7 @@ def test_what_is_gone_already_needs_no_call(
 ) -> None:
     zoom.sandbox.switch("trunk_id", trunk_id)
     zoom.sandbox.switch("delete_unknown", delete_unknown)
+    let_pass(TrunkRequest.objects.get())
     trunk_request = to_unassign(zoom, staff, supervisor, dnis)
     zoom.in_console(dnis, None)
     provision(trunk_request.pk)
@@ -495,7 +496,9 @@ def test_a_line_of_a_change_that_the_next_one_displaced_is_not_called_assigned(
 ) -> None:
     old = [zoom.trunk.prefix + end for end in ("771", "772")]
     new = [zoom.trunk.prefix + end for end in ("881", "882")]
-    provision(zoom.approved(staff, supervisor, *old, caller_id=OLD).pk)
+    first = zoom.approved(staff, supervisor, *old, caller_id=OLD)
+    provision(first.pk)
+    let_pass(first)
     zoom.sandbox.switch("second_assignment", "replace")
     lines = [filing.LineDraft(zoom.trunk, after, NEW, before) for before, after in zip(old, new, strict=True)]
     trunk_request = cast.approved(filing.file(draft(zoom, "change", *lines), actor=staff), supervisor)
@@ -509,10 +512,14 @@ def test_old_values_that_the_next_lines_displaced_are_not_called_assigned_again(
 ) -> None:
     old = [zoom.trunk.prefix + end for end in ("771", "772")]
     new = [zoom.trunk.prefix + end for end in ("881", "882")]
-    provision(zoom.approved(staff, supervisor, *old, caller_id=OLD).pk)
+    before = zoom.approved(staff, supervisor, *old, caller_id=OLD)
+    provision(before.pk)
+    let_pass(before)
     zoom.sandbox.switch("second_assignment", "replace")
     zoom.sandbox.switch("duplicate_dnis", "refuse")
-    lines = [filing.LineDraft(zoom.trunk, after, NEW, before) for before, after in zip(old, new, strict=True)]
+    lines = [
+        filing.LineDraft(zoom.trunk, after, NEW, present) for present, after in zip(old, new, strict=True)
+    ]
     trunk_request = cast.approved(filing.file(draft(zoom, "change", *lines), actor=staff), supervisor)
 
     def somebody_takes_them() -> None:

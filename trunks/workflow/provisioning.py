@@ -31,7 +31,15 @@ from trunks.workflow.drafts import draft_of
 from trunks.workflow.errors import Refused, distinct
 from trunks.workflow.filing import take_turn
 from trunks.workflow.guard import demand
-from trunks.workflow.reading import echoed, look_up, read_list, refuse, unmet, write_findings
+from trunks.workflow.reading import (
+    echoed,
+    look_up,
+    read_list,
+    refuse,
+    unmet,
+    without_old_news,
+    write_findings,
+)
 from trunks.workflow.sending import send
 from trunks.workflow.transitions import mark, move, write_lines
 from trunks.workflow.words import sentence
@@ -112,7 +120,7 @@ def _carry_out(claim: Claim, client: ZoomClient) -> None:
             if not _cannot_read(claim, waiting, error):
                 return
         else:
-            findings = look_up(waiting, rows)
+            findings = without_old_news(look_up(waiting, rows))
             write_findings(claim, findings)
             if echoed(findings):
                 settling.wait_for_list(claim)

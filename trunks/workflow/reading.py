@@ -5,11 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import cache, partial
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Value
 
 from trunks.compiled import Param, Rows
-from trunks.models import Line, LineState, MasterTrunk, TrunkRequest, clock
+from trunks.models import (
+    ASSIGNED_LINE_STATES,
+    GOOD_LINE_STATES,
+    Line,
+    LineState,
+    MasterTrunk,
+    Phase,
+    TrunkRequest,
+    clock,
+)
 from trunks.workflow import outcomes, settling
 from trunks.workflow.claims import Claim
 from trunks.workflow.comparing import Finding, Likeness, compare, may_be_echo
@@ -46,11 +56,40 @@ def look_up(lines: Iterable[Line], rows: Sequence[Trunk]) -> Findings:
     return findings
 
 
+def without_old_news(findings: Findings) -> Findings:
+    """Return `findings`, those left open that deny what the portal has had done there within the quiet period.
+
+    Nothing was sent for their lines yet, so that one list would settle them; and Zoom may have answered with an older
+    list than it has shown before.
+    """
+    old = {
+        line: Finding(Likeness.UNMET, echo=True) for line, found in findings.items() if _denies(line, found)
+    }
+    return findings | old
+
+
+def _denies(line: Line, finding: Finding) -> bool:
+    """Say whether a line's trunk is gone that was assigned lately, or there though it was removed lately."""
+    if line.sends or finding.likeness is Likeness.UNMET:
+        return False
+    dnis, _ = line.target()
+    lately = Line.objects.filter(
+        trunk_request__sub_account=line.trunk_request.sub_account_id,
+        trunk_request__sent_at__gt=clock.after(-settings.QUIET_SECONDS),
+    )
+    if line.phase == Phase.REMOVE:
+        return (
+            finding.likeness is Likeness.MET
+            and lately.filter(dnis=dnis, state__in=ASSIGNED_LINE_STATES).exists()
+        )
+    return lately.filter(current_dnis=dnis, state__in=GOOD_LINE_STATES).exists()
+
+
 _TRUNKS = Rows(lambda: MasterTrunk.objects.filter(master=Param("master")))
 
 
 def echoed(findings: Findings) -> bool:
-    """Say whether the list shows something that was removed before, and may be older than that."""
+    """Say whether the list denies what was done before, and may be older than that."""
     return any(finding.echo for finding in findings.values())
 
 

@@ -176,8 +176,9 @@ def wait_for_zoom(claim: Claim, error: ZoomError) -> None:
 
 
 def wait_for_list(claim: Claim) -> None:
-    """Put the request back until Zoom's list, which shows a removed trunk again, can be believed."""
-    words = "Zoom's list shows a trunk again that it had shown as removed. It is read again when that can be believed."
+    """Put the request back until Zoom's list, which denies what it showed a moment ago, can be believed."""
+    what = "shows a trunk again that it had shown as removed, or lacks one that it had shown"
+    words = f"Zoom's list {what}. It is read again when that can be believed."
     release(claim, words, wait=settings.QUIET_SECONDS, counted=False)
 
 
