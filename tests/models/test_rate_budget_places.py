@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests import cast
-from trunks.models import Counted, MasterAccount, RateBudget, RatePlan, Trips, Turn, rate_budget
+from trunks.models import Counted, MasterAccount, NoRoom, RateBudget, RatePlan, Trips, Turn, rate_budget
 from trunks.models.rate_budget import (
     ANSWER_MARGIN,
     ANSWER_SECONDS,
@@ -162,6 +162,18 @@ def test_no_two_calls_leave_together_during_a_pause_or_right_after_it(
     RateBudget.pause(master, "heavy", 3)
     left = [ask(BEGINNING).at - BEGINNING for _ in range(4)]
     assert left == pytest.approx([3 + number * INTERVAL / CUT for number in range(4)], abs=0.001)
+
+
+def test_who_does_not_wait_for_the_end_of_a_long_pause_changes_nothing_about_it(
+    ask: Ask, master: MasterAccount
+) -> None:
+    ask(BEGINNING)
+    RateBudget.pause(master, "heavy", 600)
+    with pytest.raises(NoRoom):
+        ask(BEGINNING + 1, longest=4.0)
+    left = [ask(BEGINNING + 599).at - BEGINNING for _ in range(4)]
+    assert left == pytest.approx([left[0] + number * INTERVAL for number in range(4)], abs=0.001)
+    assert 600 <= left[0] < 600 + INTERVAL
 
 
 def test_a_rate_below_one_call_a_second_is_kept(ask: Ask, master: MasterAccount) -> None:

@@ -45,7 +45,8 @@ EDGE_DECAY = 0.0003
 # a second from holding too many are the places, not the pace.
 BURST_CALLS = 3
 BURST_SECONDS = 0.1
-# No turn is taken so far ahead, and no 429 lies ahead: what says so was written before the clock was set back.
+# No turn is taken so far ahead of the end of a pause, and no 429 lies ahead: what says so was written before the clock
+# was set back.
 AHEAD_AT_MOST = 120.0
 
 _WORDS = {
@@ -130,7 +131,7 @@ _SET_RIGHT = (
     "UPDATE {table} SET next_at = {least}(next_at, {now}), turn_at = {least}(turn_at, {now}), places = '{free}',"
     " not_before = CASE WHEN limited_at > {now} + 1.0 THEN 0 ELSE not_before END,"
     " limited_at = {least}(limited_at, {now}) WHERE {this}"
-    " AND (next_at > {now} + {ahead} OR limited_at > {now} + 1.0) RETURNING 1.0"
+    " AND (next_at > {most}({now}, not_before) + {ahead} OR limited_at > {now} + 1.0) RETURNING 1.0"
 )
 
 
