@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 LAST_LOOK_SECONDS = 0.004
 # More than the threads of a process have under way; of older ones the places are free by now.
 COUNTED_AT_MOST = 32
-# On a machine so busy that every turn is missed, a late call is better than none.
+# On a machine so busy that one turn after the other is missed, a late call is better than none.
 MISSING_SECONDS = 1.0
 
 
@@ -96,15 +96,17 @@ class Turns:
         """
         if self._master is None:
             return
-        begun = time.monotonic()
+        begun, missing_since = time.monotonic(), math.inf
         while True:
             self._turn = self._take(self._master, label, begun)
             self._came = earliest, latest = _clock.span(self._turn.at)
             slack = _sleep_until(latest, self._master, label)
-            late = time.monotonic() - earliest
-            # A turn that was missed is given up for another: a worker that was stopped must not break in on others.
-            if slack is not None and (late <= slack or time.monotonic() - begun > MISSING_SECONDS):
+            now = time.monotonic()
+            if slack is not None and (now - earliest <= slack or now - missing_since > MISSING_SECONDS):
                 return
+            # A turn that was missed is given up for another: a worker that was stopped must not break in on others.
+            if slack is not None:
+                missing_since = min(missing_since, now)
 
     def learn(self, call: Call) -> None:
         """Note how long after its turn the call was answered, if it was.

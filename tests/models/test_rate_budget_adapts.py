@@ -253,9 +253,11 @@ def test_no_transaction_is_open_while_a_call_waits(
     assert not any(open_ones)
 
 
+@pytest.mark.parametrize("missing", [turns.MISSING_SECONDS, 0.1])
 def test_a_worker_that_was_stopped_gives_its_missed_turn_up(
-    master: MasterAccount, monkeypatch: pytest.MonkeyPatch
+    master: MasterAccount, monkeypatch: pytest.MonkeyPatch, missing: float
 ) -> None:
+    monkeypatch.setattr(turns, "MISSING_SECONDS", missing)
     for _ in range(BURST_CALLS):
         Turns(master, WORK).wait(Label.HEAVY)
     stops = [0.2]
