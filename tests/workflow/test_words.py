@@ -99,6 +99,7 @@ TOKEN = [
     (400, {"reason": "unsupported grant type", "error": "unsupported_grant_type"}, "app_kind"),
     (400, {"reason": "Bad account", "error": "invalid_request"}, "token_request"),
     (401, {}, "credentials"),
+    (200, {"reason": "Invalid client_id or client_secret", "error": "invalid_client"}, "client_wrong"),
     (200, b"<html>hello</html>", "unreadable"),
     (200, b"", "unreadable"),
     (400, {"reason": "never seen"}, "credentials"),

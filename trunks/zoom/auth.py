@@ -148,12 +148,19 @@ class ServerToServerAuth(AuthBase):
 
 
 def _error_of(answer: Answer) -> ZoomError | None:
-    """Return what a token answer complains of; its bodies are {"reason", "error"}, unlike the API's."""
-    if 200 <= answer.status < 300:
-        return None
-    if error := by_status(answer, _ERRAND):
-        return error
+    """Return what a token answer complains of; its bodies are {"reason", "error"}, unlike the API's.
+
+    In a success, as Zoom's API hides errors in one, only what is known counts: anything else is not understood.
+    """
     complaint, body = complaint_of(answer.text), parsed(answer.text)
+    if 200 <= answer.status < 300:
+        known = (
+            isinstance(body, dict) and "access_token" not in body and str(body.get("error")) in _PLAIN_WORDS
+        )
+        if not known:
+            return None
+    elif error := by_status(answer, _ERRAND):
+        return error
     details = Details(
         doing=_ERRAND.doing, status=answer.status, code=complaint.code, tracking_id=answer.tracking_id
     )
@@ -169,7 +176,10 @@ def _token(answer: Answer, asked_at: float) -> Token:
         raise unreadable(answer, _ERRAND, answer.cut or "the token answer is not a JSON object")
     value, scope = body.get("access_token"), body.get("scope")
     if not isinstance(value, str) or not re.fullmatch(r"[\x21-\x7e]+", value):
-        raise unreadable(answer, _ERRAND, "there is no usable access_token")
+        said = [
+            words for words in ("there is no usable access_token", complaint_of(answer.text).message) if words
+        ]
+        raise unreadable(answer, _ERRAND, ": ".join(said))
     life = _life(3600 if body.get("expires_in") is None else body["expires_in"])
     if life is None:
         raise unreadable(answer, _ERRAND, "expires_in is not a number of seconds")
