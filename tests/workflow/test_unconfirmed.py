@@ -13,7 +13,7 @@ from tests.workflow.conftest import Zoom
 from tests.workflow.timing import let_pass, states
 from trunks import audit
 from trunks.models import Attempt, Line, Role, RoleGrant, TrunkRequest, User
-from trunks.workflow import errors, estate, reading, reconcile, sweeping
+from trunks.workflow import errors, estate, reading, reconcile, settling, sweeping
 from trunks.workflow.provisioning import provision
 from trunks.workflow.reconcile import settle
 from trunks.zoom.client import ZoomClient
@@ -195,6 +195,26 @@ def test_a_failing_list_decides_nothing_and_is_read_at_growing_intervals(
         waits.append((filed.next_attempt_at - attempt.ended_at).total_seconds())
     assert states(filed) == ("unconfirmed", ["unknown"])
     assert waits[0] < waits[2] < waits[3]
+
+
+@pytest.mark.parametrize(
+    ("limit", "least", "most"), [("qps", 0.5, 5), ("daily", 290, settling.LONGEST_BACKOFF)]
+)
+def test_a_rate_limit_that_keeps_from_reading_is_no_failure_either(
+    zoom: Zoom, filed: TrunkRequest, limit: str, least: float, most: float
+) -> None:
+    zoom.sandbox.fault("drop", method="POST", path=TRUNKS, apply="never")
+    provision(filed.pk)
+    TrunkRequest.objects.filter(pk=filed.pk).update(tries=6)  # by which it would be put off for two minutes
+    zoom.sandbox.fault(
+        "429", method="GET", path=TRUNKS, limit=limit, retry_after="absurd" if limit == "daily" else "absent"
+    )
+    settle_in_time(filed, looks=1)
+    assert (states(filed)[0], filed.tries) == ("unconfirmed", 6)
+    attempt = Attempt.objects.filter(trunk_request=filed).latest("id")
+    assert filed.next_attempt_at
+    assert attempt.ended_at
+    assert least <= (filed.next_attempt_at - attempt.ended_at).total_seconds() <= most
 
 
 @pytest.mark.parametrize("kind", ["500", "drop", "html", "empty_object", "hang"])

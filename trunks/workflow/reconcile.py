@@ -35,7 +35,8 @@ from trunks.workflow.guard import demand
 from trunks.workflow.reading import look_up, read_list, unmet, write_findings
 from trunks.workflow.transitions import mark, move
 from trunks.workflow.words import sentence
-from trunks.zoom.errors import ZoomError
+from trunks.zoom.errors import RateLimited, ZoomError
+from trunks.zoom.retry_after import believed
 from trunks.zoom.types import Trunk
 
 MOST_SENDS = 3
@@ -108,6 +109,11 @@ def _look(claim: Claim) -> None:
     with claim.client() as client:
         try:
             rows = read_list(claim, client)
+        except RateLimited as error:
+            # That is no failure, so it is not counted. A longer pause is met in the budget, where it costs no call.
+            wait = believed(error.retry_at, daily=error.daily)
+            _look_again(claim, sentence(error), min(wait, settling.LONGEST_BACKOFF))
+            return
         except ZoomError as error:
             _look_again(
                 claim, sentence(error), settling.backoff(claim.trunk_request.tries), tries=F("tries") + 1

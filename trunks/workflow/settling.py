@@ -39,6 +39,7 @@ from trunks.zoom.errors import CredentialsRefused, RateLimited, Redirected, Zoom
 from trunks.zoom.retry_after import believed
 
 WHY = "provisioning"
+LONGEST_BACKOFF = 300.0
 _FREE = {"lease_until": None, "step": Step.NONE}
 
 
@@ -226,7 +227,7 @@ def _refuse_rest(claim: Claim, outcome: str) -> None:
 
 def backoff(tries: int) -> float:
     """Return how many seconds to wait after `tries` failures in a row: doubling from 2 s to 5 min, with jitter."""
-    return min(2.0 * float(2 ** min(tries, 10)), 300.0) * random.uniform(0.75, 1.25)  # noqa: S311  # no secret
+    return min(2.0 * float(2 ** min(tries, 10)), LONGEST_BACKOFF) * random.uniform(0.75, 1.25)  # noqa: S311  # no secret
 
 
 def _summary(lines: Sequence[Line]) -> str:
