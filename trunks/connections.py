@@ -122,12 +122,12 @@ class DatabaseTokenStore:
             time.sleep(POLL_SECONDS)
 
     def _may_renew(self, row: ZoomToken) -> bool:
+        lease = settings.HTTP_DEADLINE_SECONDS * 1.2
         free = Q(renewing_until=None) | Q(renewing_until__lt=clock.now())
-        return bool(
-            ZoomToken.objects.filter(free, pk=row.pk, serial=row.serial).update(
-                renewing_until=clock.after(settings.HTTP_DEADLINE_SECONDS * 1.2)
-            )
-        )
+        # Further ahead than any lease is: the database's clock was set back after whoever had it was lost.
+        free |= Q(renewing_until__gt=clock.after(2 * lease))
+        mine = ZoomToken.objects.filter(free, pk=row.pk, serial=row.serial)
+        return bool(mine.update(renewing_until=clock.after(lease)))
 
     def _renewed(self, row: ZoomToken, fetch: Callable[[], Token]) -> Token:
         mine = ZoomToken.objects.filter(pk=row.pk, serial=row.serial)
