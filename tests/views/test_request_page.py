@@ -10,7 +10,7 @@ from pytest_django import DjangoAssertNumQueries
 from tests import cast
 from tests.conftest import SignedIn
 from trunks.models import Attempt, Line, LineState, RoleGrant, State, SubAccount, TrunkRequest, User, ZoomCall
-from trunks.workflow import filing, preview, review
+from trunks.workflow import filing, preview, review, stopping
 from trunks.workflow.preview import ZoomNow
 
 
@@ -80,6 +80,22 @@ def test_what_is_done_in_part_does_not_say_that_nothing_has_been_done(
     content = shown(client, trunk_request)
     assert "Nothing has been done at Zoom yet." not in content
     assert "A worker takes up next what is not done yet." in content
+
+
+def test_a_change_that_the_stop_has_caught_half_done_does_not_say_that_nothing_has_been_done(
+    signed_in: SignedIn, trunk_request: TrunkRequest, supervisor: User
+) -> None:
+    cast.approved(trunk_request, supervisor)
+    client = signed_in(supervisor)
+    stopping.stop(actor=supervisor, reason="Looking into it")
+    content = shown(client, trunk_request)
+    assert "Nothing has been done at Zoom yet." in content
+    TrunkRequest.objects.update(kind="change")
+    trunk_request.lines.update(phase="assign", current_dnis="18888001")
+    content = shown(client, trunk_request)
+    assert "Nothing has been done at Zoom yet." not in content
+    assert "The change is between its two steps" in content
+    assert "Nothing is sent until two supervisors start writing again." in content
 
 
 @pytest.mark.parametrize("part", ["", "live/", "zoom-now/"])

@@ -100,11 +100,17 @@ def what_next(trunk_request: TrunkRequest) -> str:
         return BETWEEN
     if trunk_request.state == State.APPROVED and waiting.window_opens(trunk_request):
         return WINDOW
-    if trunk_request.state == State.APPROVED and any(map(_is_done, trunk_request.lines.all())):
+    if trunk_request.state == State.APPROVED and not is_untouched(trunk_request):
         return PARTLY
     meaning = NEXT.get(trunk_request.state, "")
     undone = trunk_request.state in (State.DENIED, State.WITHDRAWN, State.EXPIRED)
     return f"{meaning} {endings.sentence(trunk_request.kind)}" if undone else meaning
+
+
+@register.filter
+def is_untouched(trunk_request: TrunkRequest) -> bool:
+    """Say whether nothing of an approved request has been done at Zoom: it may have been taken up before."""
+    return trunk_request.state == State.APPROVED and not any(map(_is_done, trunk_request.lines.all()))
 
 
 @register.filter
