@@ -12,9 +12,9 @@ from django.db import connection, transaction
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from tests import cast
+from tests import cast, texts
 from tests.bench import events
-from trunks import audit, audit_finding, audit_index
+from trunks import audit, audit_finding, audit_index, audit_texts
 from trunks.actions import Action
 from trunks.audit_finding import Found
 from trunks.audit_places import Places
@@ -190,7 +190,7 @@ def test_a_moment_is_where_a_page_begins(year: None, manager: User) -> None:
 def test_a_database_without_an_index_of_texts_searches_the_newest_and_says_so(
     year: None, manager: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit_index, "finds_text", lambda: False)
+    monkeypatch.setattr(audit_texts, "exists", lambda: False)
     monkeypatch.setattr(audit_finding, "WITHOUT_INDEX", 100)
     page = found(manager, Filters(q="customer 1"), size=500)
     assert page.looked_through == 100
@@ -258,22 +258,19 @@ def test_the_index_can_be_made_anew(year: None, manager: User) -> None:
 
 
 def test_the_database_has_an_index_of_the_texts(db: None) -> None:
-    assert audit_index.finds_text()
-    assert connection.vendor in audit_index.TEXT_INDEX
+    assert audit_texts.exists()
 
 
 def test_the_command_makes_the_index_of_the_texts_where_it_was_not_allowed(
     year: None, manager: User, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    kind = "INDEX" if connection.vendor == "postgresql" else "TABLE"
-    with connection.cursor() as cursor:
-        cursor.execute(f"DROP {kind} {audit_index.TEXT_INDEX[connection.vendor]}")
-    assert not audit_index.finds_text()
+    texts.take_index_away()
+    assert not audit_texts.exists()
     page = found(manager, Filters(q="customer 1"), size=10)
     assert len(page.rows) == 10
     call_command("index_audit", anew=True)
     assert "up to date" in capsys.readouterr().out
-    assert audit_index.finds_text()
+    assert audit_texts.exists()
     assert numbers(found(manager, Filters(q="customer 1"), size=10)) == numbers(page)
 
 
@@ -281,7 +278,8 @@ def test_a_database_that_does_not_allow_it_says_why(
     year: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     refused = dict.fromkeys(("postgresql", "sqlite"), ("CREATE NONSENSE",))
-    monkeypatch.setattr(audit_index, "_INDEX_OF_TEXTS", refused)
+    monkeypatch.setattr(audit_texts, "_MAKE", refused)
+    texts.take_index_away()
     call_command("index_audit")
     assert "newest events only: " in capsys.readouterr().err
 

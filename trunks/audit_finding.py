@@ -15,10 +15,11 @@ from datetime import UTC, datetime, timedelta
 from django.db import connection
 from django.db.models import QuerySet
 
-from trunks import access, audit_index
+from trunks import access, audit_texts
 from trunks.audit_index import Facet, Standing
 from trunks.audit_places import Places, events_at, numbers, places
 from trunks.audit_reading import READERS, Filters, search
+from trunks.audit_texts import like, pattern
 from trunks.models import User
 from trunks.models.audit_event import AuditEvent
 
@@ -171,7 +172,7 @@ def _hunt(hunt: Hunt, filters: Filters, standing: Standing) -> tuple[Places, int
     if filters.dnis:
         return _by_number(hunt, filters), 0
     if filters.q and hunt.facets is not None and sum(facet.events for facet in hunt.facets) <= FEW:
-        hunt.must(_like(), _pattern(filters.q))
+        hunt.must(like(), pattern(filters.q))
         return _merged(hunt, hunt.facets), 0
     if filters.q:
         return _by_words(hunt, filters.q)
@@ -186,7 +187,7 @@ def _by_number(hunt: Hunt, filters: Filters) -> Places:
     some = "SELECT event_id FROM {number} WHERE dnis = %s AND event_id > %s AND event_id < %s"
     hunt.must(f"n.event_id IN ({some})", filters.dnis, hunt.low, hunt.high)
     if filters.q:
-        hunt.must(_like(), _pattern(filters.q))
+        hunt.must(like(), pattern(filters.q))
     return _in_order(hunt, "n.facet_id + 0")
 
 
@@ -233,7 +234,7 @@ def _by_words(hunt: Hunt, words: str) -> tuple[Places, int]:
     What is common, and only just too rare for that, is found sooner a little further on than by the index, which first
     gathers all that there is of it.
     """
-    if len(words) < SHORTEST or not audit_index.finds_text():
+    if len(words) < SHORTEST or not audit_texts.exists():
         return _next(hunt, words, WITHOUT_INDEX), WITHOUT_INDEX
     found = _next(hunt, words, TOGETHER)
     further = 2 * TOGETHER * hunt.limit // max(len(found), 1)
@@ -246,36 +247,32 @@ def _next(hunt: Hunt, words: str, far: int) -> Places:
     """Look through so many events in their order."""
     where, values = _conditions(hunt)
     window = f"SELECT * FROM {{entry}} n WHERE n.event_id > %s AND n.event_id < %s {_order(hunt, far)}"
-    sql = f"SELECT n.event_id FROM ({window}) n WHERE {_like()} AND {where} {_order(hunt)}"
-    return places(hunt.newer, sql, [hunt.low, hunt.high, _pattern(words), *values])
+    sql = f"SELECT n.event_id FROM ({window}) n WHERE {like()} AND {where} {_order(hunt)}"
+    return places(hunt.newer, sql, [hunt.low, hunt.high, pattern(words), *values])
 
 
 def _by_index(hunt: Hunt, words: str) -> Places:
     where, values = _conditions(hunt)
     if connection.vendor == "sqlite":
         # To the index of trigrams a long s and a short one are the same.
-        where = f"t.text MATCH %s AND {_like()} AND {where}"
+        where = f"t.text MATCH %s AND {like()} AND {where}"
         join = f"FROM trunks_audittext t JOIN {{entry}} n ON n.event_id = t.rowid WHERE {where}"
         order = _order(hunt).replace("n.event_id", "t.rowid")
         sql = f"SELECT t.rowid {join} {order}".replace("n.event_id <", "t.rowid <")
         phrase = '"' + words.lower().replace('"', '""') + '"'
-        return places(hunt.newer, sql, [phrase, _pattern(words), *values])
-    everywhere = f"SELECT n.event_id FROM {{entry}} n WHERE {_like()} AND {where}"
+        return places(hunt.newer, sql, [phrase, pattern(words), *values])
+    lines = audit_texts.lines_with(words)
+    if lines is None:
+        hunt.must(like(), pattern(words))
+        return _in_order(hunt)
+    # Hidden in a SELECT, the numbers do not make the planner believe that most events have one of so many.
+    some = "SELECT event_id FROM trunks_audittext WHERE lines && (SELECT %s::integer[])"
+    some += " AND event_id > %s AND event_id < %s"
+    everywhere = (
+        f"SELECT n.event_id FROM ({some}) w JOIN {{entry}} n ON n.event_id = w.event_id WHERE {where}"
+    )
     sql = f"WITH n AS MATERIALIZED ({everywhere}) SELECT event_id FROM n {_order(hunt)}"
-    return places(hunt.newer, sql, [_pattern(words), *values])
-
-
-def _like() -> str:
-    # Python and PostgreSQL do not agree on the small letters of İ, or of a Σ that ends a word: whoever made those of
-    # the text makes those of the words.
-    small = "lower(%s)" if connection.vendor == "postgresql" else "%s"
-    return f"n.text LIKE {small} ESCAPE '!'"
-
-
-def _pattern(words: str) -> str:
-    for sign in "!%_":
-        words = words.replace(sign, f"!{sign}")
-    return f"%{words if connection.vendor == 'postgresql' else words.lower()}%"
+    return places(hunt.newer, sql, [lines, hunt.low, hunt.high, *values])
 
 
 def _conditions(hunt: Hunt, facet: str = "n.facet_id") -> tuple[str, list[object]]:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
-from django.db import DatabaseError, connection, transaction
+from django.db import connection, transaction
 
+from trunks import audit_texts
 from trunks.apps import SQLITE_LOWER
 from trunks.compiled import prepared
 from trunks.models import AuditArchive, MasterAccount, User
@@ -15,7 +16,6 @@ from trunks.models.audit_event import AuditEvent, AuditHead
 from trunks.models.audit_index import AuditEntry, AuditFacet, AuditIndexed, AuditNumber
 
 STEP = 5_000  # events in one transaction
-TEXT_INDEX = {"postgresql": "trunks_auditentry_text", "sqlite": "trunks_audittext"}
 
 # A line for each text, so that no search finds the end of one and the beginning of the next.
 _FACETS = (
@@ -47,10 +47,6 @@ _NUMBERS = {
         " WHERE e.id > %s AND e.id <= %s AND e.dnis <> '' AND d.value <> ''"
     ),
 }
-_WORDS = (
-    "INSERT OR REPLACE INTO trunks_audittext (rowid, text) SELECT event_id, text FROM {entry}"
-    " WHERE event_id > %s AND event_id <= %s"
-)
 _STANDING = (
     "SELECT s.head, s.position, s.last, s.month, f.id, f.actor, f.action, f.outcome, f.master, f.object_type, f.events,"
     " COALESCE(NULLIF(u.name, ''), u.email, ''), COALESCE(m.name, '')"
@@ -69,17 +65,6 @@ _TABLES = {
     "indexed": AuditIndexed._meta.db_table,
     "user": User._meta.db_table,
     "master": MasterAccount._meta.db_table,
-}
-_INDEX_OF_TEXTS = {
-    "postgresql": (
-        "CREATE EXTENSION IF NOT EXISTS pg_trgm",
-        "CREATE INDEX IF NOT EXISTS trunks_auditentry_text ON trunks_auditentry USING gin (text gin_trgm_ops)",
-    ),
-    "sqlite": (
-        "CREATE VIRTUAL TABLE IF NOT EXISTS trunks_audittext USING fts5(text, tokenize = 'trigram')",
-        "INSERT OR REPLACE INTO trunks_audittext (rowid, text) SELECT event_id, text FROM trunks_auditentry"
-        " WHERE NOT EXISTS (SELECT 1 FROM trunks_audittext)",
-    ),
 }
 _NEWLINE = {"postgresql": "chr(10)", "sqlite": "char(10)"}
 # SQLite's own lower() leaves every letter but A to Z as it is, and whoever searches for them is asked in small ones.
@@ -174,7 +159,7 @@ def rebuild() -> None:
         AuditIndexed.objects.select_for_update().get_or_create(pk=1)
         for model in (AuditEntry, AuditNumber, AuditFacet):
             model.objects.all().delete()
-        _forget_words(_head())
+        audit_texts.forget(_head())
         AuditIndexed.objects.update(position=0)
     while catch_up():
         pass
@@ -188,42 +173,20 @@ def forget(until: int) -> None:
         AuditEntry.objects.filter(event_id__lte=until).delete()
         AuditNumber.objects.filter(event_id__lte=until).delete()
         AuditFacet.objects.filter(events=0).delete()
-        _forget_words(until)
-
-
-def finds_text() -> bool:
-    """Say whether the database has an index of the texts: pg_trgm may not be allowed, FTS5 may not be built in."""
-    found = {
-        "postgresql": "SELECT 1 FROM pg_indexes WHERE indexname = %s",
-        "sqlite": "SELECT 1 FROM sqlite_master WHERE name = %s",
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(found[connection.vendor], [TEXT_INDEX[connection.vendor]])
-        return cursor.fetchone() is not None
+        audit_texts.forget(until)
 
 
 def index_texts() -> str:
     """Make the index of the texts where there is none; return why the database does not allow it ("" when it does)."""
-    try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            for statement in _INDEX_OF_TEXTS[connection.vendor]:
-                cursor.execute(statement)
-    except DatabaseError as error:
-        return str(error).strip().partition("\n")[0]
-    return ""
+    with transaction.atomic():
+        state, _ = AuditIndexed.objects.select_for_update().get_or_create(pk=1)
+        return audit_texts.make(state.position)
 
 
 def _take_in(after: int, until: int) -> None:
     for statement in (_FACETS, _ENTRIES, _COUNTS, _NUMBERS[connection.vendor]):
         _run(statement, after, until)
-    if connection.vendor == "sqlite" and finds_text():
-        _run(_WORDS, after, until)
-
-
-def _forget_words(until: int) -> None:
-    if connection.vendor == "sqlite" and finds_text():
-        with connection.cursor() as cursor:
-            cursor.execute("DELETE FROM trunks_audittext WHERE rowid <= %s", [until])
+    audit_texts.take_in(after, until)
 
 
 def _run(statement: str, *bounds: int) -> None:

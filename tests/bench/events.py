@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from tests import cast, trail
 from tests.bench.standing import say
-from trunks import audit_index, chain
+from trunks import audit_index, audit_texts, chain
 from trunks.actions import Action
 from trunks.models import (
     AuditEntry,
@@ -176,6 +176,7 @@ def empty() -> None:
         wipe = "TRUNCATE {}" if connection.vendor == "postgresql" else "DELETE FROM {}"
         for model in (AuditEvent, AuditEntry, AuditFacet, AuditNumber):
             cursor.execute(wipe.format(model._meta.db_table))
+        audit_texts.forget(AuditHead.objects.get().position)
         AuditHead.objects.update(position=0, at=BEFORE_ALL, hash=chain.GENESIS)
     AuditIndexed.objects.update(position=0)
 

@@ -124,6 +124,10 @@ class AuditFilter(forms.Form):
         )
         self.order_fields(FILTERS)
 
+    def clean_q(self) -> str:
+        # Texts are searched line by line.
+        return " ".join(str(self.cleaned_data["q"]).split("\n"))
+
     def clean_dnis(self) -> str:
         dnis: str = self.cleaned_data["dnis"].strip()
         if dnis and not (dnis.isascii() and dnis.isdigit() and len(dnis) <= settings.DNIS_MAX_LENGTH):
