@@ -15,6 +15,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Generator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -97,8 +98,9 @@ def _temporary_folder() -> Path:
     `kill -9` leaves the folder, though never a server; the next run removes it.
     """
     for left in Path(tempfile.gettempdir()).glob("portal-[0-9]*-*"):
-        if left.stat().st_uid == os.getuid() and not Path("/proc", left.name.split("-")[1]).exists():
-            shutil.rmtree(left, ignore_errors=True)
+        with suppress(FileNotFoundError):  # another run removes it at this moment
+            if left.stat().st_uid == os.getuid() and not Path("/proc", left.name.split("-")[1]).exists():
+                shutil.rmtree(left, ignore_errors=True)
     folder = Path(tempfile.mkdtemp(prefix=f"portal-{os.getpid()}-"))
     folder.chmod(0o711)  # the user postgres walks through, and cannot list
     atexit.register(_remove, folder, os.getpid())

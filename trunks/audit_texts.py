@@ -19,13 +19,14 @@ _EXISTS = {
 }
 _TAKE_IN = {
     "postgresql": (
-        "INSERT INTO trunks_auditline (text) SELECT DISTINCT line FROM trunks_auditentry n"
+        "INSERT INTO trunks_auditline (text) SELECT line FROM (SELECT DISTINCT line FROM trunks_auditentry n"
         " CROSS JOIN LATERAL unnest(string_to_array(n.text, chr(10))) line"
-        " WHERE n.event_id > %s AND n.event_id <= %s AND line <> ''"
-        " AND NOT EXISTS (SELECT 1 FROM trunks_auditline l WHERE l.text = line)",
-        "INSERT INTO trunks_audittext (event_id, lines) SELECT n.event_id, ARRAY("
-        "SELECT l.id FROM unnest(string_to_array(n.text, chr(10))) line JOIN trunks_auditline l ON l.text = line)"
-        " FROM trunks_auditentry n WHERE n.event_id > %s AND n.event_id <= %s"
+        " WHERE n.event_id > %s AND n.event_id <= %s AND line <> '') here"
+        " WHERE NOT EXISTS (SELECT 1 FROM trunks_auditline l WHERE l.text = line)",
+        # Of all events at once: line by line, PostgreSQL goes through all lines for each until it knows the table.
+        "INSERT INTO trunks_audittext (event_id, lines) SELECT n.event_id, array_agg(l.id) FROM trunks_auditentry n"
+        " CROSS JOIN LATERAL unnest(string_to_array(n.text, chr(10))) line JOIN trunks_auditline l ON l.text = line"
+        " WHERE n.event_id > %s AND n.event_id <= %s GROUP BY n.event_id"
         " ON CONFLICT (event_id) DO UPDATE SET lines = EXCLUDED.lines",
     ),
     "sqlite": (
