@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.workflow.conftest import Zoom
+from tests.workflow.test_removing import at_zoom, to_change
 from tests.workflow.timing import let_pass, states
-from trunks.models import MasterAccount, RateBudget, User
+from trunks.models import Line, MasterAccount, RateBudget, User
 from trunks.workflow import estate, preview, settling
 from trunks.workflow.provisioning import provision
 from trunks.zoom.errors import RateLimited
@@ -45,6 +46,26 @@ def test_a_daily_limit_silences_everybody_until_it_ends(
         let_pass(trunk_request, 90000)
         provision(trunk_request.pk)
         assert states(trunk_request) == ("done", ["assigned"])
+
+
+@pytest.mark.parametrize(("limit", "alarms"), [("daily", True), ("qps", False)])
+def test_a_customer_whom_a_long_pause_leaves_without_a_trunk_is_in_the_alarm_meanwhile(
+    zoom: Zoom, staff: User, supervisor: User, limit: str, alarms: bool
+) -> None:
+    old, new = zoom.trunk.prefix + "771", zoom.trunk.prefix + "772"
+    provision(zoom.approved(staff, supervisor, old).pk)
+    change = to_change(zoom, staff, supervisor, old, new)
+    zoom.sandbox.fault("429", method="POST", path=TRUNKS, limit=limit)
+    provision(change.pk)
+    assert states(change) == ("approved", ["not_sent"])
+    assert at_zoom(zoom) == {}
+    assert change.lines.get().without_trunk == alarms
+    assert bool(Line.objects.lost()) == alarms
+    let_budget_pass()
+    let_pass(change, 90000)
+    provision(change.pk)
+    assert states(change) == ("done", ["assigned"])
+    assert not change.lines.get().without_trunk
 
 
 def test_a_pause_between_reading_and_writing_takes_the_lines_back(

@@ -39,6 +39,7 @@ from trunks.zoom.errors import CredentialsRefused, RateLimited, Redirected, Zoom
 from trunks.zoom.retry_after import believed
 
 WHY = "provisioning"
+ALARM_SECONDS = 60.0  # of waiting between the two steps of a change
 LONGEST_BACKOFF = 300.0
 _FREE = {"lease_until": None, "step": Step.NONE}
 
@@ -94,7 +95,7 @@ def end(trunk_request: TrunkRequest, lines: Iterable[Line]) -> None:
 
 
 def miss(lines: QuerySet[Line]) -> None:
-    """Have the alarm look after those of `lines`, all of which end unsent, that are halfway through a change."""
+    """Have the alarm look after those of `lines`, none of which is sent, that are halfway through a change."""
     halfway = lines.filter(trunk_request__kind=Kind.CHANGE, phase__in=(Phase.ASSIGN, Phase.RESTORE))
     halfway.update(without_trunk=True)
 
@@ -124,7 +125,10 @@ def release(
     counted: bool = True,
     action: Action = Action.PROVISIONING_RELEASED,
 ) -> None:
-    """Put the request back in the queue for `wait` seconds; `counted` makes the next wait longer."""
+    """Put the request back in the queue for `wait` seconds; `counted` makes the next wait longer.
+
+    A customer whom half a change leaves without a trunk for so long is not kept from people until the end.
+    """
     changes = {
         "next_attempt_at": clock.after(wait) if wait else None,
         "waiting_for": outcome,
@@ -133,6 +137,8 @@ def release(
     }
     with audit.change():
         _leave(claim, State.APPROVED, action, outcome, changes=changes)
+        if wait >= ALARM_SECONDS:
+            miss(claim.trunk_request.lines.filter(state=LineState.NOT_SENT))
         permits.unspend(claim.trunk_request)
         if not wait:
             dispatch.ring(dispatch.PROVISION, claim.trunk_request.pk)
