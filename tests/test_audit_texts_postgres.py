@@ -10,7 +10,7 @@ from django.db import connection
 
 from tests import texts
 from tests.bench import events
-from trunks import audit, audit_index, audit_texts
+from trunks import audit, audit_finding, audit_index, audit_texts
 from trunks.audit_reading import Filters
 from trunks.models import AuditEntry, User
 
@@ -64,6 +64,19 @@ def test_words_of_very_many_lines_are_met_on_the_way(manager: User, monkeypatch:
         assert audit_texts.lines_with(filters.q) is None
         wanted = list(audit.search(manager, filters).values_list("pk", flat=True))
         assert len(wanted) > 2
+        assert texts.listed(manager, filters) == wanted
+
+
+@pytest.mark.parametrize("few", [0, 10_000])
+def test_few_lines_and_many_are_asked_for_in_two_ways_and_find_the_same(
+    manager: User, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    events.populate(EVENTS)
+    monkeypatch.setattr(audit_texts, "FEW_LINES", few)
+    monkeypatch.setattr(audit_finding, "FURTHER", 0)
+    monkeypatch.setattr(audit_finding, "TOGETHER", 1)
+    for filters in (Filters(q="contract 1"), Filters(q="tr-00", outcome="done"), Filters(q="no such words")):
+        wanted = list(audit.search(manager, filters).values_list("pk", flat=True))
         assert texts.listed(manager, filters) == wanted
 
 

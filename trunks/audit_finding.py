@@ -265,12 +265,10 @@ def _by_index(hunt: Hunt, words: str) -> Places:
     if lines is None:
         hunt.must(like(), pattern(words))
         return _in_order(hunt)
-    # Hidden in a SELECT, the numbers do not make the planner believe that most events have one of so many; and with
-    # the setting, for this statement alone, it starts no processes to share what is found at once.
-    alone = "SELECT %s::integer[] FROM set_config('max_parallel_workers_per_gather', '0', true)"
-    some = (
-        f"SELECT event_id FROM trunks_audittext WHERE lines && ({alone}) AND event_id > %s AND event_id < %s"
-    )
+    if not lines:
+        return Places([])
+    having = audit_texts.having(lines)
+    some = f"SELECT event_id FROM trunks_audittext WHERE {having} AND event_id > %s AND event_id < %s"
     everywhere = (
         f"SELECT n.event_id FROM ({some}) w JOIN {{entry}} n ON n.event_id = w.event_id WHERE {where}"
     )

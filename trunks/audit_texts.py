@@ -12,6 +12,7 @@ from django.db import DatabaseError, connection, transaction
 # What is there when the index is: pg_trgm may not be allowed, FTS5 may not be built in.
 INDEX = {"postgresql": "trunks_auditline_text", "sqlite": "trunks_audittext"}
 MOST_LINES = 10_000  # beyond that, one of 1,000 events in ten million has the words: to be met on the way
+FEW_LINES = 100  # of which the planner foresees well how many events have them
 
 _EXISTS = {
     "postgresql": "SELECT 1 FROM pg_indexes WHERE indexname = %s",
@@ -99,6 +100,15 @@ def lines_with(words: str) -> list[int] | None:
         cursor.execute(sql, [pattern(words), MOST_LINES + 1])
         found = [pk for (pk,) in cursor.fetchall()]
     return found if len(found) <= MOST_LINES else None
+
+
+def having(lines: list[int]) -> str:
+    """Return the condition on `trunks_audittext` that an event has one of the lines, which is its one value."""
+    # With the setting, for that statement alone, no processes are started to share what is found at once. And hidden in
+    # a SELECT, many numbers do not make the planner believe that most events have one of them.
+    alone = "(SELECT set_config('max_parallel_workers_per_gather', '0', true)) = '0'"
+    numbers = "%s::integer[]" if len(lines) <= FEW_LINES else "(SELECT %s::integer[])"
+    return f"{alone} AND lines && {numbers}"
 
 
 def like(column: str = "n.text") -> str:
