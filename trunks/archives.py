@@ -98,7 +98,7 @@ def _read(text: str) -> Manifest:
             made=date.fromisoformat(said["made"]),
             key=str(said["key"]),
         )
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         raise seals.Forged("cannot be read") from None
 
 

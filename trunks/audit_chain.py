@@ -6,13 +6,14 @@ Python; the hashes themselves are computed here, apart from what wrote them. Tes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from hashlib import sha256
 
-from django.db import connection, models
+from django.db import DataError, InternalError, NotSupportedError, OperationalError, connection, models
 from django.db.models import Subquery
 
 from trunks import chain
@@ -31,6 +32,12 @@ _MOST = 2**63 - 1
 CANNOT_HOLD = "a field holds something that an event cannot hold."
 
 Row = tuple[int, int | None, str, str | None]
+# What comes of what the portal never writes: a time of never, a day that there is not, a page that is damaged.
+_NEVER_WRITTEN = (
+    *(DataError, NotSupportedError, InternalError),
+    *(ValueError, TypeError, AttributeError, OverflowError, RecursionError),
+)
+_NO_TEXT = "Could not decode"  # so says SQLite, in the kind of error that a lock has as well
 
 
 @dataclass(frozen=True)
@@ -51,18 +58,33 @@ class Misfit(Exception):
         self.what = what
 
 
+class Unreadable(Exception):
+    """The database holds something that the portal never writes, and that cannot be read."""
+
+
+@contextmanager
+def readable() -> Iterator[None]:
+    """Turn what comes of such a thing into Unreadable; a connection that is lost, or a lock, stays what it is."""
+    try:
+        yield
+    except (*_NEVER_WRITTEN, OperationalError) as error:
+        if isinstance(error, OperationalError) and _NO_TEXT not in str(error):
+            raise
+        raise Unreadable from error
+
+
 def ends() -> tuple[Place, Place]:
-    """Return the last event that is there, and what the head of the chain says the last one is.
+    """Return the last event that is there, and what the head of the chain says the last one is, without their times.
 
     Both from one statement, which sees one moment: events are being added meanwhile.
     """
     head = AuditHead.objects.filter(pk=1)
     known = {"head_position": Subquery(head.values("position")), "head_hash": Subquery(head.values("hash"))}
-    row = AuditEvent.objects.order_by("-id").annotate(**known).values_list("id", "hash", "at", *known).first()
+    row = AuditEvent.objects.order_by("-id").annotate(**known).values_list("id", "hash", *known).first()
     if row is None:
         said = head.first()
         return Place(), Place(said.position, said.hash) if said else Place()
-    return Place(row[0], row[1], chain.microseconds(row[2])), Place(row[3] or 0, row[4] or chain.GENESIS)
+    return Place(row[0], row[1]), Place(row[2] or 0, row[3] or chain.GENESIS)
 
 
 def demand_none_outside(start: int) -> None:

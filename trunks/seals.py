@@ -191,7 +191,7 @@ def read(text: str) -> Statement:
             latest=_moment(said["latest"]),
             key=str(said["key"]),
         )
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         raise Forged("cannot be read") from None
 
 

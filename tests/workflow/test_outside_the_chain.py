@@ -5,15 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
+from django.utils import timezone
 from pytest_django import Settings
 
 from tests import trail
 from tests.sealed import Sealed, unguarded
 from trunks import audit_chain, audit_quick, chain
 from trunks.audit_chain import Misfit, Place
-from trunks.models import AuditArchive, User
-from trunks.workflow import sealing, verifying, verifying_archives
+from trunks.models import AuditArchive, AuditCheck, Result, User
+from trunks.workflow import checks, sealing, verifying, verifying_archives
 from trunks.workflow.verifying import Finding
 
 pytestmark = [pytest.mark.sqlite, pytest.mark.django_db]
@@ -78,6 +79,65 @@ def test_a_number_that_is_none_is_found_where_a_column_takes_any(sealed: Sealed,
         assert "stands outside the chain" in after(copied(number)).problem
 
 
+# Of each database what its columns take, and with which event the check then says that something cannot be read.
+NEVER_WRITTEN = {
+    "postgresql": {
+        "the last moment is never": (12, "UPDATE trunks_auditevent SET at = 'infinity' WHERE id = 12"),
+        "a digest of no day": (1, "UPDATE trunks_auditdigest SET day = 'infinity'"),
+        "a digest that was never made": (1, "UPDATE trunks_auditdigest SET made_at = '-infinity'"),
+    },
+    "sqlite": {
+        "the last moment is none": (12, "UPDATE trunks_auditevent SET at = 'x' WHERE id = 12"),
+        "bytes that are no text": (
+            5,
+            "UPDATE trunks_auditevent SET comment = CAST(X'ff' AS TEXT) WHERE id = 5",
+        ),
+        "a hash that is no text": (5, "UPDATE trunks_auditevent SET hash = CAST(X'ff' AS TEXT) WHERE id = 5"),
+        "a number that is no text": (1, "UPDATE trunks_auditevent SET id = CAST(X'ff' AS TEXT) WHERE id = 5"),
+        "a head that is no text": (1, "UPDATE trunks_audithead SET hash = CAST(X'ff' AS TEXT)"),
+        "a head without a number": (1, "UPDATE trunks_audithead SET position = 'x'"),
+        "a digest of no day": (1, "UPDATE trunks_auditdigest SET day = '2026-02-30'"),
+        "a digest without its last": (1, "UPDATE trunks_auditdigest SET last = 'x'"),
+        "a statement that is no text": (1, "UPDATE trunks_auditdigest SET statement = CAST(X'ff' AS TEXT)"),
+    },
+}
+NAMES = [(vendor, name) for vendor, cases in NEVER_WRITTEN.items() for name in cases]
+
+
+@pytest.mark.parametrize(("vendor", "name"), NAMES)
+def test_what_cannot_be_read_fails_the_check_and_stops_none(
+    vendor: str, name: str, sealed: Sealed, manager: User
+) -> None:
+    if connection.vendor != vendor:
+        return
+    bad, statement = NEVER_WRITTEN[vendor][name]
+    done = {"under_way": False, "finished_at": timezone.now(), "result": Result.PASSED}
+    AuditCheck.objects.create(**done, full=False, position=11, asked_at=timezone.now())
+    check = checks.ask(actor=manager, full=True)
+    finding = after(statement)
+    assert finding.bad == bad
+    assert finding.problem in (CANNOT_HOLD, verifying.CANNOT_BE_READ)
+    checks.run(check.pk)
+    check.refresh_from_db()
+    assert (check.under_way, check.result, check.bad) == (False, Result.FAILED, bad)
+    begins_behind = 1 < bad <= 8
+    assert (checks.run_here(full=False).result == Result.FAILED) is not begins_behind
+
+
+@pytest.mark.parametrize("said", ["[" * 100_000, '{"version": "portal-audit-digest-1", "first": 1e999}'])
+def test_a_statement_that_is_too_much_to_read_is_none(said: str, sealed: Sealed) -> None:
+    assert after(f"UPDATE trunks_auditdigest SET statement = '{said}'").problem.endswith(" cannot be read.")
+
+
+def test_a_lock_or_a_lost_connection_is_no_finding(sealed: Sealed, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lost() -> None:
+        raise OperationalError("database is locked")
+
+    monkeypatch.setattr(audit_chain, "ends", lost)
+    with pytest.raises(OperationalError):
+        verifying.verify()
+
+
 @pytest.mark.parametrize("never", ["infinity", "-infinity"])
 def test_a_moment_that_cannot_be_read_is_found_and_stops_no_check(sealed: Sealed, never: str) -> None:
     if connection.vendor == "postgresql":
@@ -88,6 +148,8 @@ def test_a_moment_that_cannot_be_read_is_found_and_stops_no_check(sealed: Sealed
 def test_what_lies_in_the_second_place_stops_no_check(sealed: Sealed, tmp_path: Path) -> None:
     (tmp_path / "audit-2026-02-30.json").write_text("no day")
     assert verifying.verify().bad is None
+    (tmp_path / "audit-2998-12-31.json").write_text("[" * 100_000)
+    assert "the second place has a digest of 2998-12-31" in verifying.verify().problem
     (tmp_path / "audit-2999-01-01.json").write_text('{"statement": "no digest", "signature": ""}')
     assert "the second place has a digest of 2999-01-01" in verifying.verify().problem
     sealing.deliver()

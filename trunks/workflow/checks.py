@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from trunks import audit, dispatch
 from trunks.actions import Action
-from trunks.audit_chain import Place
+from trunks.audit_chain import Place, Unreadable, readable
 from trunks.models import AuditCheck, AuditDigest, Result, Role, User, clock
 from trunks.workflow import verifying
 from trunks.workflow.errors import Refused
@@ -120,7 +120,11 @@ def _free() -> Q:
 def _carry_out(
     check: AuditCheck, tell: Callable[[AuditCheck], None] | None = None
 ) -> verifying.Finding | OSError:
-    entrance = None if check.full else _entrance()
+    try:
+        with readable():
+            entrance = None if check.full else _entrance()
+    except Unreadable:  # from the beginning on: that says what it is
+        entrance = None
     since = Place(check.position, check.hash) if check.hash else None
     if not check.hash:
         check.start = check.position = entrance.last if entrance else 0
@@ -159,10 +163,10 @@ def _finish(check: AuditCheck, found: verifying.Finding | OSError) -> None:
     action = _TOLD[Result(check.result)]
     after = {"events": check.events, "head": check.hash, "first_bad": check.bad}
     try:
-        with audit.change():
+        with readable(), audit.change():
             why = check.why or ASKED
             audit.record(action, actor=None, why=why, on=check, after=after, comment=check.problem)
-    except DatabaseError:
+    except (DatabaseError, Unreadable):
         logger.exception("The audit trail does not take the result of %s.", check)
 
 

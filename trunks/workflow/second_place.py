@@ -38,7 +38,7 @@ def content(day: date) -> tuple[str, str] | None:
     try:
         said = json.loads((_folder() / f"audit-{day.isoformat()}.json").read_text(encoding="utf-8"))
         return str(said["statement"]), str(said["signature"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

@@ -6,22 +6,24 @@ public key, even when all hashes were computed anew; the second place shows what
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from django.conf import settings
-from django.db import DataError, NotSupportedError
 
 from trunks import audit_chain, audit_quick, seals
-from trunks.audit_chain import Misfit, Place
+from trunks.audit_chain import Misfit, Place, Unreadable, readable
 from trunks.models import AuditArchive, AuditDigest
 from trunks.workflow import second_place, verifying_archives
 
 Progress = Callable[[Place, int], None]
-# What PostgreSQL says to a time of never, in its different ways.
-_UNREADABLE = (DataError, NotSupportedError)
+CANNOT_BE_READ = "here or later something cannot be read that the portal never writes: the log says what."
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -49,34 +51,38 @@ def verify(
     `progress` is told after each piece how far the check is, and the position of the last event. Raises OSError when
     the second place cannot be read.
     """
-    # In this order: what is added meanwhile must not look as if something were missing.
-    newest = second_place.newest_day()
-    kept = list(AuditArchive.objects.order_by("month"))
-    start, digests = _entrance(since, after_day)
-    walk = _Walk(start, progress or _silently, {digest.last for digest in digests})
-    tally = _Tally(kept=kept)
+    walk, tally = _Walk(progress or (lambda *_: None)), _Tally()
     try:
-        archived = verifying_archives.follow(kept, digests)
-        audit_chain.demand_none_outside(archived.position)
-        last, head = audit_chain.ends()
-        walk.enter(archived, last.position)
-        for digest in digests:
-            _demand(digest, tally, newest, entered=digest.day == after_day)
-            walk.to(min(digest.last, last.position))
-            _compare(digest, walk.place, last)
-        _none_beyond(digests, newest)
-        walk.to(last.position)
-        _compare_head(head, walk.place)
+        with readable():
+            _follow(walk, tally, since, after_day)
     except Misfit as misfit:
-        if AuditArchive.objects.count() != len(kept):
-            # A month has left the trail meanwhile, and its events are not missing.
+        if AuditArchive.objects.count() != len(tally.kept):  # a month has left meanwhile, and is not missing
             return verify(since=since, after_day=after_day, progress=progress)
         return tally.finding(walk.begun, walk.place, misfit)
+    except Unreadable:
+        logger.exception("The audit trail cannot be read.")  # a worker that fails would be tried for ever
+        return tally.finding(walk.begun, walk.place, Misfit(walk.place.position + 1, CANNOT_BE_READ))
     return tally.finding(walk.begun, walk.place)
 
 
-def _silently(_: Place, __: int) -> None:
-    """Tell nobody how far the check is."""
+def _follow(walk: _Walk, tally: _Tally, since: Place | None, after_day: date | None) -> None:
+    """Go along archives, chain and digests; raise Misfit at the first that does not fit."""
+    # In this order: what is added meanwhile must not look as if something were missing.
+    newest = second_place.newest_day()
+    tally.kept = list(AuditArchive.objects.order_by("month"))
+    start, digests = _entrance(since, after_day)
+    walk.begin(start, {digest.last for digest in digests})
+    archived = verifying_archives.follow(tally.kept, digests)
+    audit_chain.demand_none_outside(archived.position)
+    last, head = audit_chain.ends()
+    walk.enter(archived, last.position)
+    for digest in digests:
+        _demand(digest, tally, newest, entered=digest.day == after_day)
+        walk.to(min(digest.last, last.position))
+        _compare(digest, walk.place, last)
+    _none_beyond(digests, newest)
+    walk.to(last.position)
+    _compare_head(head, walk.place)
 
 
 @dataclass
@@ -106,12 +112,17 @@ class _Walk:
     It looks ahead the quick way, over as many digests as a piece has, and goes event by event where that stops.
     """
 
-    def __init__(self, place: Place, progress: Progress, marks: Collection[int]) -> None:
-        self.begun = self.place = place
+    def __init__(self, progress: Progress) -> None:
+        self.begun = self.place = Place()
         self.total = 0
         self.progress = progress
-        self.marks = marks
+        self.marks: Collection[int] = ()
         self.proven: deque[Place] = deque()
+
+    def begin(self, place: Place, marks: Collection[int]) -> None:
+        """Begin at `place`; `marks` are where something is to be compared."""
+        self.begun = self.place = place
+        self.marks = marks
 
     def enter(self, place: Place, total: int) -> None:
         """Go on after what has left the trail, unless that lies behind; the last event is `total`."""
@@ -139,8 +150,9 @@ class _Walk:
 
     def _looked_ahead(self) -> list[Place]:
         try:
-            return audit_quick.prove(self.place, self.total, self.marks)
-        except _UNREADABLE:  # the other way finds out where
+            with readable():
+                return audit_quick.prove(self.place, self.total, self.marks)
+        except Unreadable:  # the other way finds out where
             return []
 
     def _readable(self, position: int) -> list[audit_chain.Row]:
@@ -148,8 +160,9 @@ class _Walk:
         size, reached = audit_chain.PIECE, self.place.position
         while True:
             try:
-                return audit_chain.piece(reached, position)
-            except _UNREADABLE as error:
+                with readable():
+                    return audit_chain.piece(reached, position)
+            except Unreadable as error:
                 if size == 1:
                     raise Misfit(reached + 1, audit_chain.CANNOT_HOLD) from error
                 size //= 10
@@ -255,10 +268,9 @@ def _none_beyond(digests: Sequence[AuditDigest], newest: date | None) -> None:
 
 def _known_there(day: date) -> str:
     there = second_place.content(day)
-    try:
+    with suppress(seals.Forged):
         return f" It knows the events up to {seals.read(there[0]).last}." if there else ""
-    except seals.Forged:
-        return ""
+    return ""
 
 
 def _compare_head(head: Place, place: Place) -> None:
