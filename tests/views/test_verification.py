@@ -149,6 +149,10 @@ def test_machines_are_told(sealed: Sealed, client: Client, manager: User) -> Non
     assert lines()["portal_audit_alarm"] == "0.0"
     assert float(lines()['portal_audit_age_seconds{what="digest"}']) < 60
     assert 'portal_audit_age_seconds{what="full"}' not in lines()
+    sealed.settings.AUDIT_DIGEST_DIR = "/nowhere"
+    checks.run(checks.ask(actor=manager, full=True).pk)
+    assert 'portal_audit_age_seconds{what="full"}' not in lines()
+    sealed.settings.AUDIT_DIGEST_DIR = str(sealed.folder)
     with unguarded():
         AuditEvent.objects.filter(id=2).update(comment="x")
     checks.run(checks.ask(actor=manager, full=True).pk)

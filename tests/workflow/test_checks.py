@@ -247,6 +247,26 @@ def test_the_clock_asks_for_a_full_check_each_week_and_another_after_each_digest
     assert AuditCheck.objects.all()[0].full
 
 
+@pytest.mark.parametrize("full", [True, False])
+def test_one_that_could_not_be_carried_out_is_asked_for_again(
+    full: bool, sealed: Sealed, manager: User, tmp_path: Path
+) -> None:
+    if not full:
+        ran(full=True, actor=manager)
+        AuditCheck.objects.update(asked_at=timezone.now() - timedelta(days=5))
+    sealed.settings.AUDIT_DIGEST_DIR = "/nowhere"
+    checks.schedule()
+    broken = AuditCheck.objects.all()[0]
+    checks.run(broken.pk)
+    sealed.settings.AUDIT_DIGEST_DIR = str(tmp_path)
+    checks.schedule()
+    assert AuditCheck.objects.all()[0] == broken
+    AuditCheck.objects.filter(pk=broken.pk).update(asked_at=timezone.now() - timedelta(hours=2))
+    checks.schedule()
+    again = AuditCheck.objects.all()[0]
+    assert (again.full, again.under_way) == (full, True)
+
+
 def test_before_the_first_digest_the_clock_asks_for_nothing(staff: User) -> None:
     checks.schedule()
     assert not AuditCheck.objects.exists()

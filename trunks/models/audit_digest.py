@@ -56,6 +56,10 @@ class AuditCheckQuerySet(models.QuerySet["AuditCheck"]):
     def finished(self) -> AuditCheckQuerySet:
         return self.filter(finished_at__isnull=False)
 
+    def carried_out(self) -> AuditCheckQuerySet:
+        """Return those that came to a result: where the second place could not be read, nothing was verified."""
+        return self.filter(result__in=(Result.PASSED, Result.FAILED))
+
 
 class AuditCheck(models.Model):
     """One verification of the audit trail: how far it is, and what came of it.
@@ -112,6 +116,10 @@ class AuditCheck(models.Model):
     @classmethod
     def running(cls) -> AuditCheck | None:
         return cls.objects.filter(under_way=True).first()
+
+    @classmethod
+    def last_carried_out(cls, *, full: bool) -> AuditCheck | None:
+        return cls.objects.carried_out().filter(full=full).first()
 
     @classmethod
     def last_finished(cls, *, full: bool | None = None) -> AuditCheck | None:

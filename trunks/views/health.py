@@ -120,8 +120,8 @@ def _audit(now: datetime) -> Iterator[Metric]:
     )
     digest, full, new = (
         AuditDigest.objects.first(),
-        AuditCheck.last_finished(full=True),
-        AuditCheck.last_finished(full=False),
+        AuditCheck.last_carried_out(full=True),
+        AuditCheck.last_carried_out(full=False),
     )
     moments = {
         "digest": digest.made_at if digest else None,

@@ -25,6 +25,7 @@ from trunks.workflow.errors import Refused
 
 LOST_SECONDS = 60.0
 FULL_DAYS = 7
+AGAIN_HOURS = 1  # after one that could not be carried out
 ONLY_READERS = "Only managers and administrators can have the audit trail verified."
 WHY, ASKED = "schedule", "somebody asked for it"
 
@@ -48,15 +49,19 @@ def ask(*, actor: User, full: bool) -> AuditCheck:
 
 
 def schedule() -> None:
-    """Ask for what the clock wants: a full check every week, an incremental one after each new digest."""
+    """Ask for what the clock wants: a full check every week, an incremental one after each new digest.
+
+    One that could not be carried out has verified nothing, and is asked for again.
+    """
     newest = AuditDigest.objects.first()
-    last = AuditCheck.last_finished(full=True)
+    last = AuditCheck.last_carried_out(full=True)
     now = timezone.now()
-    if newest is None or AuditCheck.running():
+    lately = AuditCheck.objects.filter(result=Result.BROKEN, asked_at__gte=now - timedelta(hours=AGAIN_HOURS))
+    if newest is None or AuditCheck.running() or lately.exists():
         return
     if last is None or last.asked_at < now - timedelta(days=FULL_DAYS):
         _begin(AuditCheck(full=True, why=WHY, asked_at=now), actor=None)
-    elif not AuditCheck.objects.filter(asked_at__gte=newest.made_at).exists():
+    elif not AuditCheck.objects.carried_out().filter(asked_at__gte=newest.made_at).exists():
         _begin(AuditCheck(full=False, why=WHY, asked_at=now), actor=None)
 
 
