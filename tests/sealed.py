@@ -17,7 +17,7 @@ from pytest_django import Settings
 from tests import trail
 from trunks import audit, chain, seals
 from trunks.actions import Action
-from trunks.models import AuditDigest, User
+from trunks.models import AuditDigest, User, clock
 from trunks.models.audit_event import AuditEvent, AuditHead
 from trunks.workflow import sealing
 
@@ -55,8 +55,10 @@ class Sealed:
 
 
 @contextmanager
-def clock_at(moment: datetime) -> Iterator[None]:
-    with mock.patch.object(timezone, "now", return_value=moment):
+def clock_at(moment: datetime, *, database: datetime | None = None) -> Iterator[None]:
+    """Let it be `moment` by the clock of the process, and by that of the database unless that is given."""
+    ours = mock.patch.object(timezone, "now", return_value=moment)
+    with ours, mock.patch.object(clock, "read", return_value=database or moment):
         yield
 
 

@@ -147,7 +147,8 @@ def test_machines_are_told(sealed: Sealed, client: Client, manager: User) -> Non
         return dict(line.rsplit(" ", 1) for line in text.splitlines() if "audit" in line)
 
     assert lines()["portal_audit_alarm"] == "0.0"
-    assert float(lines()['portal_audit_age_seconds{what="digest"}']) < 60
+    ahead = float(lines()['portal_audit_age_seconds{what="digest"}'])
+    assert ahead == pytest.approx(86400 * sealed.days, abs=60)
     assert 'portal_audit_age_seconds{what="full"}' not in lines()
     sealed.settings.AUDIT_DIGEST_DIR = "/nowhere"
     checks.run(checks.ask(actor=manager, full=True).pk)
@@ -158,6 +159,13 @@ def test_machines_are_told(sealed: Sealed, client: Client, manager: User) -> Non
     checks.run(checks.ask(actor=manager, full=True).pk)
     assert lines()["portal_audit_alarm"] == "1.0"
     assert float(lines()['portal_audit_age_seconds{what="full"}']) < 60
+
+
+def test_days_that_a_wrong_clock_has_sealed_ahead_alarm_too(sealed: Sealed, client: Client) -> None:
+    sealed.pass_days(40)
+    text = client.get("/metrics").content.decode()
+    [age] = [line for line in text.splitlines() if line.startswith('portal_audit_age_seconds{what="digest"}')]
+    assert float(age.split()[1]) > 30 * 86400
 
 
 def test_a_key_of_the_settings_is_named_by_its_id(sealed: Sealed, signed_in: SignedIn, manager: User) -> None:

@@ -9,6 +9,7 @@ from errno import ENOSPC
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.core import mail
 from django.utils import timezone
 from pytest_django import Settings
@@ -19,7 +20,7 @@ from tests.together import together
 from trunks import audit, dispatch, seals, tasks
 from trunks.models import AuditDigest, Role, User
 from trunks.models.audit_event import AuditEvent
-from trunks.workflow import sealing, second_place, sweeping
+from trunks.workflow import sealing, second_place, sweeping, verifying
 
 pytestmark = [pytest.mark.sqlite, pytest.mark.django_db]
 
@@ -54,6 +55,37 @@ def test_a_day_is_not_over_right_at_midnight(sealed: Sealed) -> None:
         assert sealing.due() == []
     with clock_at(midnight + timedelta(minutes=5)):
         assert sealing.due() == [timezone.now().date() - timedelta(days=1)]
+
+
+def test_a_clock_that_is_ahead_of_the_database_s_seals_no_day_to_come(sealed: Sealed) -> None:
+    sealed.act()
+    now = timezone.now()
+    with clock_at(now + timedelta(days=90), database=now + timedelta(days=1)):
+        [digest] = sealing.make_due()
+    assert digest.day == now.astimezone(UTC).date()
+    with clock_at(now + timedelta(days=1), database=now + timedelta(days=90)):
+        assert sealing.make_due() == []
+
+
+def test_a_digest_that_no_check_would_believe_is_not_made(sealed: Sealed, tmp_path: Path) -> None:
+    sealed.act()
+    [first] = sealed.pass_days()
+    old, new = sealed.key, Ed25519PrivateKey.generate()
+    known = seals.TrustedKey(seals.public_bytes(old), until=first.day)
+    to_come = seals.TrustedKey(seals.public_bytes(new), since=first.day + timedelta(days=2))
+    sealed.trust(new, known, to_come)
+    assert sealed.pass_days(2) == []
+    said = audit.history(first).last()
+    assert said is not None
+    words = (
+        f"the digest of {first.day + timedelta(days=1)} is signed with key {to_come.id}, which was not valid"
+    )
+    assert (said.action, words in said.comment) == ("digest.not_sent", True)
+    sealed.settings.AUDIT_SIGNING_KEY = None
+    assert sealed.pass_days(0) == []
+    sealed.trust(new, known, seals.TrustedKey(to_come.public, since=first.day + timedelta(days=1)))
+    assert len(sealed.pass_days(0)) == 2
+    assert verifying.verify().bad is None
 
 
 def test_without_any_event_there_is_nothing_to_seal(sealed: Sealed) -> None:

@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from trunks import audit, audit_chain, dispatch, seals
 from trunks.actions import Action
-from trunks.models import AuditDigest, Role, RoleGrant, User
+from trunks.models import AuditDigest, Role, RoleGrant, User, clock
 from trunks.workflow import second_place
 
 # A transaction that began before midnight may end after it; its events then belong to the next digest.
@@ -32,7 +32,14 @@ logger = logging.getLogger(__name__)
 
 def make_due() -> list[AuditDigest]:
     """Make the digests of all days that are over and have none, put them in the second place, and send them."""
-    made = [digest for day in due() if (digest := make(day))]
+    made = []
+    try:
+        for day in due():
+            if digest := make(day):
+                made.append(digest)
+    except seals.Forged as error:
+        logger.error("A day of the audit trail is not sealed: %s", error)
+        _report(str(error))
     deliver()
     if made:
         _send(made)
@@ -40,12 +47,23 @@ def make_due() -> list[AuditDigest]:
 
 
 def due() -> list[date]:
-    """Return the days that are over and have no digest yet, oldest first, at most BATCH of them."""
+    """Return the days that are over and have no digest yet, oldest first, at most BATCH of them.
+
+    Over by both clocks, this process's and the database's: nothing that happens can be put into a digest of a day to
+    come, and none is made a second time.
+    """
     last = AuditDigest.objects.first()
     begun = last.day + timedelta(days=1) if last else _first_day()
-    end = (timezone.now() - MARGIN).astimezone(UTC).date()
+    end = _day_over(timezone.now())
+    if begun and begun < end:
+        end = min(end, _day_over(clock.read()))
     days = (end - begun).days if begun else 0
     return [begun + timedelta(days=number) for number in range(min(days, BATCH))] if begun else []
+
+
+def _day_over(now: datetime) -> date:
+    """Return the day up to which, itself not included, days are over."""
+    return (now - MARGIN).astimezone(UTC).date()
 
 
 def ring_due() -> None:
@@ -69,8 +87,13 @@ def _first_day() -> date | None:
 
 
 def make(day: date) -> AuditDigest | None:
-    """Make the digest of `day`, or return None when somebody else has."""
+    """Make the digest of `day`, or return None when somebody else has.
+
+    Raises seals.Forged for one that no check would believe, because this process signs with a key that is not one of
+    that day, or with none: it would stand for good, and with it the alarm.
+    """
     digest = _digest_of(day)
+    _demand_trusted(digest)
     try:
         with audit.change():
             digest.save(force_insert=True)
@@ -79,6 +102,14 @@ def make(day: date) -> AuditDigest | None:
     except IntegrityError:
         return None
     return digest
+
+
+def _demand_trusted(digest: AuditDigest) -> None:
+    try:
+        seals.judge(digest.statement, digest.signature, settings.AUDIT_PUBLIC_KEYS)
+    except seals.Forged as error:
+        words = f"with the AUDIT_SIGNING_KEY of this worker the digest of {digest.day.isoformat()} {error}"
+        raise seals.Forged(f"{words}. See AUDIT_PUBLIC_KEYS.") from None
 
 
 def _digest_of(day: date) -> AuditDigest:
