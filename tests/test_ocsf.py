@@ -109,6 +109,12 @@ def test_no_text_leaves_its_line_and_none_is_changed(text: str) -> None:
     assert json.loads(line.text)["entity"]["name"] == text
 
 
+def test_a_word_for_the_outcome_that_the_portal_never_writes_stops_no_stream() -> None:
+    line = ocsf.line(ROW | {"outcome": "never heard of"})
+    said = json.loads(line.text)
+    assert (line.amiss, said["status"], said["status_detail"]) == (True, "Unknown", "never heard of")
+
+
 def test_the_short_line_says_that_it_is_one() -> None:
     said = json.loads(ocsf.line(ROW).short)
     assert said["metadata"]["is_truncated"] is True

@@ -52,6 +52,21 @@ def client(manager: User, signed_in: SignedIn) -> Client:
     return signed_in(manager)
 
 
+@pytest.mark.parametrize(
+    "text", ["no JSON", '{"a": 1', "[1, 2]", "5", "null", f'{{"a":{"[" * 9999}{"]" * 9999}}}']
+)
+def test_an_event_that_somebody_put_in_by_another_way_breaks_no_page(
+    text: str, client: Client, staff: User
+) -> None:
+    happened(staff, staff)
+    with trail.unguarded(), connection.cursor() as cursor:
+        cursor.execute("UPDATE trunks_auditevent SET after = %s WHERE id = 1", [text])
+    for path in ("/", "/audit/", "/audit/1/", f"/audit/people/{staff.pk}/"):
+        assert client.get(path).status_code == 200
+    assert AuditEvent.objects.get(pk=1).after == {"as stored": text}
+    assert text[:100] in client.get("/audit/1/").content.decode().replace("&quot;", '"')
+
+
 def test_an_event_reads_as_a_sentence_with_a_link_to_its_object(
     client: Client, trunk_request: TrunkRequest
 ) -> None:

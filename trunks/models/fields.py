@@ -39,8 +39,15 @@ class EncryptedTextField(models.TextField):  # type: ignore[type-arg]  # generic
         return value if not value else _cipher().decrypt(value.encode()).decode()
 
 
+AS_STORED = "as stored"
+
+
 class JSONTextField(models.TextField):  # type: ignore[type-arg]  # generic in the stubs only
-    """A JSON value kept as the very text that was written: what is hashed must not be put in another order."""
+    """A JSON object kept as the very text that was written: what is hashed must not be put in another order.
+
+    Whoever may add rows by another way can write any text there. One that is no object, or is nested too deep to be
+    read, is the value of AS_STORED, so that no page fails that shows it.
+    """
 
     _pyi_private_set_type: Any
     _pyi_private_get_type: Any
@@ -48,5 +55,11 @@ class JSONTextField(models.TextField):  # type: ignore[type-arg]  # generic in t
     def get_prep_value(self, value: Any) -> str:
         return json.dumps(value, separators=(",", ":"), ensure_ascii=False, cls=DjangoJSONEncoder)
 
-    def from_db_value(self, value: str, _expression: object, _connection: BaseDatabaseWrapper) -> Any:
-        return json.loads(value)
+    def from_db_value(
+        self, value: str, _expression: object, _connection: BaseDatabaseWrapper
+    ) -> dict[str, Any]:
+        try:
+            found = json.loads(value)
+        except (ValueError, RecursionError):
+            found = None
+        return found if isinstance(found, dict) else {AS_STORED: value}
