@@ -85,6 +85,25 @@ def test_long_trails_go_in_bounded_batches(
     assert basket.numbers == [1, 2, 3, 4, 5]
 
 
+def test_a_receiver_that_takes_no_whole_batch_in_time_gets_fewer_until_all_has_arrived(
+    staff: User, basket: Basket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(lines: Sequence[Line]) -> None:
+        if len(lines) > 2:
+            raise TimeoutError
+        basket.numbers += [json.loads(line.text)["metadata"]["sequence"] for line in lines]
+
+    monkeypatch.setattr(basket, "deliver", slow)
+    monkeypatch.setattr(streaming, "FEW", 2)
+    act(staff, 5)
+    assert streaming.stream() == 0
+    AuditStream.objects.update(next_at=None)
+    assert streaming.stream() == 5
+    assert (basket.numbers, AuditStream.objects.get().failures) == ([1, 2, 3, 4, 5], 0)
+    act(staff, 3)
+    assert streaming.stream() == 0
+
+
 def test_a_run_ends_in_time_and_the_next_goes_on(
     staff: User, basket: Basket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
