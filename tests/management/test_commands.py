@@ -245,3 +245,20 @@ def test_a_sandbox_that_cannot_be_read_is_told(sandbox: Sandbox) -> None:
     sandbox.fault("500", path=r"/v2/accounts$", skip=1, times=0)
     with pytest.raises(CommandError, match="could not be read from the sandbox"):
         call_command("seed_demo", stdout=io.StringIO())
+
+
+@pytest.mark.parametrize(
+    ("words", "instead"),
+    [
+        (["changepassword", "stella-staff@example.com"], "/accounts/password/reset/"),
+        (["createsuperuser", "--email", "eve@example.com", "--noinput"], "create_administrator"),
+    ],
+)
+def test_what_django_would_do_without_an_event_is_not_done(
+    words: list[str], instead: str, staff: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("getpass.getpass", lambda *_, **__: "quite a long pass phrase")
+    assert staff.email == "stella-staff@example.com"
+    with pytest.raises(CommandError, match=instead):
+        call_command(*words)
+    assert list(User.objects.values_list("password", flat=True)) == [staff.password]

@@ -43,6 +43,13 @@ def test_a_rotation_is_recorded_without_the_secret(master: MasterAccount) -> Non
     assert (event.before, event.after) == ({}, {})
 
 
+def test_each_person_whose_second_factors_are_encrypted_anew_is_told_of_once(staff: User) -> None:
+    for kind in (Authenticator.Type.TOTP, Authenticator.Type.RECOVERY_CODES):
+        Authenticator.objects.create(user=staff, type=kind, data={"secret": encrypt("the seed")})
+    keys.rotate()
+    assert [event.action for event in audit.history(staff)] == ["keys.rotated"]
+
+
 def test_a_secret_that_no_key_reads_stops_the_rotation_of_all(
     master: MasterAccount, settings: Settings
 ) -> None:

@@ -7,7 +7,7 @@ from allauth.mfa.utils import decrypt, encrypt
 
 from trunks import audit
 from trunks.actions import Action
-from trunks.models import MasterAccount, Webhook, ZoomToken
+from trunks.models import MasterAccount, User, Webhook, ZoomToken
 
 
 def rotate() -> int:
@@ -31,6 +31,8 @@ def rotate() -> int:
         for factor in factors:
             factor.data = {name: _again(name, value) for name, value in factor.data.items()}
             factor.save(update_fields=["data"])
+        for person in User.objects.filter(pk__in={factor.user_id for factor in factors}):
+            audit.record(Action.KEYS_ROTATED, actor=None, why="rotate_encryption_keys", on=person)
         # A token lives for an hour and is quickly asked for again.
         ZoomToken.objects.all().delete()
     return len(masters) + len(hooks) + len(factors)
