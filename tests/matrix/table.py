@@ -248,8 +248,10 @@ ROWS: dict[str, Row] = {
         "/audit/files/ask/", {who: 404 if code == 200 else code for who, code in READERS.items()}
     ),
     # Nobody has one here; whose it is, is looked at in test_prepared.
-    "audit/files/<int:pk>/": page(
-        "/audit/files/1/", {who: 404 if code == 200 else code for who, code in READERS.items()}
+    "audit/files/<int:pk>/": Row(
+        "/audit/files/1/",
+        {"GET": {who: 404 if code == 200 else code for who, code in READERS.items()}},
+        notes=frozenset({"trunks_auditevent", "trunks_audithead"}),
     ),
     "audit/files/<int:pk>/remove/": action(
         "/audit/files/1/remove/", {who: 302 if code == 200 else code for who, code in READERS.items()}
@@ -275,7 +277,12 @@ ROWS: dict[str, Row] = {
         "/audit/review/items/1/mark/", cells(403, manager=404, foreign_manager=404)
     ),
     "audit/review/<str:month>/": page("/audit/review/2026-10/", cells(403)),
-    "audit/review/<str:month>/population/": page("/audit/review/2026-10/population/", cells(403)),
+    "audit/review/<str:month>/population/": Row(
+        # That somebody was refused it is an event, as for every export.
+        "/audit/review/2026-10/population/",
+        {"GET": cells(403)},
+        notes=frozenset({"trunks_auditevent", "trunks_audithead"}),
+    ),
     "audit/review/<str:month>/sign-off/": action(
         "/audit/review/2026-10/sign-off/", cells(403, manager=404, foreign_manager=404)
     ),

@@ -6,8 +6,9 @@ from django.core.cache import cache
 from tests import cast
 from tests.conftest import SignedIn
 from trunks import audit
+from trunks.audit_reading import Filters
 from trunks.models import Role, RoleGrant, TrunkRequest, User
-from trunks.workflow import refusals
+from trunks.workflow import preparing, refusals
 
 
 @pytest.mark.parametrize("path", ["/webhooks/", "/people/invite/", "/delegations/"])
@@ -37,6 +38,26 @@ def test_an_attempt_on_what_they_may_not_even_know_of_is_on_record_and_tells_the
         assert client.post(path, {"version": "1"}).status_code == 404
     told = [(event.action, event.outcome, event.after["path"]) for event in audit.history(meddler)]
     assert told == [("access.refused", "refused", path) for path in theirs]
+
+
+@pytest.mark.sqlite
+def test_an_attempt_to_export_what_is_not_theirs_is_on_record_too(
+    signed_in: SignedIn, staff: User, manager: User, estate: cast.Estate, trunk_request: TrunkRequest
+) -> None:
+    file = preparing.ask("csv", Filters(), actor=manager, asked="")
+    evidence = f"/requests/{trunk_request.reference}/evidence/"
+    population = "/audit/review/2026-10/population/"
+    own = ["/audit/export/?format=csv", evidence, population, f"/audit/files/{file.pk}/"]
+    for path in own:
+        assert signed_in(staff).get(path).status_code == 403
+    before = [event.after["path"] for event in audit.history(staff)]
+    assert before == [path.partition("?")[0] for path in own]
+    reader = cast.person("Mo Meddler", Role.MANAGER, master=estate.foreign_master)
+    for path in (evidence, f"/audit/files/{file.pk}/"):
+        assert signed_in(reader).get(path).status_code == 404
+    assert [event.after["path"] for event in audit.history(reader)] == [evidence, f"/audit/files/{file.pk}/"]
+    assert signed_in(reader).get("/audit/files/999/").status_code == 404
+    assert audit.history(reader).count() == 2
 
 
 def test_a_link_that_leads_nowhere_for_them_is_not(signed_in: SignedIn, staff: User) -> None:

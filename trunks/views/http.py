@@ -14,6 +14,8 @@ from trunks.models import User
 from trunks.workflow import refusals
 
 SAFE = ("GET", "HEAD", "OPTIONS")
+# Names of addresses where a GET carries something out of the portal, which is an event: who is refused it has tried.
+EXPORTS = frozenset({"audit_export", "audit_file", "audit_review_population", "request_evidence"})
 HIDDEN = "It belongs to master accounts or people for which they have no role."
 NOTHING_HERE = "This address leads to nothing, or to something you have no role for."
 
@@ -33,18 +35,24 @@ def problem_page(request: HttpRequest, status: int, *, reason: str = "", **conte
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer 403 with the reason. Who tried to change something is on record; a link that was followed is not."""
-    if request.method not in SAFE and isinstance(request.user, User):
+    """Answer 403 with the reason. Who tried to change or export something is on record, who followed a link is not."""
+    if _is_attempt(request) and isinstance(request.user, User):
         refusals.note(request.path, str(exception), actor=request.user)
     return problem_page(request, 403, reason=str(exception))
+
+
+def _is_attempt(request: HttpRequest) -> bool:
+    where = request.resolver_match
+    exporting = request.method == "GET" and where is not None and where.url_name in EXPORTS
+    return exporting or request.method not in SAFE
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer an unknown address; the reason is shown only where a view wrote one for people.
 
-    Who tried to change what they may not know of is on record, as where a 403 tells them so.
+    Who tried to change or export what they may not know of is on record, as where a 403 tells them so.
     """
-    if request.method not in SAFE and isinstance(exception, access.Hidden) and isinstance(request.user, User):
+    if _is_attempt(request) and isinstance(exception, access.Hidden) and isinstance(request.user, User):
         refusals.note(request.path, HIDDEN, actor=request.user)
     written = isinstance(exception, Http404) and exception.args and isinstance(exception.args[0], str)
     return problem_page(request, 404, reason=str(exception) if written else NOTHING_HERE)

@@ -74,5 +74,5 @@ def remove(request: HtmxHttpRequest, pk: int) -> HttpResponse:
 def _own(request: HtmxHttpRequest, pk: int) -> PreparedFile:
     file = PreparedFile.objects.filter(asked_by=request.user, pk=pk).first()
     if file is None:
-        raise Http404
+        raise access.Hidden if PreparedFile.objects.filter(pk=pk).exists() else Http404
     return file
