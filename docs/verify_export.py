@@ -14,7 +14,8 @@ What is verified, and what is not:
 - every line: that it is, character by character, what the portal writes;
 - every event: its hash over all its fields and the hash of the event before, so that no field of it was altered;
 - where events follow each other without a gap: that none was removed, swapped or put in between;
-- every digest: its signature, that the key was valid on that day, that it follows the digest of the day before;
+- every digest: its signature, that the key was valid on that day, that it follows the digest of the day before; one of
+  before the first day of all keys may be unsigned, and then proves nothing;
 - where an event is the last of a digest: that the signed hash is the event's. An event is *proven* when a chain of
   events in this export leads from it to such a hash. Without one it is only consistent with itself.
 - not the proof itself: what comes after the last proven event could have been cut off, with its numbers made to fit.
@@ -55,14 +56,8 @@ HEADER = "\ufeff" + ",".join(WHOLE) + "\r\n"
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "'", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)  # noqa: UP017  # old Pythons have no datetime.UTC
 UNREADABLE = (
-    OSError,
-    EOFError,
-    ValueError,
-    KeyError,
-    TypeError,
-    AttributeError,
-    OverflowError,
-    RecursionError,
+    *(OSError, EOFError, ValueError, KeyError, TypeError),
+    *(AttributeError, OverflowError, RecursionError),
 )
 
 
@@ -100,9 +95,11 @@ def trusted(text):
 
 
 def check_digest(digest, keys):
-    """Return what a digest says, as a dictionary, if its signature counts for its day."""
+    """Return what a digest says, as a dictionary, and whether it is signed; before there was any key it need not be."""
     text = digest["statement"]
     said = json.loads(text)
+    if said["key"] == "" and said["day"] < min(key[2] for key in keys):
+        return said, False
     fits = [key for key in keys if key[0] == said["key"] and key[2] <= said["day"] <= key[3]]
     if not fits:
         raise Wrong(f"digest of {said['day']}: no key that you trust for that day has signed it")
@@ -110,14 +107,14 @@ def check_digest(digest, keys):
         fits[0][1].verify(base64.b64decode(digest["signature"]), text.encode())
     except (InvalidSignature, ValueError):
         raise Wrong(f"digest of {said['day']}: the signature does not fit") from None
-    return said
+    return said, True
 
 
 def check_digests(digests, keys):
     """Return {position: signed hash} of all digests, which must follow each other day by day."""
     signed, before = {}, None
     for digest in sorted(digests, key=lambda one: json.loads(one["statement"])["day"]):
-        said = check_digest(digest, keys)
+        said, is_signed = check_digest(digest, keys)
         if before:
             follows = date.fromisoformat(json.loads(before)["day"]) + timedelta(days=1)
             if said["day"] != follows.isoformat():
@@ -125,7 +122,8 @@ def check_digests(digests, keys):
             if said["previous"] != hashlib.sha256(before.encode()).hexdigest():
                 raise Wrong(f"digest of {said['day']}: it does not follow the digest before")
         before = digest["statement"]
-        signed[said["last"]] = said["head"]
+        if is_signed:
+            signed[said["last"]] = said["head"]
     return signed
 
 

@@ -8,6 +8,7 @@ import json
 import subprocess
 import zipfile
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,10 @@ from pytest_django import Settings
 
 from tests.processes import PYTHON, ROOT
 from tests.sealed import Sealed
-from trunks import audit, audit_export, audit_reading
+from trunks import audit, audit_export, audit_reading, seals
 from trunks.actions import Action
 from trunks.models import User
-from trunks.workflow import exporting, preparing
+from trunks.workflow import exporting, preparing, verifying
 
 pytestmark = [pytest.mark.sqlite, pytest.mark.django_db]
 
@@ -208,6 +209,35 @@ def test_a_proof_of_another_key_or_another_export_is_none(
     other = unpacked(tmp_path / "other", manager, actions=("notice.failed",))
     (folder / "proof.jsonl").write_bytes((other / "proof.jsonl").read_bytes())
     assert "there are 13 events here, and 1 were exported" in verify(folder)[1]
+
+
+def test_days_from_before_there_was_a_key_prove_nothing_and_contradict_nothing(
+    settings: Settings, staff: User, manager: User, tmp_path: Path
+) -> None:
+    (tmp_path / "digests").mkdir()
+    portal = Sealed(settings, tmp_path / "digests", staff)
+    settings.AUDIT_SIGNING_KEY, settings.AUDIT_PUBLIC_KEYS = None, []
+    portal.act(3)
+    [unsigned] = portal.pass_days()
+    since = unsigned.day + timedelta(days=1)
+    portal.trust(portal.key, seals.TrustedKey(seals.public_bytes(portal.key), since=since))
+    portal.act(2)
+    assert verifying.verify().bad is None
+    folder = unpacked(tmp_path, manager)
+    key = (folder / "public_keys.txt").read_text().strip()
+    status, said = verify(folder, key=key)
+    assert (status, said.split(", ")[1].startswith("0 of them proven by 0 signed")) == (0, True)
+    portal.pass_days()
+    folder = unpacked(tmp_path / "later", manager)
+    assert verify(folder, key=key) == (
+        0,
+        "In order: 8 events without a gap, 7 of them proven by 1 signed hashes.\n",
+    )
+    refused = verify(folder, key=key.partition("@")[0])
+    assert refused == (
+        1,
+        f"NOT IN ORDER: digest of {unsigned.day}: no key that you trust for that day has signed it.\n",
+    )
 
 
 @pytest.mark.parametrize(
