@@ -5,13 +5,14 @@ Pure, without Django. The file is an export, packed: what verifies the one verif
 
 from __future__ import annotations
 
+import fcntl
 import gzip
 import hashlib
 import json
 import os
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -107,22 +108,36 @@ def written(path: Path, pieces: Iterable[bytes]) -> Iterator[Path]:
     """Write a file aside, whole and flushed, for the block to look at; it gets its name only if nothing is raised.
 
     What is left of one that was not finished is removed: it would keep a full disk full, and each try would add to it.
+    Who is killed removes nothing, so whoever writes the same next removes what nobody holds any more.
     """
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}")  # somebody else may be writing the same
+    _remove_what_is_left(path)
+    new = path.with_name(f".{uuid.uuid4().hex}")
+    part = path.with_name(f".{path.name}{new.name}")  # somebody else may be writing the same
     try:
-        with part.open("wb") as file:
+        with new.open("wb") as file:
+            with suppress(OSError):  # a folder that knows no locks
+                fcntl.flock(file, fcntl.LOCK_EX)
+            new.replace(part)  # locked before it has a name by which others would look for it
             file.writelines(pieces)
             file.flush()
             os.fsync(file.fileno())
-        yield part
-        part.rename(path)
+            yield part
+            part.rename(path)
     finally:
+        new.unlink(missing_ok=True)
         part.unlink(missing_ok=True)
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)  # the name must last as well as the content
     finally:
         os.close(folder)
+
+
+def _remove_what_is_left(path: Path) -> None:
+    for part in path.parent.glob(f".{path.name}.*"):
+        with suppress(OSError), part.open("r+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # held by whoever is still writing it
+            part.unlink()
 
 
 def sha256_of(path: Path) -> str:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import gzip
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
-from errno import ENOSPC
+from errno import ENOLCK, ENOSPC
 from pathlib import Path
 
 import pytest
@@ -20,7 +22,7 @@ from django.db import DatabaseError, IntegrityError, connection
 from pytest_django import Settings
 
 from tests import trail
-from tests.processes import ROOT
+from tests.processes import PYTHON, ROOT
 from tests.sealed import Sealed, clock_at, hash_anew, unguarded
 from tests.test_audit_guard import run
 from trunks import archives, audit, audit_archive, audit_export, audit_index, audit_roles, seals
@@ -381,6 +383,42 @@ def test_of_two_who_archive_a_month_at_once_neither_spoils_the_file_of_the_other
         archiving.archive(span)
     assert AuditArchive.objects.count() == 1
     assert verifying.verify().passed
+
+
+KILLED = """
+import os, pathlib, signal, sys
+from trunks import archives
+path = pathlib.Path(sys.argv[1])
+with archives.written(path, [b"half a month"]):
+    assert len(list(path.parent.iterdir())) == 1
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_somebody_was_killed_over_is_removed_by_whoever_writes_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "audit-2026-01.jsonl.gz"
+    command = [PYTHON, "-c", KILLED, str(path)]
+    assert subprocess.run(command, check=False, cwd=ROOT).returncode == -signal.SIGKILL
+    assert len(list(tmp_path.iterdir())) == 1
+    with archives.written(path, [b"first"]), archives.written(path, [b"second"]) as second:
+        assert len(list(tmp_path.iterdir())) == 2
+        assert second.read_bytes() == b"second"
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+    assert path.read_bytes() == b"first"
+
+
+def test_a_folder_that_knows_no_locks_is_written_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    left = tmp_path / ".audit-2026-01.jsonl.gz.abc"
+    left.touch()
+    with archives.written(tmp_path / "audit-2026-01.jsonl.gz", [b"a month"]):
+        pass
+    assert sorted(file.name for file in tmp_path.iterdir()) == [left.name, "audit-2026-01.jsonl.gz"]
 
 
 @pytest.mark.parametrize("step", ["fsync", "rename"])
