@@ -141,6 +141,22 @@ def test_the_second_place_holds_what_was_signed(sealed: Sealed, tmp_path: Path) 
     assert json.loads(file.read_text()) == {"statement": digest.statement, "signature": digest.signature}
 
 
+def test_what_nobody_has_signed_does_not_come_into_the_second_place(sealed: Sealed) -> None:
+    sealed.act()
+    [digest] = sealed.pass_days()
+    before = seals.fingerprint(digest.statement)
+    said = seals.Statement(digest.day + timedelta(days=3000), 3, 2, digest.head, before, None, None, "")
+    columns = {"first": 3, "last": 2, "head": said.head, "previous": before, "made_at": timezone.now()}
+    AuditDigest.objects.create(day=said.day, statement=said.text(), **columns)
+    sealing.deliver()
+    assert second_place.days() == [digest.day]
+    problem = f"the digest of {said.day} is not signed, although there was a key for that day."
+    assert verifying.verify().problem == problem
+    sealed.settings.AUDIT_PUBLIC_KEYS = []
+    sealing.deliver()
+    assert second_place.days() == [digest.day, said.day]
+
+
 def test_a_file_is_never_written_again(sealed: Sealed, tmp_path: Path) -> None:
     sealed.act()
     sealed.pass_days(3)

@@ -12,7 +12,8 @@ from trunks import seals
 class AuditDigest(models.Model):
     """The digest of one UTC day, as it was signed and sent. Append-only: the database refuses changes.
 
-    What counts is `statement`; the other columns repeat it for questions and are compared with it by every check.
+    What counts is `statement`; the other columns repeat it for questions and are compared with it by every check, but
+    for `made_at`, which nobody has signed.
     """
 
     day = models.DateField(unique=True)
