@@ -3,7 +3,8 @@
 from typing import Any
 
 from allauth.account.forms import ChangePasswordForm, ResetPasswordForm
-from allauth.mfa.webauthn.forms import AddWebAuthnForm
+from allauth.mfa.models import Authenticator
+from allauth.mfa.webauthn.forms import AddWebAuthnForm, EditWebAuthnForm
 from django import forms
 from django.http import HttpRequest
 
@@ -23,6 +24,16 @@ class AddPasskeyForm(AddWebAuthnForm):  # type: ignore[misc]  # allauth is not t
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["name"].label = "Name of the device"
+
+
+class RenamePasskeyForm(EditWebAuthnForm):  # type: ignore[misc]  # allauth is not typed
+    """Giving a passkey another name, which allauth announces to nobody."""
+
+    def save(self) -> Authenticator:
+        before = self.instance.wrap().name
+        saved = super().save()
+        signing_in.factor_renamed(actor=self.instance.user, before=before, after=self.cleaned_data["name"])
+        return saved
 
 
 class AskForPasswordForm(ResetPasswordForm):  # type: ignore[misc]  # allauth is not typed

@@ -211,7 +211,10 @@ ACCOUNT_FORMS = {
     "change_password": "portal.forms.NewPasswordForm",
     "reset_password": "portal.forms.AskForPasswordForm",
 }
-MFA_FORMS = {"add_webauthn": "portal.forms.AddPasskeyForm"}
+MFA_FORMS = {
+    "add_webauthn": "portal.forms.AddPasskeyForm",
+    "edit_webauthn": "portal.forms.RenamePasskeyForm",
+}
 # Browsers keep passkeys for names alone: where the portal is reached by an IP address there are none.
 PASSKEYS = not env.is_ip_address(str(_site.hostname))
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", *(["webauthn"] if PASSKEYS else [])]

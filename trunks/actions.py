@@ -117,6 +117,7 @@ class Action(TextChoices):
     IDENTITY_NOT_CONFIRMED = "session.not_confirmed", "got no proof of who it is"
     FACTOR_ADDED = "factor.added", "set up a second factor"
     FACTOR_REMOVED = "factor.removed", "removed a second factor of their own"
+    FACTOR_RENAMED = "factor.renamed", "gave a second factor of their own another name"
     FACTOR_FAILED = "factor.failed", "let nobody sign in: the second factor is wrong"
     RECOVERY_CODES_GENERATED = "factor.codes_generated", "made new recovery codes"
     RECOVERY_CODE_USED = "factor.code_used", "used a recovery code"

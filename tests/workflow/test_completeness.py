@@ -175,6 +175,7 @@ RECIPES: dict[Verb, Recipe] = {
     signing_in.others_ended: ("staff", lambda s: ((), {"number": 2})),
     signing_in.factor_added: ("staff", lambda s: ((), {"kind": "totp"})),
     signing_in.factor_removed: ("staff", lambda s: ((), {"kind": "totp"})),
+    signing_in.factor_renamed: ("staff", lambda s: ((), {"before": "Old phone", "after": "New phone"})),
     signing_in.codes_generated: ("staff", lambda s: ((), {})),
     signing_in.code_used: ("staff", lambda s: ((), {"left": 3})),
     signing_in.password_changed: ("staff", lambda s: ((), {"keep": None})),

@@ -75,6 +75,10 @@ def factor_removed(*, actor: User, kind: str) -> None:
     _record(Action.FACTOR_REMOVED, actor, before={"kind": kind})
 
 
+def factor_renamed(*, actor: User, before: str, after: str) -> None:
+    _record(Action.FACTOR_RENAMED, actor, before={"name": before}, after={"name": after})
+
+
 def factor_failed(person: User) -> None:
     _record(Action.FACTOR_FAILED, None, on=person, why="wrong code or key")
 
