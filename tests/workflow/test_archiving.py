@@ -17,6 +17,7 @@ from errno import ENOLCK, ENOSPC
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, IntegrityError, connection
 from pytest_django import Settings
@@ -269,6 +270,12 @@ def with_a_forged_digest(_: Sealed) -> None:
         AuditDigest.objects.filter(last=5).update(signature="")
 
 
+def with_a_key_of_another_day(sealed: Sealed) -> None:
+    newer = Ed25519PrivateKey.generate()
+    old = seals.TrustedKey(seals.public_bytes(sealed.key))
+    sealed.trust(newer, old, seals.TrustedKey(seals.public_bytes(newer), since=date(2999, 1, 1)))
+
+
 @pytest.mark.parametrize(
     ("deed", "words"),
     [
@@ -280,6 +287,10 @@ def with_a_forged_digest(_: Sealed) -> None:
         (altered, "event 3 does not follow the one before"),
         (rewritten, "a digest has another hash than the event"),
         (with_a_forged_digest, "bears a signature that does not fit"),
+        (
+            with_a_key_of_another_day,
+            "AUDIT_SIGNING_KEY signs a manifest that is signed with key .*not valid on that day",
+        ),
     ],
 )
 def test_a_month_that_is_not_proven_stays(deed: Callable[[Sealed], None], words: str, sealed: Sealed) -> None:

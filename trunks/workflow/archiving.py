@@ -127,12 +127,19 @@ def _signed(span: Span, path: Path, key: Ed25519PrivateKey) -> AuditArchive:
         made=now.astimezone(UTC).date(),
         key=seals.key_id(seals.public_bytes(key)),
     ).text()
+    signature = seals.sign(key, text)
+    try:
+        archives.judge(text, signature, settings.AUDIT_PUBLIC_KEYS)
+    except seals.Forged as error:  # no check would believe it, and the events would be gone
+        raise NotArchived(
+            f"AUDIT_SIGNING_KEY signs a manifest that {error}. See AUDIT_PUBLIC_KEYS."
+        ) from error
     return AuditArchive(
         month=span.month,
         last=span.last,
         head=hashes[span.last],
         statement=text,
-        signature=seals.sign(key, text),
+        signature=signature,
         made_at=now,
     )
 
