@@ -288,6 +288,18 @@ def test_the_address_may_name_the_sub_account(signed_in: SignedIn, staff: User, 
     assert estate.foreign_trunk.name in content
 
 
+@pytest.mark.parametrize("asked", ["", "&master="])
+def test_the_master_account_shown_is_that_of_the_sub_account_named(
+    signed_in: SignedIn, staff: User, estate: cast.Estate, asked: str
+) -> None:
+    client = signed_in(staff)
+    for sub in (estate.sub, estate.foreign_sub):
+        content = client.get(f"{NEW}?sub_account={sub.pk}{asked}").content.decode()
+        masters = content.split('name="master"')[1].split("</select>")[0]
+        assert masters.count(" selected") == 1
+        assert f'<option value="{sub.master_id}" selected>' in masters
+
+
 def test_another_master_changes_the_choices_and_keeps_what_was_typed(
     signed_in: SignedIn, staff: User, estate: cast.Estate
 ) -> None:

@@ -106,11 +106,14 @@ class RequestForm(forms.Form):
         if not several:
             del self.fields["master"]
         elif self.chosen_master:
-            self.initial.setdefault("master", self.chosen_master.pk)
+            self.initial["master"] = self.chosen_master.pk
 
     def _asked_master(self) -> MasterAccount | None:
-        """Return the master account asked for, else that of the sub account or the trunk, else the first."""
-        asked = str(self["master"].value() or "")
+        """Return the master account asked for, else that of the sub account or the trunk, else the first.
+
+        Asked of the values and not of the bound field, which would remember its first answer and be drawn with that.
+        """
+        asked = str((self.data if self.is_bound else self.initial).get("master") or "")
         if not asked:
             chosen_rows = (self.chosen_sub_account(), self._first_trunk())
             asked = next((str(row.master_id) for row in chosen_rows if row), "")
