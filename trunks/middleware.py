@@ -32,7 +32,7 @@ USER_AGENT_LENGTH = 300  # the column of the audit event
 PERMISSIONS = ("camera", "microphone", "geolocation", "payment", "usb", "browsing-topics")
 PERMISSIONS_POLICY = ", ".join(f"{name}=()" for name in PERMISSIONS)
 SIGNED_OUT = (
-    "You were signed out before this was sent, so nothing of it was done. Sign in, then enter it again."
+    "You were signed out before this was sent, so nothing of it was done. Sign in, then send it again."
 )
 _OF_A_REQUEST = re.compile(f"/requests/{REFERENCE}/[a-z-]+/")
 # Pages that decide for themselves who may see them: signing in, and what machines ask.
