@@ -158,7 +158,7 @@
     if (event.target.name === "kind") each("[data-lines]", kindChosen);
   });
   document.addEventListener("htmx:afterSettle", (event) => {
-    if (document.querySelector(".line-spare")) startLines();
+    if (event.target.id === "request-form") startLines();
     else if (event.detail.target?.id === "present") each("[data-line]", preview);
   });
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", startLines);

@@ -73,6 +73,20 @@ def test_lines_are_added_proposed_removed_and_filed(
     assert complaints == []
 
 
+def test_lines_that_are_typed_stay_lines_under_another_master_account(
+    page: Page, staff: User, estate: cast.Estate
+) -> None:
+    sign_in(page, staff)
+    choose(page, estate)
+    for _ in range(3):
+        page.get_by_role("button", name="Add a line").click()
+    page.select_option("[name=master]", str(estate.foreign_master.pk))
+    expect(page.locator("[name=sub_account]")).to_contain_text("Tailspin Toys")
+    expect(page.locator("[data-line-count]")).to_have_text("4 of 30 lines")
+    page.get_by_role("button", name="Remove this line").last.click()
+    expect(page.locator("[data-line-count]")).to_have_text("3 of 30 lines")
+
+
 def test_problems_take_the_focus_and_lead_to_their_field(
     page: Page, staff: User, estate: cast.Estate
 ) -> None:
