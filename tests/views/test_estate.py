@@ -210,6 +210,15 @@ def test_a_trunks_page_says_how_full_its_range_is(
     assert "Tailspin Toys" not in content
 
 
+def test_what_zoom_lists_already_is_held_and_counted_once(
+    client: Client, estate: cast.Estate, trunk_request: TrunkRequest
+) -> None:
+    listed(estate.sub, trunk_request.lines.get().dnis)
+    content = text(client, f"/trunks/{estate.trunk.pk}/")
+    assert "<dt>Only held by requests</dt><dd>0</dd>" in content
+    assert f"{trunk_request.reference}</a></li>" in content
+
+
 def test_a_trunk_without_a_usable_prefix_says_so(client: Client, estate: cast.Estate) -> None:
     MasterTrunk.objects.filter(pk=estate.trunk.pk).update(dnis="12")
     page = text(client, f"/trunks/{estate.trunk.pk}/")

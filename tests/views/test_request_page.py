@@ -274,6 +274,8 @@ def test_zoom_is_shown_beside_what_is_asked(
     content = signed_in(supervisor).get(address(trunk_request, "zoom-now/")).content.decode()
     assert "Taken by &lt;b&gt;Fourth Coffee&lt;/b&gt;." in content
     assert "18888</span>123" in content
+    assert "Zoom lists no trunk for this sub account." in content
+    assert "<summary>" not in content
 
 
 def test_zoom_not_answering_is_said_and_breaks_nothing(
