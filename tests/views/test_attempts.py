@@ -72,6 +72,36 @@ def test_a_call_without_an_answer_shows_what_happened(
     assert "What came back" not in content
 
 
+@pytest.mark.parametrize(
+    ("ended", "outcome", "fence", "leased", "said"),
+    [
+        (False, "", 1, True, "under way"),
+        (False, "", 1, False, "broken off: its worker was lost"),
+        (False, "", 2, True, "broken off: its worker was lost"),
+        (True, "", 2, False, "ended"),
+        (True, "1 assigned", 1, True, "1 assigned"),
+    ],
+)
+def test_only_what_a_worker_holds_is_said_to_be_under_way(
+    signed_in: SignedIn,
+    staff: User,
+    trunk_request: TrunkRequest,
+    *,
+    ended: bool,
+    outcome: str,
+    fence: int,
+    leased: bool,
+    said: str,
+) -> None:
+    one = attempt(trunk_request)
+    Attempt.objects.filter(pk=one.pk).update(ended_at=AT if ended else None, outcome=outcome)
+    TrunkRequest.objects.update(fence=fence, lease_until=AT if leased else None)
+    client = signed_in(staff)
+    assert f'<span class="soft">{said}</span>' in client.get(address(trunk_request)).content.decode()
+    page = client.get(f"/requests/{trunk_request.reference}/").content.decode()
+    assert f"<span>{said}</span></summary>" in page
+
+
 def test_before_the_first_call_the_page_says_so(
     signed_in: SignedIn, staff: User, trunk_request: TrunkRequest
 ) -> None:

@@ -203,6 +203,7 @@ def answered(told: Told, at: datetime) -> None:
         fence=1,
         started_at=at - STEPS[3] + STEPS[1],
         ended_at=at + STEPS[4] - STEPS[3],
+        outcome="1 refused by Zoom" if failed else f"1 {told.past.kind}ed",
     )
     ZoomCall.objects.create(
         attempt=attempt,

@@ -22,6 +22,14 @@ class Attempt(models.Model):
     def __str__(self) -> str:
         return f"attempt {self.fence} of {self.trunk_request_id}"
 
+    @property
+    def ending(self) -> str:
+        """Return what came of it, in words. Of a worker that was lost nobody has written an end."""
+        if self.outcome or self.ended_at:
+            return self.outcome or "ended"
+        held = self.trunk_request.lease_until is not None and self.trunk_request.fence == self.fence
+        return "under way" if held else "broken off: its worker was lost"
+
 
 class ZoomCall(models.Model):
     """One call of an attempt: what was sent and what came back. Never holds a token or a secret."""
