@@ -78,6 +78,10 @@ def test_it_holds_what_was_asked_decided_sent_and_read_back(
     assert attempt["calls"][0]["answer"] == '{"id": "268"}'
     for words in ("18888123", "Sam Supervisor", "approved the request", "WEB_1", "/sip_trunk/trunks: 201"):
         assert words in files["evidence.html"]
+    page = files["evidence.html"]
+    assert ": read back</h3>" in page
+    assert "<pre>{}</pre>" not in page
+    assert page.count('<div class="wide" role="region" tabindex="0"') == page.count("<table>") == 2
 
 
 def test_the_page_for_people_says_what_a_change_replaces_and_in_whose_right_somebody_decided(
