@@ -137,7 +137,7 @@ def test_one_conflict_among_three_lines_leaves_the_request_partly_done(
     provision(trunk_request.pk)
     assert states(trunk_request) == ("partial", ["assigned", "different", "assigned"])
     assert [line.hold for line in trunk_request.lines.all()] == ["assigned", "", "assigned"]
-    assert trunk_request.attempts.get().outcome == "2 assigned, 1 Zoom shows other values"
+    assert trunk_request.attempts.get().outcome == "2 assigned, Zoom shows other values for 1"
 
 
 def test_all_lines_of_a_request_go_in_one_call(zoom: Zoom, staff: User, supervisor: User) -> None:

@@ -238,9 +238,12 @@ def backoff(tries: int) -> float:
 
 def _summary(lines: Sequence[Line]) -> str:
     labels = [LineState(line.state).label for line in lines]
-    names = [label if label.startswith("Zoom") else label[0].lower() + label[1:] for label in labels]
-    counts = {name: names.count(name) for name in dict.fromkeys(names)}
-    return ", ".join(f"{count} {name}" for name, count in counts.items())
+    counts = {label: labels.count(label) for label in dict.fromkeys(labels)}
+    # Most labels go on from a number; the one that is a sentence about Zoom ends with it.
+    said = (
+        f"{a} for {n}" if a.startswith("Zoom") else f"{n} {a[0].lower()}{a[1:]}" for a, n in counts.items()
+    )
+    return ", ".join(said)
 
 
 def _ring_next(trunk_request: TrunkRequest) -> None:
