@@ -190,7 +190,7 @@ def test_a_moment_is_where_a_page_begins(year: None, manager: User) -> None:
 def test_a_database_without_an_index_of_texts_searches_the_newest_and_says_so(
     year: None, manager: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit_texts, "exists", lambda: False)
+    texts.take_index_away()
     monkeypatch.setattr(audit_finding, "WITHOUT_INDEX", 100)
     page = found(manager, Filters(q="customer 1"), size=500)
     assert page.looked_through == 100

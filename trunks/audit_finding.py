@@ -175,7 +175,7 @@ def _hunt(hunt: Hunt, filters: Filters, standing: Standing) -> tuple[Places, int
         hunt.must(like(), pattern(filters.q))
         return _merged(hunt, hunt.facets), 0
     if filters.q:
-        return _by_words(hunt, filters.q)
+        return _by_words(hunt, filters.q, standing)
     if hunt.facets is None or filters.sub_account or filters.ip:
         return _in_order(hunt), 0
     return _by_facets(hunt, hunt.facets, standing), 0
@@ -228,13 +228,13 @@ def _merged(hunt: Hunt, facets: Sequence[Facet]) -> Places:
     return Places(sorted(found, reverse=not hunt.newer)[: hunt.limit])
 
 
-def _by_words(hunt: Hunt, words: str) -> tuple[Places, int]:
+def _by_words(hunt: Hunt, words: str, standing: Standing) -> tuple[Places, int]:
     """Look through the next events first, which finds what is common, and then ask the index, which finds the rest.
 
     What is common, and only just too rare for that, is found sooner a little further on than by the index, which first
     gathers all that there is of it.
     """
-    if len(words) < SHORTEST or not audit_texts.exists():
+    if len(words) < SHORTEST or not standing.texts:
         return _next(hunt, words, WITHOUT_INDEX), WITHOUT_INDEX
     found = _next(hunt, words, TOGETHER)
     further = 2 * TOGETHER * hunt.limit // max(len(found), 1)
@@ -268,10 +268,13 @@ def _by_index(hunt: Hunt, words: str) -> Places:
     if not lines:
         return Places([])
     having = audit_texts.having(lines)
-    some = f"SELECT event_id FROM trunks_audittext WHERE {having} AND event_id > %s AND event_id < %s"
-    everywhere = (
-        f"SELECT n.event_id FROM ({some}) w JOIN {{entry}} n ON n.event_id = w.event_id WHERE {where}"
-    )
+    everywhere = f"SELECT event_id FROM trunks_audittext WHERE {having} AND event_id > %s AND event_id < %s"
+    if hunt.where or hunt.facets is not None:
+        everywhere = (
+            f"SELECT n.event_id FROM ({everywhere}) w JOIN {{entry}} n USING (event_id) WHERE {where}"
+        )
+    else:
+        values = []
     sql = f"WITH n AS MATERIALIZED ({everywhere}) SELECT event_id FROM n {_order(hunt)}"
     return places(hunt.newer, sql, [lines, hunt.low, hunt.high, *values])
 

@@ -48,11 +48,12 @@ _NUMBERS = {
     ),
 }
 _STANDING = (
-    "SELECT s.head, s.position, s.last, s.month, f.id, f.actor, f.action, f.outcome, f.master, f.object_type, f.events,"
-    " COALESCE(NULLIF(u.name, ''), u.email, ''), COALESCE(m.name, '')"
+    "SELECT s.head, s.position, s.last, s.month, s.texts, f.id, f.actor, f.action, f.outcome, f.master, f.object_type,"
+    " f.events, COALESCE(NULLIF(u.name, ''), u.email, ''), COALESCE(m.name, '')"
     " FROM (SELECT COALESCE((SELECT position FROM {head}), 0) AS head,"
     " COALESCE((SELECT position FROM {indexed}), 0) AS position,"
-    " (SELECT MAX(last) FROM {archive}) AS last, (SELECT MAX(month) FROM {archive}) AS month) s"
+    " (SELECT MAX(last) FROM {archive}) AS last, (SELECT MAX(month) FROM {archive}) AS month,"
+    " {texts} AS texts) s"
     " LEFT JOIN {facet} f ON 1 = 1 LEFT JOIN {user} u ON u.id = f.actor LEFT JOIN {master} m ON m.id = f.master"
 )
 _TABLES = {
@@ -94,11 +95,15 @@ class Archived(NamedTuple):
 
 @dataclass(frozen=True)
 class Standing:
-    """How far the index has come, by how many events it is behind, its facets, and what has left the trail."""
+    """How far the index has come, by how many events it is behind, its facets, and what has left the trail.
+
+    `texts` says whether the database has the index of the texts as well.
+    """
 
     position: int
     behind: int
     facets: list[Facet]
+    texts: bool
     archived: Archived | None = None
 
     def reaches(self, bound: int | None) -> bool:
@@ -136,17 +141,19 @@ def standing(bound: int | None = None) -> Standing:
 
 def named(sql: str) -> str:
     """Return a statement with the names of the tables in place of {entry}, {number} and so on."""
-    return sql.format(**_TABLES, newline=_NEWLINE[connection.vendor], lower=_LOWER[connection.vendor])
+    vendor = connection.vendor
+    words = {"newline": _NEWLINE[vendor], "lower": _LOWER[vendor], "texts": audit_texts.EXISTS[vendor]}
+    return sql.format(**_TABLES, **words)
 
 
 def _standing() -> Standing:
     with prepared() as cursor:
         cursor.execute(named(_STANDING))
         rows = cursor.fetchall()
-    head, position, last, month = rows[0][:4]
-    facets = [Facet(*row[4:]) for row in rows if row[4] is not None]
+    head, position, last, month, texts = rows[0][:5]
+    facets = [Facet(*row[5:]) for row in rows if row[5] is not None]
     archived = Archived(last, date.fromisoformat(str(month))) if last else None  # SQLite holds days as text
-    return Standing(position, head - position, facets, archived)
+    return Standing(position, head - position, facets, bool(texts), archived)
 
 
 def _head() -> int:

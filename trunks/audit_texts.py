@@ -9,15 +9,14 @@ from __future__ import annotations
 
 from django.db import DatabaseError, connection, transaction
 
-# What is there when the index is: pg_trgm may not be allowed, FTS5 may not be built in.
-INDEX = {"postgresql": "trunks_auditline_text", "sqlite": "trunks_audittext"}
+# Whether there is the index: pg_trgm may not be allowed, FTS5 may not be built in.
+EXISTS = {
+    "postgresql": "to_regclass('trunks_auditline_text') IS NOT NULL",
+    "sqlite": "EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'trunks_audittext')",
+}
 MOST_LINES = 10_000  # beyond that, one of 1,000 events in ten million has the words: to be met on the way
 FEW_LINES = 100  # of which the planner foresees well how many events have them
 
-_EXISTS = {
-    "postgresql": "SELECT 1 FROM pg_indexes WHERE indexname = %s",
-    "sqlite": "SELECT 1 FROM sqlite_master WHERE name = %s",
-}
 _TAKE_IN = {
     "postgresql": (
         "INSERT INTO trunks_auditline (text) SELECT line FROM (SELECT DISTINCT line FROM trunks_auditentry n"
@@ -64,8 +63,8 @@ _MAKE = {
 def exists() -> bool:
     """Say whether the database has the index."""
     with connection.cursor() as cursor:
-        cursor.execute(_EXISTS[connection.vendor], [INDEX[connection.vendor]])
-        return cursor.fetchone() is not None
+        cursor.execute(f"SELECT {EXISTS[connection.vendor]}")
+        return bool(cursor.fetchone()[0])
 
 
 def make(until: int) -> str:
