@@ -2,6 +2,7 @@
 
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection
@@ -11,10 +12,10 @@ from tests import cast
 from tests.together import together
 from trunks import connections
 from trunks.connections import DatabaseTokenStore
-from trunks.models import MasterAccount, ZoomToken, clock
+from trunks.models import MasterAccount, RateBudget, ZoomToken, clock
 from trunks.sandbox.estate import CONTOSO
 from trunks.sandbox.server import Sandbox
-from trunks.zoom.errors import CredentialsRefused
+from trunks.zoom.errors import CredentialsRefused, HeldBack, RateLimited
 from trunks.zoom.types import Token
 
 pytestmark = pytest.mark.sqlite
@@ -170,3 +171,22 @@ def test_the_token_is_not_in_the_table_in_clear(master: MasterAccount) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT value FROM trunks_zoomtoken")
         assert "eyJ-a-token" not in cursor.fetchone()[0]
+
+
+def test_a_limit_on_tokens_keeps_all_from_asking_until_it_ends(master: MasterAccount) -> None:
+    asked = []
+
+    def limited() -> Token:
+        asked.append(time.time())
+        raise RateLimited("too many", retry_at=datetime.now(UTC) + timedelta(seconds=30))
+
+    with pytest.raises(RateLimited, match="too many"):
+        DatabaseTokenStore(master).renew(None, limited)
+    for _ in range(3):
+        with pytest.raises(HeldBack) as held:
+            DatabaseTokenStore(master).renew(None, limited)
+        assert held.value.retry_at is not None
+        assert 20 < (held.value.retry_at - datetime.now(UTC)).total_seconds() < 31
+    assert len(asked) == 1
+    RateBudget.objects.update(not_before=0, next_at=0)
+    assert DatabaseTokenStore(master).renew(None, lambda: token("one")).value == "one"

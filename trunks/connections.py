@@ -9,12 +9,13 @@ from django.conf import settings
 from django.db.models import F, Q
 
 from trunks.compiled import Param, Rows
-from trunks.models import MasterAccount, ZoomToken, clock
-from trunks.turns import INTERACTIVE, WORK, Turns, Urgency
+from trunks.models import TOKENS, MasterAccount, NoRoom, RateBudget, ZoomToken, clock
+from trunks.turns import INTERACTIVE, WORK, Turns, Urgency, held_back, slow_down
 from trunks.zoom.auth import MemoryTokenStore, ServerToServerAuth, TokenStore
 from trunks.zoom.client import ZoomClient
-from trunks.zoom.errors import ZoomError
+from trunks.zoom.errors import RateLimited, ZoomError
 from trunks.zoom.hooks import no_objection, no_record, no_verdict
+from trunks.zoom.retry_after import believed
 from trunks.zoom.types import Call, Token
 
 POLL_SECONDS = 0.05
@@ -132,7 +133,7 @@ class DatabaseTokenStore:
     def _renewed(self, row: ZoomToken, fetch: Callable[[], Token]) -> Token:
         mine = ZoomToken.objects.filter(pk=row.pk, serial=row.serial)
         try:
-            token = fetch()
+            token = self._fetched(fetch)
         except BaseException:
             mine.update(renewing_until=None)
             raise
@@ -144,6 +145,21 @@ class DatabaseTokenStore:
             renewing_until=None,
         )
         return token
+
+    def _fetched(self, fetch: Callable[[], Token]) -> Token:
+        """Return what `fetch` gets. Raises HeldBack when Zoom has answered somebody else's with a 429 lately.
+
+        All wait for the one token, so that without this each of them would ask in turn, and be told the same.
+        """
+        try:
+            RateBudget.take(self._master, TOKENS, longest=POLL_SECONDS)
+        except NoRoom as error:
+            raise held_back(TOKENS, error.wait) from error
+        try:
+            return fetch()
+        except RateLimited as error:
+            slow_down(self._master, TOKENS, believed(error.retry_at, daily=error.daily))
+            raise
 
 
 def _living(row: ZoomToken) -> Token | None:

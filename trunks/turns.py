@@ -132,7 +132,7 @@ class Turns:
     def brake(self, label: Label, error: RateLimited) -> None:
         """Silence all calls of `label`, of all processes, until the time that Zoom's 429 names."""
         if self._master is not None:
-            slow_down(self._master, label, believed(error.retry_at, daily=error.daily))
+            slow_down(self._master, label.value, believed(error.retry_at, daily=error.daily))
 
     def _take(self, master: MasterAccount, label: Label, begun: float) -> Turn:
         """Take a turn within reach."""
@@ -147,7 +147,7 @@ class Turns:
                 return turn
             except NoRoom as error:
                 if waited + error.wait - reach > self._urgency.patience_seconds:
-                    raise _held_back(label, error.wait) from error
+                    raise held_back(label.value, error.wait) from error
                 # Up to a fifth more, so that those who wait do not all ask at once.
                 time.sleep(min(error.wait - reach, 1.0) * random.uniform(1, 1.2) + 0.01)  # noqa: S311  # no secret
 
@@ -167,10 +167,10 @@ def _next_counted(master: MasterAccount, label: Label) -> Counted | None:
         return None
 
 
-def slow_down(master: MasterAccount, label: Label, seconds: float) -> None:
+def slow_down(master: MasterAccount, label: str, seconds: float) -> None:
     """Let no call of `label` leave for `master` from any process for `seconds`: Zoom has answered 429."""
     logger.warning("%s: Zoom answered 429; no %s call for %.1f s.", master, label, seconds)
-    RateBudget.pause(master, label.value, seconds)
+    RateBudget.pause(master, label, seconds)
 
 
 def _sleep_until(turn: float, master: MasterAccount, label: Label) -> float | None:
@@ -185,6 +185,7 @@ def _sleep_until(turn: float, master: MasterAccount, label: Label) -> float | No
     return ahead.slack
 
 
-def _held_back(label: Label, wait: float) -> HeldBack:
+def held_back(label: str, wait: float) -> HeldBack:
+    """Return what says that no call of `label` leaves for `wait` seconds."""
     at = datetime.now(UTC) + timedelta(seconds=wait)
-    return HeldBack(f"the next turn is at {at:%H:%M:%S} UTC", retry_at=at, category=label.value)
+    return HeldBack(f"the next turn is at {at:%H:%M:%S} UTC", retry_at=at, category=label)

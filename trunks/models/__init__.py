@@ -39,7 +39,7 @@ from trunks.models.month_review import Mark, MonthReview, SampledItem
 from trunks.models.notice import How, Notice, NoticeChoice, Occasion, Sending, Topic
 from trunks.models.people import Role, RoleGrant, User
 from trunks.models.prepared_file import Ending, FilePart, PreparedFile
-from trunks.models.rate_budget import Counted, NoRoom, Outlook, RateBudget, Trips, Turn
+from trunks.models.rate_budget import TOKENS, Counted, NoRoom, Outlook, RateBudget, Trips, Turn
 from trunks.models.saved_view import SavedView
 from trunks.models.stops import Circuit, WriteStop
 from trunks.models.trunk_request import Line, TrunkRequest
@@ -54,6 +54,7 @@ __all__ = [
     "MAX_LINES",
     "OPEN_STATES",
     "STAND_INS",
+    "TOKENS",
     "WORKING_STATES",
     "ApprovalPolicy",
     "Attempt",
