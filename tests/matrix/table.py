@@ -67,7 +67,7 @@ SUPERVISORS = cells(403, supervisor=200, foreign_supervisor=200)
 READERS = cells(403, manager=200, administrator=200, foreign_manager=200, foreign_administrator=200)
 TRAIL_OF_HERE = cells(403, manager=200, administrator=200, foreign_manager=404, foreign_administrator=404)
 # Whoever reads the trail brings its index up to date.
-INDEX = frozenset(f"trunks_audit{name}" for name in ("entry", "facet", "indexed", "number", "text"))
+INDEX = frozenset(f"trunks_audit{name}" for name in ("entry", "facet", "indexed", "line", "number", "text"))
 ADMINISTRATORS = cells(403, administrator=200, foreign_administrator=200)
 # An empty form of somebody who may: 422. Of who knows of the request and may not: 422 as well where the form is read
 # first, which tells nothing that the page does not tell.
