@@ -19,6 +19,10 @@ from trunks import audit_index
 from trunks.compiled import Param, Rows, named, prepared, several
 from trunks.models.audit_event import AuditEvent
 
+# With this in a statement PostgreSQL starts no processes to share what it looks for: they take longer to start than a
+# page takes to be found.
+ALONE = "set_config('max_parallel_workers_per_gather', '0', true)"
+
 
 @dataclass(frozen=True)
 class Places:
@@ -46,8 +50,10 @@ def places(newer: bool, sql: str, values: Sequence[object], *, keep: bool = Fals
         return Places(numbers(sql, values))
     inner = f"SELECT event_id, p.at FROM ({sql}) found JOIN {{entry}} p USING (event_id)"  # noqa: S608  # ours
     way = "ASC" if newer else "DESC"
-    timed = f"SELECT array_agg(event_id ORDER BY event_id {way}), min(at), max(at) FROM ({inner}) timed"  # noqa: S608  # the same
-    [(found, first, last)] = _rows(timed, values, keep=keep)
+    timed = (
+        f"SELECT array_agg(event_id ORDER BY event_id {way}), min(at), max(at), {ALONE} FROM ({inner}) timed"  # noqa: S608  # the same
+    )
+    [(found, first, last, _)] = _rows(timed, values, keep=keep)
     return Places(found or [], first, last)
 
 

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Exists, F, Func, Model, OuterRef, Q, QuerySet, TextField, Value
+from django.db.models import DateTimeField, Exists, F, Func, Model, OuterRef, Q, QuerySet, TextField, Value
 from django.db.models.functions import Concat, Lower
 from django.db.models.lookups import Contains
 from django.http import Http404
@@ -21,6 +21,7 @@ from django.utils import timezone
 from trunks import access
 from trunks.actions import Action
 from trunks.apps import SQLITE_LOWER
+from trunks.compiled import Found, Param
 from trunks.models import AuditArchive, Role, User
 from trunks.models.audit_event import AuditEvent
 
@@ -112,6 +113,25 @@ def _where_it_went(pk: int) -> str:
 def history(on: Model) -> QuerySet[AuditEvent]:
     """Return the events about one object, oldest first. Who may see the object may see its history."""
     return AuditEvent.objects.filter(object_type=type_of(on), object_id=str(on.pk)).order_by("id")
+
+
+def has_done(actor: User, action: Action, *, on: Model, since: datetime, **more: object) -> bool:
+    """Say whether `actor` has done this to the object since then; `more` may be an event's whole `after`."""
+    asked = _DONE_SO if more else _DONE
+    return asked(actor=actor.pk, action=action, kind=type_of(on), pk=str(on.pk), since=since, **more)
+
+
+def _done(**more: object) -> QuerySet[AuditEvent]:
+    about = {
+        "object_type": Param("kind"),
+        "object_id": Param("pk"),
+        "at__gte": Param("since", DateTimeField()),
+    }
+    return AuditEvent.objects.filter(actor=Param("actor"), action=Param("action"), **about, **more)
+
+
+_DONE = Found(_done)
+_DONE_SO = Found(lambda: _done(after=Param("after", AuditEvent._meta.get_field("after"))))
 
 
 def story(user: User, on: Model) -> list[AuditEvent]:

@@ -103,11 +103,8 @@ def lines_with(words: str) -> list[int] | None:
 
 def having(lines: list[int]) -> str:
     """Return the condition on `trunks_audittext` that an event has one of the lines, which is its one value."""
-    # With the setting, for that statement alone, no processes are started to share what is found at once. And hidden in
-    # a SELECT, many numbers do not make the planner believe that most events have one of them.
-    alone = "(SELECT set_config('max_parallel_workers_per_gather', '0', true)) = '0'"
-    numbers = "%s::integer[]" if len(lines) <= FEW_LINES else "(SELECT %s::integer[])"
-    return f"{alone} AND lines && {numbers}"
+    # Hidden in a SELECT, many numbers do not make the planner believe that most events have one of them.
+    return "lines && " + ("%s::integer[]" if len(lines) <= FEW_LINES else "(SELECT %s::integer[])")
 
 
 def like(column: str = "n.text") -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -29,6 +30,7 @@ from trunks.views.paging import AFTER
 from trunks.workflow import oversight
 from trunks.workflow.errors import Invalid, Refused
 
+LONGEST_NUMBER = 18  # digits that are sure to fit into the column
 AS_WORDS = "as_words"  # in the address: the words were not meant as anything else
 
 
@@ -156,9 +158,10 @@ def _note_what_is_personal(user: User, filters: Filters, page: TrailPage) -> Non
     Those about a person are theirs as well: when and from where they signed in.
     """
     about = filters.object_id if filters.object_type == "user" else ""
-    for pk in {filters.actor, about} if page.rows else ():
-        if pk and (someone := User.objects.filter(pk=pk).first()):
-            oversight.note_reading_of_person(someone, actor=user)
+    asked = [pk for pk in {str(filters.actor or ""), about} if pk.isdecimal() and len(pk) <= LONGEST_NUMBER]
+    for pk in asked if page.rows else ():
+        with suppress(User.DoesNotExist):
+            oversight.note_reading_of_person(User.objects.get(pk=int(pk)), actor=user)
     if page.rows and filters.ip:
         oversight.note_reading_of_address(filters.ip, actor=user)
 

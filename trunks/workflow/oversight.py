@@ -72,5 +72,4 @@ def _refuse(actor: User, on: User | SavedView, reason: str, *, who: str = "") ->
 
 def _noted_today(on: User, actor: User, action: Action, **more: object) -> bool:
     midnight = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0)
-    noted = audit.history(on).filter(action=action, actor=actor, at__gte=midnight)
-    return noted.filter(**more).exists()
+    return audit.has_done(actor, action, on=on, since=midnight, **more)
