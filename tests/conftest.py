@@ -1,5 +1,6 @@
 """Fixtures for all tests: the cast, the estate, and clients that are signed in."""
 
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -18,12 +19,20 @@ from trunks.workflow import filing
 
 SignedIn = Callable[[User], Client]
 LONGEST = ("chaos", "journey")
+DAY, LAST_SECONDS = 86400, 5
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let the longest tests, which mostly wait for processes, run first: one that began last would run alone."""
     items.sort(key=lambda item: item.path.parent.name not in LONGEST)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Let no test begin in the last seconds of a UTC day: most say "today" more than once."""
+    if (left := DAY - time.time() % DAY) < LAST_SECONDS:
+        time.sleep(left)
 
 
 @pytest.fixture(scope="session")

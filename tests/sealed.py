@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from unittest import mock
 
@@ -50,8 +50,14 @@ class Sealed:
     def pass_days(self, days: int = 1) -> list[AuditDigest]:
         """Let so many days end, and make their digests."""
         self.days += days
-        with clock_at(timezone.now() + timedelta(days=self.days)):
+        with clock_at(noon(self.days)):
             return sealing.make_due()
+
+
+def noon(days: int) -> datetime:
+    """Return the noon of the day after so many: what is due then does not depend on the hour at which tests run."""
+    today = timezone.now().astimezone(UTC).date()
+    return datetime.combine(today + timedelta(days=days), time(12), UTC)
 
 
 @contextmanager

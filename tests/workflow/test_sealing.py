@@ -15,7 +15,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from tests import cast
-from tests.sealed import Sealed, clock_at
+from tests.sealed import Sealed, clock_at, noon
 from tests.together import together
 from trunks import audit, dispatch, seals, tasks
 from trunks.models import AuditDigest, Role, User
@@ -59,11 +59,10 @@ def test_a_day_is_not_over_right_at_midnight(sealed: Sealed) -> None:
 
 def test_a_clock_that_is_ahead_of_the_database_s_seals_no_day_to_come(sealed: Sealed) -> None:
     sealed.act()
-    now = timezone.now()
-    with clock_at(now + timedelta(days=90), database=now + timedelta(days=1)):
+    with clock_at(noon(90), database=noon(1)):
         [digest] = sealing.make_due()
-    assert digest.day == now.astimezone(UTC).date()
-    with clock_at(now + timedelta(days=1), database=now + timedelta(days=90)):
+    assert digest.day == timezone.now().astimezone(UTC).date()
+    with clock_at(noon(1), database=noon(90)):
         assert sealing.make_due() == []
 
 
@@ -125,7 +124,7 @@ def test_a_day_s_digest_is_kept_although_its_last_event_is_gone(
 @pytest.mark.django_db(transaction=True)
 def test_of_several_workers_one_makes_the_digest(sealed: Sealed, manager: User) -> None:
     sealed.act(2)
-    with clock_at(timezone.now() + timedelta(days=1)):
+    with clock_at(noon(1)):
         made = together(*[sealing.make_due] * 4)
     assert sorted(map(len, made)) == [0, 0, 0, 1]  # type: ignore[arg-type]
     assert told(AuditDigest.objects.get()) == ["digest.made"]
@@ -260,7 +259,7 @@ def test_the_sweep_rings_for_it_and_the_task_makes_it(sealed: Sealed, rung: list
     sealed.act()
     sweeping.sweep()
     assert rung == []
-    with clock_at(timezone.now() + timedelta(days=1)):
+    with clock_at(noon(1)):
         sweeping.sweep()
         assert rung == [(dispatch.SEAL, 0)]
         tasks.keep_audit(0)
