@@ -12,7 +12,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from tests.conftest import SignedIn
 from tests.processes import ROOT
-from tests.sealed import Sealed, unguarded
+from tests.sealed import Sealed, noon, unguarded
 from trunks import dispatch, seals
 from trunks.models import AuditCheck, AuditDigest, User
 from trunks.models.audit_event import AuditEvent
@@ -148,7 +148,7 @@ def test_machines_are_told(sealed: Sealed, client: Client, manager: User) -> Non
 
     assert lines()["portal_audit_alarm"] == "0.0"
     ahead = float(lines()['portal_audit_age_seconds{what="digest"}'])
-    assert ahead == pytest.approx(86400 * sealed.days, abs=60)
+    assert ahead == pytest.approx((noon(sealed.days) - timezone.now()).total_seconds(), abs=60)
     assert 'portal_audit_age_seconds{what="full"}' not in lines()
     sealed.settings.AUDIT_DIGEST_DIR = "/nowhere"
     checks.run(checks.ask(actor=manager, full=True).pk)

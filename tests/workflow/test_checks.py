@@ -11,7 +11,7 @@ from django.db import DatabaseError, IntegrityError
 from django.utils import timezone
 from pytest_django import Settings
 
-from tests.sealed import Sealed, hash_anew, unguarded
+from tests.sealed import Sealed, hash_anew, noon, unguarded
 from tests.together import together
 from trunks import audit, audit_quick, dispatch, tasks
 from trunks.audit_chain import Place
@@ -234,7 +234,7 @@ def test_the_clock_asks_for_a_full_check_each_week_and_another_after_each_digest
     [check] = AuditCheck.objects.all()
     assert (check.full, check.why, told(check)) == (True, "schedule", ["verification.asked"])
     checks.run(check.pk)
-    AuditCheck.objects.update(asked_at=timezone.now() + timedelta(days=2))
+    AuditCheck.objects.update(asked_at=noon(3))
     checks.schedule()
     assert AuditCheck.objects.count() == 1
     AuditCheck.objects.update(asked_at=timezone.now())
