@@ -107,6 +107,19 @@ def test_what_does_not_fit_is_kept_told_and_stands_as_an_alarm(sealed: Sealed, m
     assert AuditCheck.alarm() == check
 
 
+def test_a_check_on_the_command_line_is_an_event_where_it_sets_the_alarm_or_ends_it(sealed: Sealed) -> None:
+    def run(comment: str) -> list[str]:
+        with unguarded():
+            AuditEvent.objects.filter(id=4).update(comment=comment)
+        return told(checks.run_here(full=True))
+
+    assert [run(comment) for comment in ("", "x", "x", "", "")] == [
+        *([], ["verification.failed"], []),
+        *(["verification.passed"], []),
+    ]
+    assert AuditCheck.alarm() is None
+
+
 def test_an_incremental_check_begins_at_the_last_digest_that_was_reached(
     sealed: Sealed, manager: User
 ) -> None:

@@ -87,16 +87,19 @@ def run_here(
 ) -> AuditCheck:
     """Carry out a check at once, for the command line, and return it finished.
 
-    With `resume` the last such check that was broken off goes on. It is no event of the trail: it changes nothing.
+    With `resume` the last such check that was broken off goes on. It is an event of the trail only where it sets the
+    alarm or ends it: otherwise it changes nothing, and the trail is as long after it as before.
     """
+    alarmed = AuditCheck.alarm() is not None
     mine = AuditCheck.objects.filter(under_way=False, finished_at=None, full=full)
     check = mine.first() if resume else None
     if check is None:
         now = timezone.now()
         check = AuditCheck(full=full, why="command line", asked_at=now, started_at=now, under_way=False)
         check.save()
-    found = _carry_out(check, tell)
-    _write(check, found)
+    ended = _write(check, _carry_out(check, tell))
+    if ended and (AuditCheck.alarm() is not None) is not alarmed:
+        _tell(check)
     return check
 
 
@@ -162,9 +165,13 @@ def _note(check: AuditCheck, tell: Callable[[AuditCheck], None] | None, place: P
 
 
 def _finish(check: AuditCheck, found: verifying.Finding | OSError) -> None:
-    """Write down what came of it. A trail that is damaged may not take the event, and the row says it anyway."""
-    if not _write(check, found):
-        return
+    """Write down what came of it, and tell of it."""
+    if _write(check, found):
+        _tell(check)
+
+
+def _tell(check: AuditCheck) -> None:
+    """Put the result on record. A trail that is damaged may not take the event, and the row says it anyway."""
     action = _TOLD[Result(check.result)]
     after = {"events": check.events, "head": check.hash, "first_bad": check.bad}
     try:
