@@ -11,7 +11,7 @@ from trunks.models import Line, MasterAccount, RateBudget, User
 from trunks.workflow import estate, preview, settling
 from trunks.workflow.provisioning import provision
 from trunks.zoom.errors import RateLimited
-from trunks.zoom.retry_after import LEAST_WAIT, LONGEST_DAILY_WAIT, LONGEST_WAIT, believed
+from trunks.zoom.retry_after import LEAST_DAILY_WAIT, LEAST_WAIT, LONGEST_DAILY_WAIT, LONGEST_WAIT, believed
 
 pytestmark = pytest.mark.sqlite
 TRUNKS = "/sip_trunk/trunks$"
@@ -168,7 +168,9 @@ def test_an_absurd_instant_is_not_believed_and_that_is_said(days: int, said: str
     [
         (None, False, LEAST_WAIT),
         (-5, False, LEAST_WAIT),
-        (0, True, LEAST_WAIT),
+        (None, True, LEAST_DAILY_WAIT),
+        (-3600, True, LEAST_DAILY_WAIT),
+        (1, True, LEAST_DAILY_WAIT),
         (30, False, 30.1),
         (864000, False, LONGEST_WAIT),
         (20000, True, 20000.1),

@@ -9,6 +9,7 @@ _EPOCH, _EPOCH_MS = 1e9, 1e12  # a number from here on is an instant: of seconds
 LONGEST_WAIT = 3600.0
 LONGEST_DAILY_WAIT = 86400.0
 LEAST_WAIT = 1.1  # Zoom counts by the second; and the way there
+LEAST_DAILY_WAIT = 10.0  # a day's calls that are used up are not asked for each second
 CLOCKS_ALIKE, CLOCKS_APART = timedelta(seconds=2), timedelta(days=1)
 
 
@@ -63,13 +64,13 @@ def _seconds(value: float, now: datetime) -> float:
 
 
 def believed(instant: datetime | None, *, daily: bool) -> float:
-    """Return the seconds to wait for a limit that is over at `instant`; a little more than one at least.
+    """Return the seconds to wait for a limit that is over at `instant`; a little more than one at least, daily ten.
 
     A daily limit is believed for a day, any other for an hour: an absurd value must not park the work for ever.
     """
+    least, longest = (LEAST_DAILY_WAIT, LONGEST_DAILY_WAIT) if daily else (LEAST_WAIT, LONGEST_WAIT)
     if instant is None:
-        return LEAST_WAIT
-    longest = LONGEST_DAILY_WAIT if daily else LONGEST_WAIT
+        return least
     # The instant may be cut to whole seconds, and the clocks differ a little.
     wait = (instant - datetime.now(UTC)).total_seconds() + 0.1
-    return min(max(wait, LEAST_WAIT), longest)
+    return min(max(wait, least), longest)
