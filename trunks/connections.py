@@ -15,7 +15,6 @@ from trunks.zoom.auth import MemoryTokenStore, ServerToServerAuth, TokenStore
 from trunks.zoom.client import ZoomClient
 from trunks.zoom.errors import RateLimited, ZoomError
 from trunks.zoom.hooks import no_objection, no_record, no_verdict
-from trunks.zoom.retry_after import believed
 from trunks.zoom.types import Call, Token
 
 POLL_SECONDS = 0.05
@@ -158,7 +157,7 @@ class DatabaseTokenStore:
         try:
             return fetch()
         except RateLimited as error:
-            slow_down(self._master, TOKENS, believed(error.retry_at, daily=error.daily))
+            slow_down(self._master, TOKENS, error.wait)
             raise
 
 

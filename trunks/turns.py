@@ -14,7 +14,6 @@ from django.conf import settings
 
 from trunks.models import Counted, MasterAccount, NoRoom, Outlook, RateBudget, Trips, Turn
 from trunks.zoom.errors import HeldBack, RateLimited
-from trunks.zoom.retry_after import believed
 from trunks.zoom.types import Call, Label
 
 logger = logging.getLogger(__name__)
@@ -132,7 +131,7 @@ class Turns:
     def brake(self, label: Label, error: RateLimited) -> None:
         """Silence all calls of `label`, of all processes, until the time that Zoom's 429 names."""
         if self._master is not None:
-            slow_down(self._master, label.value, believed(error.retry_at, daily=error.daily))
+            slow_down(self._master, label.value, error.wait)
 
     def _take(self, master: MasterAccount, label: Label, begun: float) -> Turn:
         """Take a turn within reach."""

@@ -29,7 +29,6 @@ from trunks.models import (
     TrunkRequest,
 )
 from trunks.workflow import estate, filing, probing, provisioning, reconcile, review, sweeping
-from trunks.zoom.retry_after import believed
 
 WORK: dict[str, Callable[[int], None]] = {
     dispatch.PROVISION: provisioning.provision,
@@ -57,7 +56,7 @@ class Turns:
 
     def brake(self, label: Any, error: Any) -> None:
         self._stage.spacing *= 1.1
-        self._stage.silent_until = self._stage.moments.seconds + believed(error.retry_at, daily=error.daily)
+        self._stage.silent_until = self._stage.moments.seconds + error.wait
 
 
 class Stage:

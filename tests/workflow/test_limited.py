@@ -157,7 +157,7 @@ def test_429s_without_end_end_the_reading(zoom: Zoom, monkeypatch: pytest.Monkey
 )
 def test_an_absurd_instant_is_not_believed_and_that_is_said(days: int, said: str) -> None:
     error = RateLimited("slow down", retry_at=datetime.now(UTC) + timedelta(days=days))
-    words = settling._when(error, believed(error.retry_at, daily=False))
+    words = settling._when(error, error.wait)
     assert "It goes on at" in words
     assert said in words
     assert "which is not believed" in words

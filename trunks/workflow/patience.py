@@ -10,7 +10,6 @@ from django.conf import settings
 
 from trunks.zoom import errors
 from trunks.zoom.errors import ZoomError
-from trunks.zoom.retry_after import believed
 
 PATIENCE = 5
 SECOND_TRIES = 2  # of a call that fails, where a 429 does not count
@@ -41,5 +40,5 @@ def through_limits(read: Callable[[], Result]) -> Result:
         except errors.HeldBack:
             raise
         except errors.RateLimited as error:
-            time.sleep(min(believed(error.retry_at, daily=error.daily), settings.HTTP_DEADLINE_SECONDS / 10))
+            time.sleep(min(error.wait, settings.HTTP_DEADLINE_SECONDS / 10))
     return read()

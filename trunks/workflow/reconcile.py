@@ -36,7 +36,6 @@ from trunks.workflow.reading import look_up, read_list, unmet, write_findings
 from trunks.workflow.transitions import mark, move
 from trunks.workflow.words import sentence
 from trunks.zoom.errors import RateLimited, ZoomError
-from trunks.zoom.retry_after import believed
 from trunks.zoom.types import Trunk
 
 MOST_SENDS = 3
@@ -111,8 +110,7 @@ def _look(claim: Claim) -> None:
             rows = read_list(claim, client)
         except RateLimited as error:
             # That is no failure, so it is not counted. A longer pause is met in the budget, where it costs no call.
-            wait = believed(error.retry_at, daily=error.daily)
-            _look_again(claim, sentence(error), min(wait, settling.LONGEST_BACKOFF))
+            _look_again(claim, sentence(error), min(error.wait, settling.LONGEST_BACKOFF))
             return
         except ZoomError as error:
             _look_again(

@@ -36,7 +36,6 @@ from trunks.workflow.errors import Stale
 from trunks.workflow.transitions import mark, move
 from trunks.workflow.words import sentence
 from trunks.zoom.errors import CredentialsRefused, RateLimited, Redirected, ZoomError
-from trunks.zoom.retry_after import believed
 
 WHY = "provisioning"
 ALARM_SECONDS = 60.0  # of waiting between the two steps of a change
@@ -146,7 +145,7 @@ def release(
 
 def wait_for_rate(claim: Claim, error: RateLimited) -> None:
     """Put the request back until Zoom's limit allows another call. That is no failure, so it is not counted."""
-    wait = believed(error.retry_at, daily=error.daily)
+    wait = error.wait
     release(claim, f"{sentence(error)} {_when(error, wait)}", wait=wait, counted=False)
 
 

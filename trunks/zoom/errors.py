@@ -27,6 +27,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import ClassVar, TypedDict, Unpack
 
+from trunks.zoom.retry_after import believed
+
 
 class Details(TypedDict, total=False):
     """What any of the errors may be given; whatever is left out has the class's own default."""
@@ -140,6 +142,11 @@ class RateLimited(ZoomError):
         self.limit = limit
         self.remaining = remaining
         self.category = category
+
+    @property
+    def wait(self) -> float:
+        """How many seconds from now to wait, as far as what Zoom said of it is believed."""
+        return believed(self.retry_at, daily=self.daily)
 
 
 class HeldBack(RateLimited):
