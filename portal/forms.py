@@ -3,17 +3,96 @@
 from typing import Any
 
 from allauth.account.forms import ChangePasswordForm, ResetPasswordForm
+from allauth.mfa.adapter import get_adapter
 from allauth.mfa.models import Authenticator
-from allauth.mfa.webauthn.forms import AddWebAuthnForm, EditWebAuthnForm
+from allauth.mfa.webauthn.forms import (
+    AddWebAuthnForm,
+    AuthenticateWebAuthnForm,
+    EditWebAuthnForm,
+    LoginWebAuthnForm,
+    ReauthenticateWebAuthnForm,
+)
+from allauth.mfa.webauthn.internal.auth import extract_user_from_response, parse_authentication_response
 from django import forms
 from django.http import HttpRequest
 
+from portal import held_back
 from trunks.workflow import signing_in
+
+NAME_LENGTH = 100
+# What allauth and the library below it raise for a credential that no browser has made.
+NOT_UNDERSTOOD = (AttributeError, LookupError, RecursionError, TypeError, ValueError)
+
+
+class Credential(forms.JSONField):
+    """What a browser hands over of a passkey. Raises ValidationError for what is no JSON, however deep it is."""
+
+    def __init__(self) -> None:
+        super().__init__(required=True, widget=forms.HiddenInput)
+
+    def to_python(self, value: Any) -> Any:
+        try:
+            return super().to_python(value)
+        except RecursionError as error:
+            raise _wrong() from error
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        return None  # one that was wrong is good for nothing, and need not be in the page again
+
+
+class PasskeyForm:
+    """Mixed into allauth's forms that look at a passkey: one that is wrong is on record, as a wrong code is."""
+
+    user: Any
+    cleaned_data: dict[str, Any]
+
+    def clean_credential(self) -> Any:
+        try:
+            parse_authentication_response(self.cleaned_data["credential"])
+        except NOT_UNDERSTOOD as error:
+            # Of this nothing is on record: allauth does not count it, so that it could write the trail full.
+            raise _wrong() from error
+        try:
+            return super().clean_credential()  # type: ignore[misc]  # of the form that this is mixed into
+        except forms.ValidationError as error:
+            if error.code not in held_back.CODES:
+                self.note()
+            raise
+
+    def note(self) -> None:
+        signing_in.factor_failed(self.user)
+
+
+class AuthenticatePasskeyForm(PasskeyForm, AuthenticateWebAuthnForm):  # type: ignore[misc]  # allauth is not typed
+    """A passkey as the second factor."""
+
+    credential = Credential()
+
+
+class ProofPasskeyForm(PasskeyForm, ReauthenticateWebAuthnForm):  # type: ignore[misc]  # allauth is not typed
+    """A passkey as the proof of who is signed in already."""
+
+    credential = Credential()
+
+
+class LoginPasskeyForm(PasskeyForm, LoginWebAuthnForm):  # type: ignore[misc]  # allauth is not typed
+    """Signing in by a passkey alone."""
+
+    credential = Credential()
+
+    def note(self) -> None:
+        try:
+            email = str(extract_user_from_response(self.cleaned_data["credential"]).email)
+        except forms.ValidationError:
+            email = ""  # it names nobody
+        signing_in.failed(email, why="wrong passkey")
 
 
 class AddPasskeyForm(AddWebAuthnForm):  # type: ignore[misc]  # allauth is not typed
     """Adding a passkey that signs in by itself, unless the person wants it as a second factor only."""
 
+    name = forms.CharField(label="Name of the device", required=False, max_length=NAME_LENGTH)
+    credential = Credential()
     passwordless = forms.BooleanField(
         label="Sign in with it alone",
         required=False,
@@ -21,13 +100,18 @@ class AddPasskeyForm(AddWebAuthnForm):  # type: ignore[misc]  # allauth is not t
         help_text="No password is asked for then; the device asks for a fingerprint, a face or a PIN.",
     )
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["name"].label = "Name of the device"
+    def clean(self) -> dict[str, Any]:
+        try:
+            cleaned: dict[str, Any] = super().clean()
+        except NOT_UNDERSTOOD as error:
+            raise _wrong() from error
+        return cleaned
 
 
 class RenamePasskeyForm(EditWebAuthnForm):  # type: ignore[misc]  # allauth is not typed
     """Giving a passkey another name, which allauth announces to nobody."""
+
+    name = forms.CharField(max_length=NAME_LENGTH)
 
     def save(self) -> Authenticator:
         before = self.instance.wrap().name
@@ -53,3 +137,8 @@ class NewPasswordForm(ChangePasswordForm):  # type: ignore[misc]  # allauth is n
         except forms.ValidationError:
             signing_in.not_confirmed(self.user)
             raise
+
+
+def _wrong() -> forms.ValidationError:
+    error: forms.ValidationError = get_adapter().validation_error("incorrect_code")
+    return error

@@ -14,10 +14,13 @@ _TRYING = {
     "account_reset_password": "asking for a new password",
     "account_reset_password_from_key": "taking a new password",
     "account_change_password": "changing the password",
+    "account_set_password": "changing the password",
     "account_reauthenticate": "proving again who it is",
     "mfa_reauthenticate": "proving again who it is",
     "mfa_authenticate": "the second factor",
     "mfa_activate_totp": "setting up a second factor",
+    "mfa_login_webauthn": "signing in",
+    "mfa_reauthenticate_webauthn": "proving again who it is",
 }
 
 

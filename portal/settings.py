@@ -213,7 +213,10 @@ ACCOUNT_FORMS = {
 }
 MFA_FORMS = {
     "add_webauthn": "portal.forms.AddPasskeyForm",
+    "authenticate_webauthn": "portal.forms.AuthenticatePasskeyForm",
     "edit_webauthn": "portal.forms.RenamePasskeyForm",
+    "login_webauthn": "portal.forms.LoginPasskeyForm",
+    "reauthenticate_webauthn": "portal.forms.ProofPasskeyForm",
 }
 # Browsers keep passkeys for names alone: where the portal is reached by an IP address there are none.
 PASSKEYS = not env.is_ip_address(str(_site.hostname))
