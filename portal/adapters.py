@@ -6,7 +6,9 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.internal.flows.reauthentication import get_reauthentication_flows
 from allauth.core import context
+from allauth.core.exceptions import ReauthenticationRequired
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
@@ -49,10 +51,18 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is
         super().send_mail(template_prefix, email, {**context, **links, "current_site": named})
 
     def is_reauthentication_required(self, *, app: str, **more: Any) -> bool:
-        """Ask nobody for a proof who has just signed in or given one."""
-        if step_up.is_recent(context.request, REAUTHENTICATION_SECONDS):
+        """Ask nobody for a proof who has just signed in or given one.
+
+        Raises ReauthenticationRequired for who can prove it at the identity provider alone: allauth takes any session
+        of theirs for proven, and a stolen one could set up the very factor that it then proves itself by.
+        """
+        request = context.request
+        if step_up.is_recent(request, REAUTHENTICATION_SECONDS):
             return False
-        return bool(super().is_reauthentication_required(app=app, **more))
+        required = bool(super().is_reauthentication_required(app=app, **more))
+        if required and not get_reauthentication_flows(request.user):
+            raise ReauthenticationRequired
+        return required
 
     def get_reauthentication_methods(self, user: User) -> list[dict[str, Any]]:
         """Offer the identity provider as well to who has come through it; last, because it takes the longest way."""

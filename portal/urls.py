@@ -2,8 +2,12 @@
 
 from django.urls import include, path
 
+from portal import first_password
+
 urlpatterns = [
     path("", include("trunks.urls")),
+    # Before allauth's page of that address, which asks nobody for a proof.
+    path("accounts/password/set/", first_password.page, name="account_set_password"),
     path("accounts/", include("allauth.urls")),
 ]
 

@@ -165,17 +165,55 @@ def test_a_denied_consent_is_a_page_and_an_event(client: Client, staff: User) ->
     assert AuditEvent.objects.get().action == "session.failed"
 
 
+def grow_old(client: Client) -> None:
+    """Let what proved who it is lie an hour back."""
+    session = client.session
+    session[step_up.KEY] = time.time() - 3600
+    records = session["account_authentication_methods"]
+    session["account_authentication_methods"] = [record | {"at": 0} for record in records]
+    session.save()
+
+
+@pytest.mark.parametrize("page", ["/accounts/password/set/", "/accounts/2fa/totp/activate/"])
+def test_a_session_that_was_stolen_sets_up_nothing_that_it_then_proves_itself_by(
+    page: str, client: Client, supervisor: User
+) -> None:
+    supervisor.set_unusable_password()
+    supervisor.save()
+    enter(client, "sam")
+    assert client.get(page).status_code == 200
+    grow_old(client)
+    form = {"password1": "another long secret", "password2": "another long secret", "code": "000000"}
+    answer = client.post(page, form, follow=True)
+    assert answer.redirect_chain[-1][0].startswith("/proof/sso/")
+    assert not User.objects.get(pk=supervisor.pk).has_usable_password()
+    if "password" in page:  # which is not kept for after the proof
+        assert "another long secret" not in str(dict(client.session))
+    # A page leads back to itself after the proof.
+    client.session.flush()
+    enter(client, "sam")
+    grow_old(client)
+    answer = client.get(page, follow=True)
+    away = client.post(answer.context["address"])
+    back = identity_provider.come_back(away["Location"], "sam")
+    chain = client.get(back.partition("://testserver")[2], follow=True).redirect_chain
+    assert chain[-1] == (page, 302)
+    assert client.get(page).status_code == 200
+
+
+def test_a_proof_leads_back_to_no_other_site(client: Client, supervisor: User) -> None:
+    enter(client, "sam")
+    assert client.get("/proof/sso/?next=https://elsewhere.example/").status_code == 200
+    assert client.get("/proof/")["Location"] == "/"
+
+
 def test_who_has_no_password_proves_it_at_the_provider_and_loses_nothing(
     client: Client, supervisor: User, trunk_request: TrunkRequest
 ) -> None:
     supervisor.set_unusable_password()
     supervisor.save()
     enter(client, "sam")
-    session = client.session
-    session[step_up.KEY] = time.time() - 3600
-    records = session["account_authentication_methods"]
-    session["account_authentication_methods"] = [record | {"at": 0} for record in records]
-    session.save()
+    grow_old(client)
     path = f"/requests/{trunk_request.reference}/approve/"
     answer = client.post(path, {"version": trunk_request.version, "comment": "Seen."}, follow=True)
     assert answer.redirect_chain[-1][0].startswith("/proof/sso/")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from allauth.account.internal.flows.reauthentication import STATE_SESSION_KEY
+from allauth.account.utils import get_next_redirect_url
 from allauth.socialaccount.models import SocialAccount
 from django.conf import settings
 from django.http import HttpResponse, QueryDict
@@ -16,12 +17,15 @@ from django.views.decorators.http import require_GET
 from trunks import step_up
 from trunks.views.http import HtmxHttpRequest
 
+NEXT = "proof_next"
+
 
 @require_GET
 def single_sign_on(request: HtmxHttpRequest) -> HttpResponse:
     """Show the way to the identity provider, which is told to ask anew who it is."""
     if not SocialAccount.objects.filter(user=request.user).exists():
         return redirect("account_reauthenticate")
+    request.session[NEXT] = get_next_redirect_url(request) or ""
     login = reverse("openid_connect_login", args=[settings.OIDC_PROVIDER])
     asked: dict[str, str] = {"process": "login", "auth_params": "prompt=login&max_age=0"}
     context = {"address": f"{login}?{urlencode(asked)}", "name": settings.OIDC_NAME}
@@ -30,10 +34,15 @@ def single_sign_on(request: HtmxHttpRequest) -> HttpResponse:
 
 @require_GET
 def resume(request: HtmxHttpRequest) -> HttpResponse:
-    """Show what was kept, to be sent by a click: a page that is opened by GET carries nothing out."""
+    """Show what was kept, to be sent by a click: a page that is opened by GET carries nothing out.
+
+    Where a page asked for the proof and no form, lead back to it.
+    """
     kept = json.loads((request.session.get(STATE_SESSION_KEY) or {}).get("request") or "{}")
-    if not kept or step_up.is_due(request):
+    if step_up.is_due(request):
         return redirect("home")
+    if not kept:
+        return redirect(request.session.pop(NEXT, "") or "home")
     values = [
         (name, value)
         for name, values in QueryDict(kept["POST"]).lists()
