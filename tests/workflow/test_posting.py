@@ -38,7 +38,9 @@ def test_a_zone_in_an_address_does_not_hide_it() -> None:
 def test_a_name_that_leads_to_the_loopback_interface_gets_no_connection() -> None:
     with Loopback(answer(200)) as server:
         for host in ("localhost", "127.0.0.1"):
-            with pytest.raises(posting.NotDelivered, match="not a public address"):
+            with pytest.raises(
+                posting.NotDelivered, match=r"^It could not be reached: .* not a public address"
+            ):
                 posting.post(f"http://{host}:{server.port}/", b"{}", {})
         assert server.connections == 0
 
@@ -109,3 +111,25 @@ def test_with_the_setting_the_loopback_interface_and_private_addresses_are_taken
     assert posting.url_problem("http://127.0.0.1:8080/hook") == ""
     assert posting.url_problem("https://10.1.2.3/hook") == ""
     assert posting.url_problem("http://10.1.2.3/hook") == "It must begin with https://."
+
+
+NO_HOSTS = ["https://*.example.com/", "https://.example.com/", "https://１２７.０.０.１/", "https://[v1.a]/"]
+
+
+@pytest.mark.parametrize("url", NO_HOSTS)
+def test_an_address_that_nothing_can_be_sent_to_is_refused_and_no_error_of_the_worker(url: str) -> None:
+    assert posting.url_problem(url) == posting.NO_ADDRESS
+    with pytest.raises(posting.NotDelivered, match=posting.NO_ADDRESS):
+        posting.post(url, b"{}", {})
+
+
+def test_who_does_not_answer_is_not_called_zoom(settings: Settings) -> None:
+    settings.WEBHOOK_ALLOW_PRIVATE = True
+    with (
+        Loopback(b"") as server,
+        pytest.raises(posting.NotDelivered, match=r"^It did not answer") as silent,
+    ):
+        posting.post(f"{server.url}/hook", b"{}", {})
+    with Loopback(b"rubbish\r\n\r\n") as server, pytest.raises(posting.NotDelivered) as odd:
+        posting.post(f"{server.url}/hook", b"{}", {})
+    assert "Zoom" not in f"{silent.value} {odd.value}"

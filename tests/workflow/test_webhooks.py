@@ -358,3 +358,21 @@ def test_a_round_sends_so_many_deliveries_and_leaves_the_others_for_the_next(
     monkeypatch.setattr(delivering, "BATCH", 1)
     delivering.send_due()
     assert Delivery.objects.due().count() == due - 1
+
+
+def test_an_address_that_was_stored_and_is_none_keeps_nothing_from_the_other_webhooks(
+    receiver: Loopback, hook: Webhook, trunk_request: TrunkRequest
+) -> None:
+    Webhook.objects.create(
+        name="Broken",
+        url="https://*.example.com/",
+        secret="s",
+        topics=["asked"],
+        made_by=hook.made_by,
+        made_at=hook.made_at,
+    )
+    spread()
+    delivering.send_due()
+    broken = Delivery.objects.get(webhook__name="Broken")
+    assert (broken.sending, broken.problem) == (Sending.WAITING, posting.NO_ADDRESS)
+    assert Delivery.objects.get(webhook=hook).sending == Sending.SENT

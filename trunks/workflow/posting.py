@@ -11,12 +11,14 @@ import requests
 from django.conf import settings
 
 from trunks.zoom.deadline import time_limit
-from trunks.zoom.errors import ZoomError
+from trunks.zoom.errors import NoAnswer, NotSent, ZoomError
 from trunks.zoom.wire import Errand, Wire
 
 SECONDS = 10.0
 ANSWER_BYTES = 10_000
 ANSWER_SHOWN = 1000
+DOING = "delivering a webhook"
+NO_ADDRESS = "This is not a web address."
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
@@ -42,16 +44,19 @@ class Reply:
 
 def post(url: str, body: bytes, headers: Mapping[str, str]) -> Reply:
     """Post `body` once, within ten seconds, without redirects or proxies. Raises NotDelivered."""
-    prepared = requests.Request("POST", url, data=body, headers=dict(headers)).prepare()
+    try:
+        prepared = requests.Request("POST", url, data=body, headers=dict(headers)).prepare()
+    except (requests.RequestException, ValueError) as error:
+        raise NotDelivered(NO_ADDRESS) from error
     wire = Wire()
     # The address is judged when it is connected to: a name can lead elsewhere each time it is looked up.
     allow = None if settings.WEBHOOK_ALLOW_PRIVATE else check
     try:
         with time_limit(SECONDS, allow=allow):
-            errand = Errand("delivering a webhook", write=True)
+            errand = Errand(DOING, write=True)
             answer = wire.send(prepared, errand, seconds=SECONDS, most=ANSWER_BYTES)
     except ZoomError as error:
-        raise NotDelivered(str(error)) from error
+        raise NotDelivered(_words(error)) from error
     finally:
         wire.close()
     return Reply(answer.status, answer.text[:ANSWER_SHOWN])
@@ -80,15 +85,27 @@ def url_problem(url: str) -> str:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
     except ValueError:
-        return "This is not a web address."
+        return NO_ADDRESS
     if not host or port == 0 or not url.isprintable() or " " in url:
-        return "This is not a web address."
+        return NO_ADDRESS
     if parts.username or parts.password or parts.fragment:
         return "It must hold no credentials and no fragment."
     local = settings.WEBHOOK_ALLOW_PRIVATE and host in ("127.0.0.1", "localhost", "::1")
     if parts.scheme != "https" and not (parts.scheme == "http" and local):
         return "It must begin with https://."
+    try:
+        # What is sent is stricter than what is parsed, with names of hosts above all.
+        requests.Request("POST", url).prepare()
+    except (requests.RequestException, ValueError):
+        return NO_ADDRESS
     return _literal_problem(host)
+
+
+def _words(error: ZoomError) -> str:
+    """Return the error in words that speak of the receiver, whom the wire for Zoom takes for Zoom."""
+    said = {NotSent: "It could not be reached", NoAnswer: "It did not answer"}
+    words = said.get(type(error), "Its answer cannot be understood")
+    return str(error).replace(f"{DOING}: {error.summary}", words, 1)
 
 
 def _literal_problem(host: str) -> str:
