@@ -167,3 +167,19 @@ def test_who_stands_in_needs_the_second_factor_of_a_supervisor(
     assert answer.status_code == (302 if sent_on else 200)
     settings.REQUIRE_MFA = frozenset({Role.ADMINISTRATOR})
     assert signed_in(second_staff).get("/").status_code == 200
+
+
+def test_an_administrator_of_one_master_reads_no_name_of_another(
+    estate: cast.Estate, signed_in: SignedIn, supervisor: User, second_staff: User
+) -> None:
+    day = timezone.now().date()
+    both = [estate.master, estate.foreign_master]
+    delegating.make(delegating.Terms(second_staff, day, day, "Holiday", both), actor=supervisor)
+    local = cast.person("Ada A", Role.ADMINISTRATOR, master=estate.master)
+    page = signed_in(local).get(PAGE).content.decode()
+    assert f"{estate.master}, others" in page
+    assert str(estate.foreign_master) not in page
+    for person in (supervisor, second_staff, cast.person("Ada All", Role.ADMINISTRATOR)):
+        whole = signed_in(person).get(PAGE).content.decode()
+        assert str(estate.foreign_master) in whole
+        assert ", others" not in whole

@@ -223,3 +223,14 @@ def test_the_buttons_of_the_account(client: Client, staff: User) -> None:
         assert client.post(f"{one}{verb}/").status_code == status, verb
         assert client.get(f"{one}{verb}/").status_code == 405
     assert User.objects.get(pk=staff.pk).is_active
+
+
+def test_revoking_the_last_role_that_one_administers_leads_back_to_the_list(
+    signed_in: SignedIn, estate: cast.Estate
+) -> None:
+    local = cast.person("Ada A", Role.ADMINISTRATOR, master=estate.master)
+    person = cast.person("Pia P", Role.STAFF, master=estate.master)
+    path = f"/people/{person.pk}/grants/{person.role_grants.get().pk}/revoke/"
+    answer = signed_in(local).post(path, follow=True)
+    assert (answer.redirect_chain, answer.status_code) == ([("/people/", 302)], 200)
+    assert "The role is revoked" in answer.content.decode()

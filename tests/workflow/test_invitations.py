@@ -275,3 +275,16 @@ def test_two_who_invite_the_same_address_at_the_same_moment_make_one_invitation(
 
     assert sorted(map(str, together(invite, invite))) == ["invited", "invited already"]
     assert Invitation.objects.count() == 1
+
+
+def test_who_is_out_of_sight_is_not_to_be_found_on_a_page_that_is_not_there(
+    sent: Sent, local: User, estate: cast.Estate
+) -> None:
+    far = cast.person("Far F", Role.STAFF, master=estate.foreign_master)
+    User.objects.filter(pk=far.pk).update(is_active=False)
+    for email in (far.email, sent.invitation.email):
+        with pytest.raises(Invalid) as refused:
+            invitations.invite(Offer(email, [Role.STAFF], [estate.master]), actor=local, by_mail=False)
+        [sentence] = refused.value.problems["email"]
+        assert "An administrator of all master accounts" in sentence
+        assert "deactivated" not in sentence

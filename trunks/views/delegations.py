@@ -9,7 +9,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from trunks import access
 from trunks.forms.delegations import DelegationForm
-from trunks.models import Role
+from trunks.models import Delegation, Role, User
 from trunks.views.http import HtmxHttpRequest, problem_page
 from trunks.views.paging import page
 from trunks.views.step_up import proof_required
@@ -58,9 +58,24 @@ def end(request: HtmxHttpRequest, pk: int) -> HttpResponse:
 
 def _page(request: HtmxHttpRequest, form: DelegationForm, status: int = 200) -> HttpResponse:
     found = page(access.delegations_for(request.user), request)
+    administered = set(access.administered_masters(request.user).values_list("pk", flat=True))
     context = {
         "form": form if delegating.may_make(request.user) else None,
         "page": found,
-        "rows": [(one, delegating.may_end(request.user, one)) for one in found.rows],
+        "rows": [
+            (one, _where(one, request.user, administered), delegating.may_end(request.user, one))
+            for one in found.rows
+        ],
     }
     return render(request, "trunks/delegations.html", context, status=status)
+
+
+def _where(delegation: Delegation, user: User, administered: set[int]) -> str:
+    """Return for what it is given; whoever neither gave nor got it reads the names of what they administer alone."""
+    if delegation.for_all_masters:
+        return f"All that {delegation.giver} supervises"
+    named = list(delegation.masters.all())
+    if user.pk in (delegation.giver_id, delegation.receiver_id):
+        return ", ".join(map(str, named))
+    known = [str(master) for master in named if master.pk in administered]
+    return ", ".join([*known, "others"] if len(known) < len(named) else known)

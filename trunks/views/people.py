@@ -156,6 +156,8 @@ def _carry_out(
     except Stale as error:
         return problem_page(request, 409, reason=error.reason)
     messages.success(request, done)
+    if not access.people_for(request.user).filter(pk=person.pk).exists():
+        return redirect("people")  # with the last role that one administers, the person is out of sight
     return redirect("person", person.pk)
 
 

@@ -17,7 +17,7 @@ from django.db import IntegrityError
 from django.urls import reverse
 from django.utils import timezone
 
-from trunks import audit
+from trunks import access, audit
 from trunks.actions import Action
 from trunks.models import Invitation, MasterAccount, Role, RoleGrant, User
 from trunks.workflow import authority, roles, rules
@@ -64,7 +64,7 @@ def invite(offer: Offer, *, actor: User | None, why: str = "", by_mail: bool = T
     if actor is not None:
         answer = authority.may_give(actor, offer.masters)
         authority.demand(answer, "invite", actor=actor, on=actor)
-    _demand_sound(invitation, offer)
+    _demand_sound(invitation, offer, actor)
     token = invitation.renew()
     try:
         with audit.change():
@@ -75,7 +75,10 @@ def invite(offer: Offer, *, actor: User | None, why: str = "", by_mail: bool = T
                 Action.PERSON_INVITED, actor=actor, why=why, on=invitation, after=after, master=_only(offer)
             )
     except IntegrityError as error:
-        raise Invalid({"email": [_ALREADY_INVITED]}) from error
+        hidden = (
+            actor is not None and not access.invitations_for(actor).filter(email=invitation.email).exists()
+        )
+        raise Invalid({"email": [_INVITED_ELSEWHERE if hidden else _ALREADY_INVITED]}) from error
     return _send(invitation, token, by_mail)
 
 
@@ -135,19 +138,25 @@ def masters_of(invitation: Invitation) -> list[MasterAccount | None]:
 
 
 _ALREADY_INVITED = "This address has been invited already. Send that invitation again, or withdraw it first."
+_INVITED_ELSEWHERE = (
+    "This address has been invited already. An administrator of all master accounts sends it again."
+)
+_ELSEWHERE = (
+    "There is an account for this address already. An administrator of all master accounts grants the role."
+)
 _VOID = (
     "This link has been used, was withdrawn, or is older than 72 hours. Ask an administrator for a new one."
 )
 
 
-def _demand_sound(invitation: Invitation, offer: Offer) -> None:
+def _demand_sound(invitation: Invitation, offer: Offer, actor: User | None) -> None:
     problems: Problems = {}
     try:
         validate_email(invitation.email)
     except ValidationError:
         problems["email"] = ["This is no e-mail address."]
     else:
-        problems |= _taken(invitation.email)
+        problems |= _taken(invitation.email, actor)
     if not offer.wanted:
         problems["roles"] = ["Choose at least one role."]
     if not offer.masters:
@@ -162,10 +171,13 @@ def _demand_sound(invitation: Invitation, offer: Offer) -> None:
         raise Invalid(problems)
 
 
-def _taken(email: str) -> Problems:
+def _taken(email: str, actor: User | None) -> Problems:
     person = User.objects.filter(email=email).first()
     if person is None:
         return {}
+    if actor is not None and not access.people_for(actor).filter(pk=person.pk).exists():
+        # Their page does not exist for the actor, and neither does it matter to them whether they are deactivated.
+        return {"email": [_ELSEWHERE]}
     what = "Grant the role on their page." if person.is_active else "They are deactivated: reactivate them."
     return {"email": [f"There is an account for this address already. {what}"]}
 
