@@ -1,10 +1,10 @@
 """Where the project's addresses come together, and the pages for what goes wrong."""
 
-from django.urls import include, path
+from django.urls import URLPattern, URLResolver, include, path
 
 from portal import first_password
 
-urlpatterns = [
+urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("trunks.urls")),
     # Before allauth's page of that address, which asks nobody for a proof.
     path("accounts/password/set/", first_password.page, name="account_set_password"),

@@ -84,6 +84,12 @@ def reaches(user: User, master_id: int) -> bool:
     return any(grant.master_id in (None, master_id) for grant in user.grants)
 
 
+def roles_seen(person: User, *, by: User) -> list[Role]:
+    """Return the roles of the person in force for all master accounts or for one that `by` may know of."""
+    held = {grant.role for grant in person.grants if grant.master_id is None or reaches(by, grant.master_id)}
+    return [role for role in Role if role in held]
+
+
 def trunk_requests_among(user: User, pks: Iterable[int]) -> TrunkRequestQuerySet:
     """Return those of the requests that `user` may know of, oldest first, with their lines and trunks."""
     lines = Prefetch("lines", queryset=Line.objects.select_related("trunk"))

@@ -10,7 +10,7 @@ from tests.conftest import SignedIn
 from tests.views.test_audit import happened, sentences
 from trunks import audit, audit_index, context
 from trunks.actions import Action
-from trunks.models import MasterAccount, Role, SavedView, TrunkRequest, User
+from trunks.models import MasterAccount, Role, RoleGrant, SavedView, TrunkRequest, User
 from trunks.models.audit_event import AuditEvent
 from trunks.workflow import oversight
 
@@ -291,6 +291,16 @@ def test_a_person_of_another_master_account_is_nobody(
     assert foreign.get(f"/audit/people/{staff.pk}/").status_code == 404
     assert client.get("/audit/people/999999/").status_code == 404
     assert "has done nothing" in client.get(f"/audit/people/{foreign_person().pk}/").content.decode()
+
+
+def test_roles_for_another_master_account_are_not_told_of(
+    estate: cast.Estate, trunk_request: TrunkRequest, staff: User, signed_in: SignedIn, client: Client
+) -> None:
+    RoleGrant.objects.create(user=staff, role=Role.ADMINISTRATOR, master=estate.foreign_master)
+    local = signed_in(cast.person("Mia Local", Role.MANAGER, master=estate.master))
+    address = f"/audit/people/{staff.pk}/"
+    assert local.get(address).context["roles"] == "Staff"
+    assert client.get(address).context["roles"] == "Staff, Administrator"
 
 
 def foreign_person() -> User:

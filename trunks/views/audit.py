@@ -25,7 +25,6 @@ from trunks.templatetags.events import story_of
 from trunks.views.audit_pages import TrailPage, address, older_than, place, trail_page
 from trunks.views.audit_words import Understood, understand
 from trunks.views.http import HtmxHttpRequest
-from trunks.views.navigation import Navigation
 from trunks.views.paging import AFTER
 from trunks.workflow import oversight
 from trunks.workflow.errors import Invalid, Refused
@@ -96,11 +95,8 @@ def person(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     if someone is None or not (page.rows or access.for_all_masters(request.user, *READERS)):
         raise Http404("Nobody is known by this number.")
     oversight.note_reading_of_person(someone, actor=request.user)
-    return render(
-        request,
-        "trunks/audit_person.html",
-        {"person": someone, "roles": Navigation(someone, "").roles, "page": page},
-    )
+    roles = ", ".join(str(role.label) for role in access.roles_seen(someone, by=request.user))
+    return render(request, "trunks/audit_person.html", {"person": someone, "roles": roles, "page": page})
 
 
 @require_POST
