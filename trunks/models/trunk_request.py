@@ -238,9 +238,12 @@ class Line(models.Model):
 
     @property
     def was_shown(self) -> bool:
-        """Say whether Zoom's list has shown what the line is to have: what was asked for, or a change's old values."""
+        """Say whether Zoom's list has shown what the line is to have: what was asked for, or a change's old values.
+
+        Not where the line has let go of its DNIS since, because it was removed by another request or in Zoom's console.
+        """
         restored = self.phase == Phase.RESTORE and self.state == LineState.REFUSED and not self.without_trunk
-        return self.state in ASSIGNED_LINE_STATES or restored
+        return bool(self.hold) and (self.state in ASSIGNED_LINE_STATES or restored)
 
     def target(self) -> tuple[str, str]:
         """Return the DNIS and the caller ID that the line's phase wants Zoom to have (or, removing, not to have)."""

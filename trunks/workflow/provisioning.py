@@ -182,7 +182,11 @@ def _world_moved(claim: Claim, lines: list[Line]) -> str:
     if any(line.has_begun for line in lines):
         # Half of a change is at Zoom already: it must be finished, or taken back, whatever the world looks like.
         return ""
-    draft = draft_of(trunk_request, lines)
+    # What has ended, perhaps in an earlier run, is not sent any more, whoever has its DNIS by now.
+    waiting = [line for line in lines if line.state not in ENDED_LINE_STATES]
+    if not waiting:
+        return ""
+    draft = draft_of(trunk_request, waiting)
     return " ".join(distinct(rules.problems(draft, amending=trunk_request, executing=True)))
 
 

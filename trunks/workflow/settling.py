@@ -104,7 +104,8 @@ RESTORING = Q(phase=Phase.RESTORE) & ~Q(dnis=F("current_dnis"))
 
 
 def _holds_at_the_end() -> dict[str, Case]:
-    assigned = When(state__in=ASSIGNED_LINE_STATES, then=Value(Hold.ASSIGNED))
+    # A line that an earlier run has assigned may have lost its DNIS since: to a removal, and then to somebody else.
+    assigned = When(state__in=ASSIGNED_LINE_STATES, hold=Hold.HELD, then=Value(Hold.ASSIGNED))
     released = When(hold=Hold.HELD, then=Value(Hold.NONE))
     doubted = When(RESTORING, state=LineState.GIVEN_UP, then=F("removing"))
     return {

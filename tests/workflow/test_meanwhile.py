@@ -1,0 +1,100 @@
+"""What others do at Zoom, by the portal or without it, between the steps and the runs of a request."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests import cast
+from tests.workflow.conftest import Zoom
+from tests.workflow.test_removing import TRUNKS, at_zoom, settle_in_time, to_unassign
+from tests.workflow.timing import let_pass, states
+from trunks.models import Line, TrunkRequest, User
+from trunks.workflow import filing, provisioning, sweeping
+from trunks.workflow.provisioning import provision
+
+pytestmark = pytest.mark.sqlite
+
+
+def refuse_once(zoom: Zoom) -> None:
+    """Have Zoom say no to the next assignment."""
+    zoom.sandbox.fault("html", method="POST", path=TRUNKS, status=400, apply="never")
+
+
+def retry(trunk_request: TrunkRequest, supervisor: User) -> None:
+    trunk_request.refresh_from_db()
+    provisioning.retry(trunk_request, actor=supervisor, version=trunk_request.version)
+
+
+# --- a retry of the lines that failed, when those that did not have been removed since -----------------------------------
+
+
+@pytest.fixture
+def partly(zoom: Zoom, staff: User, supervisor: User) -> TrunkRequest:
+    """Return a request whose line 771 was there, and was unassigned by another since; Zoom has refused 772."""
+    there, refused = (zoom.trunk.prefix + end for end in ("771", "772"))
+    zoom.in_console(there, "")
+    trunk_request = zoom.approved(staff, supervisor, there, refused)
+    refuse_once(zoom)
+    provision(trunk_request.pk)
+    assert states(trunk_request) == ("partial", ["already_there", "refused"])
+    let_pass(trunk_request)
+    removal = to_unassign(zoom, staff, supervisor, there)
+    provision(removal.pk)
+    assert states(removal) == ("done", ["unassigned"])
+    let_pass(removal)
+    return trunk_request
+
+
+def test_what_another_request_has_removed_is_not_sent_again_by_a_retry_of_other_lines(
+    zoom: Zoom, supervisor: User, partly: TrunkRequest
+) -> None:
+    retry(partly, supervisor)
+    refuse_once(zoom)
+    provision(partly.pk)
+    for _ in range(2):
+        settle_in_time(partly)
+        provision(partly.pk)
+    assert states(partly) == ("partial", ["already_there", "refused"])
+    assert at_zoom(zoom) == {}
+
+
+def test_nor_does_the_end_of_the_retry_take_its_dnis_back(
+    zoom: Zoom, staff: User, supervisor: User, partly: TrunkRequest
+) -> None:
+    """Nothing would ever let go of it, since no list shows it and then does not."""
+    retry(partly, supervisor)
+    provision(partly.pk)
+    assert states(partly)[0] == "done"
+    assert list(Line.objects.exclude(hold="").values_list("dnis", flat=True)) == [zoom.trunk.prefix + "772"]
+    filing.file(zoom.draft(zoom.trunk.prefix + "771", sub=zoom.other_sub), actor=staff)
+
+
+@pytest.mark.parametrize("answer", ["yes", "no"])
+def test_nor_is_it_in_the_way_when_another_customer_has_it(
+    zoom: Zoom, staff: User, supervisor: User, partly: TrunkRequest, answer: str
+) -> None:
+    theirs = filing.file(zoom.draft(zoom.trunk.prefix + "771", sub=zoom.other_sub), actor=staff)
+    provision(cast.approved(theirs, supervisor).pk)
+    retry(partly, supervisor)
+    if answer == "no":
+        refuse_once(zoom)
+    provision(partly.pk)
+    expected = ("done", "assigned") if answer == "yes" else ("partial", "refused")
+    assert states(partly) == (expected[0], ["already_there", expected[1]])
+    assert at_zoom(zoom) == ({zoom.trunk.prefix + "772": ""} if answer == "yes" else {})
+
+
+def test_a_worker_lost_after_it_found_everything_there_leaves_nothing_to_be_checked(
+    zoom: Zoom, staff: User, supervisor: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = zoom.trunk.prefix + "771"
+    zoom.in_console(number, "")
+    trunk_request = zoom.approved(staff, supervisor, number)
+    with monkeypatch.context() as dying:
+        zoom.die_at(dying, "trunks.workflow.settling.settle")
+        with pytest.raises(zoom.Killed):
+            provision(trunk_request.pk)
+    let_pass(trunk_request)
+    sweeping.sweep()
+    provision(trunk_request.pk)
+    assert states(trunk_request) == ("done", ["already_there"])
