@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
+from pytest_django import Settings
 
 from tests import cast
+from tests.workflow import test_removing
 from tests.workflow.conftest import Zoom
-from tests.workflow.test_removing import TRUNKS, at_zoom, settle_in_time, to_unassign
+from tests.workflow.test_removing import OLD, TRUNKS, at_zoom, settle_in_time, to_change, to_unassign
 from tests.workflow.timing import let_pass, states
-from trunks.models import Line, TrunkRequest, User
-from trunks.workflow import filing, provisioning, sweeping
+from trunks import access
+from trunks.models import Line, TrunkRequest, User, clock
+from trunks.workflow import estate, filing, listing, provisioning, sweeping
 from trunks.workflow.provisioning import provision
+from trunks.zoom.types import Trunk
 
 pytestmark = pytest.mark.sqlite
+dnis = test_removing.dnis
 
 
 def refuse_once(zoom: Zoom) -> None:
@@ -25,7 +32,7 @@ def retry(trunk_request: TrunkRequest, supervisor: User) -> None:
     provisioning.retry(trunk_request, actor=supervisor, version=trunk_request.version)
 
 
-# --- a retry of the lines that failed, when those that did not have been removed since -----------------------------------
+# --- a retry of the lines that failed, when those that did not have been removed since --------------------
 
 
 @pytest.fixture
@@ -98,3 +105,45 @@ def test_a_worker_lost_after_it_found_everything_there_leaves_nothing_to_be_chec
     sweeping.sweep()
     provision(trunk_request.pk)
     assert states(trunk_request) == ("done", ["already_there"])
+
+
+# --- the alarm: when it ends, and when it begins --------------------
+
+
+@pytest.fixture
+def lost(zoom: Zoom, staff: User, supervisor: User, dnis: str) -> TrunkRequest:
+    """Return a change that has removed the DNIS, and of which Zoom has refused the new values and the old ones."""
+    change = to_change(zoom, staff, supervisor, dnis, zoom.trunk.prefix + "888")
+    refuse_once(zoom)
+    refuse_once(zoom)
+    provision(change.pk)
+    assert states(change) == ("failed", ["refused"])
+    assert list(access.without_trunk_for(supervisor)) == [change]
+    return change
+
+
+def test_an_alarm_that_has_ended_does_not_come_back_when_the_trunk_is_removed_on_purpose(
+    zoom: Zoom, staff: User, supervisor: User, dnis: str, lost: TrunkRequest
+) -> None:
+    zoom.in_console(dnis, OLD)
+    let_pass(lost)
+    assert estate.sync(zoom.master.pk)
+    removal = to_unassign(zoom, staff, supervisor, dnis)
+    provision(removal.pk)
+    assert states(removal) == ("done", ["unassigned"])
+    assert list(access.without_trunk_for(supervisor)) == []
+
+
+def test_a_list_that_may_be_older_than_the_removal_does_not_end_the_alarm_for_good(
+    zoom: Zoom, staff: User, supervisor: User, dnis: str, lost: TrunkRequest, settings: Settings
+) -> None:
+    settings.QUIET_SECONDS = 60
+    listing.take_in(zoom.sub, [Trunk("268", "", "", dnis, "0", None)], clock.read())
+    listing.take_in(zoom.sub, [], clock.read() + timedelta(seconds=60))
+    assert list(access.without_trunk_for(supervisor)) == [lost]
+
+
+def test_a_sub_account_that_is_gone_misses_no_trunk(zoom: Zoom, supervisor: User, lost: TrunkRequest) -> None:
+    zoom.remove_account()
+    assert estate.sync(zoom.master.pk)
+    assert list(access.without_trunk_for(supervisor)) == []

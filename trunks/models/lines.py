@@ -20,10 +20,13 @@ class LineQuerySet(models.QuerySet["Line"]):
         return self.filter(Q(hold=Hold.UNKNOWN) | Q(state=LineState.GIVEN_UP, removing=True))
 
     def lost(self) -> LineQuerySet:
-        """Return the lines whose customer is without the trunk still: Zoom, as last read, lists neither DNIS."""
+        """Return the lines whose customer is without the trunk still: Zoom, as last read, lists neither DNIS.
+
+        A sub account that is not there any more misses none.
+        """
         listed = ListedTrunk.objects.filter(
             Q(dnis=OuterRef("dnis")) | Q(dnis=OuterRef("current_dnis")),
             sub_account=OuterRef("trunk_request__sub_account"),
             gone_at=None,
         )
-        return self.filter(~Exists(listed), without_trunk=True)
+        return self.filter(~Exists(listed), without_trunk=True, trunk_request__sub_account__gone_at=None)

@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import DateTimeField, Exists, QuerySet
+from django.db.models import DateTimeField, Exists, Q, QuerySet
 
 from trunks.compiled import Param, Values
 from trunks.compiled_writing import Inserts, Updates
-from trunks.models import Hold, Line, ListedTrunk, SubAccount, clock
+from trunks.models import WORKING_STATES, Hold, Line, ListedTrunk, SubAccount, clock
 from trunks.zoom.types import Trunk
 
 AT_ONCE = 50  # rows that are written by one statement
@@ -31,11 +31,13 @@ def take_in(account: SubAccount, rows: Sequence[Trunk], read_at: datetime) -> li
         _write(account, rows, read_at)
         # One question for both, since most lists leave nothing to tidy up.
         long_ago = read_at - timedelta(seconds=settings.QUIET_SECONDS)
-        [(some_overdue, some_given_up)] = _UNTIDY(account=account.pk, long_ago=long_ago)
+        [(some_overdue, some_given_up, some_missed)] = _UNTIDY(account=account.pk, long_ago=long_ago)
         if some_overdue:
             vanished = _let_go(account, _overdue(account.pk, long_ago), rows, read_at)
         if some_given_up:
             settle_given_up(account, [row.dnis for row in rows], read_at)
+        if some_missed:
+            _end_alarms(account, [row.dnis for row in rows], long_ago)
         _ACCOUNT.update({"account": account.pk}, trunks_read_at=read_at, trunks_problem="")
     return vanished
 
@@ -68,6 +70,22 @@ def settle_given_up(
     absent.filter(absent_at=None, trunk_request__sent_at__lte=quiet).update(absent_at=read_at)
 
 
+def _end_alarms(account: SubAccount, shown: Sequence[str], long_ago: datetime) -> None:
+    """End for good the alarms of lines that have something in the trunk's place: what is removed later is not lost.
+
+    Zoom's list, which has `shown` it, was read the quiet period after the request's last call, so it is no older one.
+    """
+    found = Q(dnis__in=shown) | Q(current_dnis__in=shown)
+    passed = Q(trunk_request__sent_at=None) | Q(trunk_request__sent_at__lte=long_ago)
+    _missed(account.pk).filter(found, passed).update(without_trunk=False)
+
+
+def _missed(account: int | Param) -> QuerySet[Line]:
+    """Return the lines that alarm of requests that have ended; the others are for the worker who ends them."""
+    marked = Line.objects.filter(without_trunk=True, trunk_request__sub_account=account)
+    return marked.exclude(trunk_request__state__in=WORKING_STATES)
+
+
 def _given_up(account: int | Param) -> QuerySet[Line]:
     return Line.objects.doubtful().filter(trunk_request__sub_account=account)
 
@@ -80,7 +98,7 @@ def _overdue(account: int | Param, long_ago: datetime | Param) -> QuerySet[Liste
 _PLACE, _LONG_AGO = Param("account"), Param("long_ago", DateTimeField())
 _UNTIDY = Values(
     lambda: SubAccount.objects.filter(pk=_PLACE).values_list(
-        Exists(_overdue(_PLACE, _LONG_AGO)), Exists(_given_up(_PLACE))
+        Exists(_overdue(_PLACE, _LONG_AGO)), Exists(_given_up(_PLACE)), Exists(_missed(_PLACE))
     )
 )
 _ACCOUNT = Updates(lambda: SubAccount.objects.filter(pk=_PLACE))

@@ -96,7 +96,7 @@ def _needless(notice: Notice, trunk_request: TrunkRequest) -> str:
     if topic in (Topic.ASKED, Topic.REMINDER) and user not in deciders.able(trunk_request):
         return "The person cannot decide on it any more."
     if topic == Topic.LOST and not trunk_request.lines.lost().exists():
-        return "The customer has a trunk again."
+        return "The customer has a trunk again, or has left."
     return ""
 
 
