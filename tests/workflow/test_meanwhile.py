@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.test import Client
 from pytest_django import Settings
 
 from tests import cast
@@ -13,8 +14,17 @@ from tests.workflow.conftest import Zoom
 from tests.workflow.test_removing import OLD, TRUNKS, at_zoom, settle_in_time, to_change, to_unassign
 from tests.workflow.timing import let_pass, states
 from trunks import access
-from trunks.models import Line, TrunkRequest, User, clock
-from trunks.workflow import estate, filing, listing, provisioning, sweeping
+from trunks.models import Circuit, Line, Occasion, Topic, TrunkRequest, User, clock
+from trunks.workflow import (
+    attention,
+    estate,
+    filing,
+    letters,
+    listing,
+    provisioning,
+    stopping,
+    sweeping,
+)
 from trunks.workflow.provisioning import provision
 from trunks.zoom.types import Trunk
 
@@ -147,3 +157,76 @@ def test_a_sub_account_that_is_gone_misses_no_trunk(zoom: Zoom, supervisor: User
     zoom.remove_account()
     assert estate.sync(zoom.master.pk)
     assert list(access.without_trunk_for(supervisor)) == []
+
+
+@pytest.fixture
+def halfway(zoom: Zoom, staff: User, supervisor: User, dnis: str) -> TrunkRequest:
+    """Return a change that has removed the DNIS and waits for Zoom, which is busy for a moment."""
+    change = to_change(zoom, staff, supervisor, dnis, zoom.trunk.prefix + "888")
+    zoom.sandbox.fault("429", method="POST", path=TRUNKS, seconds=0.1)
+    provision(change.pk)
+    assert states(change) == ("approved", ["not_sent"])
+    assert at_zoom(zoom) == {}
+    return change
+
+
+def minutes_later(trunk_request: TrunkRequest) -> None:
+    """Have two minutes go by, in which a worker was rung for it and the sweep came by."""
+    let_pass(trunk_request)
+    TrunkRequest.objects.filter(pk=trunk_request.pk).update(changed_at=clock.after(-120))
+    provision(trunk_request.pk)
+    sweeping.sweep()
+
+
+def letters_about_it(trunk_request: TrunkRequest) -> list[letters.Letter]:
+    return [
+        letters.about_request(occasion, trunk_request)
+        for occasion in Occasion.objects.filter(topic=Topic.LOST, trunk_request=trunk_request)
+    ]
+
+
+def test_a_change_that_a_stop_keeps_halfway_alarms(
+    zoom: Zoom, supervisor: User, halfway: TrunkRequest, client: Client
+) -> None:
+    stopping.stop(actor=supervisor, reason="Wrong numbers went out")
+    sweeping.sweep()
+    assert list(access.without_trunk_for(supervisor)) == [], "it may go on within a moment"
+    minutes_later(halfway)
+    minutes_later(halfway)
+    assert states(halfway)[0] == "approved"
+    assert list(access.without_trunk_for(supervisor)) == [halfway]
+    [letter] = letters_about_it(halfway)
+    assert "goes on by itself" in letter.sentences[1]
+    assert "Nothing is assigned in its place yet" in letter.items[0]
+    client.force_login(supervisor)
+    page = client.get(f"/requests/{halfway.reference}/").content.decode()
+    assert "nothing is assigned in its place yet" in page
+    assert "what it waits for stands below" in page
+
+
+def test_so_does_one_that_a_zoom_that_does_not_answer_keeps_halfway(
+    zoom: Zoom, supervisor: User, halfway: TrunkRequest
+) -> None:
+    Circuit.objects.update_or_create(master=zoom.master, defaults={"failures": 5, "opened_at": clock.read()})
+    minutes_later(halfway)
+    assert states(halfway)[0] == "approved"
+    assert list(access.without_trunk_for(supervisor)) == [halfway]
+
+
+def test_one_that_goes_on_in_time_alarms_nobody(zoom: Zoom, supervisor: User, halfway: TrunkRequest) -> None:
+    let_pass(halfway)
+    provision(halfway.pk)
+    sweeping.sweep()
+    assert states(halfway) == ("done", ["assigned"])
+    assert letters_about_it(halfway) == []
+
+
+def test_a_worker_that_takes_it_up_at_this_moment_is_not_alarmed_about(
+    zoom: Zoom, supervisor: User, halfway: TrunkRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    let_pass(halfway)
+    TrunkRequest.objects.filter(pk=halfway.pk).update(changed_at=clock.after(-120))
+    zoom.before(monkeypatch, "trunks.audit.change", lambda: provision(halfway.pk))
+    attention.alarm_of_halfway()
+    assert states(halfway) == ("done", ["assigned"])
+    assert not halfway.lines.get().without_trunk

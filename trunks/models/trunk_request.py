@@ -58,6 +58,12 @@ class TrunkRequestQuerySet(models.QuerySet["TrunkRequest"]):
             kind=Kind.CHANGE, state__in=WORKING_STATES, **after_removal, **open_line
         ).distinct()
 
+    def stranded(self) -> TrunkRequestQuerySet:
+        """Return the changes that no worker has in hand and of which a customer misses a trunk, without the alarm."""
+        unsent = {"lines__phase__in": (Phase.ASSIGN, Phase.RESTORE), "lines__state": LineState.NOT_SENT}
+        waiting = {"kind": Kind.CHANGE, "state__in": (State.APPROVED, State.UNCONFIRMED)}
+        return self.filter(**waiting, **unsent, lines__without_trunk=False).distinct()
+
 
 class TrunkRequest(models.Model):
     """A controlled change: some lines for one sub account, filed by one person, decided by another.

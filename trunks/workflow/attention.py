@@ -9,7 +9,7 @@ from trunks import access, audit
 from trunks.actions import Action
 from trunks.models import MasterAccount, Role, State, TrunkRequest, User, clock
 from trunks.models.trunk_request import TrunkRequestQuerySet
-from trunks.workflow import occasions
+from trunks.workflow import occasions, settling
 
 BATCH = 200
 
@@ -22,6 +22,19 @@ def ask_people() -> None:
     )
     for trunk_request in waiting.with_names().order_by("changed_at")[:BATCH]:
         _flag(trunk_request)
+
+
+def alarm_of_halfway() -> None:
+    """Have changes alarm that are halfway and not taken up: people have stopped writing, Zoom or a worker fails."""
+    since = clock.after(-settling.ALARM_SECONDS)
+    for trunk_request in (
+        TrunkRequest.objects.stranded().filter(changed_at__lt=since).order_by("changed_at")[:BATCH]
+    ):
+        with audit.change():
+            # Under its lock: a worker that takes it up now ends it or alarms by itself.
+            same = TrunkRequest.objects.filter(pk=trunk_request.pk, version=trunk_request.version)
+            if list(same.select_for_update(no_key=True)):
+                settling.alarm(trunk_request)
 
 
 def requests_for(user: User) -> TrunkRequestQuerySet:

@@ -74,7 +74,7 @@ def about_request(occasion: Occasion, trunk_request: TrunkRequest) -> Letter:
     made = _WORDS[Topic(occasion.topic)](occasion, trunk_request, what(trunk_request, len(lines)))
     if occasion.topic == Topic.LOST:
         lost = [line for line in lines if line.without_trunk]
-        return _with(made, trunk_request, [_lost(line) for line in lost])
+        return _with(made, trunk_request, [_lost(line, trunk_request) for line in lost])
     return _with(made, trunk_request, [_line(line, trunk_request.kind) for line in lines])
 
 
@@ -112,11 +112,15 @@ def _values(dnis: str, caller_id: str) -> str:
     return f"DNIS {dnis}, caller ID {caller_id}" if caller_id else f"DNIS {dnis}, no caller ID"
 
 
-def _lost(line: Line) -> str:
+def _lost(line: Line, trunk_request: TrunkRequest) -> str:
     new = _values(line.dnis, line.outbound_caller_id)
     old = _values(line.current_dnis, line.current_caller_id)
     neither = f"Neither the new values ({new}) nor the old ones ({old}) could be assigned."
-    if line.state == LineState.GIVEN_UP:
+    if trunk_request.is_working:
+        neither = (
+            f"Nothing is assigned in its place yet, neither the new values ({new}) nor the old ones ({old})."
+        )
+    elif line.state == LineState.GIVEN_UP:
         neither = (
             f"Zoom's list shows neither the new values ({new}) nor the old ones ({old}), and it was given up."
         )
@@ -231,6 +235,11 @@ def _lost_trunk(occasion: Occasion, trunk_request: TrunkRequest, asked: str) -> 
         f"{trunk_request.sub_account} is without a trunk (master account {trunk_request.master}).",
         "What to do now: open the request and retry what it offers to, or assign the trunk in Zoom's console.",
     ]
+    if trunk_request.is_working:
+        sentences[1] = (
+            "The portal goes on by itself; the request says what it waits for. If that takes too long, assign the trunk"
+            " in Zoom's console."
+        )
     return f"{trunk_request}: {trunk_request.sub_account} is without a trunk", sentences, ""
 
 

@@ -45,8 +45,8 @@ def note(
 
 
 def note_lost(trunk_request: TrunkRequest) -> None:
-    """Write down that the supervisors are to be told that a customer is without a trunk."""
-    _write(Topic.LOST, trunk_request, None, {})
+    """Write down that the supervisors are to be told that a customer is without a trunk; once for each move."""
+    note_once(Topic.LOST, trunk_request, f"{Topic.LOST}:{trunk_request.pk}:{trunk_request.version}", {})
 
 
 def note_once(topic: Topic, trunk_request: TrunkRequest | None, key: str, facts: dict[str, str]) -> bool:

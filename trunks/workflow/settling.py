@@ -93,10 +93,18 @@ def end(trunk_request: TrunkRequest, lines: Iterable[Line]) -> None:
     _ring_next(trunk_request)
 
 
-def miss(lines: QuerySet[Line]) -> None:
-    """Have the alarm look after those of `lines`, none of which is sent, that are halfway through a change."""
+def miss(lines: QuerySet[Line]) -> int:
+    """Have the alarm look after those of `lines` that are halfway through a change and unsent; return how many more."""
     halfway = lines.filter(trunk_request__kind=Kind.CHANGE, phase__in=(Phase.ASSIGN, Phase.RESTORE))
-    halfway.update(without_trunk=True)
+    found = list(halfway.filter(without_trunk=False).values_list("pk", flat=True))
+    # Asked once more by the statement that writes: a worker may have assigned the trunk since.
+    return Line.objects.filter(pk__in=found, state=LineState.NOT_SENT).update(without_trunk=True)
+
+
+def alarm(trunk_request: TrunkRequest) -> None:
+    """Have a change that stays halfway alarm people, in the caller's transaction; each line tells them once."""
+    if miss(trunk_request.lines.filter(state=LineState.NOT_SENT)):
+        occasions.note_lost(trunk_request)
 
 
 # Of a line that was given up so, Zoom may have the old DNIS, which `hold` cannot keep from others.
@@ -138,7 +146,7 @@ def release(
     with audit.change():
         _leave(claim, State.APPROVED, action, outcome, changes=changes)
         if wait >= ALARM_SECONDS:
-            miss(claim.trunk_request.lines.filter(state=LineState.NOT_SENT))
+            alarm(claim.trunk_request)
         permits.unspend(claim.trunk_request)
         if not wait:
             dispatch.ring(dispatch.PROVISION, claim.trunk_request.pk)

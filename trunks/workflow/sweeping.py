@@ -65,6 +65,7 @@ def sweep() -> int:
     _put_off_lost_readers()
     rung = ring_ready()
     attention.ask_people()
+    attention.alarm_of_halfway()
     probing.ring_probes()
     digest.make_due()
     spreading.ring_lost()
