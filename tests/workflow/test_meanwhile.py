@@ -230,3 +230,48 @@ def test_a_worker_that_takes_it_up_at_this_moment_is_not_alarmed_about(
     attention.alarm_of_halfway()
     assert states(halfway) == ("done", ["assigned"])
     assert not halfway.lines.get().without_trunk
+
+
+# --- the second step of a change, whose DNIS somebody else has got meanwhile --------------------
+
+
+def test_a_dnis_that_came_into_another_sub_account_halfway_is_not_given_twice(
+    zoom: Zoom, dnis: str, halfway: TrunkRequest
+) -> None:
+    zoom.in_console(zoom.trunk.prefix + "888", "", account=zoom.other_sub)
+    assert estate.sync(zoom.master.pk)
+    let_pass(halfway)
+    provision(halfway.pk)
+    assert states(halfway) == ("failed", ["refused"])
+    assert at_zoom(zoom) == {dnis: OLD}
+    line = halfway.lines.get()
+    assert f"is already assigned to {zoom.other_sub} at Zoom" in line.detail
+    assert "The old values were assigned again." in line.detail
+
+
+def test_old_values_whose_dnis_another_customer_has_got_are_not_assigned_again(
+    zoom: Zoom, staff: User, supervisor: User, dnis: str, lost: TrunkRequest
+) -> None:
+    let_pass(lost)
+    theirs = cast.approved(filing.file(zoom.draft(dnis, sub=zoom.other_sub), actor=staff), supervisor)
+    provision(theirs.pk)
+    assert states(theirs)[0] == "done"
+    retry(lost, supervisor)
+    refuse_once(zoom)
+    provision(lost.pk)
+    assert states(lost) == ("failed", ["refused"])
+    assert at_zoom(zoom) == {}
+    assert f"{dnis} is taken by {theirs.reference}" in lost.lines.get().detail
+    assert list(access.without_trunk_for(supervisor)) == [lost]
+
+
+def test_old_values_that_are_asked_for_the_same_customer_are_assigned_again(
+    zoom: Zoom, staff: User, supervisor: User, dnis: str, lost: TrunkRequest
+) -> None:
+    let_pass(lost)
+    filing.file(zoom.draft(dnis), actor=staff)
+    retry(lost, supervisor)
+    refuse_once(zoom)
+    provision(lost.pk)
+    assert states(lost) == ("failed", ["refused"])
+    assert at_zoom(zoom) == {dnis: OLD}

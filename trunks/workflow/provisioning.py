@@ -125,7 +125,7 @@ def _carry_out(claim: Claim, client: ZoomClient) -> None:
             if echoed(findings):
                 settling.wait_for_list(claim)
                 return
-            group = _next_group(claim.trunk_request, unmet(findings))
+            group = _still_free(claim, _next_group(claim.trunk_request, unmet(findings)))
             if group and not send(claim, client, group):
                 return
             sent = group or sent
@@ -168,6 +168,21 @@ def _next_group(trunk_request: TrunkRequest, waiting: list[Line]) -> list[Line]:
     assigning = [line for line in waiting if line.phase != Phase.REMOVE]
     alone = trunk_request.one_by_one or not assigning
     return (assigning or waiting)[:1] if alone else assigning
+
+
+def _still_free(claim: Claim, group: list[Line]) -> list[Line]:
+    """Return `group` without the second steps of changes whose DNIS another sub account has got meanwhile.
+
+    The step may come long after the rules were asked, and a retry's old values are nobody's hold. May raise Fenced.
+    """
+    free = []
+    for line in group:
+        dnis, _ = line.target()
+        if line.has_begun and (taken := rules.others_have(dnis, claim.trunk_request)):
+            refuse(claim, [line], taken)
+        else:
+            free.append(line)
+    return free
 
 
 def _world_moved(claim: Claim, lines: list[Line]) -> str:

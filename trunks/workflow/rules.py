@@ -183,6 +183,15 @@ def _listed_of(wanted: int) -> Rows[ListedTrunk]:
     )
 
 
+def others_have(dnis: str, trunk_request: TrunkRequest) -> str:
+    """Return in a sentence which other sub account has `dnis`, at Zoom as last read or by a request, or ""."""
+    account = trunk_request.sub_account
+    for line in _rivals(account, trunk_request, [dnis], []):
+        if line.hold and line.trunk_request.sub_account_id != account.pk:
+            return _who_has(dnis, line)
+    return _listed({dnis}, account, executing=True).get(dnis, "")
+
+
 def _who_has(dnis: str, line: Line) -> str:
     other = line.trunk_request
     state = other.get_state_display().lower()
