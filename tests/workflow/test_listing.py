@@ -108,3 +108,32 @@ def test_a_trunk_that_zoom_lists_under_a_new_id_keeps_its_dnis(
     assert [line.hold for line in trunk_request.lines.all()] == ["assigned"]
     present = ListedTrunk.objects.filter(gone_at=None)
     assert [(one.zoom_id, one.dnis) for one in present] == [("4712", "18888123")]
+
+
+def test_a_list_that_was_asked_for_before_the_last_one_brings_only_what_nobody_knew(
+    estate: cast.Estate,
+) -> None:
+    """A page and a worker read at the same time, and the answer that was under way for longer comes last."""
+    asked = clock.read() - timedelta(minutes=5)
+    take_in(estate.sub, [row("18888123"), row("18888124")], asked - timedelta(hours=1))
+    younger = asked + timedelta(minutes=1)
+    take_in(estate.sub, [row("18888124", caller_id="+1")], younger)
+    late = [row("18888123"), row("18888124"), row("18888125")]
+    assert take_in(estate.sub, late, asked) == []
+    kept = {r.dnis: (r.outbound_caller_id, r.gone_at) for r in ListedTrunk.objects.all()}
+    assert kept == {
+        "18888123": ("+14155550100", younger),
+        "18888124": ("+1", None),
+        "18888125": ("+14155550100", None),
+    }
+    estate.sub.refresh_from_db()
+    assert estate.sub.trunks_read_at == younger
+
+
+def test_a_list_counts_although_the_clock_was_set_back_since_the_last_one(estate: cast.Estate) -> None:
+    take_in(estate.sub, [row("18888123", caller_id="+1")], clock.read() + timedelta(hours=1))
+    read_at = clock.read()
+    take_in(estate.sub, [row("18888123", caller_id="+2")], read_at)
+    assert ListedTrunk.objects.get().outbound_caller_id == "+2"
+    estate.sub.refresh_from_db()
+    assert estate.sub.trunks_read_at == read_at

@@ -22,6 +22,7 @@ from trunks.workflow import (
     letters,
     listing,
     provisioning,
+    speaking,
     stopping,
     sweeping,
 )
@@ -275,3 +276,22 @@ def test_old_values_that_are_asked_for_the_same_customer_are_assigned_again(
     provision(lost.pk)
     assert states(lost) == ("failed", ["refused"])
     assert at_zoom(zoom) == {dnis: OLD}
+
+
+# --- readings at the same time --------------------
+
+
+def test_a_page_that_read_zoom_during_the_removal_does_not_end_the_alarm(
+    zoom: Zoom, staff: User, supervisor: User, dnis: str
+) -> None:
+    change = to_change(zoom, staff, supervisor, dnis, zoom.trunk.prefix + "888")
+    refuse_once(zoom)
+    refuse_once(zoom)
+    # The page's answer, which still shows the trunk, is under way while the worker does all of its work.
+    asked = clock.read() - timedelta(seconds=1)
+    with speaking.client_for(zoom.master) as client:
+        rows = client.list_trunks(zoom.sub.zoom_id)
+    provision(change.pk)
+    listing.take_in(zoom.sub, rows, asked)
+    assert states(change) == ("failed", ["refused"])
+    assert list(access.without_trunk_for(supervisor)) == [change]
