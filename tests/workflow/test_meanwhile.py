@@ -17,6 +17,7 @@ from trunks import access
 from trunks.models import Circuit, Line, Occasion, Topic, TrunkRequest, User, clock
 from trunks.workflow import (
     attention,
+    errors,
     estate,
     filing,
     letters,
@@ -295,3 +296,54 @@ def test_a_page_that_read_zoom_during_the_removal_does_not_end_the_alarm(
     listing.take_in(zoom.sub, rows, asked)
     assert states(change) == ("failed", ["refused"])
     assert list(access.without_trunk_for(supervisor)) == [change]
+
+
+# --- a removal of what another request may have assigned --------------------
+
+
+@pytest.mark.parametrize("kind", ["unassign", "change"])
+def test_what_may_have_been_assigned_is_not_removed_before_that_is_known(
+    zoom: Zoom, staff: User, supervisor: User, kind: str
+) -> None:
+    """Not seeing it in the list, the request that has assigned it would send it again."""
+    number, new = zoom.trunk.prefix + "777", zoom.trunk.prefix + "888"
+    assigning = zoom.approved(staff, supervisor, number)
+    zoom.sandbox.fault("drop", method="POST", path=TRUNKS, apply="before")
+    provision(assigning.pk)
+    assert states(assigning) == ("unconfirmed", ["unknown"])
+    assert estate.sync(zoom.master.pk)
+    line = filing.LineDraft(zoom.trunk, number if kind == "unassign" else new, "", number)
+    removal = filing.Draft(zoom.sub, kind, "Customer asked", "", [line])
+    with pytest.raises(errors.Invalid, match=f"{assigning.reference}.*once it is settled"):
+        filing.file(removal, actor=staff)
+    settle_in_time(assigning, looks=1)
+    assert states(assigning) == ("done", ["assigned"])
+    removing = cast.approved(filing.file(removal, actor=staff), supervisor)
+    provision(removing.pk)
+    assert states(removing)[0] == "done"
+    assert at_zoom(zoom) == ({} if kind == "unassign" else {new: ""})
+
+
+def test_a_removal_that_meets_such_a_request_goes_back_to_its_people(
+    zoom: Zoom, staff: User, supervisor: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = zoom.trunk.prefix + "777"
+    assigning = zoom.approved(staff, supervisor, number)
+    removals = []
+
+    def somebody_sees_it_and_wants_it_removed() -> None:
+        listing.take_in(zoom.sub, [Trunk("268", "", "", number, "0", None)], clock.read())
+        removals.append(to_unassign(zoom, staff, supervisor, number))
+
+    zoom.before_post(monkeypatch, somebody_sees_it_and_wants_it_removed)
+    zoom.sandbox.fault("drop", method="POST", path=TRUNKS, apply="before")
+    provision(assigning.pk)
+    assert states(assigning) == ("unconfirmed", ["unknown"])
+    let_pass(assigning)
+    [removal] = removals
+    provision(removal.pk)
+    assert states(removal) == ("sent_back", ["not_sent"])
+    assert "once it is settled" in removal.waiting_for
+    settle_in_time(assigning, looks=1)
+    assert states(assigning) == ("done", ["assigned"])
+    assert zoom.assigned() == {number: 1}

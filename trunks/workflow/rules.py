@@ -17,12 +17,13 @@ from django.db.models import Q
 
 from trunks import numbers
 from trunks.compiled import Param, Rows, named, several
-from trunks.models import MAX_LINES, Hold, Kind, Line, ListedTrunk, SubAccount, TrunkRequest
+from trunks.models import MAX_LINES, Hold, Kind, Line, ListedTrunk, State, SubAccount, TrunkRequest
 from trunks.workflow.drafts import Draft, LineDraft, present_caller_ids
 from trunks.workflow.errors import Problems
 
 REASON_MAX_LENGTH = 2000
 TICKET_MAX_LENGTH = 60
+WAIT = "Nobody knows yet what became of that; once it is settled, the DNIS can be removed."
 
 
 def problems(draft: Draft, *, amending: TrunkRequest | None = None, executing: bool = False) -> Problems:
@@ -90,9 +91,9 @@ def _count_problems(draft: Draft) -> Iterable[tuple[str, str]]:
 class _Look:
     """What the lines of one draft are held against, read in few queries.
 
-    `taken` and `removed` say in a sentence who has a DNIS, or is about to remove it, `kept` who would keep it although
-    it were removed from the sub account; `present` maps what Zoom last listed for the sub account to its caller ID, or
-    is None where that is about to be read afresh.
+    `taken` and `removed` say in a sentence who has a DNIS, or is about to remove it or may have assigned it, `kept` who
+    would keep it although it were removed from the sub account; `present` maps what Zoom last listed for that account
+    to its caller ID, or is None where that is about to be read afresh.
     """
 
     account: SubAccount
@@ -115,6 +116,8 @@ class _Look:
                 taken[line.dnis] = _who_has(line.dnis, line)
                 if line.hold != Hold.ASSIGNED or line.trunk_request.sub_account_id != account.pk:
                     kept[line.dnis] = taken[line.dnis]
+                if _may_be_sent_again(line, account):
+                    removed[line.dnis] = f"{taken[line.dnis]} {WAIT}"
             if line.removing:
                 taken[line.current_dnis] = removed[line.current_dnis] = _who_has(line.current_dnis, line)
         fresh = executing or draft.kind == Kind.ASSIGN
@@ -135,8 +138,9 @@ def _rivals(
 @cache
 def _rivals_of(wanted: int, current: int) -> Rows[Line]:
     wants, has = several("wanted", wanted), several("current", current)
-    holding = Q(dnis__in=wants) & ~Q(hold="")
-    removing = Q(removing=True, current_dnis__in=[*wants, *has])
+    either = [*wants, *has]
+    holding = Q(dnis__in=either) & ~Q(hold="")
+    removing = Q(removing=True, current_dnis__in=either)
     return Rows(
         lambda: (
             Line.objects.filter(holding | removing, master=Param("master"))
@@ -144,6 +148,12 @@ def _rivals_of(wanted: int, current: int) -> Rows[Line]:
             .select_related("trunk_request__sub_account")
         )
     )
+
+
+def _may_be_sent_again(line: Line, account: SubAccount) -> bool:
+    """Say whether the line's request, not seeing its DNIS in the list any more, would take it for never assigned."""
+    other = line.trunk_request
+    return line.hold == Hold.HELD and other.state == State.UNCONFIRMED and other.sub_account_id == account.pk
 
 
 def _wanted(dnis: Iterable[str]) -> set[str]:
