@@ -8,9 +8,10 @@ import pytest
 from requests import PreparedRequest
 
 from tests.workflow.conftest import Zoom
-from tests.workflow.test_removing import NEW, at_zoom, to_change, to_unassign
+from tests.workflow.test_removing import NEW, TRUNKS, at_zoom, to_change, to_unassign
 from tests.workflow.timing import let_pass, states
 from trunks.models import TrunkRequest, User
+from trunks.workflow import provisioning
 from trunks.workflow.provisioning import provision
 from trunks.zoom.wire import Answer, Wire
 
@@ -126,3 +127,42 @@ def test_a_trunk_that_was_removed_a_moment_ago_is_not_taken_for_being_there_alre
     by_an_old_list(lists, again)
     assert states(again) == ("done", ["assigned"])
     assert zoom.assigned()[dnis] == 2, "assigned, removed, and assigned again"
+
+
+@pytest.fixture
+def put_back(
+    zoom: Zoom,
+    staff: User,
+    supervisor: User,
+    lists: Lists,
+    dnis: str,
+    assigned: TrunkRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> TrunkRequest:
+    """Give a change that has assigned the old values again, and keep the list of before, without them."""
+    let_pass(assigned)
+    change = to_change(zoom, staff, supervisor, dnis, f"{zoom.trunk.prefix}778")
+    zoom.sandbox.fault("html", method="POST", path=TRUNKS, status=400, apply="never")
+    zoom.before_post(monkeypatch, lists.keep)
+    provision(change.pk)
+    assert states(change) == ("failed", ["refused"])
+    assert list(at_zoom(zoom)) == [dnis]
+    return change
+
+
+def test_old_values_that_were_put_back_a_moment_ago_are_removed_by_a_retry(
+    zoom: Zoom, supervisor: User, lists: Lists, put_back: TrunkRequest
+) -> None:
+    provisioning.retry(put_back, actor=supervisor, version=put_back.version)
+    by_an_old_list(lists, put_back)
+    assert states(put_back) == ("done", ["assigned"])
+    assert at_zoom(zoom) == {f"{zoom.trunk.prefix}778": NEW}
+
+
+def test_and_by_an_unassignment(
+    zoom: Zoom, staff: User, supervisor: User, lists: Lists, dnis: str, put_back: TrunkRequest
+) -> None:
+    removal = to_unassign(zoom, staff, supervisor, dnis)
+    by_an_old_list(lists, removal)
+    assert states(removal) == ("done", ["unassigned"])
+    assert at_zoom(zoom) == {}

@@ -7,7 +7,7 @@ from functools import cache, partial
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Value
+from django.db.models import F, Q, Value
 
 from trunks.compiled import Param, Rows
 from trunks.models import (
@@ -70,18 +70,21 @@ def without_old_news(findings: Findings) -> Findings:
 
 def _denies(line: Line, finding: Finding) -> bool:
     """Say whether a line's trunk is gone that was assigned lately, or there though it was removed lately."""
-    if line.sends or finding.likeness is Likeness.UNMET:
+    if finding.likeness is Likeness.UNMET:
         return False
+    if line.sends:
+        # Of a change that is retried the old values may have been put back a moment ago, unless they are missed.
+        gone = line.phase == Phase.REMOVE and finding.likeness is Likeness.MET and not line.without_trunk
+        return gone and line.trunk_request.could_still_land
     dnis, _ = line.target()
     lately = Line.objects.filter(
         trunk_request__sub_account=line.trunk_request.sub_account_id,
         trunk_request__sent_at__gt=clock.after(-settings.QUIET_SECONDS),
     )
     if line.phase == Phase.REMOVE:
-        return (
-            finding.likeness is Likeness.MET
-            and lately.filter(dnis=dnis, state__in=ASSIGNED_LINE_STATES).exists()
-        )
+        assigned = Q(dnis=dnis, state__in=ASSIGNED_LINE_STATES)
+        put_back = Q(current_dnis=dnis, phase=Phase.RESTORE, state=LineState.REFUSED, without_trunk=False)
+        return finding.likeness is Likeness.MET and lately.filter(assigned | put_back).exists()
     return lately.filter(current_dnis=dnis, state__in=GOOD_LINE_STATES).exists()
 
 
