@@ -8,7 +8,7 @@ import pytest
 from requests import PreparedRequest
 
 from tests.workflow.conftest import Zoom
-from tests.workflow.test_removing import NEW, at_zoom, to_change, to_unassign
+from tests.workflow.test_removing import NEW, TRUNKS, at_zoom, settle_in_time, to_change, to_unassign
 from tests.workflow.timing import let_pass, states
 from trunks.models import TrunkRequest, UnknownError, User, ZoomCall
 from trunks.workflow import provisioning, words
@@ -148,3 +148,21 @@ def test_a_list_that_is_answered_so_time_and_again_is_refused(
     decoded = words.decode(call) if call else None
     assert decoded is not None
     assert decoded.explanation == words.UNCLEAR
+
+
+def test_the_trouble_of_reading_what_was_sent_does_not_count_against_the_next_list(
+    zoom: Zoom, staff: User, supervisor: User, dnis: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filed = zoom.approved(staff, supervisor, dnis)
+    zoom.sandbox.fault("drop", method="POST", path=TRUNKS, apply="never")
+    provision(filed.pk)
+    TrunkRequest.objects.filter(pk=filed.pk).update(
+        tries=20
+    )  # an hour in which Zoom's list could not be read
+    settle_in_time(filed)
+    hide(monkeypatch, "GET")
+    provision(filed.pk)
+    assert states(filed) == ("approved", ["not_sent"])
+    let_pass(filed)
+    provision(filed.pk)
+    assert states(filed) == ("done", ["assigned"])

@@ -173,7 +173,8 @@ def _conclude(claim: Claim, missing: list[Line]) -> None:
     """Write the outcome of the lines that are surely not there, and settle or go on with the request."""
     claim.trunk_request.refresh_from_db(fields=["landed"])
     with audit.change():
-        claim.hold()
+        # The trouble of reading is over; what goes on has its tries before it.
+        claim.write(tries=0)
         for line in missing:
             _end_or_send_again(line, landed=claim.trunk_request.landed)
     lines = lines_of(claim.trunk_request)
