@@ -234,6 +234,17 @@ def test_a_worker_that_takes_it_up_at_this_moment_is_not_alarmed_about(
     assert not halfway.lines.get().without_trunk
 
 
+def test_a_retry_of_a_change_without_a_trunk_cannot_be_withdrawn(
+    zoom: Zoom, staff: User, supervisor: User, lost: TrunkRequest
+) -> None:
+    """Nobody could retry it any more, and it would say that the customer's trunks stay as they are."""
+    retry(lost, supervisor)
+    with pytest.raises(errors.Stale):
+        filing.withdraw(lost, actor=staff, version=lost.version)
+    provision(lost.pk)
+    assert states(lost) == ("done", ["assigned"])
+
+
 # --- the second step of a change, whose DNIS somebody else has got meanwhile --------------------
 
 

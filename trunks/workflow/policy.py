@@ -132,7 +132,9 @@ def _withdraw(user: User, trunk_request: TrunkRequest) -> Answer:
         return Answer(False, why, who or "nobody yet")
     if trunk_request.state not in (State.PENDING, State.SENT_BACK, State.APPROVED):
         return _not_now(trunk_request)
-    if any(line.state != LineState.NOT_SENT or line.has_begun for line in trunk_request.lines.all()):
+    lines = trunk_request.lines.all()
+    # Withdrawn, nobody could retry it, and it would say that the customer's trunks stay as they are.
+    if any(line.state != LineState.NOT_SENT or line.has_begun or line.without_trunk for line in lines):
         return Answer(
             False, "It has been sent to Zoom already, so it can no longer be withdrawn.", by_state=True
         )
