@@ -13,8 +13,9 @@ from tests.workflow import test_removing
 from tests.workflow.conftest import Zoom
 from tests.workflow.test_removing import OLD, TRUNKS, at_zoom, settle_in_time, to_change, to_unassign
 from tests.workflow.timing import let_pass, states
-from trunks import access
-from trunks.models import Circuit, Line, Occasion, Topic, TrunkRequest, User, clock
+from trunks import access, audit
+from trunks.actions import Action
+from trunks.models import Circuit, Delivery, Line, Notice, Occasion, Topic, TrunkRequest, User, clock
 from trunks.workflow import (
     attention,
     errors,
@@ -23,9 +24,12 @@ from trunks.workflow import (
     letters,
     listing,
     provisioning,
+    reconcile,
     speaking,
+    spreading,
     stopping,
     sweeping,
+    webhooks,
 )
 from trunks.workflow.provisioning import provision
 from trunks.zoom.types import Trunk
@@ -243,6 +247,23 @@ def test_a_retry_of_a_change_without_a_trunk_cannot_be_withdrawn(
         filing.withdraw(lost, actor=staff, version=lost.version)
     provision(lost.pk)
     assert states(lost) == ("done", ["assigned"])
+
+
+def test_a_change_that_was_given_up_with_its_trunk_still_at_zoom_alarms_nobody(
+    zoom: Zoom, staff: User, supervisor: User, administrator: User, dnis: str
+) -> None:
+    webhooks.add(name="Pager", url="https://pager.example.com/", topics=["lost"], actor=administrator)
+    change = to_change(zoom, staff, supervisor, dnis, zoom.trunk.prefix + "888")
+    zoom.sandbox.fault("drop", method="DELETE", path=TRUNKS, apply="never")
+    provision(change.pk)
+    let_pass(change)
+    change.refresh_from_db()
+    reconcile.give_up(change, actor=supervisor, version=change.version, comment="Zoom cannot tell")
+    assert list(access.without_trunk_for(supervisor)) == []
+    spreading.spread_due()
+    assert list(Delivery.objects.all()) == []
+    assert not audit.history(change).filter(action=Action.NOTICE_SENT).exists()
+    assert not Notice.objects.filter(occasion__topic=Topic.LOST).exists()
 
 
 # --- the second step of a change, whose DNIS somebody else has got meanwhile --------------------

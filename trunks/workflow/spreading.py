@@ -6,7 +6,19 @@ from trunks import audit, dispatch
 from trunks.actions import Action
 from trunks.compiled import Param, Rows
 from trunks.compiled_writing import Inserts, Updates
-from trunks.models import Delivery, Notice, Occasion, Role, RoleGrant, State, Topic, TrunkRequest, User, clock
+from trunks.models import (
+    Delivery,
+    Line,
+    Notice,
+    Occasion,
+    Role,
+    RoleGrant,
+    State,
+    Topic,
+    TrunkRequest,
+    User,
+    clock,
+)
 from trunks.models.trunk_request import named_request
 from trunks.workflow import deciders, deliveries
 
@@ -23,6 +35,8 @@ def spread(pk: int) -> None:
     with audit.change():
         if not _SPREAD.update({"pk": pk}, spread_at=clock.now()):
             return
+        if _is_over(occasion):
+            return
         people = concerned(occasion)
         for user in people:
             _NOTICES.insert(
@@ -32,6 +46,12 @@ def spread(pk: int) -> None:
         _write_down(occasion, people)
         if people:
             dispatch.ring(dispatch.LETTERS, 0)
+
+
+def _is_over(occasion: Occasion) -> bool:
+    """Say whether an alarm is none: the trunk is at Zoom still, or again."""
+    alarm = occasion.topic == Topic.LOST
+    return alarm and not Line.objects.lost().filter(trunk_request=occasion.trunk_request_id).exists()
 
 
 _UNSPREAD = Rows(lambda: Occasion.objects.unspread().filter(pk=Param("pk")))
