@@ -379,3 +379,27 @@ def test_a_removal_that_meets_such_a_request_goes_back_to_its_people(
     settle_in_time(assigning, looks=1)
     assert states(assigning) == ("done", ["assigned"])
     assert zoom.assigned() == {number: 1}
+
+
+# --- old values of which Zoom's list does not show the caller ID --------------------
+
+
+@pytest.mark.parametrize("assigned_by", ["portal", "console"])
+def test_old_values_get_the_caller_id_with_which_the_portal_assigned_them(
+    zoom: Zoom, staff: User, supervisor: User, assigned_by: str
+) -> None:
+    number = zoom.trunk.prefix + "777"
+    zoom.sandbox.switch("list_caller_id", "no")
+    if assigned_by == "portal":
+        provision(zoom.approved(staff, supervisor, number, caller_id=OLD).pk)
+    else:
+        zoom.in_console(number, OLD)
+        assert estate.sync(zoom.master.pk)
+    change = to_change(zoom, staff, supervisor, number, zoom.trunk.prefix + "888")
+    refuse_once(zoom)
+    provision(change.pk)
+    assert states(change) == ("failed", ["refused"])
+    assert at_zoom(zoom) == {number: OLD if assigned_by == "portal" else ""}
+    detail = change.lines.get().detail
+    assert "The old values were assigned again." in detail
+    assert ("is not known and could not be set" in detail) is (assigned_by == "console")

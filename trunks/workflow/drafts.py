@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from trunks.models import Kind, Line, ListedTrunk, MasterTrunk, SubAccount, TrunkRequest
+from trunks.models import Hold, Kind, Line, ListedTrunk, MasterTrunk, SubAccount, TrunkRequest
 from trunks.models.trunk_request import line_content
 from trunks.workflow.content import lines_of
 from trunks.workflow.waiting import window_content
@@ -93,6 +93,18 @@ def present_rows(account: SubAccount | None) -> list[ListedTrunk]:
 def present_caller_ids(draft: Draft) -> dict[str, str]:
     """Return the caller ID of each DNIS that Zoom last listed for the draft's sub account."""
     return {row.dnis: (row.outbound_caller_id or "")[:32] for row in present_rows(draft.sub_account)}
+
+
+def last_caller_ids(draft: Draft) -> dict[str, str]:
+    """Return the caller ID of each DNIS that a change could have to assign again.
+
+    Where Zoom's list shows none at all, it is the one with which the portal has assigned it.
+    """
+    unseen = [row.dnis for row in present_rows(draft.sub_account) if row.outbound_caller_id is None]
+    ours = Line.objects.filter(
+        trunk_request__sub_account=draft.sub_account, dnis__in=unseen, hold=Hold.ASSIGNED
+    )
+    return present_caller_ids(draft) | dict(ours.values_list("dnis", "outbound_caller_id"))
 
 
 def _completed(line: LineDraft, kind: str, present: list[ListedTrunk]) -> LineDraft:

@@ -32,7 +32,7 @@ from trunks.models.trunk_request import first_hold
 from trunks.workflow import base, occasions, permits, rules, waiting
 from trunks.workflow.approval_rules import facts_of, snapshot
 from trunks.workflow.content import digest_of
-from trunks.workflow.drafts import Draft, LineDraft, completed, draft_of, present_caller_ids
+from trunks.workflow.drafts import Draft, LineDraft, completed, draft_of, last_caller_ids
 from trunks.workflow.errors import AlreadyFiled, Invalid, Problems, Refused
 from trunks.workflow.guard import demand, demand_comment
 from trunks.workflow.transitions import move
@@ -239,7 +239,7 @@ def _replace(
 def _write_content(
     trunk_request: TrunkRequest, draft: Draft, actor: User, number: int, stands_on: base.Base
 ) -> None:
-    present = {} if draft.kind == Kind.ASSIGN else present_caller_ids(draft)
+    present = {} if draft.kind == Kind.ASSIGN else last_caller_ids(draft)
     lines = [
         Line(
             trunk_request=trunk_request,

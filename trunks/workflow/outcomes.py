@@ -15,6 +15,8 @@ from trunks.workflow.comparing import Finding, Likeness
 from trunks.workflow.transitions import mark
 
 RESTORED = "The old values were assigned again."
+# Unless the portal has assigned them itself: then it knows.
+UNSEEN = "Zoom's list shows no caller ID, so one that they had is not known and could not be set."
 _AGAIN = {"answered": False, "sends": 0, "zoom_id": ""}
 
 
@@ -27,7 +29,10 @@ def shown(line: Line, finding: Finding) -> None:
     elif line.phase == Phase.REMOVE:
         _removed(line)
     elif line.phase == Phase.RESTORE:
-        words = f"{line.detail.removesuffix(RESTORED)} {RESTORED}"
+        unseen = (
+            not line.current_caller_id and finding.row is not None and finding.row.outbound_caller_id is None
+        )
+        words = f"{_before_restored(line)} {RESTORED} {UNSEEN if unseen else ''}"
         _write(line, LineState.REFUSED, detail=" ".join(words.split()), without_trunk=False)
     else:
         _assigned(line, finding)
@@ -37,6 +42,11 @@ def failed(lines: Iterable[Line], detail: str) -> None:
     """Write down that what the phase of each line wanted will not happen, and why."""
     for line in lines:
         _end_or_restore(line, LineState.REFUSED, detail)
+
+
+def _before_restored(line: Line) -> str:
+    """Return why the new values were not assigned, without what is said of the old ones."""
+    return line.detail.removesuffix(UNSEEN).rstrip().removesuffix(RESTORED).rstrip()
 
 
 def _write(line: Line, to: LineState, **changes: Any) -> None:
@@ -74,6 +84,6 @@ def _end_or_restore(line: Line, to: LineState, detail: str) -> None:
         _write(line, LineState.NOT_SENT, phase=Phase.RESTORE, detail=detail, **_AGAIN)
         return
     restoring = line.phase == Phase.RESTORE
-    words = f"{line.detail.removesuffix(RESTORED)} {detail}".strip() if restoring else detail
+    words = f"{_before_restored(line)} {detail}".strip() if restoring else detail
     # What Zoom shows with other values, or through another trunk, the customer has.
     _write(line, to, detail=words, without_trunk=restoring and to != LineState.DIFFERENT)
