@@ -14,6 +14,7 @@ from django.db import connection, transaction
 from django.test import Client
 from pytest_django import DjangoDbBlocker, Settings
 
+from portal import adapters
 from tests.matrix import accounts, table
 from tests.matrix import scene as stage
 from tests.matrix.scene import CALLERS, ELSEWHERE, METHODS, NOBODY, ROLELESS, Route, Scene
@@ -44,9 +45,10 @@ def scene(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator
 
 
 @pytest.fixture(autouse=True)
-def _no_proof_grows_old(settings: Settings) -> None:
+def _no_proof_grows_old(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """The callers sign in once, and on a busy machine the last address is asked long after."""
     settings.STEP_UP_SECONDS = settings.ACCOUNT_REAUTHENTICATION_TIMEOUT = 86_400
+    monkeypatch.setattr(adapters, "REAUTHENTICATION_SECONDS", 86_400.0)
 
 
 def ask(scene: Scene, who: str, method: str, path: str) -> Answer:
