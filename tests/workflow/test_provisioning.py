@@ -246,6 +246,9 @@ def test_retry_is_refused_when_somebody_took_the_dnis_meanwhile(
     with pytest.raises(errors.Refused, match="taken one of the DNIS"):
         provisioning.retry(trunk_request, actor=supervisor, version=trunk_request.version)
     assert states(trunk_request)[0] == "failed"
+    refused = audit.history(trunk_request).last()
+    assert refused is not None
+    assert (refused.action, refused.after["action"]) == ("request.action_refused", "retry")
 
 
 def test_a_done_request_cannot_be_retried(zoom: Zoom, staff: User, supervisor: User) -> None:

@@ -24,13 +24,12 @@ from trunks.models import (
     User,
 )
 from trunks.models.trunk_request import first_hold
-from trunks.workflow import permits, rules, settling
+from trunks.workflow import guard, permits, rules, settling
 from trunks.workflow.claims import Claim, Fenced, claim_approved
 from trunks.workflow.content import content_of, digest_of, lines_of
 from trunks.workflow.drafts import draft_of
-from trunks.workflow.errors import Refused, distinct
+from trunks.workflow.errors import distinct
 from trunks.workflow.filing import take_turn
-from trunks.workflow.guard import demand
 from trunks.workflow.reading import (
     echoed,
     look_up,
@@ -67,7 +66,7 @@ def provision(pk: int) -> None:
 
 def retry(trunk_request: TrunkRequest, *, actor: User, version: int) -> TrunkRequest:
     """Make a new attempt of the lines that surely did not succeed, and of no others. Raises Refused or Stale."""
-    demand(actor, "retry", trunk_request, version=version)
+    guard.demand(actor, "retry", trunk_request, version=version)
     # In the order in which filing takes them, or the two would deadlock over the same DNIS.
     lines = trunk_request.lines.exclude(state__in=ENDED_LINE_STATES).order_by("dnis")
     lines = lines.select_related("trunk_request")
@@ -88,8 +87,9 @@ def retry(trunk_request: TrunkRequest, *, actor: User, version: int) -> TrunkReq
                 _begin_again(line)
             permits.issue_again(trunk_request)
             dispatch.ring(dispatch.PROVISION, trunk_request.pk)
-    except IntegrityError as error:
-        raise Refused("Another request has taken one of the DNIS meanwhile; file a new one.") from error
+    except IntegrityError:
+        words = "Another request has taken one of the DNIS meanwhile; file a new one."
+        guard.refuse(actor, "retry", trunk_request, words)
     return trunk_request
 
 
