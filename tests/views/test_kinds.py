@@ -179,6 +179,17 @@ def test_a_problem_is_shown_beside_its_field(
     assert f'name="kind" value="{kind}" checked' in content
 
 
+def test_a_change_leads_to_no_other_trunk_from_which_there_is_no_way_back(
+    signed_in: SignedIn, staff: User, estate: cast.Estate, present: ListedTrunk
+) -> None:
+    line = {"trunk": estate.other_trunk.pk, "dnis": "90001777", "current_dnis": "18888123"}
+    response = signed_in(staff).post(NEW, typed(estate, "change", **line))
+    assert response.status_code == 422
+    content = response.content.decode()
+    assert 'id="id_lines-0-trunk_error"' in content
+    assert "18888123 does not begin with 90001, the prefix of this trunk" in content
+
+
 @pytest.mark.parametrize("kind", ["unassign", "change"])
 def test_without_a_sub_account_the_lines_are_checked_all_the_same(
     signed_in: SignedIn, staff: User, estate: cast.Estate, kind: str

@@ -246,6 +246,15 @@ def _removal_problems(line: LineDraft, look: _Look) -> Iterable[str]:
 
 
 def _change_problems(line: LineDraft, look: _Look) -> Iterable[tuple[str, str]]:
+    prefix = line.trunk.prefix if line.trunk else ""
+    known = look.present is None or line.current_dnis in look.present
+    if line.current_dnis and known and not line.current_dnis.startswith(prefix):
+        # Once removed it could not be assigned again through this trunk if Zoom refused the new values.
+        yield (
+            "trunk",
+            f"{line.current_dnis} does not begin with {prefix}, the prefix of this trunk, so it is on another one."
+            " To move it, file its unassignment and an assignment.",
+        )
     if line.dnis == line.current_dnis and line.dnis in look.kept:
         # Removed, it could be held for nobody, and the change could go neither on nor back.
         yield "dnis", look.kept[line.dnis]
