@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from django.core.management import call_command
 from django.http import QueryDict
 
-from tests import texts
+from tests import texts, trail
 from tests.bench import events
 from trunks import audit_index, audit_texts
 from trunks.audit_reading import Filters
@@ -50,3 +51,12 @@ def test_an_index_that_is_made_later_has_what_was_written_before(manager: User) 
     assert audit_texts.exists()
     assert texts.listed(manager, Filters(q="contract 1")) == before
     assert audit_index.index_texts() == "", "once more is no mistake"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_a_test_has_committed_is_gone_from_it_as_well(manager: User) -> None:
+    texts.remark("left behind")
+    assert texts.listed(manager, Filters(q="left behind")) == [1]
+    assert trail.query("SELECT count(*) FROM trunks_audittext") == [(1,)]
+    call_command("flush", interactive=False)
+    assert trail.query("SELECT count(*) FROM trunks_audittext") == [(0,)]

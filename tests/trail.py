@@ -7,10 +7,11 @@ from typing import Any
 from django.db import OperationalError, connection, transaction
 from django.db.backends.base.operations import BaseDatabaseOperations
 
-from trunks import chain
+from trunks import audit_texts, chain
 from trunks.models.audit_event import AuditEvent, AuditHead
 
 TRIES = 3
+LAST_EVENT = 2**31 - 1
 TABLES = (AuditEvent._meta.db_table, AuditHead._meta.db_table)
 
 
@@ -36,7 +37,7 @@ def unguarded() -> Iterator[None]:
 
 
 def flush(operations: BaseDatabaseOperations, statements: list[str]) -> None:
-    """Empty every table between tests, the trail with it, and begin a new chain.
+    """Empty every table between tests, the trail and the index of its texts with it, and begin a new chain.
 
     A page that is still open in a browser may ask something meanwhile; where the database finds the two waiting for
     each other it is begun anew.
@@ -45,6 +46,7 @@ def flush(operations: BaseDatabaseOperations, statements: list[str]) -> None:
         try:
             with unguarded():
                 run(*statements)
+                audit_texts.forget(LAST_EVENT)  # its tables are no model's, so Django does not name them
                 AuditHead.objects.get_or_create(pk=1)
         except OperationalError:
             if not tries_left:
