@@ -25,6 +25,8 @@ class Action(TextChoices):
     REQUEST_CHECKED = "request.checked", "asked for Zoom to be read now"
     REQUEST_GIVEN_UP = "request.given_up", "gave up on finding out what Zoom did"
     FILING_REFUSED = "request.filing_refused", "was refused to file a request for the sub account"
+    IMPORT_BEGUN = "import.begun", "began to file the requests of a table"
+    IMPORT_ENDED = "import.ended", "filed the requests of a table"
     ACTION_REFUSED = "request.action_refused", "was refused an action on the request"
 
     PROVISIONING_STARTED = "provisioning.started", "began to carry out the request"

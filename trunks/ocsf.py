@@ -43,7 +43,7 @@ FAMILIES = {
         ENTITY,
     ),
     **dict.fromkeys(("provisioning", "sync"), API),
-    **dict.fromkeys(("address", "access", "file", "delegation"), ENTITY),
+    **dict.fromkeys(("address", "access", "file", "delegation", "import"), ENTITY),
     **dict.fromkeys(("person", "invitation", "factor", "password"), ACCOUNT_CHANGE),
     "session": AUTHENTICATION,
     "role": ACCESS,

@@ -15,7 +15,14 @@ Scheme = Literal["light", "dark"]
 VIEWS: list[tuple[int, Scheme]] = [(1280, "light"), (360, "dark")]
 PAGES = {
     "staff": [
-        *("/", "/requests/", "/requests/?q=nothing-like-it", "/requests/TR-999999/", "/requests/new/"),
+        *(
+            "/",
+            "/requests/",
+            "/requests/?q=nothing-like-it",
+            "/requests/TR-999999/",
+            "/requests/new/",
+            "/requests/import/",
+        ),
         *("/requests/new/?kind=unassign", "/requests/new/?kind=change&sub_account=1"),
     ],
     "supervisor": [

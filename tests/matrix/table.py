@@ -117,6 +117,9 @@ ROWS: dict[str, Row] = {
         lambda scene: f"/requests/new/next-dnis/?trunk={scene.estate.trunk.pk}",
         cells(403, staff=200, colleague=200, foreign_staff=404),
     ),
+    "requests/import/": form(
+        "/requests/import/", STAFF, {**STAFF, "staff": 422, "colleague": 422, "foreign_staff": 422}
+    ),
     # That a supervisor has seen this version is noted, for when it is amended.
     "requests/<reference:reference>/": Row(one(), {"GET": OWN}, notes=frozenset({"trunks_look"})),
     "requests/<reference:reference>/versions/": page(one("versions/"), OWN),

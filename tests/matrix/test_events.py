@@ -14,6 +14,7 @@ from tests import trail
 from tests.matrix import scene as stage
 from tests.matrix.scene import Scene
 from tests.matrix.table import ROWS, invitation, one, revocation, staff_member
+from trunks import tables
 from trunks.audit_reading import Filters
 from trunks.forms.audit import OBJECTS
 from trunks.models import (
@@ -30,7 +31,7 @@ from trunks.models import (
 )
 from trunks.models.audit_event import AuditEvent
 from trunks.templatetags.events import KINDS
-from trunks.workflow import monthly, oversight, people, preparing, review, stopping
+from trunks.workflow import importing, monthly, oversight, people, preparing, review, stopping
 
 POSTS = {pattern for pattern, row in ROWS.items() if "POST" in row.answers}
 Recipe = tuple[str, Callable[[Scene], str] | str, Callable[[Scene], dict[str, Any]]]
@@ -111,6 +112,15 @@ def content(dnis: str) -> Callable[[Scene], dict[str, Any]]:
     }
 
 
+def table(scene: Scene) -> dict[str, Any]:
+    """Return what is posted to file a table that was looked at."""
+    text = "sub_account,dnis\nadatum-account-id,18888777\n"
+    rows = tables.read(text, importing.COLUMNS, needed=importing.NEEDED, most=1)
+    common = importing.Common(scene.estate.master, "They grow.", "")
+    plan = importing.plan(rows, common, actor=scene.people["staff"])
+    return {"master": scene.estate.master.pk, "table": text, "reason": "They grow.", "checked": plan.digest}
+
+
 def writing(rest: str) -> Callable[[Scene], str]:
     return lambda scene: f"/writing/{scene.stop.pk}/{rest}"
 
@@ -158,6 +168,7 @@ P = "people/<int:pk>/"
 UNCLEAR = at(State.UNCONFIRMED, LineState.UNKNOWN)
 RECIPES: dict[str, Recipe] = {
     "requests/new/": ("staff", "/requests/new/", content("18888777")),
+    "requests/import/": ("staff", "/requests/import/", table),
     f"{R}amend/": ("staff", one("amend/"), content("18888778")),
     f"{R}approve/": ("supervisor", one("approve/"), first),
     f"{R}take-back/": ("supervisor", one("take-back/"), after(half_approved, {"version": "2"})),

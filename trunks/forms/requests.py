@@ -10,7 +10,6 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.db.models import QuerySet
-from django.utils import timezone
 from django.utils.functional import cached_property
 
 from trunks import access
@@ -18,6 +17,7 @@ from trunks.forms.choices import MAX_OPTIONS, NO_CHOICE, NOT_A_CHOICE, offered_s
 from trunks.forms.decisions import Problem, VersionField
 from trunks.forms.lines import LineForm, posted_lines
 from trunks.forms.present import Present, present_of
+from trunks.forms.why import WhyForm
 from trunks.models import MAX_LINES, Kind, MasterAccount, MasterTrunk, SubAccount, TrunkRequest, User
 from trunks.workflow import filing
 from trunks.workflow.drafts import Draft
@@ -27,7 +27,7 @@ SPARE_LINES = 3
 _LINE_KEY = re.compile(r"lines-([0-9]+)-([a-z_]+)\Z")
 
 
-class RequestForm(forms.Form):
+class RequestForm(WhyForm):
     """What is asked for. `problems` of the workflow are shown beside the fields they belong to."""
 
     master: forms.ModelChoiceField[MasterAccount] = forms.ModelChoiceField(
@@ -50,23 +50,9 @@ class RequestForm(forms.Form):
         widget=forms.RadioSelect,
         error_messages=NO_CHOICE,
     )
-    reason = forms.CharField(
-        label="Reason",
-        max_length=2000,
-        widget=forms.Textarea(attrs={"rows": 3}),
-        help_text="Why the customer needs this. Supervisors decide on it, and the audit trail keeps it.",
-        error_messages={"required": "Say why this is needed."},
-    )
-    not_before = forms.DateTimeField(
-        label="Not before",
-        required=False,
-        input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"],
-        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
-        error_messages={"invalid": "Give date and time, such as 2026-12-01 22:00, or leave it empty."},
-    )
-    ticket = forms.CharField(label="Ticket", max_length=60, required=False, help_text="Such as CASE-1234.")
     version = VersionField()
 
+    field_order = ("master", "sub_account", "kind", "reason", "not_before", "ticket", "version")
     use_required_attribute = False
     most_lines = MAX_LINES
 
@@ -80,10 +66,6 @@ class RequestForm(forms.Form):
     ) -> None:
         super().__init__(data, initial=dict(initial or {}))
         self.shortest, self.longest = settings.DNIS_PREFIX_LENGTH, settings.DNIS_MAX_LENGTH
-        self.fields["not_before"].help_text = (
-            f"When the change window opens, by the clock of {timezone.get_current_timezone_name()}. "
-            "Approved or not, nothing is sent to Zoom before."
-        )
         self.user = user
         self.amending = amending
         self.masters = list(access.fileable_masters(user))

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from trunks import access
 from trunks.forms.choices import MAX_OPTIONS, offered_sub_accounts
 from trunks.forms.requests import RequestForm, initial_of
-from trunks.models import ApprovalPolicy, Line, Role, State, TrunkRequest
+from trunks.models import Line, Role, State, TrunkRequest
 from trunks.models.trunk_request import TrunkRequestQuerySet
 from trunks.views.decisions import not_done
 from trunks.views.http import HtmxHttpRequest
@@ -124,18 +124,9 @@ def _form_page(request: HtmxHttpRequest, form: RequestForm, status: int = 200) -
         "form": form,
         "trunk_request": form.amending,
         "max_options": MAX_OPTIONS,
-        "lacks": _lacking(request, form),
+        "lacks": deciders.lacking(form.chosen_master, author=request.user),
     }
     return render(request, "trunks/request_form.html", context, status=status)
-
-
-def _lacking(request: HtmxHttpRequest, form: RequestForm) -> str:
-    """Return in words that too few people could approve what is about to be filed, or ""."""
-    master = form.chosen_master
-    if master is None:
-        return ""
-    could = [user for user in deciders.supervisors_for(master.pk) if user.pk != request.user.pk]
-    return deciders.shortage_of(could, ApprovalPolicy.current(master).approvals)
 
 
 @require_POST
@@ -144,7 +135,11 @@ def refresh_form(request: HtmxHttpRequest) -> HttpResponse:
     access.require(request.user, Role.STAFF)
     typed = {name: value for name, value in request.POST.dict().items() if not name.endswith("-trunk")}
     form = RequestForm(user=request.user, initial=typed | {"sub_account": ""})
-    context = {"form": form, "max_options": MAX_OPTIONS, "lacks": _lacking(request, form)}
+    context = {
+        "form": form,
+        "max_options": MAX_OPTIONS,
+        "lacks": deciders.lacking(form.chosen_master, author=request.user),
+    }
     return render(request, "trunks/partials/request_form.html", context)
 
 

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from trunks.compiled import Param, Values
-from trunks.models import Delegation, Revision, Role, RoleGrant, TrunkRequest, User
+from trunks.models import (
+    ApprovalPolicy,
+    Delegation,
+    MasterAccount,
+    Revision,
+    Role,
+    RoleGrant,
+    TrunkRequest,
+    User,
+)
 from trunks.models.delegation import DelegationQuerySet
 from trunks.workflow import quorum
 
@@ -87,6 +96,14 @@ def shortage_of(could: list[User], needed: int) -> str:
         return "Nobody but its authors could approve it: an administrator has to make somebody a supervisor."
     takes = "It takes 1 approval" if needed == 1 else f"It takes {needed} approvals"
     return f"{takes}, and only {names(could)} could give one: an administrator has to make somebody a supervisor."
+
+
+def lacking(master: MasterAccount | None, *, author: User) -> str:
+    """Return in words that too few people could approve what `author` is about to file for `master`, or ""."""
+    if master is None:
+        return ""
+    could = [user for user in supervisors_for(master.pk) if user.pk != author.pk]
+    return shortage_of(could, ApprovalPolicy.current(master).approvals)
 
 
 def _by_name(users: set[User]) -> list[User]:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from trunks.models import Hold, Kind, Line, ListedTrunk, MasterTrunk, SubAccount, TrunkRequest
+from trunks.models import Hold, Kind, Line, ListedTrunk, MasterTrunk, State, SubAccount, TrunkRequest, User
 from trunks.models.trunk_request import line_content
-from trunks.workflow.content import lines_of
+from trunks.workflow.content import digest_of, lines_of
 from trunks.workflow.waiting import window_content
 
 
@@ -75,6 +75,20 @@ def draft_of(trunk_request: TrunkRequest, lines: Sequence[Line] | None = None) -
         ],
         not_before=trunk_request.not_before,
     )
+
+
+def twin_of(draft: Draft, *, actor: User) -> TrunkRequest | None:
+    """Return the pending request that `actor` has filed with exactly the content of `draft`, or None.
+
+    `draft` is completed.
+    """
+    return TrunkRequest.objects.filter(
+        filed_by=actor,
+        sub_account=draft.sub_account,
+        state=State.PENDING,
+        content_version=1,
+        content_digest=digest_of(draft.content()),
+    ).last()
 
 
 def completed(draft: Draft) -> Draft:

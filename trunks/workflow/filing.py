@@ -32,7 +32,7 @@ from trunks.models.trunk_request import first_hold
 from trunks.workflow import base, occasions, permits, rules, waiting
 from trunks.workflow.approval_rules import facts_of, snapshot
 from trunks.workflow.content import digest_of
-from trunks.workflow.drafts import Draft, LineDraft, completed, draft_of, last_caller_ids
+from trunks.workflow.drafts import Draft, LineDraft, completed, draft_of, last_caller_ids, twin_of
 from trunks.workflow.errors import AlreadyFiled, Invalid, Problems, Refused
 from trunks.workflow.guard import demand, demand_comment
 from trunks.workflow.transitions import move
@@ -64,7 +64,8 @@ def file(draft: Draft, *, actor: User) -> TrunkRequest:
             return _create(draft, account, actor)
     except (Invalid, IntegrityError):
         # Who has the DNIS, before our look or between it and our insert, may be this very person, clicking twice.
-        _refuse_twin(draft, account, actor)
+        if twin := twin_of(draft, actor=actor):
+            raise AlreadyFiled(twin) from None
         _demand_valid(draft, actor, None)
         raise
 
@@ -155,18 +156,6 @@ def _demand_valid(draft: Draft, actor: User, amending: TrunkRequest | None) -> N
     found = problems(draft, actor=actor, amending=amending)
     if found:
         raise Invalid(found)
-
-
-def _refuse_twin(draft: Draft, account: SubAccount, actor: User) -> None:
-    twin = TrunkRequest.objects.filter(
-        filed_by=actor,
-        sub_account=account,
-        state=State.PENDING,
-        content_version=1,
-        content_digest=digest_of(draft.content()),
-    ).last()
-    if twin is not None:
-        raise AlreadyFiled(twin)
 
 
 def _create(draft: Draft, account: SubAccount, actor: User) -> TrunkRequest:
