@@ -137,6 +137,15 @@ def test_what_is_wrong_with_the_table_is_told(
     assert told in refused(signed_in(staff), typed(estate, table))
 
 
+def test_of_very_many_bad_rows_the_first_are_shown(
+    signed_in: SignedIn, staff: User, estate: cast.Estate
+) -> None:
+    content = refused(signed_in(staff), typed(estate, "sub_account,dnis\n" + "Nobody,18888001\n" * 201))
+    assert "201 of 201 rows cannot be filed" in content
+    assert "These are the first 200." in content
+    assert content.count("data-row=") == 200
+
+
 def test_a_reason_that_nobody_gives_is_missed_once(
     signed_in: SignedIn, staff: User, estate: cast.Estate
 ) -> None:
