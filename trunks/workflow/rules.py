@@ -17,12 +17,13 @@ from django.db.models import Q
 
 from trunks import numbers
 from trunks.compiled import Param, Rows, named, several
-from trunks.models import MAX_LINES, Hold, Kind, Line, ListedTrunk, State, SubAccount, TrunkRequest
+from trunks.models import MAX_LINES, Hold, Kind, Line, ListedTrunk, MasterTrunk, State, SubAccount, TrunkRequest
 from trunks.workflow.drafts import Draft, LineDraft, present_caller_ids
 from trunks.workflow.errors import Problems
 
 REASON_MAX_LENGTH = 2000
 TICKET_MAX_LENGTH = 60
+MOVE_IT = "To move it, file its unassignment and an assignment."
 WAIT = "Nobody knows yet what became of that; once it is settled, the DNIS can be removed."
 
 
@@ -92,8 +93,9 @@ class _Look:
     """What the lines of one draft are held against, read in few queries.
 
     `taken` and `removed` say in a sentence who has a DNIS, or is about to remove it or may have assigned it, `kept` who
-    would keep it although it were removed from the sub account; `present` maps what Zoom last listed for that account
-    to its caller ID, or is None where that is about to be read afresh.
+    would keep it although it were removed from the sub account; `through` is by which trunk the portal has assigned it
+    there; `present` maps what Zoom last listed for that account to its caller ID, or is None where that is about to be
+    read afresh.
     """
 
     account: SubAccount
@@ -101,6 +103,7 @@ class _Look:
     taken: dict[str, str]
     removed: dict[str, str]
     kept: dict[str, str]
+    through: dict[str, MasterTrunk]
     present: dict[str, str] | None
 
     @classmethod
@@ -111,17 +114,21 @@ class _Look:
         current = _wanted(line.current_dnis for line in draft.lines)
         taken = _twice(line.dnis for line in draft.lines) | _listed(wanted, account, executing=executing)
         removed, kept = _twice(line.current_dnis for line in draft.lines), dict[str, str]()
+        through: dict[str, MasterTrunk] = {}
         for line in _rivals(account, amending, sorted(wanted), sorted(current)):
             if line.hold:
                 taken[line.dnis] = _who_has(line.dnis, line)
                 if line.hold != Hold.ASSIGNED or line.trunk_request.sub_account_id != account.pk:
                     kept[line.dnis] = taken[line.dnis]
+                else:
+                    through[line.dnis] = line.trunk
                 if _may_be_sent_again(line, account):
                     removed[line.dnis] = f"{taken[line.dnis]} {WAIT}"
             if line.removing:
                 taken[line.current_dnis] = removed[line.current_dnis] = _who_has(line.current_dnis, line)
         fresh = executing or draft.kind == Kind.ASSIGN
-        return cls(account, draft.kind, taken, removed, kept, None if fresh else present_caller_ids(draft))
+        present = None if fresh else present_caller_ids(draft)
+        return cls(account, draft.kind, taken, removed, kept, through, present)
 
 
 def _rivals(
@@ -145,7 +152,7 @@ def _rivals_of(wanted: int, current: int) -> Rows[Line]:
         lambda: (
             Line.objects.filter(holding | removing, master=Param("master"))
             .exclude(trunk_request=Param("amending"))
-            .select_related("trunk_request__sub_account")
+            .select_related("trunk", "trunk_request__sub_account")
         )
     )
 
@@ -253,8 +260,10 @@ def _change_problems(line: LineDraft, look: _Look) -> Iterable[tuple[str, str]]:
         yield (
             "trunk",
             f"{line.current_dnis} does not begin with {prefix}, the prefix of this trunk, so it is on another one."
-            " To move it, file its unassignment and an assignment.",
+            f" {MOVE_IT}",
         )
+    elif (trunk := look.through.get(line.current_dnis)) and trunk != line.trunk and not trunk.gone_at:
+        yield "trunk", f"{line.current_dnis} was assigned through {trunk}. {MOVE_IT}"
     if line.dnis == line.current_dnis and line.dnis in look.kept:
         # Removed, it could be held for nobody, and the change could go neither on nor back.
         yield "dnis", look.kept[line.dnis]
