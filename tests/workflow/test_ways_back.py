@@ -10,8 +10,9 @@ import pytest
 from tests import cast
 from tests.workflow import test_removing
 from tests.workflow.conftest import Zoom
-from tests.workflow.test_removing import NEW, draft
-from tests.workflow.timing import states
+from tests.workflow.test_meanwhile import refuse_once
+from tests.workflow.test_removing import NEW, OLD, at_zoom, draft, to_change
+from tests.workflow.timing import let_pass, states
 from trunks.models import MasterTrunk, User, clock
 from trunks.sandbox import console
 from trunks.workflow import errors, estate, filing
@@ -57,3 +58,54 @@ def test_but_to_the_one_that_has_taken_the_place_of_the_first(
     change = cast.approved(filing.file(draft(zoom, "change", line), actor=staff), supervisor)
     provision(change.pk)
     assert states(change) == ("done", ["assigned"])
+
+
+# --- what is there where Zoom's list shows no caller IDs --------------------
+
+
+@pytest.fixture
+def unseen(zoom: Zoom) -> str:
+    """Return a DNIS with the caller ID OLD, given in Zoom's console; the lists show no caller IDs."""
+    zoom.sandbox.switch("list_caller_id", "no")
+    number = zoom.trunk.prefix + "777"
+    zoom.in_console(number, OLD)
+    assert estate.sync(zoom.master.pk)
+    return number
+
+
+def test_a_caller_id_that_nobody_knows_can_be_removed(
+    zoom: Zoom, staff: User, supervisor: User, unseen: str
+) -> None:
+    change = to_change(zoom, staff, supervisor, unseen, unseen, caller_id="")
+    provision(change.pk)
+    assert states(change) == ("done", ["assigned"])
+    assert at_zoom(zoom) == {unseen: ""}
+
+
+@pytest.mark.parametrize("caller_id", [OLD, ""])
+def test_a_change_to_what_the_portal_itself_has_assigned_changes_nothing(
+    zoom: Zoom, staff: User, supervisor: User, caller_id: str
+) -> None:
+    zoom.sandbox.switch("list_caller_id", "no")
+    number = zoom.trunk.prefix + "777"
+    provision(zoom.approved(staff, supervisor, number, caller_id=caller_id).pk)
+    with pytest.raises(errors.Invalid, match="Nothing would change"):
+        to_change(zoom, staff, supervisor, number, number, caller_id=caller_id)
+
+
+def test_what_was_there_already_is_not_put_back_with_a_caller_id_that_it_may_never_have_had(
+    zoom: Zoom, staff: User, supervisor: User
+) -> None:
+    zoom.sandbox.switch("list_caller_id", "no")
+    unseen = zoom.trunk.prefix + "777"
+    found = zoom.approved(staff, supervisor, unseen, caller_id=NEW)
+    zoom.in_console(unseen, OLD)
+    provision(found.pk)
+    assert states(found) == ("done", ["caller_id_not_reported"])
+    let_pass(found)
+    change = to_change(zoom, staff, supervisor, unseen, zoom.trunk.prefix + "888", OLD)
+    refuse_once(zoom)
+    provision(change.pk)
+    assert states(change) == ("failed", ["refused"])
+    assert at_zoom(zoom) == {unseen: ""}
+    assert "is not known and could not be set" in change.lines.get().detail

@@ -104,21 +104,20 @@ def present_rows(account: SubAccount | None) -> list[ListedTrunk]:
     return list(ListedTrunk.objects.filter(sub_account=account, gone_at=None))
 
 
-def present_caller_ids(draft: Draft) -> dict[str, str]:
-    """Return the caller ID of each DNIS that Zoom last listed for the draft's sub account."""
-    return {row.dnis: (row.outbound_caller_id or "")[:32] for row in present_rows(draft.sub_account)}
-
-
-def last_caller_ids(draft: Draft) -> dict[str, str]:
-    """Return the caller ID of each DNIS that a change could have to assign again.
+def present_caller_ids(draft: Draft) -> dict[str, str | None]:
+    """Return the caller ID of each DNIS that Zoom last listed for the draft's sub account, None where nobody knows it.
 
     Where Zoom's list shows none at all, it is the one with which the portal has assigned it.
     """
-    unseen = [row.dnis for row in present_rows(draft.sub_account) if row.outbound_caller_id is None]
-    ours = Line.objects.filter(
-        trunk_request__sub_account=draft.sub_account, dnis__in=unseen, hold=Hold.ASSIGNED
-    )
-    return present_caller_ids(draft) | dict(ours.values_list("dnis", "outbound_caller_id"))
+    shown = {row.dnis: row.outbound_caller_id for row in present_rows(draft.sub_account)}
+    unseen = [dnis for dnis, caller_id in shown.items() if caller_id is None]
+    if unseen:
+        # What was there already has the caller ID that somebody else gave it.
+        ours = Line.objects.filter(
+            trunk_request__sub_account=draft.sub_account, dnis__in=unseen, hold=Hold.ASSIGNED, sends__gt=0
+        )
+        shown |= dict(ours.values_list("dnis", "outbound_caller_id"))
+    return {dnis: caller_id if caller_id is None else caller_id[:32] for dnis, caller_id in shown.items()}
 
 
 def _completed(line: LineDraft, kind: str, present: list[ListedTrunk]) -> LineDraft:

@@ -32,7 +32,7 @@ from trunks.models.trunk_request import first_hold
 from trunks.workflow import base, occasions, permits, rules, waiting
 from trunks.workflow.approval_rules import facts_of, snapshot
 from trunks.workflow.content import digest_of
-from trunks.workflow.drafts import Draft, LineDraft, completed, draft_of, last_caller_ids, twin_of
+from trunks.workflow.drafts import Draft, LineDraft, completed, draft_of, present_caller_ids, twin_of
 from trunks.workflow.errors import AlreadyFiled, Invalid, Problems, Refused
 from trunks.workflow.guard import demand, demand_comment
 from trunks.workflow.transitions import move
@@ -228,7 +228,7 @@ def _replace(
 def _write_content(
     trunk_request: TrunkRequest, draft: Draft, actor: User, number: int, stands_on: base.Base
 ) -> None:
-    present = {} if draft.kind == Kind.ASSIGN else last_caller_ids(draft)
+    present = {} if draft.kind == Kind.ASSIGN else present_caller_ids(draft)
     lines = [
         Line(
             trunk_request=trunk_request,
@@ -240,7 +240,7 @@ def _write_content(
             dnis=line.dnis,
             outbound_caller_id=line.outbound_caller_id,
             current_dnis=line.current_dnis,
-            current_caller_id=present.get(line.current_dnis, ""),
+            current_caller_id=present.get(line.current_dnis) or "",
             removing=bool(line.current_dnis),
             hold=first_hold(draft.kind, line.dnis, line.current_dnis),
             phase=FIRST_PHASE[Kind(draft.kind)],

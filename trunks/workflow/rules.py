@@ -17,7 +17,17 @@ from django.db.models import Q
 
 from trunks import numbers
 from trunks.compiled import Param, Rows, named, several
-from trunks.models import MAX_LINES, Hold, Kind, Line, ListedTrunk, MasterTrunk, State, SubAccount, TrunkRequest
+from trunks.models import (
+    MAX_LINES,
+    Hold,
+    Kind,
+    Line,
+    ListedTrunk,
+    MasterTrunk,
+    State,
+    SubAccount,
+    TrunkRequest,
+)
 from trunks.workflow.drafts import Draft, LineDraft, present_caller_ids
 from trunks.workflow.errors import Problems
 
@@ -104,7 +114,7 @@ class _Look:
     removed: dict[str, str]
     kept: dict[str, str]
     through: dict[str, MasterTrunk]
-    present: dict[str, str] | None
+    present: dict[str, str | None] | None
 
     @classmethod
     def at(
@@ -269,8 +279,8 @@ def _change_problems(line: LineDraft, look: _Look) -> Iterable[tuple[str, str]]:
         yield "dnis", look.kept[line.dnis]
     if look.present is None or line.dnis != line.current_dnis:
         return
-    shown = look.present.get(line.dnis, "")
-    if numbers.caller_id_key(shown) == numbers.caller_id_key(line.outbound_caller_id):
+    shown = look.present.get(line.dnis)
+    if shown is not None and numbers.caller_id_key(shown) == numbers.caller_id_key(line.outbound_caller_id):
         yield "dnis", f"Nothing would change: {line.dnis} has this caller ID already."
 
 
