@@ -1,7 +1,5 @@
 """What a request stands on: kept when it is filed, compared with Zoom before it is decided on, taken in anew."""
 
-from datetime import timedelta
-
 import pytest
 from pytest_django import Settings
 
@@ -15,10 +13,8 @@ from trunks.models import (
     MasterTrunk,
     Revision,
     State,
-    SubAccount,
     TrunkRequest,
     User,
-    clock,
 )
 from trunks.workflow import base, filing, policy, preview, provisioning, quorum, review
 from trunks.workflow.errors import Invalid, Refused, Stale
@@ -43,10 +39,6 @@ def removal(zoom: Zoom, staff: User) -> TrunkRequest:
     """Return a pending request to take away a DNIS that the sub account has at Zoom."""
     zoom.in_console(MINE, "+14155550100")
     preview.read_anew(zoom.sub)
-    # SQLite tells whole seconds: the next reading has to be a later one.
-    before = clock.read() - timedelta(seconds=5)
-    ListedTrunk.objects.update(last_seen_at=before)
-    SubAccount.objects.update(trunks_read_at=before)
     lines = [filing.LineDraft(zoom.trunk, MINE)]
     return filing.file(filing.Draft(zoom.sub, Kind.UNASSIGN, "Closed", "", lines), actor=staff)
 

@@ -1,5 +1,6 @@
 """Taking Zoom's list in: what it shows, what vanished, and what it must not give away."""
 
+import time
 from datetime import timedelta
 
 import pytest
@@ -7,6 +8,7 @@ from pytest_django import Settings
 
 from tests import cast
 from trunks.models import Hold, ListedTrunk, SubAccount, TrunkRequest, clock
+from trunks.workflow import listing
 from trunks.workflow.listing import take_in
 from trunks.zoom.types import Trunk
 
@@ -137,3 +139,24 @@ def test_a_list_counts_although_the_clock_was_set_back_since_the_last_one(estate
     assert ListedTrunk.objects.get().outbound_caller_id == "+2"
     estate.sub.refresh_from_db()
     assert estate.sub.trunks_read_at == read_at
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_readings_within_one_second_the_younger_counts(estate: cast.Estate) -> None:
+    for _ in range(3):  # a second may end between the two
+        asked = clock.read()
+        time.sleep(0.003)
+        take_in(estate.sub, [row("18888123", caller_id="+2")], clock.read())
+        take_in(estate.sub, [row("18888123", caller_id="+1")], asked)
+        assert ListedTrunk.objects.get().outbound_caller_id == "+2"
+
+
+def test_a_reading_that_failed_is_no_trouble_when_a_younger_one_did_not(estate: cast.Estate) -> None:
+    asked = clock.read() - timedelta(minutes=5)
+    listing.note_problem(estate.sub, "Zoom cannot be reached.", asked)
+    estate.sub.refresh_from_db()
+    assert estate.sub.trunks_problem == "Zoom cannot be reached."
+    take_in(estate.sub, [], asked + timedelta(minutes=1))
+    listing.note_problem(estate.sub, "Zoom cannot be reached.", asked)
+    estate.sub.refresh_from_db()
+    assert estate.sub.trunks_problem == ""

@@ -15,7 +15,7 @@ from trunks.models import Line, MasterAccount, RatePlan, Role, SubAccount, User,
 from trunks.turns import BATCH
 from trunks.workflow import circuits, speaking, sweeping
 from trunks.workflow.errors import Refused
-from trunks.workflow.listing import GIVEN_UP_GONE, settle_given_up, take_in
+from trunks.workflow.listing import GIVEN_UP_GONE, note_problem, settle_given_up, take_in
 from trunks.workflow.mirroring import mirror_accounts, mirror_trunks
 from trunks.workflow.patience import patiently, through_limits
 from trunks.workflow.words import sentence
@@ -284,7 +284,7 @@ def _read_account(account: SubAccount, client: ZoomClient, *, may_fail: bool) ->
         failed = isinstance(error, FAILED)
         if failed and not may_fail:
             raise
-        SubAccount.objects.filter(pk=account.pk).update(trunks_problem=sentence(error))
+        note_problem(account, sentence(error), asked_at)
         if account.gone_at and isinstance(error, errors.AccountNotFound):
             settle_given_up(account, [], asked_at, absent_words=GIVEN_UP_GONE)
         return not failed

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import DateTimeField, Exists, Q, QuerySet
+from django.db.models import DateTimeField, DurationField, Exists, Q, QuerySet
 
 from trunks.compiled import Param, Values
 from trunks.compiled_writing import Inserts, Updates
@@ -30,8 +31,7 @@ def take_in(account: SubAccount, rows: Sequence[Trunk], read_at: datetime) -> li
     vanished: list[ListedTrunk] = []
     with transaction.atomic():
         # First, so that two readings at once are taken in one after the other.
-        here = {"account": account.pk, "read_at": read_at}
-        if not _ACCOUNT.update(here, trunks_read_at=read_at, trunks_problem=""):
+        if not _ACCOUNT.update(_at(account, read_at), trunks_read_at=read_at, trunks_problem=""):
             known = set(ListedTrunk.objects.filter(sub_account=account).values_list("zoom_id", "dnis"))
             _write(account, [row for row in rows if (row.id, row.dnis[:64]) not in known], read_at)
             return []
@@ -46,6 +46,15 @@ def take_in(account: SubAccount, rows: Sequence[Trunk], read_at: datetime) -> li
         if some_missed:
             _end_alarms(account, [row.dnis for row in rows], long_ago)
     return vanished
+
+
+def note_problem(account: SubAccount, problem: str, asked_at: datetime) -> None:
+    """Write down why Zoom's list, asked for at `asked_at`, could not be read, unless a younger one was."""
+    _ACCOUNT.update(_at(account, asked_at), trunks_problem=problem)
+
+
+def _at(account: SubAccount, read_at: datetime) -> dict[str, Any]:
+    return {"account": account.pk, "read_at": read_at, "ahead": timedelta(seconds=1)}
 
 
 def forget(account: SubAccount, dnis: str) -> None:
@@ -108,10 +117,12 @@ _UNTIDY = Values(
     )
 )
 _READ_AT = Param("read_at", DateTimeField())
+_AHEAD = Param("ahead", DurationField())
 _ACCOUNT = Updates(
     lambda: SubAccount.objects.filter(
-        # A time that is still to come is from before the database's clock was set back.
-        Q(trunks_read_at=None) | Q(trunks_read_at__lte=_READ_AT) | Q(trunks_read_at__gt=clock.now()),
+        # A time that is still to come is from before the database's clock was set back. SQLite compares texts, for
+        # which a time with more digits is later than the same with fewer; a second is more than that.
+        Q(trunks_read_at=None) | Q(trunks_read_at__lte=_READ_AT) | Q(trunks_read_at__gt=clock.after(_AHEAD)),
         pk=_PLACE,
     )
 )
