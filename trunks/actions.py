@@ -24,6 +24,10 @@ class Action(TextChoices):
     REQUEST_RETRIED = "request.retried", "asked for another try of the lines that failed"
     REQUEST_CHECKED = "request.checked", "asked for Zoom to be read now"
     REQUEST_GIVEN_UP = "request.given_up", "gave up on finding out what Zoom did"
+    REQUEST_ALARM_ENDED = (
+        "request.alarm_ended",
+        "ended the alarm: the customer needs nothing in the trunk's place",
+    )
     FILING_REFUSED = "request.filing_refused", "was refused to file a request for the sub account"
     IMPORT_BEGUN = "import.begun", "began to file the requests of a table"
     IMPORT_ENDED = "import.ended", "filed the requests of a table"

@@ -73,6 +73,7 @@ urlpatterns = [
     path(f"{ONE}retry/", decisions.retry, name="request_retry"),
     path(f"{ONE}check/", decisions.check, name="request_check"),
     path(f"{ONE}give-up/", decisions.give_up, name="request_give_up"),
+    path(f"{ONE}end-alarm/", decisions.end_alarm, name="request_end_alarm"),
     path(f"{ONE}evidence/", evidence.pack, name="request_evidence"),
     path(f"{ONE}attempts/", attempts.attempts, name="request_attempts"),
     path(f"{ONE}versions/", versions.versions, name="request_versions"),

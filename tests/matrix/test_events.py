@@ -165,6 +165,13 @@ def delegation(scene: Scene) -> dict[str, Any]:
 
 R = "requests/<reference:reference>/"
 P = "people/<int:pk>/"
+
+
+def lost(scene: Scene) -> None:
+    at(State.FAILED, LineState.REFUSED)(scene)
+    scene.trunk_request.lines.update(without_trunk=True)
+
+
 UNCLEAR = at(State.UNCONFIRMED, LineState.UNKNOWN)
 RECIPES: dict[str, Recipe] = {
     "requests/new/": ("staff", "/requests/new/", content("18888777")),
@@ -178,6 +185,7 @@ RECIPES: dict[str, Recipe] = {
     f"{R}retry/": ("staff", one("retry/"), after(at(State.FAILED, LineState.REFUSED), {"version": "1"})),
     f"{R}check/": ("staff", one("check/"), after(UNCLEAR, {"version": "1"})),
     f"{R}give-up/": ("supervisor", one("give-up/"), after(UNCLEAR, WHY)),
+    f"{R}end-alarm/": ("supervisor", one("end-alarm/"), after(lost, WHY)),
     "approvals/together/": (
         "supervisor",
         "/approvals/together/",

@@ -36,6 +36,7 @@ from trunks.models import (
 from trunks.models.audit_event import AuditEvent
 from trunks.templatetags.events import KINDS
 from trunks.workflow import (
+    attention,
     authority,
     checks,
     choosing,
@@ -88,6 +89,10 @@ class Stage:
         TrunkRequest.objects.filter(pk=self.trunk_request.pk).update(state=state, needs_attention=True)
         self.trunk_request.refresh_from_db()
         return self.trunk_request
+
+    def lost(self) -> TrunkRequest:
+        self.trunk_request.lines.update(without_trunk=True)
+        return self.at(State.FAILED, LineState.REFUSED)
 
     def stop(self) -> WriteStop:
         return stopping.stop(actor=self.supervisor, reason="Look first.")
@@ -150,6 +155,7 @@ RECIPES: dict[Verb, Recipe] = {
     provisioning.retry: ("staff", lambda s: ((s.at(State.FAILED, LineState.REFUSED),), ONE)),
     reconcile.check_now: ("staff", lambda s: ((s.at(State.UNCONFIRMED, LineState.UNKNOWN),), {})),
     reconcile.give_up: ("supervisor", lambda s: ((s.at(State.UNCONFIRMED, LineState.UNKNOWN),), WHY)),
+    attention.end_alarm: ("supervisor", lambda s: ((s.lost(),), WHY)),
     estate.request_sync: ("administrator", lambda s: ((s.estate.master,), {})),
     stopping.stop: ("supervisor", lambda s: ((), {"reason": "Look first."})),
     stopping.ask_to_start: ("supervisor", lambda s: ((s.stop(),), {})),

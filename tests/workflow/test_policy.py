@@ -24,13 +24,14 @@ VERBS = [
     "retry",
     "check",
     "give_up",
+    "end_alarm",
 ]
 OF_DECIDER, OF_FILER, OF_BOTH = {"supervisor"}, {"staff"}, {"staff", "supervisor"}
 WHO = {
     **dict.fromkeys(("approve", "deny", "send_back", "revalidate"), OF_DECIDER),
     **dict.fromkeys(("withdraw", "amend"), OF_FILER),
     **dict.fromkeys(("retry", "check"), OF_BOTH),
-    "give_up": OF_DECIDER,
+    **dict.fromkeys(("give_up", "end_alarm"), OF_DECIDER),
     "take_back": set(),
 }
 WHEN = {
@@ -40,7 +41,7 @@ WHEN = {
     "retry": {State.FAILED, State.PARTIAL},
     "check": {State.UNCONFIRMED},
     "give_up": {State.UNCONFIRMED},
-    "take_back": set(),
+    **dict.fromkeys(("take_back", "end_alarm"), frozenset()),
 }
 
 

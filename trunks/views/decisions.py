@@ -17,7 +17,7 @@ from trunks.views.http import HtmxHttpRequest, problem_page
 from trunks.views.request_page import request_page
 from trunks.views.step_up import proof_required
 from trunks.views.together import approved_words
-from trunks.workflow import endings, filing, provisioning, reconcile, review
+from trunks.workflow import attention, endings, filing, provisioning, reconcile, review
 from trunks.workflow.errors import Invalid, Refused, Stale
 
 Verb = Callable[[TrunkRequest, int, str], TrunkRequest | None]
@@ -110,6 +110,14 @@ def give_up(request: HtmxHttpRequest, reference: int) -> HttpResponse:
         return reconcile.give_up(trunk_request, actor=request.user, version=version, comment=comment)
 
     return _carry_out(request, reference, "give_up", verb, "was given up. Its page says what nobody knows.")
+
+
+@require_POST
+def end_alarm(request: HtmxHttpRequest, reference: int) -> HttpResponse:
+    def verb(trunk_request: TrunkRequest, version: int, comment: str) -> None:
+        attention.end_alarm(trunk_request, actor=request.user, version=version, comment=comment)
+
+    return _carry_out(request, reference, "end_alarm", verb, "alarms no more about the customer's trunk.")
 
 
 def _ended(how: str, trunk_request: TrunkRequest) -> str:

@@ -26,8 +26,8 @@ OFFERED: dict[str, tuple[str, ...]] = {
     State.SENT_BACK: ("amend", "withdraw"),
     State.APPROVED: ("withdraw",),
     State.UNCONFIRMED: ("check", "give_up"),
-    State.PARTIAL: ("retry",),
-    State.FAILED: ("retry",),
+    State.PARTIAL: ("retry", "end_alarm"),
+    State.FAILED: ("retry", "end_alarm"),
 }
 QUICK_PICKS = {
     "deny": ("Not agreed with the customer", "Duplicate of another request", "No longer needed"),
@@ -159,6 +159,7 @@ def panels(
 ) -> dict[str, ActionPanel]:
     """Return the actions that the request's state has a use for, by verb."""
     answers = policy.actions(user, trunk_request)
+    idle = () if lost_lines(trunk_request) else ("end_alarm",)
     return {
         name: ActionPanel(
             verb=name,
@@ -168,8 +169,9 @@ def panels(
             quick_picks=QUICK_PICKS.get(name, ()),
         )
         for name in OFFERED.get(trunk_request.state, ())
+        if name not in idle
         # Taking back is of use to nobody but who has given something, validating again to who can go on to decide.
-        if answers[name] or name not in ("take_back", "revalidate")
+        and (answers[name] or name not in ("take_back", "revalidate"))
     }
 
 

@@ -10,6 +10,9 @@ from trunks.actions import Action
 from trunks.models import MasterAccount, Role, State, TrunkRequest, User, clock
 from trunks.models.trunk_request import TrunkRequestQuerySet
 from trunks.workflow import occasions, settling
+from trunks.workflow.errors import Stale
+from trunks.workflow.guard import demand, demand_comment
+from trunks.workflow.transitions import who_was_first
 
 BATCH = 200
 
@@ -35,6 +38,26 @@ def alarm_of_halfway() -> None:
             same = TrunkRequest.objects.filter(pk=trunk_request.pk, version=trunk_request.version)
             if list(same.select_for_update(no_key=True)):
                 settling.alarm(trunk_request)
+
+
+def end_alarm(trunk_request: TrunkRequest, *, actor: User, version: int, comment: str) -> None:
+    """End the alarm about a customer without a trunk, who needs nothing in its place: say, a third DNIS serves instead.
+
+    It changes nothing at Zoom, and what failed can still be retried. Raises Refused, Stale, or Invalid without reason.
+    """
+    demand(actor, "end_alarm", trunk_request, version=version)
+    demand_comment(
+        comment, why="Say what the customer has instead, or why nothing: the audit trail keeps it."
+    )
+    with audit.change():
+        same = TrunkRequest.objects.filter(pk=trunk_request.pk, version=version)
+        # Under its lock, so that a retry or another supervisor comes before or after it.
+        if not list(same.select_for_update(no_key=True)):
+            raise Stale(who_was_first(trunk_request))
+        lost = dict(trunk_request.lines.lost().values_list("pk", "current_dnis"))
+        trunk_request.lines.filter(pk__in=lost).update(without_trunk=False)
+        ended = {"dnis": sorted(lost.values())}
+        audit.record(Action.REQUEST_ALARM_ENDED, actor=actor, on=trunk_request, before=ended, comment=comment)
 
 
 def requests_for(user: User) -> TrunkRequestQuerySet:

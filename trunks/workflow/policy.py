@@ -189,6 +189,20 @@ def _give_up(user: User, trunk_request: TrunkRequest) -> Answer:
     return YES
 
 
+def _end_alarm(user: User, trunk_request: TrunkRequest) -> Answer:
+    if not user.holds(Role.SUPERVISOR, trunk_request.master_id):
+        who = deciders.names(deciders.supervisors(trunk_request))
+        return Answer(False, f"Only a supervisor for {trunk_request.master} can end the alarm.", who)
+    if trunk_request.state not in (State.FAILED, State.PARTIAL):
+        return _not_now(trunk_request)
+    if (
+        not any(line.without_trunk for line in trunk_request.lines.all())
+        or not trunk_request.lines.lost().exists()
+    ):
+        return Answer(False, "There is no alarm about a trunk of this request.", by_state=True)
+    return YES
+
+
 RULES: dict[str, Callable[[User, TrunkRequest], Answer]] = {
     "approve": _approve,
     "deny": _decide,
@@ -200,4 +214,5 @@ RULES: dict[str, Callable[[User, TrunkRequest], Answer]] = {
     "retry": _retry,
     "check": _check,
     "give_up": _give_up,
+    "end_alarm": _end_alarm,
 }

@@ -1,0 +1,102 @@
+"""The alarm about a customer without a trunk: ended by hand, and begun by a list that is read later."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+
+from tests.workflow import test_meanwhile, test_removing
+from tests.workflow.conftest import Zoom
+from tests.workflow.test_meanwhile import refuse_once, retry
+from tests.workflow.test_removing import at_zoom
+from tests.workflow.timing import let_pass, states
+from trunks import access, audit
+from trunks.models import TrunkRequest, User
+from trunks.workflow import attention, errors, policy
+from trunks.workflow.provisioning import provision
+
+pytestmark = pytest.mark.sqlite
+dnis = test_removing.dnis
+lost = test_meanwhile.lost
+WHY = "The customer uses 18888999 instead, as agreed on the phone"
+
+
+def end_alarm(trunk_request: TrunkRequest, actor: User, comment: str = WHY) -> None:
+    trunk_request.refresh_from_db()
+    attention.end_alarm(trunk_request, actor=actor, version=trunk_request.version, comment=comment)
+
+
+def test_a_supervisor_ends_the_alarm_about_a_trunk_in_whose_place_a_third_dnis_serves(
+    zoom: Zoom, staff: User, supervisor: User, dnis: str, lost: TrunkRequest
+) -> None:
+    third = zoom.trunk.prefix + "999"
+    let_pass(lost)
+    provision(zoom.approved(staff, supervisor, third).pk)
+    assert at_zoom(zoom) == {third: ""}
+    assert list(access.without_trunk_for(supervisor)) == [lost], "no list tells that it serves instead"
+    end_alarm(lost, supervisor)
+    assert list(access.without_trunk_for(supervisor)) == []
+    assert states(lost) == ("failed", ["refused"])
+    event = list(audit.history(lost))[-1]
+    assert (event.action, event.actor_id, event.comment) == ("request.alarm_ended", supervisor.pk, WHY)
+    assert event.before == {"dnis": [dnis]}
+
+
+def test_nobody_ends_it_without_a_reason_or_from_an_old_page(supervisor: User, lost: TrunkRequest) -> None:
+    with pytest.raises(errors.Invalid) as caught:
+        end_alarm(lost, supervisor, comment=" ")
+    assert list(caught.value.problems) == ["comment"]
+    with pytest.raises(errors.Stale):
+        attention.end_alarm(lost, actor=supervisor, version=lost.version - 1, comment=WHY)
+    assert list(access.without_trunk_for(supervisor)) == [lost]
+
+
+def test_it_is_not_ended_under_a_retry_that_was_first(
+    supervisor: User, lost: TrunkRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost.refresh_from_db()
+    same = TrunkRequest.objects.get(pk=lost.pk)
+    monkeypatch.setattr("trunks.workflow.attention.demand_comment", lambda *_, **__: retry(same, supervisor))
+    with pytest.raises(errors.Stale, match="asked for another try"):
+        attention.end_alarm(lost, actor=supervisor, version=lost.version, comment=WHY)
+    assert list(access.without_trunk_for(supervisor)) == [lost]
+
+
+def test_one_that_has_ended_is_not_ended_again(supervisor: User, lost: TrunkRequest) -> None:
+    end_alarm(lost, supervisor)
+    assert "There is no alarm" in policy.may(supervisor, "end_alarm", lost).reason
+    with pytest.raises(errors.Stale):
+        end_alarm(lost, supervisor)
+
+
+def test_what_failed_can_still_be_retried_and_alarms_again_when_that_fails(
+    zoom: Zoom, staff: User, supervisor: User, dnis: str, lost: TrunkRequest
+) -> None:
+    end_alarm(lost, supervisor)
+    retry(lost, supervisor)
+    let_pass(lost)
+    refuse_once(zoom)
+    refuse_once(zoom)
+    provision(lost.pk)
+    assert states(lost) == ("failed", ["refused"])
+    assert list(access.without_trunk_for(supervisor)) == [lost]
+
+
+def test_the_page_offers_it_to_supervisors_while_there_is_an_alarm(
+    supervisor: User, staff: User, lost: TrunkRequest, client: Client
+) -> None:
+    page = f"/requests/{lost.reference}/"
+    client.force_login(staff)
+    content = client.get(page).content.decode()
+    assert 'disabled aria-describedby="why-end_alarm"' in content
+    assert f"Only a supervisor for {lost.master} can end the alarm." in content
+    lost.refresh_from_db()
+    form = {"version": lost.version, "comment": WHY}
+    assert client.post(f"{page}end-alarm/", form).status_code == 403
+    client.force_login(supervisor)
+    assert "a supervisor ends the alarm here" in client.get(page).content.decode()
+    assert client.post(f"{page}end-alarm/", form | {"comment": ""}).status_code == 422
+    content = client.post(f"{page}end-alarm/", form, follow=True).content.decode()
+    assert "alarms no more about the customer&#x27;s trunk" in content
+    assert "End the alarm" not in content
+    assert "without a trunk:" not in content
