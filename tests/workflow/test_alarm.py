@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.test import Client
 
 from tests.workflow import test_meanwhile, test_removing
 from tests.workflow.conftest import Zoom
 from tests.workflow.test_meanwhile import refuse_once, retry
-from tests.workflow.test_removing import at_zoom
+from tests.workflow.test_removing import TRUNKS, at_zoom, to_change
 from tests.workflow.timing import let_pass, states
 from trunks import access, audit
-from trunks.models import TrunkRequest, User
-from trunks.workflow import attention, errors, policy
+from trunks.actions import Action
+from trunks.models import Notice, Topic, TrunkRequest, User, clock
+from trunks.workflow import attention, errors, listing, policy, reconcile, spreading
 from trunks.workflow.provisioning import provision
 
 pytestmark = pytest.mark.sqlite
@@ -80,6 +83,26 @@ def test_what_failed_can_still_be_retried_and_alarms_again_when_that_fails(
     provision(lost.pk)
     assert states(lost) == ("failed", ["refused"])
     assert list(access.without_trunk_for(supervisor)) == [lost]
+
+
+def test_a_removal_that_lands_after_its_change_was_given_up_tells_the_supervisors(
+    zoom: Zoom, staff: User, supervisor: User, dnis: str
+) -> None:
+    change = to_change(zoom, staff, supervisor, dnis, zoom.trunk.prefix + "888")
+    zoom.sandbox.fault("drop", method="DELETE", path=TRUNKS, apply="never")
+    provision(change.pk)
+    let_pass(change)
+    change.refresh_from_db()
+    reconcile.give_up(change, actor=supervisor, version=change.version, comment="Zoom cannot tell")
+    spreading.spread_due()
+    assert not Notice.objects.filter(occasion__topic=Topic.LOST).exists(), "Zoom lists it still"
+    for minutes in (1, 2):
+        listing.take_in(zoom.sub, [], clock.read() + timedelta(minutes=minutes))
+    assert list(access.without_trunk_for(supervisor)) == [change]
+    spreading.spread_due()
+    [notice] = Notice.objects.filter(occasion__topic=Topic.LOST)
+    assert notice.user == supervisor
+    assert audit.history(change).filter(action=Action.NOTICE_SENT).count() == 1
 
 
 def test_the_page_offers_it_to_supervisors_while_there_is_an_alarm(

@@ -12,7 +12,9 @@ from django.db.models import DateTimeField, DurationField, Exists, Q, QuerySet
 
 from trunks.compiled import Param, Values
 from trunks.compiled_writing import Inserts, Updates
-from trunks.models import WORKING_STATES, Hold, Line, ListedTrunk, SubAccount, clock
+from trunks.models import WORKING_STATES, Hold, Line, ListedTrunk, SubAccount, Topic, TrunkRequest, clock
+from trunks.models.lines import LineQuerySet
+from trunks.workflow import occasions
 from trunks.zoom.types import Trunk
 
 AT_ONCE = 50  # rows that are written by one statement
@@ -45,6 +47,7 @@ def take_in(account: SubAccount, rows: Sequence[Trunk], read_at: datetime) -> li
             settle_given_up(account, [row.dnis for row in rows], read_at)
         if some_missed:
             _end_alarms(account, [row.dnis for row in rows], long_ago)
+            _tell_of_lost(account, vanished)
     return vanished
 
 
@@ -95,7 +98,16 @@ def _end_alarms(account: SubAccount, shown: Sequence[str], long_ago: datetime) -
     _missed(account.pk).filter(found, passed).update(without_trunk=False)
 
 
-def _missed(account: int | Param) -> QuerySet[Line]:
+def _tell_of_lost(account: SubAccount, vanished: Sequence[ListedTrunk]) -> None:
+    """Have people told of the alarms that begin because these are gone: a removal may land after it was given up."""
+    dnis = {row.dnis for row in vanished}
+    lines = _missed(account.pk).lost().filter(Q(dnis__in=dnis) | Q(current_dnis__in=dnis))
+    for trunk_request in TrunkRequest.objects.filter(lines__in=lines).distinct() if dnis else ():
+        key = f"{Topic.LOST}:{trunk_request.pk}:{trunk_request.version}:gone"
+        occasions.note_once(Topic.LOST, trunk_request, key, {})
+
+
+def _missed(account: int | Param) -> LineQuerySet:
     """Return the lines that alarm of requests that have ended; the others are for the worker who ends them."""
     marked = Line.objects.filter(without_trunk=True, trunk_request__sub_account=account)
     return marked.exclude(trunk_request__state__in=WORKING_STATES)
