@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 from django.utils.html import escape
 
 from tests import cast
 from tests.conftest import SignedIn
 from trunks import audit
 from trunks.actions import Action
-from trunks.models import ListedTrunk, State, TrunkRequest, User
+from trunks.models import Circuit, ListedTrunk, State, TrunkRequest, User
 from trunks.views.request_page import panels
 from trunks.workflow import filing, review
 
@@ -267,6 +268,18 @@ def test_check_asks_for_zoom_to_be_read_whatever_the_page_showed(
         answer = post(signed_in(staff), trunk_request, "check", version=version)
     assert answer.status_code == 302
     assert [pk for _, pk in rung] == [trunk_request.pk]
+
+
+def test_check_says_that_zoom_does_not_answer(
+    signed_in: SignedIn, staff: User, trunk_request: TrunkRequest
+) -> None:
+    TrunkRequest.objects.filter(pk=trunk_request.pk).update(state=State.UNCONFIRMED)
+    Circuit.objects.create(master=trunk_request.master, opened_at=timezone.now())
+    client = signed_in(staff)
+    assert post(client, trunk_request, "check").status_code == 302
+    content = client.get(f"/requests/{trunk_request.reference}/").content.decode()
+    assert "It is tried now; the list is read when it answers." in content
+    assert "being compared" not in content
 
 
 @pytest.mark.parametrize("verb", ["retry", "check"])

@@ -56,6 +56,34 @@ def down(zoom: Zoom, settings: Settings) -> Callable[[], None]:
     return bring_back
 
 
+def test_check_now_tries_a_zoom_that_does_not_answer_and_reads_the_list_when_it_does(
+    zoom: Zoom, staff: User, supervisor: User, settings: Settings, rung: list[tuple[str, int]]
+) -> None:
+    """Until then it waited for the next probe, up to five minutes, and said that the list was being read."""
+    trunk_request = zoom.approved(staff, supervisor, zoom.trunk.prefix + "777")
+    zoom.sandbox.fault("drop", method="POST", path="/sip_trunk/trunks$", apply="before")
+    provision(trunk_request.pk)
+    let_pass(trunk_request)
+    circuit = fail(zoom.master)
+    later = circuit.opened_at + timedelta(minutes=5)
+    Circuit.objects.filter(pk=circuit.pk).update(probes=9, next_probe_at=later)
+    rung.clear()
+    trunk_request.refresh_from_db()
+    url, settings.ZOOM_API_URL = settings.ZOOM_API_URL, "http://127.0.0.1:9/v2"
+    assert not reconcile.check_now(trunk_request, actor=staff)
+    assert rung == [(dispatch.PROBE, zoom.master.pk)]
+    probing.probe(zoom.master.pk)
+    circuit.refresh_from_db()
+    assert (circuit.opened_at is None, circuit.probes) == (False, 1)
+    settings.ZOOM_API_URL = url
+    reconcile.check_now(trunk_request, actor=staff)
+    rung.clear()
+    probing.probe(zoom.master.pk)
+    assert rung == [(dispatch.SETTLE, trunk_request.pk)]
+    reconcile.settle(trunk_request.pk)
+    assert states(trunk_request) == ("done", ["assigned"])
+
+
 def test_failed_calls_in_a_row_open_it_and_say_since_when_and_what_zoom_said(master: MasterAccount) -> None:
     circuit = fail(master, circuits.FAILURES - 1)
     assert circuit.opened_at is None

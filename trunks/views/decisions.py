@@ -97,10 +97,16 @@ def check(request: HtmxHttpRequest, reference: int) -> HttpResponse:
     # Without a version: Zoom is read and nothing is decided, so that it does not matter what the page showed.
     trunk_request = access.trunk_request_for(request.user, reference)
     try:
-        reconcile.check_now(trunk_request, actor=request.user)
+        asked = reconcile.check_now(trunk_request, actor=request.user)
     except (Refused, Stale) as error:
         return not_done(request, reference, error)
-    messages.success(request, f"{trunk_request.reference} is being compared with Zoom's list now.")
+    if asked:
+        messages.success(request, f"{trunk_request.reference} is being compared with Zoom's list now.")
+    else:
+        words = (
+            "Zoom does not answer for this master account. It is tried now; the list is read when it answers."
+        )
+        messages.warning(request, words)
     return redirect("request_detail", reference)
 
 

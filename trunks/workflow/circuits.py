@@ -47,6 +47,12 @@ def note(master: MasterAccount, error: ZoomError | None) -> None:
         _refused(master, error)
 
 
+def try_soon(master_id: int) -> bool:
+    """Have an open circuit probed now, and at short intervals again; say whether it is open."""
+    waiting = Circuit.objects.open().filter(master=master_id)
+    return bool(waiting.update(probes=0, next_probe_at=clock.now()))
+
+
 def forgive(master: MasterAccount) -> None:
     """Forget that Zoom refused the credentials: it has accepted them since, or there are new ones."""
     refused = Circuit.objects.filter(master=master, refused_at__isnull=False)

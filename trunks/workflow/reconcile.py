@@ -27,7 +27,7 @@ from trunks.models import (
     User,
     clock,
 )
-from trunks.workflow import outcomes, rules, settling
+from trunks.workflow import circuits, outcomes, rules, settling
 from trunks.workflow.claims import Claim, Fenced, claim_unconfirmed
 from trunks.workflow.content import lines_of
 from trunks.workflow.errors import Invalid
@@ -52,14 +52,21 @@ def settle(pk: int) -> None:
         claim.close("another worker has taken over")
 
 
-def check_now(trunk_request: TrunkRequest, *, actor: User) -> None:
-    """Ask a worker to read Zoom's list at once instead of at the planned time. Raises Refused or Stale."""
+def check_now(trunk_request: TrunkRequest, *, actor: User) -> bool:
+    """Ask a worker to read Zoom's list at once instead of at the planned time. Raises Refused or Stale.
+
+    False says that Zoom does not answer for the master account: it is tried at once, and the list read when it does.
+    """
     demand(actor, "check", trunk_request)
     with audit.change():
         waiting = TrunkRequest.objects.filter(pk=trunk_request.pk, state=State.UNCONFIRMED)
         waiting.update(next_attempt_at=clock.now())
         audit.record(Action.REQUEST_CHECKED, actor=actor, on=trunk_request)
-        dispatch.ring(dispatch.SETTLE, trunk_request.pk)
+        if down := circuits.try_soon(trunk_request.master_id):
+            dispatch.ring(dispatch.PROBE, trunk_request.master_id)
+        else:
+            dispatch.ring(dispatch.SETTLE, trunk_request.pk)
+    return not down
 
 
 def give_up(trunk_request: TrunkRequest, *, actor: User, version: int, comment: str) -> TrunkRequest:
