@@ -9,7 +9,7 @@ from pytest_django import Settings
 from tests.workflow.conftest import Zoom
 from tests.workflow.timing import let_pass, states
 from trunks import audit, dispatch, tasks
-from trunks.models import Circuit, MasterAccount, User, ZoomToken
+from trunks.models import Circuit, MasterAccount, User, ZoomToken, clock
 from trunks.workflow import circuits, estate, probing, reconcile, speaking, sweeping
 from trunks.workflow.provisioning import provision
 from trunks.zoom import errors
@@ -65,8 +65,7 @@ def test_check_now_tries_a_zoom_that_does_not_answer_and_reads_the_list_when_it_
     provision(trunk_request.pk)
     let_pass(trunk_request)
     circuit = fail(zoom.master)
-    later = circuit.opened_at + timedelta(minutes=5)
-    Circuit.objects.filter(pk=circuit.pk).update(probes=9, next_probe_at=later)
+    Circuit.objects.filter(pk=circuit.pk).update(probes=9, next_probe_at=clock.after(300))
     rung.clear()
     trunk_request.refresh_from_db()
     url, settings.ZOOM_API_URL = settings.ZOOM_API_URL, "http://127.0.0.1:9/v2"

@@ -212,7 +212,7 @@ def test_a_worker_that_comes_back_late_takes_no_line_back_that_another_has_sent(
         provision(trunk_request.pk)
         assert states(trunk_request) == ("unconfirmed", ["assigned", "unknown"])
 
-    zoom.before(monkeypatch, "trunks.workflow.settling._refuse_rest", another_takes_over)
+    zoom.before(monkeypatch, "trunks.workflow.settling.refuse_rest", another_takes_over)
     provision(trunk_request.pk)
     assert states(trunk_request) == ("unconfirmed", ["assigned", "unknown"])
 

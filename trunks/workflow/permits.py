@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from trunks.compiled import Param
 from trunks.compiled_writing import Inserts, Updates
-from trunks.models import Decision, Permit, TrunkRequest, clock
+from trunks.models import Decision, LineState, Permit, TrunkRequest, clock
 
 NONE_LEFT = "There is no unused permit for exactly this content under the policy it was filed under."
 
@@ -62,10 +62,17 @@ def spend(trunk_request: TrunkRequest) -> str:
     mine = _unspent(trunk_request).filter(**bound)
     if not mine.exists():
         return NONE_LEFT
-    if any(line.has_begun for line in trunk_request.lines.all()) and mine.update(**used):
+    if any(line.has_begun for line in trunk_request.lines.filter(state=LineState.NOT_SENT)):
         # Half of a change is at Zoom already: it is finished, whoever has left meanwhile.
+        mine.update(**used)
         return ""
     return _fallen(mine.get())
+
+
+def fallen(trunk_request: TrunkRequest) -> str:
+    """Return why what the last permit rests on does not suffice any more for what has not begun, or ""."""
+    last = trunk_request.permits.latest("id")
+    return _fallen(last) if last.decisions.standing().count() < last.needed else ""
 
 
 def unspend(trunk_request: TrunkRequest) -> None:

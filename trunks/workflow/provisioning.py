@@ -108,30 +108,49 @@ def _begin_again(line: Line) -> None:
 
 def _carry_out(claim: Claim, client: ZoomClient) -> None:
     lines = lines_of(claim.trunk_request)
-    moved = _world_moved(claim, lines)
-    if moved:
-        settling.give_back(claim, moved)
+    if wrong := _not_as_approved(claim, lines):
+        settling.give_back(claim, wrong)
         return
-    sent: list[Line] = []
+    on_credit, asked, sent = bool(_begun(lines)), False, list[Line]()
     while waiting := [line for line in lines if line.state == LineState.NOT_SENT]:
-        try:
-            rows = read_list(claim, client)
-        except ZoomError as error:
-            if not _cannot_read(claim, waiting, error):
-                return
-        else:
-            findings = without_old_news(look_up(waiting, rows))
-            write_findings(claim, findings)
-            if echoed(findings):
-                settling.wait_for_list(claim)
-                return
-            group = _still_free(claim, _next_group(claim.trunk_request, unmet(findings)))
-            if group and not send(claim, client, group):
-                return
-            sent = group or sent
+        # Half of a change is at Zoom already: it must be finished, or taken back, whatever the world looks like. What
+        # has not begun is asked about after that.
+        if not (asked or _begun(waiting)):
+            asked = True
+            if moved := _in_the_way(claim, waiting, on_credit=on_credit):
+                if not sent:
+                    settling.give_back(claim, moved)
+                    return
+                settling.refuse_rest(claim, moved)
+                lines = lines_of(claim.trunk_request)
+                break
+        group = _go_on(claim, client, waiting)
+        if group is None:
+            return
+        sent = group or sent
         lines = lines_of(claim.trunk_request)
     if not _displaced(claim, client, lines, sent):
         settling.settle(claim, lines)
+
+
+def _go_on(claim: Claim, client: ZoomClient, waiting: list[Line]) -> list[Line] | None:
+    """Do the next step of the lines that wait; return those that were sent, or None when the claim was given up."""
+    try:
+        rows = read_list(claim, client)
+    except ZoomError as error:
+        return [] if _cannot_read(claim, waiting, error) else None
+    findings = without_old_news(look_up(_begun(waiting) or waiting, rows))
+    write_findings(claim, findings)
+    if echoed(findings):
+        settling.wait_for_list(claim)
+        return None
+    group = _still_free(claim, _next_group(claim.trunk_request, unmet(findings)))
+    return None if group and not send(claim, client, group) else group
+
+
+def _begun(lines: list[Line]) -> list[Line]:
+    """Return the lines of which half is at Zoom already, and the other half not sent."""
+    return [line for line in lines if line.state == LineState.NOT_SENT and line.has_begun]
 
 
 def _displaced(claim: Claim, client: ZoomClient, lines: list[Line], sent: list[Line]) -> bool:
@@ -185,24 +204,26 @@ def _still_free(claim: Claim, group: list[Line]) -> list[Line]:
     return free
 
 
-def _world_moved(claim: Claim, lines: list[Line]) -> str:
-    """Return why the request no longer fits what it was approved on, or "" when it still does."""
+def _not_as_approved(claim: Claim, lines: list[Line]) -> str:
+    """Return why the request may not be carried out as it stands, or "" when it may."""
     trunk_request = claim.trunk_request
     if digest_of(content_of(trunk_request, lines)) != trunk_request.approved_digest:
         return "The request's content is not the content that was approved."
     if digest_of(trunk_request.policy) != trunk_request.policy_digest:
         return "The policy kept with the request is not the one it was approved under."
-    if claim.not_permitted:
-        return claim.not_permitted
-    if any(line.has_begun for line in lines):
-        # Half of a change is at Zoom already: it must be finished, or taken back, whatever the world looks like.
-        return ""
-    # What has ended, perhaps in an earlier run, is not sent any more, whoever has its DNIS by now.
-    waiting = [line for line in lines if line.state not in ENDED_LINE_STATES]
-    if not waiting:
-        return ""
-    draft = draft_of(trunk_request, waiting)
-    return " ".join(distinct(rules.problems(draft, amending=trunk_request, executing=True)))
+    return claim.not_permitted
+
+
+def _in_the_way(claim: Claim, waiting: list[Line], *, on_credit: bool) -> str:
+    """Return why what has not begun no longer fits what it was approved on, or "" when it still does.
+
+    What has ended, perhaps in an earlier run, is not sent any more, whoever has its DNIS by now. `on_credit` says that
+    something was halfway when the permit was spent, for which it need not rest on enough decisions.
+    """
+    if on_credit and (fallen := permits.fallen(claim.trunk_request)):
+        return fallen
+    draft = draft_of(claim.trunk_request, waiting)
+    return " ".join(distinct(rules.problems(draft, amending=claim.trunk_request, executing=True)))
 
 
 def _cannot_read(claim: Claim, waiting: list[Line], error: ZoomError) -> bool:
@@ -210,7 +231,7 @@ def _cannot_read(claim: Claim, waiting: list[Line], error: ZoomError) -> bool:
     if settling.is_no_answer(error) and not _unclear_for_long(claim, error):
         settling.wait_for(claim, error)
         return False
-    if halfway := [line for line in waiting if line.has_begun]:
+    if halfway := _begun(waiting):
         _stay_halfway(claim, halfway, error)
         return False
     refuse(claim, waiting, sentence(error))

@@ -219,7 +219,7 @@ def give_back(claim: Claim, outcome: str) -> None:
     """
     lines = lines_of(claim.trunk_request)
     if any(line.state in ENDED_LINE_STATES or line.has_begun or line.without_trunk for line in lines):
-        _refuse_rest(claim, outcome)
+        refuse_rest(claim, outcome)
         settle(claim, lines_of(claim.trunk_request))
         return
     changes = {"approved_by": None, "approved_digest": "", "waiting_for": outcome, "next_attempt_at": None}
@@ -229,7 +229,8 @@ def give_back(claim: Claim, outcome: str) -> None:
         permits.cancel(claim.trunk_request, "sent back")
 
 
-def _refuse_rest(claim: Claim, outcome: str) -> None:
+def refuse_rest(claim: Claim, outcome: str) -> None:
+    """Write down why what is not sent will not be. May raise Fenced."""
     rest = claim.trunk_request.lines.filter(state=LineState.NOT_SENT)
     with audit.change():
         claim.hold()
