@@ -381,6 +381,37 @@ def test_a_removal_that_meets_such_a_request_goes_back_to_its_people(
     assert zoom.assigned() == {number: 1}
 
 
+@pytest.mark.parametrize("answer", ["yes", "never"])
+@pytest.mark.parametrize("kind", ["unassign", "change"])
+def test_what_was_removed_while_the_request_that_has_it_waits_with_another_line_is_not_sent_again(
+    zoom: Zoom, staff: User, supervisor: User, answer: str, kind: str
+) -> None:
+    there, waits = (zoom.trunk.prefix + end for end in ("771", "772"))
+    zoom.in_console(there, "")
+    trunk_request = zoom.approved(staff, supervisor, there, waits)
+    zoom.sandbox.fault("429", method="POST", path=TRUNKS, seconds=0.1)
+    provision(trunk_request.pk)
+    assert states(trunk_request) == ("approved", ["already_there", "not_sent"])
+    let_pass(trunk_request)
+    new = zoom.trunk.prefix + "888"
+    if kind == "unassign":
+        removal = to_unassign(zoom, staff, supervisor, there)
+    else:
+        removal = to_change(zoom, staff, supervisor, there, new)
+    provision(removal.pk)
+    assert states(removal)[0] == "done"
+    let_pass(removal)
+    if answer == "never":
+        zoom.sandbox.fault("drop", method="POST", path=TRUNKS, apply="never")
+    for _ in range(2):
+        provision(trunk_request.pk)
+        settle_in_time(trunk_request)
+    assert states(trunk_request) == ("done", ["already_there", "assigned"])
+    assert set(at_zoom(zoom)) == ({waits} if kind == "unassign" else {waits, new})
+    holds = Line.objects.exclude(hold="").values_list("dnis", "hold")
+    assert set(holds) == {(dnis, "assigned") for dnis in at_zoom(zoom)}
+
+
 # --- old values of which Zoom's list does not show the caller ID --------------------
 
 

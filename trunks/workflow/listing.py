@@ -12,7 +12,17 @@ from django.db.models import DateTimeField, DurationField, Exists, Q, QuerySet
 
 from trunks.compiled import Param, Values
 from trunks.compiled_writing import Inserts, Updates
-from trunks.models import WORKING_STATES, Hold, Line, ListedTrunk, SubAccount, Topic, TrunkRequest, clock
+from trunks.models import (
+    ASSIGNED_LINE_STATES,
+    WORKING_STATES,
+    Hold,
+    Line,
+    ListedTrunk,
+    SubAccount,
+    Topic,
+    TrunkRequest,
+    clock,
+)
 from trunks.models.lines import LineQuerySet
 from trunks.workflow import occasions
 from trunks.zoom.types import Trunk
@@ -65,6 +75,9 @@ def forget(account: SubAccount, dnis: str) -> None:
     rows = ListedTrunk.objects.filter(sub_account=account, dnis=dnis, gone_at=None)
     rows.update(gone_at=clock.now())
     release_assigned(account, [dnis])
+    # A request that is under way has assigned it and waits with other lines: it must not miss it, and send it again.
+    shown = Line.objects.filter(trunk_request__sub_account=account, dnis=dnis, hold=Hold.HELD)
+    shown.filter(state__in=ASSIGNED_LINE_STATES).update(hold=Hold.NONE)
 
 
 def release_assigned(account: SubAccount, dnis: Sequence[str]) -> None:
