@@ -107,6 +107,35 @@ def test_nor_is_it_in_the_way_when_another_customer_has_it(
     assert at_zoom(zoom) == ({zoom.trunk.prefix + "772": ""} if answer == "yes" else {})
 
 
+@pytest.mark.parametrize("by", ["unassign", "change", "portal and console"])
+def test_a_change_is_not_retried_in_place_of_what_another_request_has_removed_since(
+    zoom: Zoom, staff: User, supervisor: User, dnis: str, by: str
+) -> None:
+    """The customer would have a trunk more than anybody asked for."""
+    first = to_change(zoom, staff, supervisor, dnis, zoom.trunk.prefix + "888")
+    refuse_once(zoom)
+    provision(first.pk)
+    assert at_zoom(zoom) == {dnis: OLD}
+    for earlier in TrunkRequest.objects.all():
+        let_pass(earlier)
+    third = zoom.trunk.prefix + "999"
+    if by == "change":
+        other = to_change(zoom, staff, supervisor, dnis, third)
+    else:
+        other = to_unassign(zoom, staff, supervisor, dnis)
+    if by == "portal and console":
+        zoom.in_console(dnis, None)
+    provision(other.pk)
+    assert states(other)[0] == "done"
+    let_pass(other)
+    retry(first, supervisor)
+    provision(first.pk)
+    assert states(first) == ("failed", ["different"])
+    assert f"{dnis} was removed by {other} since" in first.lines.get().detail
+    assert set(at_zoom(zoom)) == ({third} if by == "change" else set())
+    assert not first.lines.exclude(hold="", removing=False).exists()
+
+
 def test_a_worker_lost_after_it_found_everything_there_leaves_nothing_to_be_checked(
     zoom: Zoom, staff: User, supervisor: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:

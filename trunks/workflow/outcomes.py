@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from trunks.models import Hold, Kind, Line, LineState, Phase
+from trunks.models import GOOD_LINE_STATES, Hold, Kind, Line, LineState, Phase
 from trunks.workflow import listing
 from trunks.workflow.comparing import Finding, Likeness
 from trunks.workflow.transitions import mark
@@ -72,11 +72,31 @@ def _assigned(line: Line, finding: Finding) -> None:
 
 def _removed(line: Line) -> None:
     """Zoom's list no longer shows the present DNIS. In a change it stays the sub account's until the end."""
+    by_now = _removed_since(line)
     listing.forget(line.trunk_request.sub_account, line.current_dnis)
     if line.trunk_request.kind == Kind.UNASSIGN:
         _write(line, LineState.UNASSIGNED, detail="" if line.sends else "It was gone already.")
         return
+    if by_now:
+        words = (
+            f"{line.current_dnis} was removed by {by_now.trunk_request} since, so there is nothing to change."
+        )
+        _write(line, LineState.DIFFERENT, detail=words)
+        return
     _write(line, LineState.NOT_SENT, phase=Phase.ASSIGN, hold=Hold.HELD, **_AGAIN)
+
+
+def _removed_since(line: Line) -> Line | None:
+    """Return the line of another request that has removed what a retried change found gone, or None.
+
+    The new values were asked for in its place: without it the customer would get a trunk more than was approved.
+    """
+    own = line.trunk_request
+    if own.kind != Kind.CHANGE or line.state != LineState.NOT_SENT or own.sent_at is None:
+        return None
+    others = Line.objects.filter(trunk_request__sub_account=own.sub_account_id, state__in=GOOD_LINE_STATES)
+    later = others.filter(current_dnis=line.current_dnis, trunk_request__changed_at__gt=own.sent_at)
+    return later.exclude(trunk_request=own).select_related("trunk_request").first()
 
 
 def _end_or_restore(line: Line, to: LineState, detail: str) -> None:
