@@ -10,6 +10,7 @@ from tests.views.test_audit import happened
 from trunks import context
 from trunks.actions import Action
 from trunks.models import Attempt, Role, TrunkRequest, User, ZoomCall
+from trunks.workflow import filing
 
 
 @pytest.fixture
@@ -114,3 +115,17 @@ def test_what_belongs_to_another_master_account_does_not_exist(
 
 def test_nothing_can_be_posted_to_it(client: Client, told: TrunkRequest) -> None:
     assert client.post(f"/requests/{told.reference}/story/").status_code == 405
+
+
+def test_the_answers_at_the_top_are_of_this_request_and_not_of_one_decided_with_it(
+    client: Client, trunk_request: TrunkRequest, supervisor: User, estate: cast.Estate, staff: User
+) -> None:
+    other = filing.file(cast.draft(estate.other_sub, estate.trunk, "18888999"), actor=staff)
+    with context.bound(context.Context("web-request-0001", "", "")):
+        cast.approved(trunk_request, supervisor)
+        cast.approved(other, supervisor)
+    answer = client.get(f"/requests/{trunk_request.reference}/story/")
+    told = {event.object_label for _, event in answer.context["answers"] if event}
+    assert told == {trunk_request.reference}
+    seen = [moment.event.object_label for moment in answer.context["moments"] if moment.event]
+    assert other.reference in seen  # beside it, and said to be of another

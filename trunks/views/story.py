@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET
 from trunks import access, audit
 from trunks.actions import Action
 from trunks.audit_reading import READERS
-from trunks.models import AuditArchive, ZoomCall
+from trunks.models import AuditArchive, TrunkRequest, ZoomCall
 from trunks.views.http import HtmxHttpRequest
 from trunks.workflow import words
 
@@ -55,11 +55,16 @@ def story(request: HtmxHttpRequest, reference: int) -> HttpResponse:
     calls = ZoomCall.objects.filter(attempt__trunk_request=trunk_request).order_by("id")
     context = {
         "trunk_request": trunk_request,
-        "answers": answers(events),
+        "answers": answers(event for event in events if _is_about(event, trunk_request)),
         "moments": moments(events, calls),
         "archive": AuditArchive.objects.since(trunk_request.filed_at),
     }
     return render(request, "trunks/story.html", context)
+
+
+def _is_about(event: Any, trunk_request: TrunkRequest) -> bool:
+    """Say whether the event is of the request itself: those beside it include other requests, approved together."""
+    return (event.object_type, event.object_id) == ("trunkrequest", str(trunk_request.pk))
 
 
 def answers(events: Iterable[Any]) -> list[tuple[str, Any]]:
