@@ -24,12 +24,14 @@ from trunks.models import (
     Role,
     RoleGrant,
     SampledItem,
+    SavedView,
     State,
     SubAccount,
     TrunkRequest,
     User,
     Webhook,
 )
+from trunks.models.saved_view import views_of
 from trunks.models.trunk_request import TrunkRequestQuerySet, lines_with_trunks, named_request
 
 Row = TypeVar("Row", bound=Model)
@@ -267,6 +269,18 @@ def webhook_for(user: User, pk: int) -> Webhook:
 def delivery_for(user: User, pk: int) -> Delivery:
     require_all_masters(user)
     return _one(Delivery.objects.select_related("webhook"), pk)
+
+
+def saved_views_for(user: User, *readers: Role) -> list[SavedView]:
+    """Return the own views of the trail, and those that others share: for all master accounts, or for one of one's own.
+
+    What is shared without a master account chosen may name anybody's customers, and is for who reads all of the trail.
+    """
+    views = views_of(user.pk)
+    if for_all_masters(user, *readers):
+        return views
+    masters = {grant.master_id for grant in user.grants if grant.role in readers}
+    return [view for view in views if view.owner_id == user.pk or view.master_id in masters - {None}]
 
 
 def require(user: User, *roles: Role, master_id: int | None = None) -> None:

@@ -198,6 +198,29 @@ def test_a_view_is_kept_shown_shared_and_removed(
     assert len(told(manager, Action.VIEW_REMOVED)) == 1
 
 
+def test_a_shared_view_tells_managers_of_another_master_account_nothing(
+    client: Client, estate: cast.Estate, trunk_request: TrunkRequest, signed_in: SignedIn
+) -> None:
+    """Its name and filters name customers and numbers; only of a master account of their own are they theirs to see."""
+    here, there = estate.master, estate.foreign_master
+    for name, query in (("All of it", "dnis=18888123"), ("Northwind's", f"dnis=18888123&master={here.pk}")):
+        client.post("/audit/views/", {"name": name, "query": query, "shared": "on"})
+    everything, narrowed = SavedView.objects.order_by("id")
+    own = signed_in(cast.person("Nora Northwind", Role.MANAGER, master=here))
+    assert own.get("/audit/").context["views"] == [narrowed]
+    foreign = signed_in(cast.person("Fred Foreign", Role.ADMINISTRATOR, master=there))
+    page = foreign.get("/audit/")
+    assert page.context["views"] == []
+    assert "18888123" not in page.content.decode()
+    # As if there were no such view: neither a word of whose it is, nor an event of a refusal.
+    assert foreign.post(f"/audit/views/{everything.pk}/remove/").status_code == 302
+    assert SavedView.objects.count() == 2
+    assert signed_in(cast.person("Rita Reader", Role.MANAGER)).get("/audit/").context["views"] == [
+        everything,
+        narrowed,
+    ]
+
+
 def test_a_view_that_is_not_shared_is_nobody_elses(client: Client, signed_in: SignedIn) -> None:
     client.post("/audit/views/", {"name": "Mine", "query": "outcome=failed"})
     other = signed_in(cast.person("Rita Reader", Role.MANAGER))

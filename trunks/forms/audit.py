@@ -182,7 +182,10 @@ class KeepView(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stu
     class Meta:
         model = SavedView
         fields = ("name", "query", "shared")
-        labels = {"name": "Name", "shared": "Other managers see it too"}
+        labels = {
+            "name": "Name",
+            "shared": "Other managers of the master account chosen see it too; without one, those of all",
+        }
         widgets = {"name": QuickInput, "query": QuickHidden}
 
 

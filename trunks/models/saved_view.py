@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.expressions import Combinable
+from django.http import QueryDict
 
 from trunks.compiled import Param, Rows
 
@@ -17,8 +18,8 @@ class SavedViewQuerySet(models.QuerySet["SavedView"]):
 
 
 class SavedView(models.Model):
-    """Somebody's filters. `query` is that part of the address, checked before it is kept; what a reader may not know
-    of stays unseen in a view that somebody else shares.
+    """Somebody's filters. `query` is that part of the address, checked before it is kept. Name and filters tell of
+    customers, numbers and people, so a shared one is not for everybody: see `access.saved_views_for`.
     """
 
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
@@ -36,10 +37,16 @@ class SavedView(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def master_id(self) -> int | None:
+        """Return the key of the master account that the filters narrow the trail to, or None."""
+        chosen = QueryDict(self.query).get("master") or ""
+        return int(chosen) if chosen else None
+
 
 _SEEN: Rows[SavedView] = Rows(lambda: SavedView.objects.seen_by(Param("user")))
 
 
 def views_of(user: int) -> list[SavedView]:
-    """Return what every page of the trail offers the person with that key: see `SavedViewQuerySet.seen_by`."""
+    """Return the own views of the person with that key and all that others share: for `access.saved_views_for`."""
     return _SEEN(user=user)

@@ -19,8 +19,7 @@ from trunks.audit_index import Standing, standing
 from trunks.audit_reading import READERS, Filters
 from trunks.forms.audit import FILTERS, AuditFilter, KeepView, asked_query, kept_query, moment_of
 from trunks.forms.decisions import Problem
-from trunks.models import SavedView, User
-from trunks.models.saved_view import views_of
+from trunks.models import User
 from trunks.templatetags.events import story_of
 from trunks.views.audit_pages import TrailPage, address, older_than, place, trail_page
 from trunks.views.audit_words import Understood, understand
@@ -67,7 +66,7 @@ def trail(request: HtmxHttpRequest) -> HttpResponse:
         "chips": _chips(request, chosen, page),
         "presets": _presets(request),
         "suggestions": [(one, address(request, q="", **one.values)) for one in meant.suggestions],
-        "views": views_of(request.user.pk),
+        "views": access.saved_views_for(request.user, *READERS),
         "kept": [
             (name, value) for name, values in request.GET.lists() for value in values if name in FILTERS
         ],
@@ -123,7 +122,8 @@ def keep(request: HtmxHttpRequest) -> HttpResponse:
 def unkeep(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     """Remove one of the person's own views; a second click finds it gone, which is what was asked for."""
     access.require(request.user, *READERS)
-    view = SavedView.objects.seen_by(request.user.pk).filter(pk=pk).first()
+    views = access.saved_views_for(request.user, *READERS)
+    view = next((view for view in views if view.pk == pk), None)
     if view is None:
         return redirect("audit")
     try:
