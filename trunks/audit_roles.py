@@ -25,12 +25,21 @@ class NotGranted(Exception):
 
 
 # Besides who owns the events: who owns their schema (or the database, which owns the schema `public` from PostgreSQL 15
-# on) may drop what lies in it, and who may make roles could take the owner's, before PostgreSQL 16.
+# on) may drop what lies in it, and who may make roles could take the owner's, before PostgreSQL 16. Who writes files or
+# runs programs as the server can become whoever they like, and who writes all data is held by no grant. What a role is
+# a member of counts as well: it can be taken on by SET ROLE.
 _COULD_TAKE_THEM = """
-SELECT bool_or(rolsuper OR rolcreaterole OR pg_has_role(rolname, relowner, 'MEMBER')
-    OR pg_has_role(rolname, nspowner, 'MEMBER'))
-FROM pg_roles, pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
-WHERE rolname = {role} AND pg_class.oid = to_regclass(%s)
+SELECT bool_or(pg_has_role(me.rolname, relowner, 'MEMBER') OR pg_has_role(me.rolname, nspowner, 'MEMBER') OR EXISTS (
+    SELECT FROM pg_roles taken WHERE pg_has_role(me.rolname, taken.oid, 'MEMBER') AND (
+        taken.rolsuper OR taken.rolcreaterole OR taken.rolname IN (
+            'pg_write_server_files', 'pg_execute_server_program', 'pg_write_all_data'))))
+FROM pg_roles me, pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+WHERE me.rolname = {role} AND pg_class.oid = to_regclass(%s)
+"""
+# The files of the server and a copy of the whole of it hold what lets one sign in as others.
+_READS_THE_SERVER = """
+SELECT EXISTS (SELECT FROM pg_roles taken WHERE pg_has_role(%s::name, taken.oid, 'MEMBER') AND (
+    taken.rolreplication OR taken.rolname = 'pg_read_server_files'))
 """
 
 
@@ -78,14 +87,24 @@ def _refuse(role: str, *, may_be_made: bool) -> None:
         return
     if _could_take_the_guards(role):
         raise NotGranted(
-            f"{role} owns the audit trail, its schema or its database, may make roles, or is a superuser:"
-            " it could take the guards away."
+            f"{role} owns the audit trail, its schema or its database, may make roles, write all data or the server's"
+            " files, run programs there, or is a superuser, perhaps as a member of another role: it could take the"
+            " guards away."
+        )
+    if _asked(_READS_THE_SERVER, role):
+        raise NotGranted(
+            f"{role} may read the server's files or replicate the server, where the passwords of other roles lie."
+            " The portal needs neither."
         )
 
 
 def _exists(role: str) -> bool:
+    return _asked("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = %s)", role)
+
+
+def _asked(sql: str, role: str) -> bool:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = %s)", [role])
+        cursor.execute(sql, [role])
         return bool(cursor.fetchone()[0])
 
 

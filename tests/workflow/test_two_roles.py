@@ -196,6 +196,16 @@ def test_neither_the_owner_nor_nobody_can_be_the_one_that_runs_the_portal() -> N
     [
         ("ALTER ROLE {role} CREATEROLE", "ALTER ROLE {role} NOCREATEROLE"),
         ("ALTER SCHEMA public OWNER TO {role}", "ALTER SCHEMA public OWNER TO {schema_owner}"),
+        *(
+            (f"GRANT {other} TO {{role}}", f"REVOKE {other} FROM {{role}}")
+            for other in ("pg_write_server_files", "pg_execute_server_program", "pg_write_all_data")
+        ),
+        # By SET ROLE, and over two steps.
+        (
+            "CREATE ROLE {role}_a; CREATE ROLE {role}_b SUPERUSER;"
+            "GRANT {role}_b TO {role}_a; GRANT {role}_a TO {role}",
+            "DROP ROLE {role}_a; DROP ROLE {role}_b",
+        ),
     ],
 )
 def test_who_gets_at_the_guards_by_another_way_cannot_be_it_either(
@@ -212,6 +222,22 @@ def test_who_gets_at_the_guards_by_another_way_cannot_be_it_either(
     finally:
         act_as(owner)
         run(taken.format(role=role, schema_owner=schema_owner))
+
+
+@pytest.mark.parametrize(
+    ("given", "taken"),
+    [
+        ("ALTER ROLE {role} REPLICATION", "ALTER ROLE {role} NOREPLICATION"),
+        ("GRANT pg_read_server_files TO {role}", "REVOKE pg_read_server_files FROM {role}"),
+    ],
+)
+def test_who_reads_past_the_database_is_refused(given: str, taken: str, role: str) -> None:
+    run(given.format(role=role))
+    try:
+        with pytest.raises(CommandError, match="where the passwords of other roles lie"):
+            grant(f"--role={role}")
+    finally:
+        run(taken.format(role=role))
 
 
 def test_all_rights_are_given_or_none(role: str, monkeypatch: pytest.MonkeyPatch) -> None:
