@@ -2,12 +2,15 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from portal import first_password
+from portal import first_password, recovery_codes
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("trunks.urls")),
     # Before allauth's page of that address, which asks nobody for a proof.
     path("accounts/password/set/", first_password.page, name="account_set_password"),
+    # Before allauth's pages of these addresses, which leave no event.
+    path("accounts/2fa/recovery-codes/", recovery_codes.page, name="mfa_view_recovery_codes"),
+    path("accounts/2fa/recovery-codes/download/", recovery_codes.file, name="mfa_download_recovery_codes"),
     path("accounts/", include("allauth.urls")),
 ]
 

@@ -126,6 +126,7 @@ class Action(TextChoices):
     FACTOR_RENAMED = "factor.renamed", "gave a second factor of their own another name"
     FACTOR_FAILED = "factor.failed", "let nobody sign in: the second factor is wrong"
     RECOVERY_CODES_GENERATED = "factor.codes_generated", "made new recovery codes"
+    RECOVERY_CODES_SHOWN = "factor.codes_shown", "was shown their recovery codes"
     RECOVERY_CODE_USED = "factor.code_used", "used a recovery code"
     PASSWORD_CHANGED = "password.changed", "changed their password"
     PASSWORD_RESET_ASKED = "password.reset_asked", "was asked for a letter with a link to a new password"

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
+from unittest import mock
 
 import pytest
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.core import mail
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from pytest_django import DjangoCaptureOnCommitCallbacks
@@ -20,6 +21,7 @@ from tests.conftest import SignedIn
 from tests.matrix.accounts import ONE_KEY, ROWS
 from trunks.models import User
 from trunks.models.audit_event import AuditEvent
+from trunks.workflow import signing_in
 
 pytestmark = [pytest.mark.sqlite, pytest.mark.django_db]
 
@@ -43,8 +45,8 @@ NOTHING_TO_TELL = {
     f"{A}password/reset/done/": "only shows",
     f"{A}password/reset/key/done/": "only shows",
     f"{A}2fa/": "only shows",
-    f"{A}2fa/recovery-codes/": "only shows",
-    f"{A}2fa/recovery-codes/download/": "only shows what the page beside it shows, and to nobody else",
+    f"{A}2fa/recovery-codes/": "takes no form; showing them is an event: the last test of this page",
+    f"{A}2fa/recovery-codes/download/": "the same",
     f"{A}3rdparty/login/cancelled/": "only shows",
     f"{A}3rdparty/login/error/": "only shows",
     **dict.fromkeys(
@@ -213,3 +215,29 @@ def test_what_leaves_no_event_changes_nothing(
         sql for sql in wrote if "viewed_at" not in sql
     ] == []  # that codes were shown, allauth notes on its row
     assert AuditEvent.objects.count() == before
+
+
+@pytest.mark.parametrize("path", ["", "download/"])
+def test_that_recovery_codes_were_shown_is_an_event(path: str, staff: User, client: Client) -> None:
+    client.post("/accounts/login/", {"login": staff.email, "password": cast.PASSWORD})
+    path = f"/accounts/2fa/recovery-codes/{path}"
+    assert client.get(path).status_code == 404
+    assert not AuditEvent.objects.filter(action="factor.codes_shown").exists()
+    codes = RecoveryCodes.activate(staff).get_unused_codes()
+    assert codes[0] in client.get(path).content.decode()
+    told = AuditEvent.objects.get(action="factor.codes_shown")
+    assert (told.actor, told.object_id, told.after) == (staff, str(staff.pk), {"codes": len(codes)})
+    assert codes[0] not in str(vars(told))
+
+
+def test_recovery_codes_are_not_shown_where_no_event_can_be_written(
+    staff: User, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.post("/accounts/login/", {"login": staff.email, "password": cast.PASSWORD})
+    kept = RecoveryCodes.activate(staff)
+    monkeypatch.setattr(signing_in, "codes_shown", mock.Mock(side_effect=OperationalError("disk full")))
+    answer = client.get("/accounts/2fa/recovery-codes/")
+    assert answer.status_code == 503
+    assert kept.get_unused_codes()[0] not in answer.content.decode()
+    kept.instance.refresh_from_db()
+    assert not kept.did_view

@@ -183,6 +183,7 @@ RECIPES: dict[Verb, Recipe] = {
     signing_in.factor_removed: ("staff", lambda s: ((), {"kind": "totp"})),
     signing_in.factor_renamed: ("staff", lambda s: ((), {"before": "Old phone", "after": "New phone"})),
     signing_in.codes_generated: ("staff", lambda s: ((), {})),
+    signing_in.codes_shown: ("staff", lambda s: ((), {"number": 10})),
     signing_in.code_used: ("staff", lambda s: ((), {"left": 3})),
     signing_in.password_changed: ("staff", lambda s: ((), {"keep": None})),
     webhooks.renew_secret: ("administrator", lambda s: ((s.hook(),), {})),

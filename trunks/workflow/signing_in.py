@@ -87,6 +87,11 @@ def codes_generated(*, actor: User) -> None:
     _record(Action.RECOVERY_CODES_GENERATED, actor)
 
 
+def codes_shown(*, actor: User, number: int) -> None:
+    """Write down that recovery codes were shown, and how many: whoever saw them can come in by each, once."""
+    _record(Action.RECOVERY_CODES_SHOWN, actor, after={"codes": number})
+
+
 def code_used(*, actor: User, left: int) -> None:
     _record(Action.RECOVERY_CODE_USED, actor, after={"codes_left": left})
 
