@@ -1,8 +1,15 @@
 """Where the project's addresses come together, and the pages for what goes wrong."""
 
+from django.conf import settings
 from django.urls import URLPattern, URLResolver, include, path
 
-from portal import first_password, recovery_codes
+from portal import first_password, proof_passkey, recovery_codes
+
+PROOF_BY_PASSKEY = path(
+    "accounts/2fa/webauthn/reauthenticate/",
+    proof_passkey.ProofByPasskey.as_view(),
+    name="mfa_reauthenticate_webauthn",
+)
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("trunks.urls")),
@@ -11,6 +18,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     # Before allauth's pages of these addresses, which leave no event.
     path("accounts/2fa/recovery-codes/", recovery_codes.page, name="mfa_view_recovery_codes"),
     path("accounts/2fa/recovery-codes/download/", recovery_codes.file, name="mfa_download_recovery_codes"),
+    # Before allauth's page of that address, which forgets where one was when the passkey is a wrong one.
+    *([PROOF_BY_PASSKEY] if settings.PASSKEYS else []),
     path("accounts/", include("allauth.urls")),
 ]
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 import pytest
+from allauth.account.internal.flows.reauthentication import STATE_SESSION_KEY
 from allauth.account.utils import user_pk_to_url_str
 from allauth.mfa.models import Authenticator
 from allauth.mfa.webauthn import urls, views
@@ -10,16 +13,18 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, include, path
 from fido2.utils import websafe_encode
 
+from portal.urls import PROOF_BY_PASSKEY
 from portal.urls import urlpatterns as own
 from tests import cast
 from tests.conftest import SignedIn
 from trunks import audit
-from trunks.models import User
+from trunks.models import TrunkRequest, User
 from trunks.models.audit_event import AuditEvent
 
 LOGIN = path("accounts/2fa/webauthn/login/", views.login_webauthn, name="mfa_login_webauthn")
 urlpatterns: list[URLPattern | URLResolver] = [
     LOGIN,
+    PROOF_BY_PASSKEY,
     path("accounts/2fa/webauthn/", include(urls.urlpatterns)),
     *own,
 ]
@@ -101,6 +106,27 @@ def test_a_wrong_passkey_is_an_event_as_a_proof(
     monkeypatch.setattr("allauth.mfa.webauthn.internal.auth.get_credentials", lambda _: [])
     client.post(f"{PASSKEYS}reauthenticate/", {"credential": of(staff)})
     assert [event.action for event in audit.history(staff)] == ["factor.failed"]
+
+
+def test_after_a_wrong_passkey_as_a_proof_the_way_back_and_what_was_typed_are_still_there(
+    staff: User, trunk_request: TrunkRequest, signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = signed_in(staff)
+    passkey_of(staff)
+    monkeypatch.setattr("allauth.mfa.webauthn.internal.auth.get_credentials", lambda _: [])
+    session = client.session
+    session[STATE_SESSION_KEY] = {"request": "kept"}
+    session.save()
+    back = f"/requests/{trunk_request.reference}/approve/"
+    page = f"{PASSKEYS}reauthenticate/"
+    answer = client.post(page, {"credential": of(staff), "next": back})
+    assert answer["Location"] == f"{page}?next={quote(back, safe='')}"
+    again = client.get(answer["Location"])
+    assert f'name="next" value="{back}"' in again.content.decode()
+    assert "Incorrect code" in again.content.decode()
+    assert client.session[STATE_SESSION_KEY] == {"request": "kept"}
+    elsewhere = client.post(page, {"credential": of(staff), "next": "https://elsewhere.example/"})
+    assert elsewhere["Location"] == page
 
 
 def test_renaming_and_removing_a_passkey_are_events(staff: User, signed_in: SignedIn) -> None:
