@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from django.db import transaction
+from django.utils import timezone
 from pytest_django import Settings
 
 from tests.processes import PYTHON, ROOT
@@ -294,6 +295,14 @@ def test_a_missing_or_replaced_day_is_found(sealed: Sealed, manager: User, tmp_p
 
 @pytest.mark.parametrize("span", ["@..2020-01-01", "@2999-01-01.."])
 def test_a_key_counts_only_for_its_days(span: str, sealed: Sealed, manager: User, tmp_path: Path) -> None:
+    status, said = verify(tmp_path, exported(manager), key=key_of(sealed) + span)
+    assert (status, "no key that you trust for that day has signed it" in said) == (1, True)
+
+
+def test_a_day_in_another_spelling_does_not_let_a_key_count_for_longer(
+    sealed: Sealed, manager: User, tmp_path: Path
+) -> None:
+    span = f"@..{timezone.now():%Y}0101"  # as text, every day of the year lies before it
     status, said = verify(tmp_path, exported(manager), key=key_of(sealed) + span)
     assert (status, "no key that you trust for that day has signed it" in said) == (1, True)
 
