@@ -295,6 +295,31 @@ def test_a_change_that_was_given_up_with_its_trunk_still_at_zoom_alarms_nobody(
     assert not Notice.objects.filter(occasion__topic=Topic.LOST).exists()
 
 
+def test_a_change_whose_old_trunk_somebody_has_assigned_in_the_console_meanwhile_removes_it_again(
+    zoom: Zoom, dnis: str, halfway: TrunkRequest
+) -> None:
+    """As the letter about it advises; the customer would have both, and the request would say done."""
+    zoom.in_console(dnis, OLD)
+    let_pass(halfway)
+    provision(halfway.pk)
+    assert states(halfway) == ("done", ["assigned"])
+    assert set(at_zoom(zoom)) == {zoom.trunk.prefix + "888"}
+
+
+def test_or_leaves_it_when_its_own_dnis_is_taken_by_then(
+    zoom: Zoom, dnis: str, halfway: TrunkRequest, supervisor: User
+) -> None:
+    halfway.lines.update(without_trunk=True)
+    zoom.in_console(dnis, OLD)
+    zoom.in_console(zoom.trunk.prefix + "888", "", account=zoom.other_sub)
+    assert estate.sync(zoom.master.pk)
+    let_pass(halfway)
+    provision(halfway.pk)
+    assert states(halfway) == ("sent_back", ["not_sent"])
+    assert at_zoom(zoom) == {dnis: OLD}
+    assert list(access.without_trunk_for(supervisor)) == []
+
+
 # --- the second step of a change, whose DNIS somebody else has got meanwhile --------------------
 
 

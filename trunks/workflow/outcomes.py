@@ -38,6 +38,12 @@ def shown(line: Line, finding: Finding) -> None:
         _assigned(line, finding)
 
 
+def begun_again(lines: Iterable[Line]) -> None:
+    """Write down that what each change has removed is there again, so that it begins with the removal."""
+    for line in lines:
+        _write(line, LineState.NOT_SENT, phase=Phase.REMOVE, without_trunk=False, **_AGAIN)
+
+
 def failed(lines: Iterable[Line], detail: str) -> None:
     """Write down that what the phase of each line wanted will not happen, and why."""
     for line in lines:

@@ -31,6 +31,7 @@ from trunks.workflow.drafts import draft_of
 from trunks.workflow.errors import distinct
 from trunks.workflow.filing import take_turn
 from trunks.workflow.reading import (
+    begin_again,
     echoed,
     look_up,
     read_list,
@@ -139,6 +140,8 @@ def _go_on(claim: Claim, client: ZoomClient, waiting: list[Line]) -> list[Line] 
         rows = read_list(claim, client)
     except ZoomError as error:
         return [] if _cannot_read(claim, waiting, error) else None
+    if begin_again(claim, _begun(waiting), rows):
+        return []
     findings = without_old_news(look_up(_begun(waiting) or waiting, rows))
     write_findings(claim, findings)
     if echoed(findings):

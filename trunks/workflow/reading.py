@@ -48,12 +48,16 @@ def look_up(lines: Iterable[Line], rows: Sequence[Trunk]) -> Findings:
     trunks = cache(lambda master: _TRUNKS(master=master))
     findings = {line: compare(line, rows, partial(trunks, line.master_id)) for line in lines}
     doubted = [line for line, finding in findings.items() if may_be_echo(line, finding)]
-    if doubted:
+    if doubted and _may_be_older(doubted[0].trunk_request_id):
         # While a list may still show what was removed, it tells nothing of it.
-        sent_at = TrunkRequest.objects.values_list("sent_at", flat=True).get(pk=doubted[0].trunk_request_id)
-        if settling.quiet_left(sent_at) > 0:
-            findings |= dict.fromkeys(doubted, Finding(Likeness.UNMET, echo=True))
+        findings |= dict.fromkeys(doubted, Finding(Likeness.UNMET, echo=True))
     return findings
+
+
+def _may_be_older(pk: int) -> bool:
+    """Say whether a list may be older than the last call of the request, which its object need not know of yet."""
+    sent_at = TrunkRequest.objects.values_list("sent_at", flat=True).get(pk=pk)
+    return settling.quiet_left(sent_at) > 0
 
 
 def without_old_news(findings: Findings) -> Findings:
@@ -111,6 +115,24 @@ def write_findings(claim: Claim, findings: Findings) -> None:
         claim.write(landed=Value(True) if landed else F("landed"))
         for line, finding in findings.items():
             outcomes.shown(line, finding)
+
+
+def begin_again(claim: Claim, begun: Iterable[Line], rows: Sequence[Trunk]) -> bool:
+    """Begin those changes anew of which the list shows again what they have removed; say whether there are any.
+
+    Somebody has assigned it meanwhile, in Zoom's console, and the customer would have both. Not while the list may be
+    an older one. May raise Fenced.
+    """
+    present = {row.dnis for row in rows}
+    back = [
+        line for line in begun if line.phase == Phase.ASSIGN and line.current_dnis in present - {line.dnis}
+    ]
+    if not back or _may_be_older(claim.trunk_request.pk):
+        return False
+    with transaction.atomic():
+        claim.hold()
+        outcomes.begun_again(back)
+    return True
 
 
 def refuse(claim: Claim, lines: Iterable[Line], detail: str) -> None:
