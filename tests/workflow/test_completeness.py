@@ -41,11 +41,13 @@ from trunks.workflow import (
     checks,
     choosing,
     delegating,
+    drafts,
     errors,
     estate,
     evidence,
     exporting,
     filing,
+    importing,
     invitations,
     looks,
     monthly,
@@ -211,6 +213,7 @@ PARTS: set[Verb] = {
     *(delegating.may_make, delegating.may_end, delegating.problems),
     *(delegating.end_all_of, delegating.end_what_is_void),
     *(authority.demand, authority.refuse, filing.problems, transitions.move, occasions.note),
+    *(drafts.twin_of, importing.plan),
     looks.note,  # which version was on a supervisor's screen; the decision that follows has the event
 }
 # Each of these has tests of its own that look at its event: it asks Zoom first, or needs more than one person.
@@ -225,6 +228,7 @@ ELSEWHERE |= dict.fromkeys(
     (oversight.note_reading_of_person, oversight.note_reading_of_address), "test_audit_tools"
 )
 ELSEWHERE |= {oversight.note_reading_of_sessions: "test_people"}
+ELSEWHERE |= {importing.file_all: "test_importing"}  # of a plan that somebody was shown
 # Everybody chooses and signs in for themselves; a sign-in that fails is told by verbs without an actor.
 NEVER_REFUSED: set[Verb] = {choosing.choose} | {
     verb for verb in RECIPES if verb.__module__ == signing_in.__name__

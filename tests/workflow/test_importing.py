@@ -292,6 +292,12 @@ def test_a_role_that_was_revoked_meanwhile_files_nothing(estate: cast.Estate, st
     assert result.reasons == ["Only staff for Northwind can file requests for its sub accounts."]
     assert result.who
     assert not TrunkRequest.objects.exists()
+    events = AuditEvent.objects.filter(actor=staff).order_by("id").values_list("action", "outcome")
+    assert list(events) == [
+        ("import.begun", "done"),
+        ("request.filing_refused", "refused"),
+        ("import.ended", "failed"),
+    ]
     assert [
         row for row, _, _ in told(plan_of(estate, User.objects.get(pk=staff.pk), "Adatum Logistics,18888001"))
     ]
