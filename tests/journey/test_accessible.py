@@ -35,6 +35,8 @@ PAGES = {
         "/trunks/1/",
         "/sub-accounts/",
         "/sub-accounts/1/",
+        "/drift/",
+        "/drift/?kind=not_filed",
         "/writing/",
     ],
     "manager": [

@@ -189,6 +189,7 @@ ROWS: dict[str, Row] = {
     "trunks/<int:pk>/": page(lambda scene: f"/trunks/{scene.estate.trunk.pk}/", OWN),
     "sub-accounts/": page("/sub-accounts/", EVERYBODY),
     "sub-accounts/<int:pk>/": page(lambda scene: f"/sub-accounts/{scene.estate.sub.pk}/", OWN),
+    "drift/": page("/drift/", EVERYBODY),
     "masters/": page("/masters/", EVERYBODY),
     "masters/connect/": form("/masters/connect/", cells(403), cells(403)),
     "masters/<int:pk>/policy/": form(

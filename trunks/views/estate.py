@@ -11,7 +11,8 @@ from django.views.decorators.http import require_GET
 
 from trunks import access, audit
 from trunks.forms.estate import EstateFilter
-from trunks.models import Hold, Line, ListedTrunk, MasterTrunk, usage
+from trunks.models import Hold, Line, ListedTrunk, MasterTrunk, SubAccount, usage
+from trunks.models.drift import ALARMING, drifting
 from trunks.models.trunk_request import TrunkRequestQuerySet
 from trunks.views.http import HtmxHttpRequest
 from trunks.views.paging import page
@@ -70,6 +71,7 @@ def sub_account_detail(request: HtmxHttpRequest, pk: int) -> HttpResponse:
         "page": page(listed.filter(gone_at=None), request, ("dnis", "id")),
         "gone": list(gone[:SHOWN_GONE]),
         "may_file": sub_account.gone_at is None and fileable.exists(),
+        "drifts": drifting(SubAccount.objects.filter(pk=pk), ALARMING).count(),
         "history": _history(sub_account),
         "reads_trail": any(request.user.holds(role) for role in audit.READERS),
     }

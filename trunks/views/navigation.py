@@ -38,6 +38,7 @@ PAGES = (
     ("Delegations", "delegations", "handshake", frozenset({Role.SUPERVISOR, Role.ADMINISTRATOR})),
     ("Sub accounts", "sub_accounts", "building-2", EVERYONE),
     ("Master trunks", "trunks", "cable", EVERYONE),
+    ("Drift", "drift", "git-compare", EVERYONE),
     ("Audit trail", "audit", "scroll-text", frozenset({Role.MANAGER, Role.ADMINISTRATOR})),
     ("Master accounts", "masters", "key-round", frozenset({Role.ADMINISTRATOR})),
     ("People", "people", "users", frozenset({Role.ADMINISTRATOR})),

@@ -1,0 +1,178 @@
+"""Where Zoom's lists, as last read, and what the portal's finished requests say of them do not agree.
+
+All of it is asked about rows of Zoom's lists: what vanished is marked gone there and never deleted, so that each
+difference, a missing trunk included, has a row to be found by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.db.models import (
+    Case,
+    CharField,
+    DateTimeField,
+    Exists,
+    ExpressionWrapper,
+    F,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+    When,
+)
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Coalesce, Left, Replace, Substr
+from django.db.models.lookups import Exact
+
+from trunks.models.choices import ASSIGNED_LINE_STATES, OPEN_STATES, Hold, Kind, LineState, Phase
+from trunks.models.estate import ListedTrunk, SubAccount
+from trunks.models.trunk_request import Line
+
+
+class Drift(models.TextChoices):
+    MISSING = "missing", "Missing at Zoom"
+    DIFFERENT = "different", "Other caller ID at Zoom"
+    STILL_THERE = "still_there", "Still at Zoom"
+    TWICE = "twice", "Listed twice"
+    NOT_FILED = "not_filed", "Not filed here"
+
+
+# Of an estate that was just connected everything is of the other kind.
+ALARMING = (Drift.MISSING, Drift.DIFFERENT, Drift.STILL_THERE, Drift.TWICE)
+AGREED = ""
+_PUNCTUATION = " ()./-\t\N{NO-BREAK SPACE}"
+
+
+def readable(accounts: QuerySet[SubAccount]) -> QuerySet[SubAccount]:
+    """Return the sub accounts of which something can be claimed: they are there, and their last reading went well."""
+    return accounts.filter(gone_at=None, trunks_problem="").exclude(trunks_read_at=None)
+
+
+def unread(accounts: QuerySet[SubAccount]) -> QuerySet[SubAccount]:
+    """Return the sub accounts at Zoom of which nothing can be claimed: never read, or not the last time."""
+    return accounts.filter(~Q(trunks_problem="") | Q(trunks_read_at=None), gone_at=None)
+
+
+def drifting(accounts: QuerySet[SubAccount], kinds: Sequence[str]) -> QuerySet[ListedTrunk]:
+    """Return the rows of Zoom's lists of `accounts` with one of `kinds`, each with `drift` and `word`.
+
+    `word` is the primary key of the line that has the portal's last word, or None. Nothing is claimed of a DNIS that
+    an open request is about, nor of a row that the newest list does not show but that is not yet believed to be gone.
+    """
+    shown = Q(gone_at=None, last_seen_at__gte=F("sub_account__trunks_read_at"))
+    vanished = Q(~Exists(_instead()), gone_at__isnull=False)
+    rows = ListedTrunk.objects.filter(shown | vanished, ~Exists(_open()), sub_account__in=readable(accounts))
+    word = Coalesce(Subquery(_holders().values("pk")[:1]), Subquery(_words().values("pk")[:1]))
+    found = rows.exclude(dnis="").annotate(drift=_drift(), word=word)
+    return found.filter(drift__in=kinds).select_related("sub_account__master")
+
+
+def listed_elsewhere() -> QuerySet[ListedTrunk]:
+    """Return, inside a question about rows, what other sub accounts of the row's master have under its DNIS."""
+    same = ListedTrunk.objects.filter(master=OuterRef("master"), dnis=OuterRef("dnis"), gone_at=None)
+    believed = same.filter(sub_account__in=readable(SubAccount.objects.all()))
+    return believed.exclude(sub_account=OuterRef("sub_account"))
+
+
+def listed_as(rows: Collection[ListedTrunk]) -> QuerySet[ListedTrunk]:
+    """Return what is listed now under the DNIS of `rows` by the same master accounts, the rows themselves included."""
+    of = {"master__in": {row.master_id for row in rows}, "dnis__in": {row.dnis for row in rows}}
+    accounts = readable(SubAccount.objects.all())
+    found = ListedTrunk.objects.filter(**of, gone_at=None, sub_account__in=accounts)
+    return found.select_related("sub_account").order_by("sub_account__name", "pk")
+
+
+def _instead() -> QuerySet[ListedTrunk]:
+    """Return what tells of a gone row's DNIS in its place: a row that is there, or one that went later."""
+    same = ListedTrunk.objects.filter(sub_account=OuterRef("sub_account"), dnis=OuterRef("dnis"))
+    at_once = Q(gone_at=OuterRef("gone_at"), pk__gt=OuterRef("pk"))
+    return same.filter(Q(gone_at=None) | Q(gone_at__gt=OuterRef("gone_at")) | at_once)
+
+
+def _lines() -> QuerySet[Line]:
+    return Line.objects.filter(trunk_request__sub_account=OuterRef("sub_account"))
+
+
+def _open() -> QuerySet[Line]:
+    """Return the lines of open requests that are about the row's DNIS: what comes of them is not known yet."""
+    return _lines().filter(_ABOUT, trunk_request__state__in=OPEN_STATES)
+
+
+def _holders() -> QuerySet[Line]:
+    """Return the line that has the row's DNIS: it has it now, whatever was filed after it, as a retry can come late."""
+    ended = _lines().exclude(trunk_request__state__in=OPEN_STATES)
+    held = {"master": OuterRef("master"), "dnis": OuterRef("dnis"), "hold": Hold.ASSIGNED}
+    return ended.filter(**held, state__in=ASSIGNED_LINE_STATES).order_by()
+
+
+def _words() -> QuerySet[Line]:
+    """Return the lines that say what became of the row's DNIS, the last request filed first.
+
+    A removal, and what vanishes from Zoom's list, takes the DNIS from the line that had it; so where none has it, what
+    was filed last has the last word.
+    """
+    said = _lines().filter(_ASSIGNED | _RESTORED | _REMOVED).exclude(trunk_request__state__in=OPEN_STATES)
+    return said.order_by("-trunk_request_id", "position")
+
+
+def _drift() -> Case:
+    here = Q(gone_at=None)
+    # What people gave up on may have been carried out, so that it is nobody else's doing.
+    given_up = _lines().filter(_ABOUT, state=LineState.GIVEN_UP)
+    nobodys = Case(When(here & ~Exists(given_up), then=Value(Drift.NOT_FILED)), default=Value(AGREED))
+    twice = When(here & Exists(listed_elsewhere()), then=Value(Drift.TWICE))
+    return Case(
+        twice,
+        default=Coalesce(Subquery(_judged(_holders())), Subquery(_judged(_words())), nobodys),
+        output_field=CharField(),
+    )
+
+
+def _judged(words: QuerySet[Line]) -> QuerySet[Line, Any]:
+    """Return what the row says of the first of `words`; nothing, when read within the quiet period after it."""
+    quiet = timedelta(seconds=settings.QUIET_SECONDS)
+    known = words.annotate(
+        believed_from=ExpressionWrapper(F("trunk_request__changed_at") + quiet, output_field=DateTimeField()),
+        gone_at=ExpressionWrapper(OuterRef("gone_at"), output_field=DateTimeField(null=True)),
+        shown=ExpressionWrapper(OuterRef("outbound_caller_id"), output_field=CharField(null=True)),
+        wanted=Case(When(_RESTORED, then=F("current_caller_id")), default=F("outbound_caller_id")),
+    )
+    # A list need not report caller IDs, and one that nobody asked for is in nobody's way.
+    told = known.annotate(shown_key=_caller_id_key("shown"), wanted_key=_caller_id_key("wanted"))
+    compared = Q(shown__isnull=False) & ~Q(shown="") & ~Q(wanted="")
+    said = Case(
+        When(believed_from__gte=OuterRef("sub_account__trunks_read_at"), then=Value(AGREED)),
+        When(_REMOVED & Q(gone_at=None), then=Value(Drift.STILL_THERE)),
+        When(_REMOVED, then=Value(AGREED)),
+        When(gone_at__isnull=False, then=Value(Drift.MISSING)),
+        When(compared & ~Q(shown_key=F("wanted_key")), then=Value(Drift.DIFFERENT)),
+        default=Value(AGREED),
+        output_field=CharField(),
+    )
+    return told.values_list(said)[:1]
+
+
+_ABOUT = Q(dnis=OuterRef("dnis")) | Q(current_dnis=OuterRef("dnis"))
+_ASSIGNED = Q(dnis=OuterRef("dnis"), state__in=ASSIGNED_LINE_STATES)
+_RESTORED = Q(
+    current_dnis=OuterRef("dnis"), phase=Phase.RESTORE, state=LineState.REFUSED, without_trunk=False
+)
+_MOVED = Q(trunk_request__kind=Kind.CHANGE, state__in=ASSIGNED_LINE_STATES) & ~Q(dnis=F("current_dnis"))
+_REMOVED = Q(current_dnis=OuterRef("dnis")) & (Q(state=LineState.UNASSIGNED) | _MOVED)
+
+
+def _caller_id_key(name: str) -> Case:
+    """Return `numbers.caller_id_key` of a column, in SQL: +34600…, 0034600… and 34600… are the same caller."""
+    bare: Combinable = F(name)
+    for sign in _PUNCTUATION:
+        bare = Replace(bare, Value(sign))
+    digits = Replace(bare, Value("+"))
+    international = When(Exact(Left(bare, 1), Value("+")), then=digits)
+    dialled = When(Exact(Left(bare, 2), Value("00")), then=Substr(digits, 3))
+    return Case(international, dialled, default=digits, output_field=CharField())
