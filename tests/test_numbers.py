@@ -143,6 +143,25 @@ def test_the_spellings_of_one_caller_have_one_key(spelling: str) -> None:
     assert numbers.caller_id_key(spelling) == "34600123456"
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "tel:+34600123456",
+        "sip:+34600123456@192.0.2.123",
+        "SIPS:0034600123456@host5.example:5061;transport=tls",
+        "sip:34600123456;phone-context=+1@192.0.2.123",
+        '"Desk 7" <sip:+34600123456@192.0.2.123>',
+        "+34600123456@192.0.2.123",
+    ],
+)
+def test_the_address_of_a_caller_has_the_key_of_its_number(address: str) -> None:
+    assert numbers.caller_id_key(address) == "34600123456"
+
+
+def test_an_extension_makes_another_caller() -> None:
+    assert numbers.caller_id_key("tel:+34600123456;ext=12") != "34600123456"
+
+
 def test_another_caller_has_another_key() -> None:
     assert numbers.caller_id_key("+14155550100") != numbers.caller_id_key("+14155550101")
 

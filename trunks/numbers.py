@@ -14,6 +14,8 @@ CALLER_ID_MAX_LENGTH = 32
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}\Z")
 _DIGITS = re.compile(r"[0-9]+\Z")
+# Of a SIP or tel address: what stands before its number, and after it. An extension (;ext=) tells callers apart.
+_AROUND_THE_NUMBER = re.compile(r"^.*?\b(?:sips?|tel):|(?:[@>?]|;(?!ext=)).*", re.DOTALL | re.IGNORECASE)
 _PUNCTUATION = re.compile(r"[ ()./-]")
 
 
@@ -79,9 +81,13 @@ def caller_id_problems(caller_id: str) -> list[str]:
 
 
 def caller_id_key(caller_id: str) -> str:
-    """Return what two spellings of one number have in common: +34600…, 0034600… and 34600… are the same caller."""
-    digits = re.sub(r"[^0-9]", "", caller_id)
-    return digits.removeprefix("00") if not caller_id.strip().startswith("+") else digits
+    """Return what two spellings of one number have in common: +34600…, 0034600… and 34600… are the same caller.
+
+    So are tel:+34600… and sip:+34600…@192.0.2.1: the digits of a host or of a parameter are not the number's.
+    """
+    number = _AROUND_THE_NUMBER.sub("", caller_id).strip()
+    digits = re.sub(r"[^0-9]", "", number)
+    return digits.removeprefix("00") if not number.startswith("+") else digits
 
 
 def candidates(prefix: str, *, max_length: int = MAX_LENGTH) -> Iterator[str]:

@@ -25,7 +25,7 @@ HABITS: dict[str, tuple[str, ...]] = {
     "id_type": ("text", "number"),
     "dnis_type": ("text", "number", "spaces"),
     "trunk_row": ("plain", "sparse", "nulls", "odd"),
-    "caller_id": ("shown", "omitted", "null", "empty", "no plus", "double zero", "sometimes"),
+    "caller_id": ("shown", "omitted", "null", "empty", "no plus", "double zero", "sometimes", "sip address"),
     "total": ("right", "wrong", "absent", "text"),
     "no_rows": ("empty list", "absent", "null"),
     "trunk_pages": ("none", "one each", "token ignored"),

@@ -216,6 +216,7 @@ class Stranger:
             return {}
         bare = caller_id.removeprefix("+").removeprefix("00")
         spelt = {"null": None, "empty": "", "no plus": bare, "double zero": f"00{bare}" if bare else ""}
+        spelt["sip address"] = f"sip:{caller_id}@192.0.2.17" if caller_id else ""
         return {"outbound_caller_id": spelt.get(habit, caller_id)}
 
     def _accounts(self, query: dict[str, list[str]]) -> Reply:
