@@ -158,6 +158,24 @@ def test_the_address_of_a_caller_has_the_key_of_its_number(address: str) -> None
     assert numbers.caller_id_key(address) == "34600123456"
 
 
+@pytest.mark.parametrize(
+    ("shown", "sent"),
+    [
+        ("+34600123456", "+34600123456"),
+        ("0034600123456", "0034600123456"),
+        ("100", "100"),
+        ("", ""),
+        ("+34 600-123\u00a0456", "+34600123456"),
+        ("sip:+34600123456@pbx.customer-seven.example", "+34600123456"),
+        ("sip:reception@pbx.customer-seven.example", "sip:reception@pbx.customer-seven"),
+        ("tel:+34600123456;ext=12", "tel:+34600123456;ext=12"),
+        ("Desk 7", "Desk 7"),
+    ],
+)
+def test_what_a_list_shows_is_sent_again_as_the_portal_writes_numbers(shown: str, sent: str) -> None:
+    assert numbers.caller_id_to_send(shown) == sent
+
+
 def test_an_extension_makes_another_caller() -> None:
     assert numbers.caller_id_key("tel:+34600123456;ext=12") != "34600123456"
 

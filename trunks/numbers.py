@@ -90,6 +90,16 @@ def caller_id_key(caller_id: str) -> str:
     return digits.removeprefix("00") if not number.startswith("+") else digits
 
 
+def caller_id_to_send(shown: str) -> str:
+    """Return a caller ID of Zoom's list as it can be assigned again: E.164 or digits, as the portal sends them.
+
+    A list may show it with punctuation, or as an address that Zoom would not take back. Where no number can be read out
+    of it, it stays as it is, cut to the length that Zoom takes.
+    """
+    number = re.sub(r"[\s()./-]", "", _AROUND_THE_NUMBER.sub("", shown))
+    return shown[:CALLER_ID_MAX_LENGTH] if caller_id_problems(number) or not number else number
+
+
 def candidates(prefix: str, *, max_length: int = MAX_LENGTH) -> Iterator[str]:
     """Yield every DNIS of full length under `prefix`, in order (1,000 of them with Zoom's limits)."""
     room = max_length - len(prefix)

@@ -131,6 +131,8 @@ def test_what_is_listed_under_another_id_now_is_not_missing_and_of_two_that_went
         ("", CALLER_ID, False),
         ("0100", "100", True),
         ("+34600123456", "+0034600123456", True),
+        ("+34600123456", "sip:+34600123456@192.0.2.1", False),
+        ("+34600123456", "tel:+34600123456", False),
     ],
 )
 def test_another_caller_id_is_different_unless_zoom_reports_none(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -109,3 +110,24 @@ def test_what_was_there_already_is_not_put_back_with_a_caller_id_that_it_may_nev
     assert states(change) == ("failed", ["refused"])
     assert at_zoom(zoom) == {unseen: ""}
     assert "is not known and could not be set" in change.lines.get().detail
+
+
+@pytest.mark.parametrize("written", [r"sip:\1\2@pbx.customer-seven.example", r"\1 \2"])
+def test_what_a_list_shows_otherwise_than_it_was_written_is_put_back_as_a_number(
+    zoom: Zoom, staff: User, supervisor: User, dnis: str, monkeypatch: pytest.MonkeyPatch, written: str
+) -> None:
+    real = ZoomClient.list_trunks
+
+    def spelled(row: Trunk) -> Trunk:
+        return replace(row, outbound_caller_id=re.sub(r"(...)(.+)", written, row.outbound_caller_id or ""))
+
+    def list_trunks(client: ZoomClient, *who: Any) -> list[Trunk]:
+        return [spelled(row) for row in real(client, *who)]
+
+    monkeypatch.setattr(ZoomClient, "list_trunks", list_trunks)
+    assert estate.sync(zoom.master.pk)
+    change = to_change(zoom, staff, supervisor, dnis, zoom.trunk.prefix + "888", NEW)
+    refuse_once(zoom)
+    provision(change.pk)
+    assert states(change) == ("failed", ["refused"])
+    assert at_zoom(zoom) == {dnis: OLD}

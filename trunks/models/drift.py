@@ -146,6 +146,8 @@ def _judged(words: QuerySet[Line]) -> QuerySet[Line, Any]:
     # A list need not report caller IDs, and one that nobody asked for is in nobody's way.
     told = known.annotate(shown_key=_caller_id_key("shown"), wanted_key=_caller_id_key("wanted"))
     compared = Q(shown__isnull=False) & ~Q(shown="") & ~Q(wanted="")
+    # An address, such as sip:+34600…@192.0.2.1, would need more than SQL to be read as a number.
+    compared &= ~Q(shown__contains="@") & ~Q(shown__contains=":")
     said = Case(
         When(believed_from__gte=OuterRef("sub_account__trunks_read_at"), then=Value(AGREED)),
         When(_REMOVED & Q(gone_at=None), then=Value(Drift.STILL_THERE)),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from trunks import numbers
 from trunks.models import Hold, Kind, Line, ListedTrunk, MasterTrunk, State, SubAccount, TrunkRequest, User
 from trunks.models.trunk_request import line_content
 from trunks.workflow.content import digest_of, lines_of
@@ -117,7 +118,10 @@ def present_caller_ids(draft: Draft) -> dict[str, str | None]:
             trunk_request__sub_account=draft.sub_account, dnis__in=unseen, hold=Hold.ASSIGNED, sends__gt=0
         )
         shown |= dict(ours.values_list("dnis", "outbound_caller_id"))
-    return {dnis: caller_id if caller_id is None else caller_id[:32] for dnis, caller_id in shown.items()}
+    return {
+        dnis: None if caller_id is None else numbers.caller_id_to_send(caller_id)
+        for dnis, caller_id in shown.items()
+    }
 
 
 def _completed(line: LineDraft, kind: str, present: list[ListedTrunk]) -> LineDraft:

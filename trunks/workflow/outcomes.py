@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from trunks import numbers
 from trunks.models import GOOD_LINE_STATES, Hold, Kind, Line, LineState, Phase
 from trunks.workflow import listing
 from trunks.workflow.comparing import Finding, Likeness
@@ -64,7 +65,9 @@ def _note_present(line: Line, finding: Finding) -> None:
     if finding.row is None:
         return
     line.zoom_id = finding.row.id
-    line.current_caller_id = (finding.row.outbound_caller_id or line.current_caller_id)[:32]
+    line.current_caller_id = numbers.caller_id_to_send(
+        finding.row.outbound_caller_id or line.current_caller_id
+    )
     line.save(update_fields=["zoom_id", "current_caller_id"])
 
 
