@@ -1,6 +1,6 @@
 """Which differences between Zoom's lists and the portal's last word are drift, and which are not."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -20,11 +20,11 @@ from trunks.models import (
     TrunkRequest,
     User,
 )
-from trunks.models.drift import ALARMING, Drift, drifting, listed_as, unread
+from trunks.models.drift import ALARMING, MISSED_DAYS, Drift, drifting, listed_as, unread
 
 pytestmark = pytest.mark.sqlite
 
-DONE = cast.LONG_AGO
+DONE = datetime.now(UTC).replace(microsecond=0) - timedelta(days=10)
 READ = DONE + timedelta(hours=1)
 CALLER_ID = "+14155550100"
 
@@ -143,6 +143,15 @@ def test_another_caller_id_is_different_unless_zoom_reports_none(
     assert found(estate) == ([("18888001", Drift.DIFFERENT)] if drifts else [])
     if wanted and shown:
         assert drifts is (numbers.caller_id_key(wanted) != numbers.caller_id_key(shown))
+
+
+def test_what_vanished_long_ago_is_missed_no_more(estate: cast.Estate, staff: User) -> None:
+    word(estate, staff, ended=cast.LONG_AGO)
+    day = datetime.now(UTC) - timedelta(days=MISSED_DAYS)
+    row = gone(estate.sub, gone_at=day + timedelta(minutes=5))
+    assert found(estate) == [("18888001", Drift.MISSING)]
+    ListedTrunk.objects.filter(pk=row.pk).update(gone_at=day - timedelta(minutes=5))
+    assert found(estate) == []
 
 
 def test_what_was_unassigned_and_is_listed_is_still_there(estate: cast.Estate, staff: User) -> None:

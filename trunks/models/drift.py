@@ -30,6 +30,7 @@ from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce, Left, Replace, Substr
 from django.db.models.lookups import Exact
 
+from trunks.models import clock
 from trunks.models.choices import ASSIGNED_LINE_STATES, OPEN_STATES, Hold, Kind, LineState, Phase
 from trunks.models.estate import ListedTrunk, SubAccount
 from trunks.models.trunk_request import Line
@@ -46,6 +47,8 @@ class Drift(models.TextChoices):
 # Of an estate that was just connected everything is of the other kind.
 ALARMING = (Drift.MISSING, Drift.DIFFERENT, Drift.STILL_THERE, Drift.TWICE)
 AGREED = ""
+# What vanished and was not assigned again since is as people want it; nothing else would ever end its place here.
+MISSED_DAYS = 90
 _PUNCTUATION = " ()./-\t\N{NO-BREAK SPACE}"
 
 
@@ -66,7 +69,7 @@ def drifting(accounts: QuerySet[SubAccount], kinds: Sequence[str]) -> QuerySet[L
     an open request is about, nor of a row that the newest list does not show but that is not yet believed to be gone.
     """
     shown = Q(gone_at=None, last_seen_at__gte=F("sub_account__trunks_read_at"))
-    vanished = Q(~Exists(_instead()), gone_at__isnull=False)
+    vanished = Q(~Exists(_instead()), gone_at__gte=clock.after(-86_400 * MISSED_DAYS))
     rows = ListedTrunk.objects.filter(shown | vanished, ~Exists(_open()), sub_account__in=readable(accounts))
     word = Coalesce(Subquery(_holders().values("pk")[:1]), Subquery(_words().values("pk")[:1]))
     found = rows.exclude(dnis="").annotate(drift=_drift(), word=word)

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET
 from trunks import access
 from trunks.forms.drift import DriftFilter
 from trunks.models import Kind, Line, ListedTrunk, MasterTrunk, Phase, SubAccount
-from trunks.models.drift import Drift, drifting, listed_as, readable, unread
+from trunks.models.drift import MISSED_DAYS, Drift, drifting, listed_as, readable, unread
 from trunks.views.http import HtmxHttpRequest
 from trunks.views.paging import page
 
@@ -66,6 +66,7 @@ def drift(request: HtmxHttpRequest) -> HttpResponse:
     unknown = list(unread(accounts).order_by("name", "pk")[: SHOWN_UNREAD + 1])
     context = {
         "filter": chosen,
+        "missed_days": MISSED_DAYS,
         "page": found,
         "rows": _told(found.rows, fileable),
         "unread": unknown[:SHOWN_UNREAD],
