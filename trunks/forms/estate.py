@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 from django import forms
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 
 from trunks.models import MasterAccount, RatePlan
+
+Row = TypeVar("Row", bound=Model)
 
 PRESENT, GONE, ALL = "present", "gone", "all"
 SHOW = [(PRESENT, "At Zoom now"), (GONE, "Gone from Zoom"), (ALL, "All")]
@@ -17,11 +19,10 @@ def master_choice(masters: QuerySet[MasterAccount]) -> forms.ModelChoiceField[Ma
     return forms.ModelChoiceField(masters, label="Master account", required=False, empty_label="All")
 
 
-class EstateFilter(forms.Form):
-    """What a list of the estate shows. A value that cannot be understood filters nothing."""
+class MastersFilter(forms.Form):
+    """Words, and one of the master accounts. A value that cannot be understood filters nothing."""
 
     q = forms.CharField(label="Search", required=False, max_length=255)
-    show = forms.ChoiceField(label="Show", choices=SHOW, required=False)
 
     def __init__(self, *args: Any, masters: QuerySet[MasterAccount], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -33,6 +34,17 @@ class EstateFilter(forms.Form):
     @property
     def wanted(self) -> str:
         return str(self.cleaned_data.get("q", ""))
+
+    def of_master(self, rows: QuerySet[Row]) -> QuerySet[Row]:
+        """Return those of the rows that are of the chosen master account."""
+        master = self.cleaned_data.get("master")
+        return rows.filter(master=master) if master else rows
+
+
+class EstateFilter(MastersFilter):
+    """What a list of the estate shows."""
+
+    show = forms.ChoiceField(label="Show", choices=SHOW, required=False)
 
     @property
     def narrowed(self) -> bool:
@@ -47,8 +59,7 @@ class EstateFilter(forms.Form):
         """Return the rows (of a model that mirrors Zoom) that the filters besides `q` let through."""
         if self.shown != ALL:
             rows = rows.filter(gone_at__isnull=self.shown == PRESENT)
-        master = self.cleaned_data.get("master")
-        return rows.filter(master=master) if master else rows
+        return self.of_master(rows)
 
 
 class ConnectForm(forms.Form):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from django import forms
@@ -20,7 +19,7 @@ from trunks.forms.present import Present, present_of
 from trunks.forms.why import WhyForm
 from trunks.models import MAX_LINES, Kind, MasterAccount, MasterTrunk, SubAccount, TrunkRequest, User
 from trunks.workflow import filing
-from trunks.workflow.drafts import Draft
+from trunks.workflow.drafts import Draft, checkable
 from trunks.workflow.errors import Problems
 
 SPARE_LINES = 3
@@ -178,7 +177,8 @@ class RequestForm(WhyForm):
         """Say whether a draft can be made of it. Whether its content may be asked for is the verb's to say."""
         if super().is_valid() and not any(line.errors for line in self.asked):
             return True
-        self.show(filing.problems(self._checkable(), actor=self.user, amending=self.amending))
+        draft = checkable(self.draft(), self.chosen_master)
+        self.show(filing.problems(draft, actor=self.user, amending=self.amending))
         return False
 
     def draft(self) -> Draft:
@@ -192,13 +192,6 @@ class RequestForm(WhyForm):
             lines=[line.draft() for line in self.asked],
             not_before=typed.get("not_before"),
         )
-
-    def _checkable(self) -> Draft:
-        """Return the draft; without a sub account with a stand-in, so that the lines are checked all the same."""
-        draft = self.draft()
-        if draft.sub_account or self.chosen_master is None:
-            return draft
-        return replace(draft, sub_account=SubAccount(master=self.chosen_master, name="the sub account"))
 
     def show(self, problems: Problems) -> None:
         """Put the workflow's sentences beside their fields; a field that has a problem of its own keeps that."""

@@ -43,7 +43,6 @@ def _page(
         "problems": form.summary(),
         "checked": checked,
         "moved": moved,
-        "columns": importing.COLUMNS,
         "most_rows": importing.MOST_ROWS,
         "most_requests": importing.MOST_REQUESTS,
         "most_lines": MAX_LINES,

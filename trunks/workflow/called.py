@@ -26,13 +26,11 @@ class Accounts:
         """Return the one sub account with that Zoom id, account number or name, or in a sentence why there is none."""
         if not text:
             return "Enter the sub account: its Zoom id, account number or name."
-        for name in ("zoom_id", "number", "name"):
-            if found := _present_first([row for row in self.rows if getattr(row, name) == text]):
-                return (
-                    found[0]
-                    if len(found) == 1
-                    else f"{len(found)} sub accounts are called {text}: write the Zoom id."
-                )
+        found = _called(text, self.rows, "zoom_id", "number", "name")
+        if len(found) == 1:
+            return found[0]
+        if found:
+            return f"{len(found)} sub accounts are called {text}: write the Zoom id."
         return f"{self.master} has no sub account with the Zoom id, account number or name {text[:100]}."
 
 
@@ -50,13 +48,11 @@ class Trunks:
         """
         if not text:
             return self._of_prefix(dnis)
-        for name in ("zoom_id", "name"):
-            if found := _present_first([row for row in self.rows if getattr(row, name) == text]):
-                return (
-                    found[0]
-                    if len(found) == 1
-                    else f"{len(found)} trunks are called {text}: write the Zoom id."
-                )
+        found = _called(text, self.rows, "zoom_id", "name")
+        if len(found) == 1:
+            return found[0]
+        if found:
+            return f"{len(found)} trunks are called {text}: write the Zoom id."
         return f"{self.master} has no trunk with the Zoom id or name {text[:100]}."
 
     def _of_prefix(self, dnis: str) -> MasterTrunk | str:
@@ -74,6 +70,12 @@ class Trunks:
         if any(row.prefix and f"0{dnis}".startswith(row.prefix) for row in self.rows):
             words += " With a 0 before it one has: spreadsheet programs take leading zeros away."
         return words
+
+
+def _called(text: str, rows: Sequence[Found], *names: str) -> Sequence[Found]:
+    """Return the rows that have `text` in the first of the fields in which any has it."""
+    matches = (_present_first([row for row in rows if getattr(row, name) == text]) for name in names)
+    return next(filter(None, matches), [])
 
 
 def _present_first(rows: Sequence[Found]) -> Sequence[Found]:

@@ -8,7 +8,18 @@ from datetime import datetime
 from typing import Any
 
 from trunks import numbers
-from trunks.models import Hold, Kind, Line, ListedTrunk, MasterTrunk, State, SubAccount, TrunkRequest, User
+from trunks.models import (
+    Hold,
+    Kind,
+    Line,
+    ListedTrunk,
+    MasterAccount,
+    MasterTrunk,
+    State,
+    SubAccount,
+    TrunkRequest,
+    User,
+)
 from trunks.models.trunk_request import line_content
 from trunks.workflow.content import digest_of, lines_of
 from trunks.workflow.waiting import window_content
@@ -96,6 +107,13 @@ def completed(draft: Draft) -> Draft:
     """Return `draft` with what its kind implies: which DNIS at Zoom each line is about."""
     present = present_rows(draft.sub_account) if draft.kind == Kind.CHANGE else []
     return replace(draft, lines=[_completed(line, draft.kind, present) for line in draft.lines])
+
+
+def checkable(draft: Draft, master: MasterAccount | None) -> Draft:
+    """Return the draft; without a sub account with a stand-in, so that its lines are checked all the same."""
+    if draft.sub_account or master is None:
+        return draft
+    return replace(draft, sub_account=SubAccount(master=master, name="the sub account"))
 
 
 def present_rows(account: SubAccount | None) -> list[ListedTrunk]:

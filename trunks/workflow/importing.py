@@ -18,7 +18,7 @@ from trunks.actions import Action, Outcome
 from trunks.models import MAX_LINES, Kind, MasterAccount, MasterTrunk, SubAccount, TrunkRequest, User
 from trunks.workflow import filing
 from trunks.workflow.called import Accounts, Trunks
-from trunks.workflow.drafts import Draft, LineDraft, completed, twin_of
+from trunks.workflow.drafts import Draft, LineDraft, checkable, completed, twin_of
 from trunks.workflow.errors import AlreadyFiled, Invalid, Problems, Refused, distinct
 
 MOST_ROWS = 1_000
@@ -118,7 +118,7 @@ def plan(rows: Sequence[tables.Row], common: Common, *, actor: User) -> Plan:
     said = {row.number: row for row in rows}
     planned = []
     for one in drafts:
-        found = filing.problems(_checkable(one.draft, common), actor=actor)
+        found = filing.problems(checkable(one.draft, common.master), actor=actor)
         twin = twin_of(one.draft, actor=actor) if found and one.draft.sub_account else None
         planned.append(replace(one, twin=twin))
         troubles += [] if twin else _troubles(found, one, said)
@@ -206,11 +206,6 @@ def _kind(row: tables.Row) -> str:
     return next(
         (kind.value for kind in Kind if asked in (kind.value, kind.label.casefold())), asked or Kind.ASSIGN
     )
-
-
-def _checkable(draft: Draft, common: Common) -> Draft:
-    """Return the draft; without a sub account with a stand-in, so that the lines are checked all the same."""
-    return draft if draft.sub_account else replace(draft, sub_account=SubAccount(master=common.master))
 
 
 def _troubles(found: Problems, one: Planned, said: Mapping[int, tables.Row]) -> Iterator[Trouble]:
