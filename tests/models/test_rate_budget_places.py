@@ -16,6 +16,7 @@ from trunks.models.rate_budget import (
     ANSWER_SECONDS,
     BURST_CALLS,
     CUT,
+    FEW_CALLS,
     MOST_JITTER,
     RATES,
     SHARE,
@@ -57,8 +58,19 @@ def most_in_a_second(moments: Sequence[float]) -> int:
     return max(sum(first <= other < first + 1 - TINY for other in ordered) for first in ordered)
 
 
-def counted_at(ask: Ask, callers: int, jitter: float, calls: int, seed: int) -> list[float]:
-    """Have `callers` call one call after another, each on its way up to `jitter` longer than the quickest."""
+def taught(ask: Ask, jitter: float) -> None:
+    """Let the budget know from many calls that the ways differ by `jitter`."""
+    ask(BEGINNING - 10, trips=Trips(BACK, BACK + jitter))
+    RateBudget.objects.update(number=FEW_CALLS)
+
+
+def counted_at(
+    ask: Ask, callers: int, jitter: float, calls: int, seed: int, *, heard: float = 0.9
+) -> list[float]:
+    """Have `callers` call one call after another, each on its way up to `jitter` longer than the quickest.
+
+    Of the part that is not `heard` the budget never learns the answers.
+    """
     chance = random.Random(seed)  # noqa: S311  # no secret
     free: list[tuple[float, int]] = [(BEGINNING + number * 0.001, number) for number in range(callers)]
     told: dict[int, dict[str, Trips | Counted]] = {}
@@ -71,7 +83,7 @@ def counted_at(ask: Ask, callers: int, jitter: float, calls: int, seed: int) -> 
         found.append(arrived)
         trip = answered - turn.at
         told[caller] = {"trips": Trips(trip, trip)}
-        if chance.random() < 0.9:  # of the others nobody hears: their places stay taken for as long as can be
+        if chance.random() < heard:  # the places of the others stay taken for as long as can be
             told[caller]["counted"] = Counted(turn.number, turn.at, trip)
         heapq.heappush(free, (answered + chance.uniform(0, 0.05), caller))
     return found
@@ -81,13 +93,20 @@ def counted_at(ask: Ask, callers: int, jitter: float, calls: int, seed: int) -> 
 @given(callers=st.integers(1, 20), jitter=st.floats(0, 0.12), seed=st.integers(0, 10**6))
 def test_no_second_holds_more_than_the_limit(callers: int, jitter: float, seed: int, ask: Ask) -> None:
     RateBudget.objects.all().delete()
-    ask(BEGINNING - 10, trips=Trips(BACK, BACK + jitter + TINY))  # what earlier calls have taught
+    taught(ask, jitter + TINY)
     assert most_in_a_second(counted_at(ask, callers, jitter, 60, seed)) <= LIMIT
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(callers=st.integers(1, 5), jitter=st.floats(0, 0.12), seed=st.integers(0, 10**6))
+def test_the_first_calls_need_not_know_the_ways(callers: int, jitter: float, seed: int, ask: Ask) -> None:
+    RateBudget.objects.all().delete()
+    assert most_in_a_second(counted_at(ask, callers, jitter, 60, seed, heard=1.0)) <= LIMIT
 
 
 def test_ways_that_differ_cost_what_they_take_and_not_their_extremes(ask: Ask) -> None:
     jitter = 0.1
-    ask(BEGINNING - 10, trips=Trips(BACK, BACK + jitter))
+    taught(ask, jitter)
     arrived = counted_at(ask, 8, jitter, 240, seed=1)
     used = (len(arrived) - 1) / (max(arrived) - min(arrived)) / LIMIT
     # Evenly spaced calls would have to leave all of the tenth free.
@@ -95,7 +114,7 @@ def test_ways_that_differ_cost_what_they_take_and_not_their_extremes(ask: Ask) -
 
 
 def test_an_answer_frees_its_place_a_second_after_it(ask: Ask, master: MasterAccount) -> None:
-    ask(BEGINNING - 10, trips=Trips(BACK, BACK + 0.1))
+    taught(ask, 0.1)
     turn = ask(BEGINNING)
     place = turn.number % LIMIT
     kept = RateBudget.objects.get().places[place]
@@ -105,7 +124,7 @@ def test_an_answer_frees_its_place_a_second_after_it(ask: Ask, master: MasterAcc
 
 
 def test_of_an_answer_that_took_long_a_sixth_of_a_second_counts_as_its_way(ask: Ask) -> None:
-    ask(BEGINNING - 10, trips=Trips(BACK, BACK + 0.1))
+    taught(ask, 0.1)
     for number, (took, kept) in enumerate([(0.15, 0.15), (0.5, MOST_JITTER), (4.0, MOST_JITTER)]):
         begin = BEGINNING + 10 * number
         turn = ask(begin)
@@ -134,11 +153,20 @@ def test_a_late_answer_leaves_the_place_to_the_call_that_has_it_now(ask: Ask) ->
     assert RateBudget.objects.get().places[latest.number % LIMIT] == pytest.approx(kept)
 
 
-def test_before_anything_was_measured_the_whole_trip_counts(ask: Ask) -> None:
-    turn = ask(BEGINNING)
-    ask(BEGINNING, counted=Counted(turn.number, turn.at, 0.05))
-    kept = RateBudget.objects.get().places[turn.number % LIMIT] - turn.at
-    assert kept == pytest.approx(1 + 0.05 + ANSWER_SECONDS, abs=1e-4)
+def test_while_few_calls_were_made_the_whole_trip_counts(ask: Ask) -> None:
+    for number, trips in [(0, None), (1, Trips(BACK, BACK)), (FEW_CALLS - 2, None)]:
+        RateBudget.objects.update(number=number)
+        turn = ask(BEGINNING + number, trips=trips)
+        ask(BEGINNING + number + 0.5, counted=Counted(turn.number, turn.at, 0.05))
+        kept = RateBudget.objects.get().places[turn.number % LIMIT] - turn.at
+        assert kept == pytest.approx(1 + 0.05 + ANSWER_SECONDS, abs=1e-4)
+
+
+def test_a_quicker_way_is_believed_at_once_and_a_slower_one_by_half(ask: Ask) -> None:
+    ask(BEGINNING, trips=Trips(0.05, 0.06))
+    ask(BEGINNING + 1, trips=Trips(0.01, 0.07))
+    row = RateBudget.objects.get()
+    assert (row.quickest, row.slowest) == pytest.approx((0.01, 0.065))
 
 
 def test_after_a_rest_as_many_calls_leave_at_once_as_a_request_makes(ask: Ask) -> None:

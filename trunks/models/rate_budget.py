@@ -38,8 +38,11 @@ MOST_JITTER = 0.16
 # The quickest of the ways is tracked: it lies above the very quickest by some hundredths of the spread, and a little.
 ANSWER_MARGIN = 0.05
 ANSWER_SECONDS = 0.003
-# The spread is tracked as two edges: a sample outside moves an edge half way, by 20 ms at most, and each one inside
-# draws it in a little, so that an outlier is forgotten.
+# The quickest of a few may lie far above it, and a place be free too early by as much: from what so many calls took at
+# the beginning nothing is taken off, so that their places are kept for a second after their answers.
+FEW_CALLS = 100
+# The spread is tracked as two edges, and each sample inside draws them in a little, so that an outlier is forgotten. A
+# slower one moves its edge half way, by 20 ms at most. A quicker one is believed at once: no way is quicker than it is.
 EDGE_STEP = 0.02
 EDGE_DECAY = 0.0003
 # So many calls may leave at once after a rest, as many as one request of one line makes or a tenth of a second's, and
@@ -83,6 +86,7 @@ _NUMBERS: dict[str, str | float] = {
     "ahead": AHEAD_AT_MOST,
     "answer": ANSWER_SECONDS,
     "answer_margin": ANSWER_MARGIN,
+    "few": FEW_CALLS,
     "free": json.dumps([0] * MOST_PLACES),
 }
 # What the statements are made of, each of what stands before it.
@@ -93,10 +97,11 @@ _PARTS = {
     # How much later than the quickest a call may be counted, before its answer has told.
     "spare": "{most}(1.0 / {top} - 1.0, {least}({jitter}, {margin} * (slowest - quickest) + {more}))",
     "turn": "{most}({now}, not_before, next_at - {catch_up}, {place_of_number})",
+    "quickest_way": "(CASE WHEN number < {few} THEN 0.0 ELSE quickest END)",
     # How long the place of a call is kept: of an earlier one that was answered, and of this one.
     # An answer of before the clock was set back must not keep it until the clock has caught up.
     "until_answered": (
-        "{least}({now} + {jitter}, %(turn_at)s + {least}({jitter}, {most}(%(seconds)s - quickest, 0.0))"
+        "{least}({now} + {jitter}, %(turn_at)s + {least}({jitter}, {most}(%(seconds)s - {quickest_way}, 0.0))"
         " + {answer} + {answer_margin} * (slowest - quickest)) + {window}"
     ),
     "until_expected": "{turn} + {spare} + {window}",
@@ -114,7 +119,7 @@ _LEARN = (
     " WHEN %(slow)s > slowest THEN slowest + {least}((%(slow)s - slowest) / 2, {step})"
     " ELSE slowest - (slowest - quickest) * {decay} END"
     ", quickest = CASE WHEN slowest = 0 THEN %(quick)s"
-    " WHEN %(quick)s < quickest THEN quickest - {least}((quickest - %(quick)s) / 2, {step})"
+    " WHEN %(quick)s < quickest THEN %(quick)s"
     " ELSE quickest + (slowest - quickest) * {decay} END"
 )
 # Further 429s while a pause is in force are of the same crowd, and cut nothing more. After it the pace begins anew.
