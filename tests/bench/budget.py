@@ -20,7 +20,7 @@ from tests.bench.standing import say
 from tests.bench.watch import Figures, broken_silences, figures, foreign_app
 from tests.processes import PYTHON, ROOT, start
 from trunks import connections
-from trunks.models import Line, RateBudget, SubAccount, TrunkRequest
+from trunks.models import Line, RateBudget, State, SubAccount, TrunkRequest
 from trunks.turns import BATCH
 from trunks.zoom.retry_after import LEAST_WAIT
 
@@ -114,7 +114,10 @@ def with_foreign_app(base: Ground, count: int, patience: float) -> tuple[Figures
 
 
 def cost_of_waiting(base: Ground, waiting: int, measured: int) -> float:
-    """Return the seconds of work per request, without waiting for turns, beside `waiting` other approved ones."""
+    """Return the seconds of work per request, without waiting for turns, beside `waiting` other approved ones.
+
+    Raises RuntimeError when not all that were measured were done: sending back is less work.
+    """
     base.approve(waiting, due_in=3600)
     base.work(1, 1)
     requests = base.approve(measured)
@@ -122,7 +125,8 @@ def cost_of_waiting(base: Ground, waiting: int, measured: int) -> float:
 
     def work() -> None:
         base.ring(requests)
-        base.wait_for(requests, 120)
+        if (states := base.wait_for(requests, 120)) != {State.DONE: measured}:
+            raise RuntimeError(f"the measured requests ended as {states}")
 
     base.effort = processor.measured([worker.pid for worker in base.workers], work, measured)
     spent = time.monotonic() - begun

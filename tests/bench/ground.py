@@ -38,6 +38,7 @@ from trunks.sandbox.server import Sandbox
 from trunks.workflow import filing
 from trunks.workflow.content import content_of, digest_of
 
+NUMBERS = 1000  # after a prefix of five digits, where a DNIS has at most eight
 FULL_LIMIT = 80  # Light calls a second of the business plan
 START_SECONDS = 120.0  # of a worker; getting ready is not measured, and the machine may be busy
 ENDED = (State.DONE, State.PARTIAL, State.FAILED, State.SENT_BACK, State.WITHDRAWN)
@@ -67,7 +68,8 @@ class Ground:
     def approve(self, count: int, *, due_in: float = 0.0) -> list[int]:
         """Put `count` approved requests of one line into the database, each for a sub account of its own.
 
-        At once: a worker's sweep would otherwise find one before its permit, and send it back.
+        At once: a worker's sweep would otherwise find one before its permit, and send it back. Of those that are due
+        later the last number is one that Zoom would not take, so that they use up none of the others'.
         """
         free = SubAccount.objects.filter(master=self.master, trunk_requests=None).order_by("pk")[:count]
         now = timezone.now()
@@ -87,8 +89,9 @@ class Ground:
             for account in free
         ]
         made = TrunkRequest.objects.bulk_create(rows)
-        used = Line.objects.count()
-        lines = [self._line(row, used + place) for place, row in enumerate(made)]
+        alike = Line.objects.filter(trunk_request__next_attempt_at__isnull=not due_in)
+        first = alike.count() + (NUMBERS * len(self.trunks) if due_in else 0)
+        lines = [self._line(row, place) for place, row in enumerate(made, start=first)]
         Line.objects.bulk_create(lines)
         for row, line in zip(made, lines, strict=True) if not due_in else ():
             row.content_digest = row.approved_digest = digest_of(content_of(row, [line]))
