@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import IntegrityError, connection, transaction
-from django.db.models import DurationField, F
+from django.db.models import DurationField, F, Value
 from django.test.utils import CaptureQueriesContext
 
 from tests import cast
@@ -49,6 +49,15 @@ def test_the_values_are_those_of_each_time(estate: cast.Estate) -> None:
     mine = SubAccount.objects.filter(master=estate.master).order_by("id")
     assert NAMES(master=estate.master.pk) == list(mine.values_list("id", "name"))
     assert NAMES(master=other.pk) == []
+
+
+@pytest.mark.parametrize("name", ["", "word", "It's", "50 %", "%s", "a\\'b", "Ω"])
+def test_what_a_statement_says_for_good_is_said_as_it_is(estate: cast.Estate, name: str) -> None:
+    cast.master_account(name, "named", ("id", "secret"))
+    said = Values(
+        lambda: MasterAccount.objects.filter(name=name, zoom_id="named").values_list(Value(name + "%"))
+    )
+    assert said() == [(name + "%",)]
 
 
 def test_an_update_writes_texts_times_people_and_expressions(

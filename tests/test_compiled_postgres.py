@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 import pytest
 from django.db import connection
 
-from trunks.compiled import Found, Param
+from trunks.compiled import Found, Param, Values
 from trunks.compiled_writing import Updates
-from trunks.models import TrunkRequest
+from trunks.models import Line, TrunkRequest
 
 pytestmark = pytest.mark.django_db
 OLD = datetime(2026, 1, 1, tzinfo=UTC)
@@ -35,3 +35,16 @@ def test_the_database_keeps_the_plan_of_a_kept_statement() -> None:
             ["sends.*tries"],
         )
         assert cursor.fetchall() == [(20,)]
+
+
+def test_the_plan_for_any_values_uses_an_index_for_some_states_only() -> None:
+    lines = Line.objects.filter(master=Param("master"), dnis=Param("dnis")).exclude(hold="").order_by()
+    held = Values(lambda: lines.values_list("pk"))
+    assert not held(master=0, dnis="18888123")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT name FROM pg_prepared_statements WHERE statement ~ 'hold'")
+        [[name]] = cursor.fetchall()
+        cursor.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute(f"EXPLAIN EXECUTE {name} ('18888123', 0)")
+        assert "one_holder_per_dnis" in str(cursor.fetchall())

@@ -6,6 +6,7 @@ next stands in it as a `Param`; all else is written into the statement for good,
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import date, timedelta
@@ -26,6 +27,7 @@ MOST_PREPARED = (
     500  # statements of one connection: of what is asked of several rows, one for each number of them
 )
 TIMES = (date, timedelta, float)
+WORD = re.compile("[a-z_]*")  # nothing that could end a text
 
 
 class Param(Expression):
@@ -62,7 +64,8 @@ class Statement:
     def __init__(self, compiler: Any) -> None:
         self.compiler = compiler
         made = compiler.as_sql()
-        self._sql, self._params = made[0] if isinstance(made, list) else made  # an insert gives a list of one
+        sql, params = made[0] if isinstance(made, list) else made  # an insert gives a list of one
+        self._sql, self._params = _with_words(sql, params)
 
     @property
     def tells_time(self) -> bool:
@@ -116,6 +119,26 @@ class _Last(_Prepared):
         for some in (results, committed):
             self._check_results(some)
         self._set_results(results)
+
+
+def _with_words(sql: str, params: Sequence[Any]) -> tuple[str, list[Any]]:
+    """Return a statement with its own plain words in it, as states are, and the other parameters.
+
+    A plan for any values uses a partial index only where the statement itself says what the index is for.
+    """
+    rest = iter(params)
+    others = []
+
+    def put(place: re.Match[str]) -> str:
+        if place[0] == "%%":
+            return "%%"
+        value = next(rest)
+        if isinstance(value, str) and WORD.fullmatch(value):
+            return f"'{value}'"
+        others.append(value)
+        return "%s"
+
+    return re.sub("%[%s]", put, sql), others
 
 
 @contextmanager
