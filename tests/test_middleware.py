@@ -322,3 +322,38 @@ def test_more_fields_than_any_form_has_are_refused(db: None, client: Client) -> 
     assert (
         client.post("/accounts/login/", {f"field-{number}": "" for number in range(501)}).status_code == 400
     )
+
+
+CUT = b'--X\r\nContent-Disposition: form-data; name="login"\r\n\r\n+2AA-\\ud800@example.com\r\n--X--\r\n'
+
+
+@pytest.mark.sqlite
+@pytest.mark.django_db
+@pytest.mark.parametrize("charset", ["utf-7", "unicode_escape", "hex", "undefined", "latin-1", "UTF-16"])
+@pytest.mark.parametrize("path", ["/accounts/login/", "/accounts/password/reset/", "/healthz"])
+def test_another_encoding_than_that_of_the_portal_s_forms_is_refused(
+    client: Client, path: str, charset: str
+) -> None:
+    # Some decode to halves of characters, which no database takes, and some to no text at all.
+    kind = f"multipart/form-data; boundary=X; charset={charset}"
+    posted = client.generic("POST", path, CUT, content_type=kind)
+    opened = client.generic("GET", path, b"x", content_type=kind)
+    assert (posted.status_code, opened.status_code) == (400, 400)
+    assert "was not understood" in posted.content.decode()
+    assert posted["Content-Security-Policy"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("charset", ["utf-8", "UTF-8"])
+def test_a_form_may_name_the_encoding_that_it_has(client: Client, staff: User, charset: str) -> None:
+    form = f"login={staff.email}&password={cast.PASSWORD}"
+    kind = f"application/x-www-form-urlencoded; charset={charset}"
+    assert client.post("/accounts/login/", form, content_type=kind).status_code == 302
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_htmx_from_what_is_no_address_comes_back_to_the_home_page(client: Client, method: str) -> None:
+    headers = {"HX-Request": "true", "HX-Current-URL": "http://["}
+    answer = getattr(client, method)("/masters/1/sync/", headers=headers)
+    assert (answer.status_code, answer["HX-Redirect"]) == (204, "/accounts/login/?next=/")

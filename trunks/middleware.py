@@ -1,9 +1,11 @@
 """What holds for every web request: where it comes from, whose clock it is told by, that nobody comes in unnamed."""
 
+import codecs
 import ipaddress
 import re
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
@@ -14,6 +16,7 @@ from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, resolve_url
 from django.template.loader import render_to_string
@@ -62,9 +65,13 @@ def bounded(get_response: Handler) -> Handler:
     """Refuse what is larger than any form of the portal, before it is read: a file, too, would fill the disk.
 
     Without a length nothing is read at all: that is how WSGI servers hand over a body that does not tell its own.
+    Raises BadRequest for what names another encoding than UTF-8, in which all forms are sent: some of Python's know
+    halves of characters, which no database takes, and some do not make text at all.
     """
 
     def middleware(request: HttpRequest) -> HttpResponse:
+        if request.encoding and codecs.lookup(request.encoding).name != "utf-8":
+            raise BadRequest("It names another encoding than UTF-8.")
         told = request.META.get("CONTENT_LENGTH") or "0"
         if not _LENGTH.match(told) or int(told) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
             return HttpResponse(render_to_string("413.html"), status=413)
@@ -187,7 +194,9 @@ def _wanted(request: HttpRequest) -> str:
     """Return the page to come back to after signing in. It is opened by GET, so a form's own address is no use."""
     htmx: Any = getattr(request, "htmx", None)
     if htmx:
-        return str(htmx.current_url_abs_path or resolve_url(settings.LOGIN_REDIRECT_URL))
+        with suppress(ValueError):  # it names what is no address
+            return str(htmx.current_url_abs_path or resolve_url(settings.LOGIN_REDIRECT_URL))
+        return resolve_url(settings.LOGIN_REDIRECT_URL)
     if request.method in ("GET", "HEAD"):
         return request.get_full_path()
     return _page_of_form(request) or resolve_url(settings.LOGIN_REDIRECT_URL)
