@@ -113,3 +113,8 @@ def test_other_files_are_refused_with_what_to_do(data: bytes, reason: str) -> No
     with pytest.raises(Unreadable) as raised:
         tables.decoded(data)
     assert raised.value.reasons == [reason]
+
+
+@pytest.mark.parametrize("text", ["x" * 200_000, "customer,dnis," + "x" * 200_000 + "\na,1", "," * 199_000])
+def test_a_first_row_of_any_length_is_answered_in_words(text: str) -> None:
+    assert reasons(text)

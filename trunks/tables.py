@@ -81,8 +81,11 @@ def read(text: str, columns: Mapping[str, Iterable[str]], *, needed: Sequence[st
 
 
 def _known(text: str, delimiter: str, names: Mapping[str, str]) -> int:
-    """Return how many columns the first row names when it is divided by `delimiter`."""
-    head = next(csv.reader(text.splitlines()[:1], delimiter=delimiter), [])
+    """Return how many columns the first row names when it is divided by `delimiter`, 0 where a cell is too long."""
+    try:
+        head = next(csv.reader(text.splitlines()[:1], delimiter=delimiter), [])
+    except csv.Error:
+        return 0
     return sum(_plain(cell) in names for cell in head)
 
 
