@@ -290,3 +290,14 @@ def test_who_reads_the_trail_is_led_to_all_that_was_done_for_a_customer(
     client = signed_in(request.getfixturevalue(who))
     page = client.get(f"/sub-accounts/{estate.sub.pk}/").content.decode()
     assert (f'href="/audit/?sub_account={estate.sub.pk}"' in page) is shown
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize("text", ["\\ud800", "\\u0000", "a\\u0000", "2026-01-01\\udfff"])
+@pytest.mark.parametrize("where", ["after", "before"])
+def test_a_place_that_no_column_can_hold_shows_the_first_page(
+    client: Client, estate: cast.Estate, where: str, text: str
+) -> None:
+    answer = client.get("/sub-accounts/", {where: f'["{text}", 1]'})
+    assert answer.status_code == 200
+    assert estate.sub in answer.context["page"].rows

@@ -60,6 +60,9 @@ def _place(queryset: QuerySet[Row], text: str, key: Sequence[str]) -> list[Any]:
         # No key of a list is ever empty, and nothing is greater or less than None.
         if not isinstance(values, list) or len(values) != len(key) or None in values:
             return []
+        # JSON spells what no column can hold: a null character, and half of a pair, for which this is a ValueError.
+        if b"\0" in "".join(value for value in values if isinstance(value, str)).encode():
+            return []
         fields = [queryset.model._meta.get_field(name.lstrip("-")) for name in key]
         return [field.to_python(value) for field, value in zip(fields, values, strict=True)]  # type: ignore[union-attr]
     except (ValueError, TypeError, OverflowError, RecursionError, ValidationError, FieldDoesNotExist):
