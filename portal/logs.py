@@ -1,8 +1,12 @@
 """One event, one line, whatever somebody put into a name or a browser's header."""
 
 import logging
+import re
 import time
 from typing import Any
+
+# What follows is as good as a password until somebody uses it, and a refused request is logged with its address.
+_ONCE = re.compile(r"(/invitation/|/accounts/password/reset/key/)[^/\s]+")
 
 
 class OneLine(logging.Formatter):
@@ -15,8 +19,8 @@ class OneLine(logging.Formatter):
         super().__init__("%(asctime)s %(levelname)-7s %(name)s [%(request_id)s] %(message)s")
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line; a trace-back is the one thing that keeps its line breaks."""
-        text = super().format(record)
+        """Return the line, without links that work once; a trace-back is the one thing that keeps its line breaks."""
+        text = _ONCE.sub(r"\1…", super().format(record))
         head, mark, trace = text.partition("\nTraceback")
         return "".join(c if c.isprintable() else repr(c)[1:-1] for c in head) + mark + trace
 
