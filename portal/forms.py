@@ -25,7 +25,7 @@ NOT_UNDERSTOOD = (AttributeError, LookupError, RecursionError, TypeError, ValueE
 
 
 class Credential(forms.JSONField):
-    """What a browser hands over of a passkey. Raises ValidationError for what is no JSON, however deep it is."""
+    """What a browser hands over of a passkey. Raises ValidationError for what is no JSON, however deep or long."""
 
     def __init__(self) -> None:
         super().__init__(required=True, widget=forms.HiddenInput)
@@ -33,7 +33,7 @@ class Credential(forms.JSONField):
     def to_python(self, value: Any) -> Any:
         try:
             return super().to_python(value)
-        except RecursionError as error:
+        except (RecursionError, ValueError) as error:
             raise _wrong() from error
 
     def bound_data(self, data: Any, initial: Any) -> Any:

@@ -35,6 +35,7 @@ STRAY = '{"id": "eA", "rawId": "eA", "type": "public-key", "response": %s}'
 ODD = {
     "no JSON": "nonsense",
     "too deep": "[" * 5000,
+    "a number that is too long": "9" * 5000,
     "no object": "[]",
     "without its id": '{"id": 1}',
     "no base 64": '{"id": "x", "rawId": "x", "type": "public-key", "response": {}}',
