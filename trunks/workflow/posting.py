@@ -20,6 +20,10 @@ ANSWER_SHOWN = 1000
 DOING = "delivering a webhook"
 NO_ADDRESS = "This is not a web address."
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
+# Of IPv6 nothing else is given out. Python calls public what is none yet, or was once: fec0::/10, ::127.0.0.1.
+GIVEN_OUT = ipaddress.ip_network("2000::/3")
+# Public to some versions of Python only; one of the first is where a cloud keeps its machines' credentials.
+SPECIAL = (ipaddress.ip_network("192.0.0.0/24"), ipaddress.ip_network("3fff::/20"))
 
 
 class Forbidden(OSError):
@@ -76,6 +80,10 @@ def is_public(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
             carried = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
         if carried is not None and not is_public(carried):
             return False
+        if ip not in GIVEN_OUT and carried is None:
+            return False
+    if any(ip in network for network in SPECIAL):
+        return False
     return ip.is_global and not ip.is_multicast
 
 
