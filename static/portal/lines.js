@@ -31,6 +31,7 @@
     if (before) part(line, "trunk").value = part(before, "trunk").value;
     section.querySelector("[data-line-list]").append(line);
     line.dataset.prefix = "";
+    line.dataset.copied = part(line, "trunk").value;
     trunkChosen(line);
     renumber(section);
     firstBox(line).focus();
@@ -51,9 +52,18 @@
   function trunkChosen(line) {
     const box = part(line, "dnis");
     const untouched = box.value === "" || box.value === line.dataset.prefix;
-    if (untouched) box.value = kind() === "unassign" ? "" : prefixOf(line);
+    if (untouched) { box.value = kind() === "unassign" ? "" : prefixOf(line); delete line.dataset.typed; }
     line.dataset.prefix = prefixOf(line);
     preview(line);
+  }
+
+  // A prefix alone can be a DNIS. One that nobody typed is not sent: left behind, it would be a trunk nobody asked for.
+  function leaveOut(line, sent) {
+    const box = part(line, "dnis");
+    if (kind() === "unassign" || "typed" in line.dataset || box.value !== line.dataset.prefix) return;
+    sent.set(box.name, "");
+    const more = ["current_dnis", "outbound_caller_id"].some((name) => trimmed(part(line, name)));
+    if (!more && part(line, "trunk").value === line.dataset.copied) sent.set(part(line, "trunk").name, "");
   }
 
   // A removal is typed, never clicked; what Zoom last listed says whether it was typed right.
@@ -99,7 +109,7 @@
     const query = new URLSearchParams({ trunk, besides: besides.join(",") });
     const answer = await fetch(`${section.dataset.nextDnisUrl}?${query}`, { headers: { Accept: "application/json" } })
       .then((response) => (response.ok ? response.json() : {}), () => ({}));
-    if (answer.dnis) { part(line, "dnis").value = answer.dnis; preview(line); }
+    if (answer.dnis) { part(line, "dnis").value = answer.dnis; line.dataset.typed = ""; preview(line); }
     else hint.textContent = answer.reason || "The portal could not be asked. Try again.";
   }
 
@@ -111,6 +121,7 @@
     if (present.dataset.trunk && !part(line, "trunk").value) part(line, "trunk").value = present.dataset.trunk;
     fill("outbound_caller_id", present.dataset.callerId);
     fill("dnis", present.dataset.present);
+    line.dataset.typed = "";
     line.dataset.prefix = prefixOf(line);
     preview(line);
   }
@@ -136,7 +147,11 @@
   function startLines() {
     each("[data-lines]", (section) => {
       each(".line-spare", (line) => line.remove(), section);
-      linesOf(section).forEach((line) => { line.dataset.prefix = prefixOf(line); preview(line); });
+      linesOf(section).forEach((line) => {
+        line.dataset.prefix = prefixOf(line);
+        if (part(line, "dnis").value) line.dataset.typed = "";
+        preview(line);
+      });
       renumber(section);
     });
   }
@@ -152,10 +167,20 @@
   });
   document.addEventListener("input", (event) => {
     const line = event.target.closest("[data-line]");
-    if (line && event.target.name.endsWith("-dnis")) preview(line);
+    if (line && event.target.name.endsWith("-dnis")) {
+      if (event.isTrusted) line.dataset.typed = ""; // a draft that is put back tells of nobody's typing
+      preview(line);
+    }
     if (line && event.target.name.endsWith("-trunk")) trunkChosen(line);
     if (line && event.target.name.endsWith("-current_dnis")) presentChosen(line);
     if (event.target.name === "kind") each("[data-lines]", kindChosen);
+  });
+  // Not where the form is only drawn again for another master account: there every line stays.
+  let submitting = false;
+  document.addEventListener("submit", () => { submitting = true; });
+  document.addEventListener("formdata", (event) => {
+    if (submitting) each("[data-line]", (line) => leaveOut(line, event.formData), event.target);
+    submitting = false;
   });
   document.addEventListener("htmx:afterSettle", (event) => {
     if (event.target.id === "request-form") startLines();

@@ -73,6 +73,25 @@ def test_lines_are_added_proposed_removed_and_filed(
     assert complaints == []
 
 
+def test_a_prefix_that_only_the_page_put_in_is_not_filed(
+    page: Page, staff: User, estate: cast.Estate, complaints: list[str]
+) -> None:
+    sign_in(page, staff)
+    choose(page, estate)
+    page.get_by_role("button", name="Add a line").click()
+    expect(page.locator("[name=lines-1-dnis]")).to_have_value("18888")
+    page.fill("[name=reason]", "New site")
+    page.get_by_role("button", name="File the request").click()
+    # The trunk of the first line was chosen, so its DNIS is missed; the second one nobody has touched.
+    expect(page.locator("#problems").get_by_role("link")).to_have_count(1)
+    expect(page.locator("#problems")).to_contain_text("Line 1, DNIS")
+    page.fill("[name=lines-0-dnis]", "18888")
+    page.get_by_role("button", name="File the request").click()
+    expect(page.locator("[data-line-state]")).to_have_count(1)
+    assert list(Line.objects.values_list("dnis", flat=True)) == ["18888"]
+    assert all("422" in complaint for complaint in complaints)
+
+
 def test_lines_that_are_typed_stay_lines_under_another_master_account(
     page: Page, staff: User, estate: cast.Estate
 ) -> None:
