@@ -135,3 +135,31 @@ def test_an_open_page_follows_the_work_and_stops_when_it_is_settled(
     expect(page.get_by_label("Comment")).to_have_value("Half a sent")
     expect(page.get_by_text("The request has moved on since you opened this page.")).to_be_visible()
     expect(page.locator("#live[hx-trigger]")).to_have_count(0)
+
+
+BROKEN = """() => {
+  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), found = [];
+  for (let node = walk.nextNode(); node; node = walk.nextNode())
+    for (const number of node.nodeValue.matchAll(/(?<!\\w)[+]?[0-9]{8,11}(?!\\w)/g)) {
+      const range = document.createRange();
+      range.setStart(node, number.index);
+      range.setEnd(node, number.index + number[0].length);
+      if (new Set([...range.getClientRects()].map((box) => Math.round(box.top))).size > 1) found.push(number[0]);
+    }
+  return found;
+}"""
+
+
+def test_no_number_is_broken_in_what_changed_on_a_phone(
+    page: Page, staff: User, manager: User, estate: cast.Estate
+) -> None:
+    draft = cast.draft(estate.sub, estate.trunk, "18888123", caller_id="+14155550100")
+    trunk_request = filing.file(draft, actor=staff)
+    sign_in(page, manager)
+    page.goto(f"/requests/{trunk_request.reference}/story/")
+    page.locator("summary", has_text="What changed").click()
+    changes = page.locator(".table-diff")
+    expect(changes.get_by_text("+14155550100")).to_be_visible()
+    assert page.evaluate(BROKEN) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    assert Axe().run(page).violations_count == 0
