@@ -111,6 +111,7 @@ def test_the_limit_of_quick_is_the_readers(
 def test_what_is_not_understood_is_said_beside_its_field(client: Client, query: str) -> None:
     answer = client.get(URL + query)
     assert answer.status_code == 422
+    assert 'href="#id_' in answer.content.decode().partition('id="problems"')[2].partition("</ul>")[0]
     assert "is-invalid" in answer.content.decode()
 
 
