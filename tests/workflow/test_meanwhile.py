@@ -213,10 +213,10 @@ def minutes_later(trunk_request: TrunkRequest) -> None:
     sweeping.sweep()
 
 
-def letters_about_it(trunk_request: TrunkRequest) -> list[letters.Letter]:
+def letters_about_it(trunk_request: TrunkRequest, topic: Topic = Topic.LOST) -> list[letters.Letter]:
     return [
         letters.about_request(occasion, trunk_request)
-        for occasion in Occasion.objects.filter(topic=Topic.LOST, trunk_request=trunk_request)
+        for occasion in Occasion.objects.filter(topic=topic, trunk_request=trunk_request)
     ]
 
 
@@ -304,6 +304,21 @@ def test_a_change_whose_old_trunk_somebody_has_assigned_in_the_console_meanwhile
     provision(halfway.pk)
     assert states(halfway) == ("done", ["assigned"])
     assert set(at_zoom(zoom)) == {zoom.trunk.prefix + "888"}
+
+
+def test_a_change_that_is_sent_back_after_its_removal_was_undone_does_not_say_that_nothing_was_sent(
+    zoom: Zoom, dnis: str, halfway: TrunkRequest
+) -> None:
+    zoom.in_console(dnis, OLD)
+    zoom.in_console(zoom.trunk.prefix + "888", "", account=zoom.other_sub)
+    assert estate.sync(zoom.master.pk)
+    let_pass(halfway)
+    provision(halfway.pk)
+    assert states(halfway) == ("sent_back", ["not_sent"])
+    assert at_zoom(zoom) == {dnis: OLD}
+    [letter] = letters_about_it(halfway, Topic.SETTLED)
+    assert "so nothing was sent" not in " ".join(letter.sentences)
+    assert "nothing more was sent; nothing of what was sent before is in place" in " ".join(letter.sentences)
 
 
 def test_or_leaves_it_when_its_own_dnis_is_taken_by_then(

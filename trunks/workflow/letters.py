@@ -209,11 +209,18 @@ _SETTLED = {
         "The world had moved since the approval, so nothing was sent. Amend it, and it goes to the supervisors again.",
     ),
 }
+# An earlier run has sent something, say a change's removal, which somebody has undone in Zoom's console.
+_STOPPED_LATER = (
+    "The world had moved since the approval, so nothing more was sent; nothing of what was sent before is in place at"
+    " Zoom. Amend it, and it goes to the supervisors again."
+)
 
 
 def _settled(occasion: Occasion, trunk_request: TrunkRequest, asked: str) -> Words:
     state, comment = State(occasion.facts["state"]), occasion.facts.get("comment", "")
     how, sentence = _SETTLED[state]
+    if state == State.SENT_BACK and trunk_request.sends:
+        sentence = _STOPPED_LATER
     subject = f"{how}: {trunk_request}, {asked}"
     if occasion.facts.get("action") == Action.REQUEST_GIVEN_UP or not comment:
         return subject, [sentence], comment
