@@ -474,6 +474,24 @@ def test_a_line_that_was_there_already_and_is_displaced_by_another_is_not_called
     assert (state, shown) == ("partial", at_zoom)
 
 
+def test_what_was_there_already_and_is_removed_in_the_console_meanwhile_is_not_sent(
+    zoom: Zoom, staff: User, supervisor: User
+) -> None:
+    """Somebody has removed it on purpose, while another line of the request was unconfirmed."""
+    there, other = (zoom.trunk.prefix + end for end in ("771", "772"))
+    zoom.in_console(there, "")
+    trunk_request = zoom.approved(staff, supervisor, there, other)
+    zoom.sandbox.fault("drop", method="POST", path=TRUNKS, apply="never")
+    provision(trunk_request.pk)
+    assert states(trunk_request) == ("unconfirmed", ["already_there", "unknown"])
+    zoom.in_console(there, None)
+    settle_in_time(trunk_request)
+    provision(trunk_request.pk)
+    assert states(trunk_request) == ("partial", ["refused", "assigned"])
+    assert "does not show it any more" in trunk_request.lines.all()[0].detail
+    assert zoom.assigned() == {other: 1}
+
+
 def test_a_list_that_only_seems_to_have_lost_a_line_costs_it_nothing(
     zoom: Zoom, staff: User, supervisor: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -208,6 +208,10 @@ def _end_or_send_again(line: Line, *, landed: bool) -> None:
 
 def _final(line: Line, *, landed: bool) -> str:
     """Return why the line is not to be sent again, or "" when it may be."""
+    if not line.sends and line.trunk_request.kind == Kind.ASSIGN:
+        # It was there already, and somebody has removed it, or another line's call has displaced it: that is for
+        # people. A change is without what the portal itself has removed, and goes on.
+        return "Zoom's list showed it before anything was sent, and does not show it any more."
     if line.answered:
         # Sending again what Zoom has accepted once could displace what it did instead; that is for people.
         return "Zoom accepted the call, but its list does not show the effect."
