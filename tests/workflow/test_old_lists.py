@@ -11,7 +11,7 @@ from tests.workflow.conftest import Zoom
 from tests.workflow.test_removing import NEW, TRUNKS, at_zoom, to_change, to_unassign
 from tests.workflow.timing import let_pass, states
 from trunks.models import TrunkRequest, User
-from trunks.workflow import provisioning
+from trunks.workflow import provisioning, reconcile
 from trunks.workflow.provisioning import provision
 from trunks.zoom.wire import Answer, Wire
 
@@ -125,6 +125,56 @@ def test_a_trunk_that_was_removed_a_moment_ago_is_not_taken_for_being_there_alre
     assert states(removal)[0] == "done"
     again = zoom.approved(staff, supervisor, dnis)
     by_an_old_list(lists, again)
+    assert states(again) == ("done", ["assigned"])
+    assert zoom.assigned()[dnis] == 2, "assigned, removed, and assigned again"
+
+
+def check_by_an_old_list(lists: Lists, trunk_request: TrunkRequest, supervisor: User) -> None:
+    """Have somebody press *Check now* within the quiet period, and a worker meet an old list."""
+    trunk_request.refresh_from_db()
+    reconcile.check_now(trunk_request, actor=supervisor)
+    lists.old = 1
+    reconcile.settle(trunk_request.pk)
+    assert lists.old == 0
+    assert states(trunk_request) == ("unconfirmed", ["unknown"])
+
+
+def settle_in_time(*requests: TrunkRequest) -> None:
+    """Let the quiet periods pass, and have the last request read twice."""
+    for _ in range(2):
+        for passed in requests:
+            let_pass(passed)
+        reconcile.settle(requests[-1].pk)
+
+
+@pytest.mark.parametrize("apply", ["before", "never"])
+def test_checking_now_by_an_old_list_does_not_take_an_unanswered_removal_for_done(
+    zoom: Zoom, staff: User, supervisor: User, lists: Lists, dnis: str, assigned: TrunkRequest, apply: str
+) -> None:
+    removal = to_unassign(zoom, staff, supervisor, dnis)
+    zoom.sandbox.fault("drop", method="DELETE", path=TRUNKS, apply=apply)
+    provision(removal.pk)
+    check_by_an_old_list(lists, removal, supervisor)
+    settle_in_time(assigned, removal)
+    provision(removal.pk)
+    assert states(removal) == ("done", ["unassigned"])
+    assert at_zoom(zoom) == {}
+
+
+@pytest.mark.parametrize("apply", ["before", "never"])
+def test_nor_an_unanswered_assignment(
+    zoom: Zoom, staff: User, supervisor: User, lists: Lists, dnis: str, assigned: TrunkRequest, apply: str
+) -> None:
+    lists.keep()
+    removal = to_unassign(zoom, staff, supervisor, dnis)
+    provision(removal.pk)
+    assert states(removal)[0] == "done"
+    again = zoom.approved(staff, supervisor, dnis)
+    zoom.sandbox.fault("drop", method="POST", path=TRUNKS, apply=apply)
+    provision(again.pk)
+    check_by_an_old_list(lists, again, supervisor)
+    settle_in_time(assigned, removal, again)
+    provision(again.pk)
     assert states(again) == ("done", ["assigned"])
     assert zoom.assigned()[dnis] == 2, "assigned, removed, and assigned again"
 

@@ -63,8 +63,8 @@ def _may_be_older(pk: int) -> bool:
 def without_old_news(findings: Findings) -> Findings:
     """Return `findings`, those left open that deny what the portal has had done there within the quiet period.
 
-    Nothing was sent for their lines yet, so that one list would settle them; and Zoom may have answered with an older
-    list than it has shown before.
+    Nothing was sent for their lines yet, or Zoom has not answered, so that one list would settle them; and it may be an
+    older one than Zoom has shown before.
     """
     old = {
         line: Finding(Likeness.UNMET, echo=True) for line, found in findings.items() if _denies(line, found)
@@ -76,7 +76,9 @@ def _denies(line: Line, finding: Finding) -> bool:
     """Say whether a line's trunk is gone that was assigned lately, or there though it was removed lately."""
     if finding.likeness is Likeness.UNMET:
         return False
-    if line.sends:
+    if line.state == LineState.UNKNOWN and line.answered:
+        return False
+    if line.sends and line.state != LineState.UNKNOWN:
         # Of a change that is retried the old values may have been put back a moment ago, unless they are missed.
         gone = line.phase == Phase.REMOVE and finding.likeness is Likeness.MET and not line.without_trunk
         return gone and line.trunk_request.could_still_land
