@@ -7,8 +7,11 @@ from django.utils import timezone
 
 from tests import cast
 from tests.workflow.conftest import Zoom
+from tests.workflow.test_removing import TRUNKS, to_change
+from tests.workflow.timing import let_pass, states
 from trunks.models import State, SubAccount, TrunkRequest, User
-from trunks.workflow import filing, ringing
+from trunks.workflow import estate, filing, ringing, settling
+from trunks.workflow.provisioning import provision
 
 pytestmark = pytest.mark.sqlite
 
@@ -66,3 +69,40 @@ def test_who_was_never_put_off_waits_since_the_approval(
     rung.clear()
     ringing.ring_ready()
     assert rung == [longest.pk, lately.pk, long.pk]
+
+
+def test_a_customer_without_a_trunk_comes_before_everybody_else(
+    zoom: Zoom, staff: User, supervisor: User, rung: list[int]
+) -> None:
+    before, change = halfway_behind(zoom, staff, supervisor)
+    other = waiting(zoom, staff, supervisor, zoom.other_sub, 779)
+    long_ago = timezone.now() - timedelta(hours=1)
+    TrunkRequest.objects.exclude(pk=change.pk).update(changed_at=long_ago)
+    rung.clear()
+    ringing.ring_ready()
+    assert rung == [change.pk, other.pk, before.pk]
+
+
+def test_and_before_what_else_has_waited_for_a_write_to_the_same_sub_account(
+    zoom: Zoom, staff: User, supervisor: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, change = halfway_behind(zoom, staff, supervisor)
+    ended = waiting(zoom, staff, supervisor, zoom.sub, 777)
+    TrunkRequest.objects.filter(pk=ended.pk).update(state=State.DONE)
+    rung: list[int] = []
+    monkeypatch.setattr("trunks.dispatch.ring", lambda _, pk: rung.append(pk))
+    settling.end(ended, [])
+    assert rung == [change.pk]
+
+
+def halfway_behind(zoom: Zoom, staff: User, supervisor: User) -> tuple[TrunkRequest, TrunkRequest]:
+    """Return a request, and a change behind it in the queue that has removed a trunk of the same sub account."""
+    zoom.in_console(old := f"{zoom.trunk.prefix}888", "")
+    assert estate.sync(zoom.master.pk)
+    before = waiting(zoom, staff, supervisor, zoom.sub, 771)
+    change = to_change(zoom, staff, supervisor, old, f"{zoom.trunk.prefix}889")
+    zoom.sandbox.fault("429", method="POST", path=TRUNKS, seconds=0.1)
+    provision(change.pk)
+    assert states(change) == ("approved", ["not_sent"])
+    let_pass(change, seconds=5)
+    return before, change

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Case, Exists, F, OuterRef, Q, When
 
 from trunks.compiled import Param, Rows
 from trunks.models import clock
@@ -57,6 +57,13 @@ class TrunkRequestQuerySet(models.QuerySet["TrunkRequest"]):
         return self.filter(
             kind=Kind.CHANGE, state__in=WORKING_STATES, **after_removal, **open_line
         ).distinct()
+
+    def with_halfway(self) -> TrunkRequestQuerySet:
+        """Annotate each with `halfway`: 1 for a change that has removed a trunk and assigned none yet, else 0."""
+        after_removal = {"phase__in": (Phase.ASSIGN, Phase.RESTORE), "trunk_request": OuterRef("pk")}
+        open_line = Line.objects.filter(state__in=(LineState.NOT_SENT, LineState.UNKNOWN), **after_removal)
+        found = When(Q(kind=Kind.CHANGE) & Exists(open_line), then=1)
+        return self.annotate(halfway=Case(found, default=0, output_field=models.SmallIntegerField()))
 
     def stranded(self) -> TrunkRequestQuerySet:
         """Return the changes that no worker has in hand and of which a customer misses a trunk, without the alarm."""

@@ -16,9 +16,10 @@ TASKS = {State.APPROVED: dispatch.PROVISION, State.UNCONFIRMED: dispatch.SETTLE}
 def ready() -> TrunkRequestQuerySet:
     """Return the requests that a worker could take up now, the first of every sub account before any second one.
 
-    Among equals those come first that have waited longest: since their time came, or since they were put here.
+    Ahead of them all come changes that are halfway: their customers are without a trunk. Among equals those come first
+    that have waited longest: since their time came, or since they were put here.
     """
-    due = TrunkRequest.objects.due().filter(state__in=TASKS)
+    due = TrunkRequest.objects.due().filter(state__in=TASKS).with_halfway()
     waiting = due.exclude(master__in=Circuit.objects.open().values("master"))
     if WriteStop.current():
         waiting = waiting.exclude(state=State.APPROVED)
@@ -26,8 +27,12 @@ def ready() -> TrunkRequestQuerySet:
     # One request of a sub account is written for at a time, so that a customer's thousand would take all the places
     # and few of them go on. What is unconfirmed comes first: the others wait for it.
     # The sum keeps SQLite from walking through all requests there ever were, by its index of sub accounts.
-    turn = Window(RowNumber(), partition_by=F("sub_account") + 0, order_by=[F("state").desc(), since, "id"])
-    return waiting.annotate(turn=turn).order_by("turn", since, "id")
+    turn = Window(
+        RowNumber(),
+        partition_by=F("sub_account") + 0,
+        order_by=[F("state").desc(), F("halfway").desc(), since, "id"],
+    )
+    return waiting.annotate(turn=turn).order_by("-halfway", "turn", since, "id")
 
 
 def ring_ready() -> int:

@@ -256,7 +256,7 @@ def _summary(lines: Sequence[Line]) -> str:
 
 
 def _ring_next(trunk_request: TrunkRequest) -> None:
-    """Ring for a request that waited because this one was writing to the same sub account."""
+    """Ring for a request that waited because this one was writing to the same sub account: first one halfway."""
     for (pk,) in _NEXT(sub_account=trunk_request.sub_account_id):
         dispatch.ring(dispatch.PROVISION, pk)
 
@@ -265,7 +265,8 @@ _NEXT = Values(
     lambda: (
         TrunkRequest.objects.due()
         .filter(sub_account=Param("sub_account"), state=State.APPROVED)
-        .order_by("id")
+        .with_halfway()
+        .order_by("-halfway", "id")
         .values_list("pk")[:1]
     )
 )
