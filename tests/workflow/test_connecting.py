@@ -126,6 +126,17 @@ def test_who_waits_for_a_zoom_that_is_down_is_not_told_that_it_goes_on_by_itself
     assert "by itself" not in caught.value.reason
 
 
+@pytest.mark.parametrize(
+    ("limit", "when"), [("qps", r"after \d\d:\d\d:\d\d UTC"), ("daily", r"after 00:00:0\d UTC")]
+)
+def test_nor_that_a_limit_which_lasts_is_over_in_a_moment(sandbox: Sandbox, limit: str, when: str) -> None:
+    retry_after = "seconds" if limit == "qps" else "absent"
+    sandbox.fault("429", path=TRUNKS, times=0, seconds=600.0, limit=limit, retry_after=retry_after)
+    with pytest.raises(estate.CannotConnect, match=rf"limit.* is reached\. Try again {when}") as caught:
+        connect(NORTHWIND)
+    assert "in a moment" not in caught.value.reason
+
+
 def test_what_could_not_be_connected_is_on_record_without_the_secret(
     sandbox: Sandbox, administrator: User
 ) -> None:

@@ -25,6 +25,13 @@ def let_budget_pass() -> None:
     RateBudget.objects.update(next_at=0, not_before=0)
 
 
+@pytest.fixture
+def morning(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have every wait for a turn be longer than the hour for which one is believed, whatever time it is."""
+    monkeypatch.setattr("trunks.zoom.retry_after.LONGEST_WAIT", 1.2)
+
+
+@pytest.mark.usefixtures("morning")
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_a_daily_limit_silences_everybody_until_it_ends(
     zoom: Zoom, staff: User, supervisor: User, method: str
@@ -41,6 +48,7 @@ def test_a_daily_limit_silences_everybody_until_it_ends(
     assert states(second) == ("approved", ["not_sent"])
     assert (second.tries, second.sends) == (0, 0)
     assert "nothing was sent" in second.waiting_for
+    assert "not believed" not in second.waiting_for, "it is: that is why there is no turn"
     let_budget_pass()
     for trunk_request in (first, second):
         let_pass(trunk_request, 90000)

@@ -35,7 +35,7 @@ from trunks.workflow.content import lines_of
 from trunks.workflow.errors import Stale
 from trunks.workflow.transitions import mark, move
 from trunks.workflow.words import sentence
-from trunks.zoom.errors import CredentialsRefused, RateLimited, Redirected, ZoomError
+from trunks.zoom.errors import CredentialsRefused, HeldBack, RateLimited, Redirected, ZoomError
 
 WHY = "provisioning"
 ALARM_SECONDS = 60.0  # of waiting between the two steps of a change
@@ -164,6 +164,10 @@ def _when(error: RateLimited, wait: float) -> str:
     goes_on = f"It goes on at {at:%H:%M:%S} UTC."
     if error.retry_at is None or error.retry_at - at < timedelta(seconds=1):
         return goes_on
+    if isinstance(
+        error, HeldBack
+    ):  # when the next turn is, stands there already, and Zoom has said nothing of it
+        return f"It asks for one again at {at:%H:%M:%S} UTC."
     if error.retry_at - at > timedelta(days=360):  # what is later still is read as one year from now
         return f"{goes_on} Zoom named a time a year away or more, which is not believed."
     return f"{goes_on} Zoom said {error.retry_at:%Y-%m-%d %H:%M:%S} UTC, which is not believed."

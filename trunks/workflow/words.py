@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
 from trunks.models import ZoomCall
 from trunks.workflow.causes import OTHER, TABLE
@@ -15,6 +16,7 @@ from trunks.zoom.wire import Answer, Errand
 __all__ = ["UNKNOWN", "Decoded", "Explanation", "decode", "explain", "sentence"]
 
 
+MOMENT_SECONDS = 5.0
 UNCLEAR = Explanation(
     UNKNOWN,
     "Zoom answered with an error that the portal does not know.",
@@ -58,8 +60,18 @@ def sentence(error: ZoomError, *, trying: bool = False) -> str:
     details += [f"tracking id {error.tracking_id}" if error.tracking_id else ""]
     known = ", ".join(detail for detail in details if detail)
     said = explain(error)
-    words = f"{said.cause} Try again in a moment." if trying and said.again == BY_ITSELF else str(said)
+    words = f"{said.cause} Try again {_soon(error)}." if trying and said.again == BY_ITSELF else str(said)
     return f"{words} ({known})" if known else words
+
+
+def _soon(error: ZoomError) -> str:
+    """Return when it makes sense that somebody tries again."""
+    if not isinstance(error, errors.RateLimited) or error.wait <= MOMENT_SECONDS:
+        return "in a moment"
+    at = datetime.now(UTC) + timedelta(seconds=error.wait)
+    if isinstance(error, errors.HeldBack) and error.retry_at:
+        at = error.retry_at  # the portal's own next turn, which needs no belief
+    return f"after {at:%H:%M:%S} UTC"
 
 
 def decode(call: ZoomCall) -> Decoded | None:
