@@ -8,6 +8,7 @@ Zoom's API texts of 2021 to 2026 and of its developer forum.
 import json
 import re
 from dataclasses import dataclass, field
+from html import unescape
 
 from trunks.zoom.errors import (
     AccountNotFound,
@@ -30,6 +31,11 @@ from trunks.zoom.retry_after import retry_at
 from trunks.zoom.wire import Answer, Errand, clean
 
 _WORDS_AT_MOST = 2_000
+_PAGE_AT_MOST = 8_000
+_SHOWN_AT_MOST = 300
+_UNSEEN = re.compile(r"<!--.*?(?:-->|\Z)|<(script|style)\b.*?(?:</\1\s*>|\Z)", re.IGNORECASE | re.DOTALL)
+_TITLE = re.compile(r"<title\b[^>]*>\s*([^<\s].*?)(?:</title|\Z)", re.IGNORECASE | re.DOTALL)
+_TAG = re.compile(r"<[^>]*(?:>|\Z)")
 _TOO_LARGE = 10**18
 _SCOPES = {104, 4700, 4711}
 _CREDENTIALS = {124, 4717, 4738, 4741}
@@ -177,9 +183,17 @@ def complaint_of(text: str) -> Complaint:
     start = text[:_WORDS_AT_MOST].strip()
     code = re.search(r'"code"\s*:\s*"?(\d{1,9})\b', start)
     message = re.search(r'"(?:error_)?message"\s*:\s*"(.*?)"?\s*}?$', start, re.DOTALL)
-    return Complaint(
-        code=int(code[1]) if code else None, message=message[1] if message else " ".join(start.split())[:300]
-    )
+    return Complaint(code=int(code[1]) if code else None, message=message[1] if message else _plain(text))
+
+
+def _plain(text: str) -> str:
+    """Return the first words of a text; of a page of HTML, as a proxy sends, its title, or else what it shows."""
+    start = text[:_PAGE_AT_MOST].strip()
+    if start.startswith("<"):
+        page = _UNSEEN.sub(" ", start)
+        title = _TITLE.search(page)
+        start = unescape(_TAG.sub(" ", title[1] if title else page))
+    return clean(" ".join(start.split())[:_SHOWN_AT_MOST])
 
 
 def _complaint(body: dict[str, object]) -> Complaint:
