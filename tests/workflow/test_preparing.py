@@ -207,6 +207,22 @@ def test_what_would_be_larger_than_the_portal_keeps_fails_with_the_reason(
     assert told(file) == ["file.asked", "file.failed"]
 
 
+def test_what_has_failed_takes_no_room_and_the_next_file_has_it(
+    manager: User, administrator: User, settings: Settings
+) -> None:
+    settings.EXPORT_MEGABYTES = 0.0005  # one of the three pieces, but not two
+    file = asked(manager)
+    preparing.prepare(file.pk)
+    file.refresh_from_db()
+    assert (file.ending, file.problem, file.parts, file.size) == (Ending.FAILED, preparing.FULL, 0, 0)
+    assert file.events == 3
+    smaller = asked(administrator, actions=("digest.made",))
+    preparing.prepare(smaller.pk)
+    smaller.refresh_from_db()
+    assert (smaller.ending, smaller.events) == (Ending.READY, 1)
+    assert [part.file for part in FilePart.objects.all()] == [smaller]
+
+
 def test_files_go_after_a_day_and_of_many_the_newest_stay(manager: User) -> None:
     files = []
     for _ in range(preparing.EACH + 1):

@@ -167,10 +167,14 @@ def _end(file: PreparedFile, ending: Ending, problem: str = "") -> None:
     """Write down how it came out, unless it was given up or another worker has it; then free what is too much."""
     action = Action.FILE_READY if ending == Ending.READY else Action.FILE_FAILED
     changes = {"under_way": False, "lease_until": None, "ending": ending, "problem": problem}
+    if ending == Ending.FAILED:
+        changes |= {"parts": 0, "size": 0}
     expires = clock.after(KEPT.total_seconds())
     with audit.change():
         if not _mine(file).update(expires_at=expires, **changes):
             return
+        if ending == Ending.FAILED:  # nobody gets it, and for a day it would take the room of others
+            FilePart.objects.filter(file=file).delete()
         told = {"events": file.events, "bytes": file.size}
         audit.record(action, actor=None, why=WHY, on=file, after=told, comment=problem)
         others = PreparedFile.objects.filter(asked_by=file.asked_by_id, under_way=False)
