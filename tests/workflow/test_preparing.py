@@ -5,13 +5,16 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
-from tests.sealed import Sealed
+from tests.sealed import Sealed, unguarded
+from tests.test_audit_guard import run
 from tests.together import together
 from trunks import audit, audit_export, dispatch, tasks
 from trunks.audit_lines import Piece
@@ -205,6 +208,33 @@ def test_what_would_be_larger_than_the_portal_keeps_fails_with_the_reason(
     file.refresh_from_db()
     assert (file.ending, file.problem, file.size) == (Ending.FAILED, preparing.FULL, 0)
     assert told(file) == ["file.asked", "file.failed"]
+
+
+def a_field_of_another_release(file: PreparedFile) -> None:
+    PreparedFile.objects.filter(pk=file.pk).update(filters=file.filters | {"unheard_of": 1})
+
+
+def a_moment_that_there_is_not(_: PreparedFile) -> None:
+    with unguarded():
+        run("UPDATE trunks_auditevent SET at = '2026-13-45 10:00:00' WHERE id = 8")
+
+
+DAMAGES = [a_field_of_another_release, a_moment_that_there_is_not]
+
+
+@pytest.mark.parametrize("damage", DAMAGES[: 1 + (connection.vendor == "sqlite")])
+def test_what_cannot_be_read_ends_the_file_and_is_not_tried_for_ever(
+    manager: User, rung: Rings, damage: Callable[[PreparedFile], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    file = asked(manager)
+    damage(file)
+    tasks.prepare_file(file.pk)
+    file.refresh_from_db()
+    assert (file.ending, file.problem, file.under_way) == (Ending.FAILED, preparing.CANNOT_BE_READ, False)
+    lose(file)
+    preparing.look_after()
+    assert rung == []
+    assert f"{file} cannot be prepared." in caplog.text
 
 
 def test_what_has_failed_takes_no_room_and_the_next_file_has_it(

@@ -7,6 +7,7 @@ from there.
 
 from __future__ import annotations
 
+import logging
 import time
 import zlib
 from collections.abc import Iterator
@@ -34,7 +35,10 @@ FORMATS = ("csv", "jsonl")
 ONLY_READERS = "Only managers and administrators can export the audit trail."
 CHANGED = "What you may read of the trail has changed since. Ask for the file again."
 FULL = "All prepared files together would be larger than this portal keeps. Ask for fewer days, or remove others."
+CANNOT_BE_READ = "Something could not be read. Ask once more; if that ends the same, have the trail verified."
 WHY = "a file was asked for"
+
+logger = logging.getLogger(__name__)
 
 
 def ask(form: str, filters: audit_reading.Filters, *, actor: User, asked: str) -> PreparedFile:
@@ -89,19 +93,12 @@ def prepare(pk: int) -> None:
     if not mine.update(fence=F("fence") + 1, lease_until=clock.after(LEASE)):
         return
     file = PreparedFile.objects.select_related("asked_by").get(pk=pk)
-    ends = time.monotonic() + TURN
-    found = audit_reading.search(file.asked_by, _filters(file))
-    mark = audit_export.Mark(file.position, file.hash)
-    making = audit_export.csv_pieces if file.format == "csv" else audit_export.json_pieces
-    for piece in making(found, file.upto, mark):
-        if not _goes_on(file) or not _keep(file, piece):
-            return
-        if time.monotonic() > ends:
-            _mine(file).update(lease_until=None)
-            dispatch.ring_now(dispatch.PREPARE, pk)
-            return
-    if _goes_on(file):
-        _end(file, Ending.READY)
+    try:
+        with audit_chain.readable():
+            _write(file)
+    except audit_chain.Unreadable:
+        logger.exception("%s cannot be prepared.", file)  # the next worker would come no further, every minute
+        _end(file, Ending.FAILED, CANNOT_BE_READ)
 
 
 def look_after() -> None:
@@ -129,6 +126,22 @@ def _demand_reader(actor: User) -> None:
         refused = {"action": "export", "reason": ONLY_READERS}
         audit.record(Action.AUDIT_ACTION_REFUSED, actor=actor, on=actor, after=refused)
     raise Refused(ONLY_READERS, who="a manager or an administrator")
+
+
+def _write(file: PreparedFile) -> None:
+    """Write pieces for one turn, and ring for the next; end the file when there are no more."""
+    ends = time.monotonic() + TURN
+    found = audit_reading.search(file.asked_by, _filters(file))
+    making = audit_export.csv_pieces if file.format == "csv" else audit_export.json_pieces
+    for piece in making(found, file.upto, audit_export.Mark(file.position, file.hash)):
+        if not _goes_on(file) or not _keep(file, piece):
+            return
+        if time.monotonic() > ends:
+            _mine(file).update(lease_until=None)
+            dispatch.ring_now(dispatch.PREPARE, file.pk)
+            return
+    if _goes_on(file):
+        _end(file, Ending.READY)
 
 
 def _goes_on(file: PreparedFile) -> bool:
