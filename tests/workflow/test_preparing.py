@@ -5,11 +5,12 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.db.models import F, QuerySet
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -19,7 +20,8 @@ from tests.together import together
 from trunks import audit, audit_export, dispatch, tasks
 from trunks.audit_lines import Piece
 from trunks.audit_reading import Filters
-from trunks.models import Ending, FilePart, PreparedFile, Role, User
+from trunks.models import Ending, FilePart, PreparedFile, Role, User, clock
+from trunks.models.audit_event import AuditEvent
 from trunks.workflow import preparing, roles
 from trunks.workflow.errors import Refused
 
@@ -208,6 +210,42 @@ def test_what_would_be_larger_than_the_portal_keeps_fails_with_the_reason(
     file.refresh_from_db()
     assert (file.ending, file.problem, file.size) == (Ending.FAILED, preparing.FULL, 0)
     assert told(file) == ["file.asked", "file.failed"]
+
+
+def test_filters_that_find_little_do_not_outlast_the_lease(
+    manager: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A search through millions of events takes longer than a lease; whoever followed would begin it anew."""
+    file = asked(manager, actions=("digest.made",))
+    monkeypatch.setattr(preparing, "WINDOW", 2)
+    making, looked = audit_export.csv_pieces, []
+
+    def slow(found: QuerySet[AuditEvent], upto: int, mark: audit_export.Mark) -> Iterator[Piece]:
+        looked.append((upto, PreparedFile.objects.filter(clock.unleased(), pk=file.pk).exists()))
+        yield from making(found, upto, mark)
+        lose(file)
+
+    monkeypatch.setattr(audit_export, "csv_pieces", slow)
+    preparing.prepare(file.pk)
+    assert looked == [(upto, False) for upto in (2, 4, 6, 8, 9)]
+    file.refresh_from_db()
+    assert (file.ending, file.events, file.first, file.position) == (Ending.READY, 1, 9, 9)
+
+
+def test_who_was_overtaken_looks_no_further(manager: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = asked(manager, request_id="nothing")
+    monkeypatch.setattr(preparing, "WINDOW", 4)
+    looked = []
+
+    def overtaken(_: object, upto: int, __: object) -> Iterator[Piece]:
+        looked.append(upto)
+        PreparedFile.objects.filter(pk=file.pk).update(fence=F("fence") + 1)
+        yield from ()
+
+    monkeypatch.setattr(audit_export, "csv_pieces", overtaken)
+    preparing.prepare(file.pk)
+    assert looked == [4]
+    assert told(file) == ["file.asked"]
 
 
 def a_field_of_another_release(file: PreparedFile) -> None:

@@ -28,7 +28,8 @@ from trunks.workflow import archive
 from trunks.workflow.errors import Refused
 
 KEPT = timedelta(hours=24)
-LEASE = 60.0  # a piece takes far less
+LEASE = 60.0  # a piece, and a window in which nothing is found, take far less
+WINDOW = 250_000  # events that are looked through between two renewals of the lease
 TURN = 20.0  # then the worker does other work first: requests must not wait behind a file
 EACH = 3  # finished files that are kept of one person
 FORMATS = ("csv", "jsonl")
@@ -97,7 +98,8 @@ def prepare(pk: int) -> None:
         with audit_chain.readable():
             _write(file)
     except audit_chain.Unreadable:
-        logger.exception("%s cannot be prepared.", file)  # the next worker would come no further, every minute
+        # The next worker would come no further, and the one after it.
+        logger.exception("%s cannot be prepared.", file)
         _end(file, Ending.FAILED, CANNOT_BE_READ)
 
 
@@ -133,15 +135,24 @@ def _write(file: PreparedFile) -> None:
     ends = time.monotonic() + TURN
     found = audit_reading.search(file.asked_by, _filters(file))
     making = audit_export.csv_pieces if file.format == "csv" else audit_export.json_pieces
-    for piece in making(found, file.upto, audit_export.Mark(file.position, file.hash)):
-        if not _goes_on(file) or not _keep(file, piece):
-            return
-        if time.monotonic() > ends:
-            _mine(file).update(lease_until=None)
-            dispatch.ring_now(dispatch.PREPARE, file.pk)
+    for until in _windows(file):
+        for piece in making(found, until, audit_export.Mark(file.position, file.hash)):
+            if not _goes_on(file) or not _keep(file, piece):
+                return
+            if time.monotonic() > ends:
+                _mine(file).update(lease_until=None)
+                dispatch.ring_now(dispatch.PREPARE, file.pk)
+                return
+        if not _mine(file).update(lease_until=clock.after(LEASE)):
             return
     if _goes_on(file):
         _end(file, Ending.READY)
+
+
+def _windows(file: PreparedFile) -> Iterator[int]:
+    """Yield until which number to look each time: so that filters that find little do not outlast the lease."""
+    yield from range(file.position + WINDOW, file.upto, WINDOW)
+    yield file.upto
 
 
 def _goes_on(file: PreparedFile) -> bool:
