@@ -105,8 +105,24 @@ def test_one_whose_day_is_over_is_gone_before_the_sweep_comes(signed_in: SignedI
     file = ask(signed_in, manager)
     preparing.prepare(file.pk)
     PreparedFile.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
-    answer = signed_in(manager).get(f"{PAGE}{file.pk}/")
+    client = signed_in(manager)
+    answer = client.get(f"{PAGE}{file.pk}/")
     assert (answer.status_code, "its day is over" in answer.content.decode()) == (404, True)
+    page = client.get(PAGE).content.decode()
+    assert "Its day is over" in page
+    assert f'href="{PAGE}{file.pk}/"' not in page
+
+
+def test_a_link_to_what_is_gone_says_so_and_tells_nothing_of_another_s(
+    signed_in: SignedIn, manager: User, administrator: User
+) -> None:
+    file = ask(signed_in, manager)
+    preparing.prepare(file.pk)
+    client = signed_in(administrator)
+    pages = [client.get(f"{PAGE}{pk}/").content.decode() for pk in (file.pk, file.pk + 1)]
+    for page in pages:
+        assert "kept for 24 hours" in page
+        assert "no role for" not in page
 
 
 def test_it_is_given_up_and_a_second_click_finds_it_gone(signed_in: SignedIn, manager: User) -> None:

@@ -16,6 +16,9 @@ from trunks.views.http import HtmxHttpRequest, problem_page
 from trunks.workflow import preparing
 from trunks.workflow.errors import Refused
 
+# The same for a file that was never there and for another person's.
+GONE = "There is no such file of yours: one is kept for 24 hours, and the newest three. It can be prepared again."
+
 
 @require_GET
 def prepared(request: HtmxHttpRequest) -> HttpResponse:
@@ -51,7 +54,9 @@ def take(request: HtmxHttpRequest, pk: int) -> HttpResponseBase:
     access.require(request.user, *audit_reading.READERS)
     file = _own(request, pk)
     if file.ending != Ending.READY or file.is_over:
-        raise Http404("This file is not there: it is not ready yet, or its day is over.")
+        raise Http404(
+            "This file is not there: it is not ready, or its day is over. It can be prepared again."
+        )
     try:
         lines = preparing.take(file, actor=request.user)
     except Refused as error:
@@ -74,5 +79,5 @@ def remove(request: HtmxHttpRequest, pk: int) -> HttpResponse:
 def _own(request: HtmxHttpRequest, pk: int) -> PreparedFile:
     file = PreparedFile.objects.filter(asked_by=request.user, pk=pk).first()
     if file is None:
-        raise access.Hidden if PreparedFile.objects.filter(pk=pk).exists() else Http404
+        raise (access.Hidden if PreparedFile.objects.filter(pk=pk).exists() else Http404)(GONE)
     return file
