@@ -56,9 +56,22 @@ def _could_take_the_guards(role: str | None = None) -> bool:
         return bool(cursor.fetchone()[0])
 
 
-def may_archive() -> bool:
-    """Say whether the role of this process can take a month out; SQLite knows no roles."""
-    return connection.vendor == "sqlite" or owner_runs_the_portal()
+def keeper() -> tuple[str, bool]:
+    """Return the role that owns the events, and whether this process acts as it, and so can take a month out.
+
+    Not who could take the guards away: whoever may make roles, or owns the schema, can do that in other ways only.
+    SQLite knows no roles.
+    """
+    if connection.vendor == "sqlite":
+        return "", True
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_get_userbyid(relowner), pg_has_role(relowner, 'USAGE') FROM pg_class"
+            " WHERE oid = to_regclass(%s)",
+            [EVENTS],
+        )
+        owner, acts = cursor.fetchone()
+    return str(owner), bool(acts)
 
 
 @transaction.atomic

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.core.management import CommandError, call_command
-from django.db import DatabaseError, IntegrityError, connection
+from django.db import DatabaseError, IntegrityError, OperationalError, connection
 from pytest_django import Settings
 
 from tests import trail
@@ -331,9 +331,11 @@ def test_a_month_that_has_left_can_no_longer_be_drawn(sealed: Sealed, manager: U
 
 
 def test_only_the_owner_of_the_tables_archives(sealed: Sealed, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert audit_roles.may_archive()
-    monkeypatch.setattr(audit_roles, "may_archive", lambda: False)
-    with pytest.raises(archiving.NotArchived, match="only the owner"):
+    assert audit_roles.keeper()[1]
+    monkeypatch.setattr(audit_roles, "keeper", lambda: ("portal_owner", False))
+    with pytest.raises(
+        archiving.NotArchived, match=r"only the owner .* as the role portal_owner, which migrates"
+    ):
         archive()
     nothing_has_left()
 
@@ -594,6 +596,19 @@ def test_the_command_does_nothing_unless_told_to(sealed: Sealed) -> None:
 def test_the_command_says_why_a_month_stays(sealed: Sealed) -> None:
     packed(sealed).parent.rmdir()
     with pytest.raises(CommandError, match=r"events 1 to 5 .* stay here: .*No such file"):
+        command("--apply")
+    nothing_has_left()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_command_says_in_words_that_the_events_are_in_use(
+    sealed: Sealed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def in_use(_: Span) -> bool:
+        raise OperationalError("canceling statement due to lock timeout\nCONTEXT: …")
+
+    monkeypatch.setattr(audit_archive, "remove", in_use)
+    with pytest.raises(CommandError, match=r"1 to 5 .* not taken out: .*lock timeout”\. Run this again"):
         command("--apply")
     nothing_has_left()
 

@@ -2,19 +2,23 @@
 
 import io
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, ProgrammingError, connection, transaction
 from django.test import Client
+from pytest_django import Settings
 
 from tests import trail
 from tests.test_audit_guard import EVENT, HEAD, record, run
 from tests.workflow.conftest import Zoom
 from trunks import audit, audit_roles, tasks
+from trunks.audit_archive import Span
 from trunks.models import Heartbeat, MonthReview, SampledItem, State, TrunkRequest, User
-from trunks.workflow import filing, provisioning, stopping
+from trunks.workflow import archiving, filing, provisioning, stopping
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -246,3 +250,18 @@ def test_all_rights_are_given_or_none(role: str, monkeypatch: pytest.MonkeyPatch
     with pytest.raises(DatabaseError, match="division"), transaction.atomic():
         audit_roles.grant(role)
     assert trail.query(f"SELECT has_table_privilege('{role}', 'trunks_user', 'SELECT')") == [(False,)]
+
+
+@pytest.mark.parametrize("more", ["ALTER ROLE {role} CREATEROLE", "GRANT pg_write_all_data TO {role}", ""])
+def test_only_who_owns_the_events_archives_and_others_are_told_who_that_is(
+    role: str, more: str, settings: Settings, tmp_path: Path
+) -> None:
+    owner = connection.settings_dict["USER"]
+    assert audit_roles.keeper() == (owner, True)
+    settings.AUDIT_ARCHIVE_DIR = str(tmp_path)
+    settings.AUDIT_SIGNING_KEY = Ed25519PrivateKey.generate()
+    run(more.format(role=role) or "SELECT 1")
+    act_as(role)
+    assert audit_roles.keeper() == (owner, False)
+    with pytest.raises(archiving.NotArchived, match=f"Run this as the role {owner}"):
+        archiving.archive(Span(date(2026, 1, 1), 1, 1, 1))

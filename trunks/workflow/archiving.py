@@ -87,8 +87,12 @@ def _means() -> tuple[Path, Ed25519PrivateKey]:
         raise NotArchived("AUDIT_ARCHIVE_DIR is not set.")
     if not settings.AUDIT_SIGNING_KEY:
         raise NotArchived("AUDIT_SIGNING_KEY is not set: an archive without a signature proves nothing.")
-    if not audit_roles.may_archive():
-        raise NotArchived("only the owner of the tables can take events out: use the role that migrates.")
+    owner, acts = audit_roles.keeper()
+    if not acts:
+        raise NotArchived(
+            f"only the owner of the tables can take events out. Run this as the role {owner}, which migrates"
+            " (DATABASE_URL)."
+        )
     return Path(settings.AUDIT_ARCHIVE_DIR), settings.AUDIT_SIGNING_KEY
 
 

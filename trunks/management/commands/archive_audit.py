@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
 
 from trunks.workflow import archiving
 
@@ -32,6 +33,13 @@ class Command(BaseCommand):
                 kept = archiving.archive(span)
             except (archiving.NotArchived, OSError) as error:
                 raise CommandError(f"{words} stay here: {error}") from error
+            except (
+                DatabaseError
+            ) as error:  # in use by others for too long, or archived by somebody else at this moment
+                said = str(error).partition("\n")[0]
+                raise CommandError(
+                    f"{words} were not taken out: the database says “{said}”. Run this again when little happens."
+                ) from error
             self.stdout.write(self.style.SUCCESS(f"{words} have left; head hash {kept.head}."))
         if spans and not options["apply"]:
             self.stdout.write("Nothing was done. --apply does it.")
