@@ -103,6 +103,30 @@ def test_what_is_not_marked_is_not_signed_off_and_what_is_signed_off_is_not_mark
     assert client.post(f"{URL}{MONTH}/sign-off/").status_code == 409
 
 
+def test_a_mark_that_another_manager_has_set_meanwhile_is_not_written_over_unseen(
+    client: Client, item: SampledItem, signed_in: SignedIn
+) -> None:
+    other = signed_in(cast.person("Otto Other", Role.MANAGER))
+    address = f"{URL}items/{item.pk}/mark/"
+    assert other.post(address, fields(item, "question", "Why?")).status_code == 302
+    answer = client.post(address, fields(item, "in_order", "All <fine>."))
+    page = answer.content.decode()
+    assert answer.status_code == 409
+    assert f"Otto Other marked {item.key} as Question meanwhile." in page
+    assert "All &lt;fine&gt;.</textarea>" in page
+    assert '<option value="in_order" selected>' in page
+    item.refresh_from_db()
+    assert (item.mark, item.comment) == (Mark.QUESTION, "Why?")
+    [seen] = re.findall(rf'name="item-{item.pk}-seen" value="([^"]+)"', page)
+    again = fields(item, "in_order", "All <fine>.") | {f"item-{item.pk}-seen": seen}
+    events = AuditEvent.objects.count()
+    for _ in range(2):  # the second is a second click
+        assert client.post(address, again).status_code == 302
+    item.refresh_from_db()
+    assert (item.mark, item.comment) == (Mark.IN_ORDER, "All <fine>.")
+    assert AuditEvent.objects.count() == events + 1
+
+
 def test_the_request_and_its_people_are_shown_the_question(
     client: Client,
     item: SampledItem,

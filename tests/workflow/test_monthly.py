@@ -134,6 +134,18 @@ def test_a_question_stands_in_the_requests_history_until_it_is_in_order(
     assert told == [("review.questioned", "Why at all?"), ("review.in_order", "They told me.")]
 
 
+def test_of_two_who_mark_at_once_the_second_tells_what_the_first_found(
+    item: SampledItem, trunk_request: TrunkRequest, manager: User
+) -> None:
+    first, second = (SampledItem.objects.get(pk=item.pk) for _ in range(2))
+    monthly.mark(first, actor=manager, as_=Mark.QUESTION, comment="Why?")
+    monthly.mark(second, actor=manager, as_=Mark.IN_ORDER)
+    told = [(event.action, event.before) for event in audit.history(trunk_request)][-2:]
+    assert told == [("review.questioned", {"mark": ""}), ("review.in_order", {"mark": "question"})]
+    with pytest.raises(Stale, match=r"Mia Manager marked .* as In order meanwhile"):
+        monthly.mark(second, actor=manager, as_=Mark.QUESTION, comment="Why?", seen="")
+
+
 def test_what_is_in_order_at_once_is_in_the_reviews_history(
     item: SampledItem, trunk_request: TrunkRequest, manager: User
 ) -> None:

@@ -19,3 +19,4 @@ class MarkForm(forms.Form):
     comment = forms.CharField(
         label="Comment", required=False, strip=True, widget=forms.Textarea(attrs={"rows": 2})
     )
+    seen = forms.CharField(required=False, widget=forms.HiddenInput)

@@ -91,3 +91,8 @@ class SampledItem(models.Model):
     @property
     def is_event(self) -> bool:
         return self.key.startswith("event-")
+
+    @property
+    def stamp(self) -> str:
+        """Return what tells one marking from the next: whoever marks over another's has to have seen it."""
+        return self.marked_at.isoformat() if self.marked_at else ""

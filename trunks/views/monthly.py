@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpResponse, JsonResponse
+from django.http import Http404, HttpResponse, JsonResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
@@ -69,13 +69,17 @@ def mark(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     try:
         if form.is_valid():
             values = form.cleaned_data
-            monthly.mark(item, actor=request.user, as_=Mark(values["mark"]), comment=values["comment"])
+            marked = Mark(values["mark"])
+            monthly.mark(item, actor=request.user, as_=marked, comment=values["comment"], seen=values["seen"])
             return redirect(f"{request.path.rpartition('/items/')[0]}/{item.review.month}/#item-{pk}")
     except Invalid as error:
         for sentence in error.problems["comment"]:
             form.add_error("comment", sentence)
     except (Refused, Stale) as error:
-        return _not_done(request, error) or _month(request, item.review, problem=error, status=409)
+        kept = _form(SampledItem.objects.get(pk=pk), typed=request.POST)
+        return _not_done(request, error) or _month(
+            request, item.review, failed=kept, item=pk, problem=error, status=409
+        )
     if not monthly.may_review(request.user):
         raise PermissionDenied(monthly.MANAGERS)
     return _month(request, item.review, failed=form, item=pk, status=422)
@@ -154,7 +158,7 @@ def _month(
     context: dict[str, Any] = {
         "review": review,
         "rows": [
-            (one, events.get(one.event), _form(one, failed if one.pk == item else None)) for one in items
+            (one, events.get(one.event), failed if failed and one.pk == item else _form(one)) for one in items
         ],
         "left": sum(one.mark == Mark.NONE for one in items),
         "acted": monthly.ACTED_IN_SOME if any(request.user.pk in one.people for one in items) else "",
@@ -166,6 +170,10 @@ def _month(
     return render(request, "trunks/review.html", context, status=status)
 
 
-def _form(item: SampledItem, failed: MarkForm | None) -> MarkForm:
-    initial = {"mark": item.mark or None, "comment": item.comment}
-    return failed or MarkForm(initial=initial, prefix=f"item-{item.pk}")
+def _form(item: SampledItem, typed: QueryDict | None = None) -> MarkForm:
+    """Return the form of an item as it is now, with what was typed into another one of it, if anything."""
+    prefix = f"item-{item.pk}"
+    initial = {"mark": item.mark or None, "comment": item.comment, "seen": item.stamp}
+    if typed is not None:
+        initial |= {name: typed.get(f"{prefix}-{name}", "") for name in ("mark", "comment")}
+    return MarkForm(initial=initial, prefix=prefix)

@@ -77,11 +77,11 @@ def _item(review: MonthReview, place: int, candidate: Candidate) -> SampledItem:
     )
 
 
-def mark(item: SampledItem, *, actor: User, as_: Mark, comment: str = "") -> None:
+def mark(item: SampledItem, *, actor: User, as_: Mark, comment: str = "", seen: str | None = None) -> None:
     """Mark an item *in order* or *question*; it can be marked anew until the month is signed off.
 
-    Raises Refused for who is no manager for all, or acted in it; Invalid for a question without words; Stale after the
-    sign-off.
+    `seen` is the item's `stamp` on the page that was marked from. Raises Refused for who is no manager for all, or
+    acted in it; Invalid for a question without words; Stale after the sign-off, or when it was marked since.
     """
     _demand_manager(actor, item.review, "mark")
     if actor.pk in item.people:
@@ -94,8 +94,15 @@ def mark(item: SampledItem, *, actor: User, as_: Mark, comment: str = "") -> Non
         raise Invalid({"comment": problems or ["Choose in order or question."]})
     with audit.change():
         _demand_open(item.review)
-        before = {"mark": item.mark, "comment": item.comment}
+        now = SampledItem.objects.select_related("marked_by").get(pk=item.pk)
+        before = {"mark": now.mark, "comment": now.comment}
         marked = {"mark": as_.value, "comment": comment}
+        if seen is not None and seen != now.stamp:
+            if (now.marked_by, before) == (actor, marked):
+                return  # a second click
+            raise Stale(
+                f"{now.marked_by} marked {item.key} as {now.get_mark_display()} meanwhile. Look at that first."
+            )
         SampledItem.objects.filter(pk=item.pk).update(**marked, marked_by=actor, marked_at=timezone.now())
         _tell(item, actor, before, marked)
 
