@@ -190,7 +190,7 @@ def _mine(file: PreparedFile) -> QuerySet[PreparedFile]:
 def _end(file: PreparedFile, ending: Ending, problem: str = "") -> None:
     """Write down how it came out, unless it was given up or another worker has it; then free what is too much."""
     action = Action.FILE_READY if ending == Ending.READY else Action.FILE_FAILED
-    changes = {"under_way": False, "lease_until": None, "ending": ending, "problem": problem}
+    changes: dict[str, Any] = {"under_way": False, "lease_until": None, "ending": ending, "problem": problem}
     if ending == Ending.FAILED:
         changes |= {"parts": 0, "size": 0}
     expires = clock.after(KEPT.total_seconds())
