@@ -2,16 +2,17 @@
 
 import re
 import xml.etree.ElementTree as ET
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 import pytest
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from tests import cast
+from tests import cast, trail
 from tests.conftest import SignedIn
 from trunks.models import Decision, Role, TrunkRequest, User
+from trunks.models.audit_event import AuditEvent
 from trunks.views.charts import chart
 from trunks.workflow import filing, review, stopping
 from trunks.workflow.errors import Refused
@@ -83,6 +84,20 @@ def test_the_links_lead_to_the_events(client: Client, estate: cast.Estate) -> No
     listed = client.get(page["own"].url)
     assert [event.action for event in listed.context["page"].rows] == ["request.action_refused"]
     assert f"master={estate.master.pk}" in page["own"].url
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Europe/Madrid", "Pacific/Kiritimati"])
+def test_the_links_lead_to_the_events_of_the_first_hours_of_a_month_of_utc(
+    client: Client, estate: cast.Estate, zone: str
+) -> None:
+    attempt_on_own(estate)
+    begun = timezone.now().astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    with trail.unguarded():
+        AuditEvent.objects.update(at=begun + timedelta(minutes=30))
+    client.cookies["tz"] = zone
+    page = client.get(f"{URL}?months=1").context
+    listed = client.get(page["own"].url).context["page"].rows
+    assert [event.pk for event in listed] == [event.pk for event in page["own"].rows] != []
 
 
 def test_a_quick_decision_a_stop_and_what_waits_are_shown(

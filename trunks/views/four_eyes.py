@@ -136,7 +136,11 @@ def _events(
 
 
 def _url(chosen: ReportFilter, scope: Scope, actions: Any) -> str:
-    """Return the list of the trail that holds these events of the period."""
-    query = [("action", action.value) for action in actions] + [("since", f"{scope.since:%Y-%m-%d}")]
+    """Return the list of the trail that holds these events of the period.
+
+    Its days are the reader's own: west of Greenwich a month of UTC begins on the evening before.
+    """
+    since = timezone.localtime(scope.since)
+    query = [("action", action.value) for action in actions] + [("since", f"{since:%Y-%m-%d}")]
     query += [("master", str(chosen.chosen.pk))] if chosen.chosen else []
     return f"{reverse('audit')}?{urlencode(query)}"
