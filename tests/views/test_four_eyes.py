@@ -186,6 +186,12 @@ def test_bars_stand_on_the_axis_and_none_is_higher_than_it() -> None:
     )
 
 
+def test_what_is_small_is_not_told_as_nothing() -> None:
+    drawn = chart("x", "X", ["2026-11"], {"A": [0.004], "B": [0.05]}, unit="hours")
+    assert [bar.words for bar in drawn.bars] == ["2026-11, A: <0.1 hours", "2026-11, B: 0.1 hours"]
+    assert drawn.description.startswith("A: at most <0.1 hours in 2026-11")
+
+
 def test_an_axis_of_large_numbers_has_round_labels() -> None:
     drawn = chart("x", "X", ["2026-11"], {"A": [2345.0]}, unit="decisions")
     assert [mark.text for mark in drawn.rows] == ["0", "600", "1200", "1800", "2400"]

@@ -102,7 +102,9 @@ def chart(
 
 
 def amount(value: float) -> str:
-    """Return a number as short as it can be read: 0.4, 3, 1200."""
+    """Return a number as short as it can be read: 0.4, 3, 1200. What is there but small is not nothing: <0.1."""
+    if 0 < value < 0.05:
+        return "<0.1"
     return f"{value:.1f}".removesuffix(".0") if value < 10 else f"{value:.0f}"
 
 
