@@ -237,6 +237,7 @@ def test_a_view_that_is_not_shared_is_nobody_elses(client: Client, signed_in: Si
         ({"name": "x", "query": "outcome=invented"}, "cannot be kept"),
         ({"name": "x", "query": "junk=1"}, "cannot be kept"),
         ({"name": "Twice", "query": "outcome=failed"}, "a view of this name"),
+        ({"name": "\u200b\u2060", "query": "outcome=failed"}, "a name that can be seen"),
     ],
 )
 def test_a_view_that_cannot_be_kept_says_why_and_loses_nothing(

@@ -10,15 +10,21 @@ from django.utils import timezone
 from trunks import audit
 from trunks.actions import Action
 from trunks.models import SavedView, User
+from trunks.workflow import rules
 from trunks.workflow.errors import Invalid, Refused
 
 MOST_VIEWS = 50
 
 
 def keep_view(*, actor: User, name: str, query: str, shared: bool) -> SavedView:
-    """Keep filters under a name. Raises Refused for who reads no trail, Invalid for a name taken or one too many."""
+    """Keep filters under a name.
+
+    Raises Refused for who reads no trail, Invalid for a name that is taken or cannot be seen, or one view too many.
+    """
     if not any(actor.holds(role) for role in audit.READERS):
         _refuse(actor, actor, "Only managers and administrators keep views of the audit trail.")
+    if rules.says_nothing(name):
+        raise Invalid({"name": ["Give it a name that can be seen: it is the link to the view."]})
     if SavedView.objects.filter(owner=actor).count() >= MOST_VIEWS:
         raise Invalid({"name": [f"You have {MOST_VIEWS} views. Remove one first."]})
     try:
