@@ -32,7 +32,7 @@ def ready() -> TrunkRequestQuerySet:
         partition_by=F("sub_account") + 0,
         order_by=[F("state").desc(), F("halfway").desc(), since, "id"],
     )
-    return waiting.annotate(turn=turn).order_by("-halfway", "turn", since, "id")
+    return waiting.annotate(turn=turn).order_by(F("halfway").desc(), "turn", since, "id")
 
 
 def ring_ready() -> int:

@@ -270,7 +270,7 @@ _NEXT = Values(
         TrunkRequest.objects.due()
         .filter(sub_account=Param("sub_account"), state=State.APPROVED)
         .with_halfway()
-        .order_by("-halfway", "id")
+        .order_by(F("halfway").desc(), "id")
         .values_list("pk")[:1]
     )
 )
