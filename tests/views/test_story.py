@@ -1,16 +1,21 @@
 """One request's whole story: what people, workers and Zoom did, in one time line, for those who may read the trail."""
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
 from tests import cast
 from tests.conftest import SignedIn
 from tests.views.test_audit import happened
-from trunks import context
+from trunks import audit, context
 from trunks.actions import Action
-from trunks.models import Attempt, Role, TrunkRequest, User, ZoomCall
+from trunks.models import Attempt, MasterTrunk, Role, TrunkRequest, User, ZoomCall
 from trunks.workflow import filing
+
+WITH_LINES = (Action.REQUEST_FILED, Action.PROVISIONING_INTENDED)
 
 
 @pytest.fixture
@@ -68,6 +73,37 @@ def test_who_asked_who_approved_and_what_zoom_answered_is_said_at_the_top(
     page = answer.content.decode()
     for words in ("Assign 18888123 of trunk 268", "v=2.0;rid=WEB_1", "Adatum Logistics"):
         assert words in page
+
+
+def test_trunks_are_named_beside_the_ids_that_events_hold(
+    client: Client, told: TrunkRequest, estate: cast.Estate, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    named = f"{estate.trunk.zoom_id} (now “{estate.trunk.name}”)"
+    address = f"/requests/{told.reference}/story/"
+    page = client.get(address).content.decode()
+    assert page.count(f"Assign 18888123 of trunk {named}, no caller ID.") == 2
+    filed, intended = audit.history(told).filter(action__in=WITH_LINES)
+    for event in (filed, intended):
+        assert named in client.get(f"/audit/{event.pk}/").content.decode()
+    with CaptureQueriesContext(connection) as asked:
+        client.get(address)
+    own = intended.after["sip_trunks"][0]
+    other = intended.after | {"sip_trunks": [own, own | {"trunk": estate.other_trunk.zoom_id}]}
+    for _ in range(10):
+        happened(told, None, Action.PROVISIONING_INTENDED, after=other)
+    with django_assert_num_queries(len(asked) + 1):  # of trunks that are not the request's own: one, for all
+        page = client.get(address).content.decode()
+    assert f"{estate.other_trunk.zoom_id} (now “{estate.other_trunk.name}”)" in page
+
+
+def test_of_another_master_account_no_trunk_is_named_and_what_has_no_name_keeps_its_id(
+    client: Client, told: TrunkRequest, estate: cast.Estate
+) -> None:
+    MasterTrunk.objects.filter(pk=estate.trunk.pk).update(master=estate.foreign_master, zoom_id="268")
+    MasterTrunk.objects.filter(pk=estate.other_trunk.pk).update(zoom_id="268", name="")
+    page = client.get(f"/requests/{told.reference}/story/").content.decode()
+    assert "Assign 18888123 of trunk 268, no caller ID." in page
+    assert "(now “" not in page
 
 
 def test_events_and_calls_follow_each_other_as_they_happened(client: Client, told: TrunkRequest) -> None:

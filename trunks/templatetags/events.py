@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import SequenceMatcher
@@ -94,6 +94,10 @@ NOBODY = "0"  # of a sign-in under an address that nobody has; there is no page 
 LONG = 40  # letters; of longer texts only the words that differ are marked
 
 
+Names = Mapping[tuple[int | None, str], str]  # of a master account and Zoom's id of a trunk
+Called = Callable[[str], str]
+
+
 class Event(Protocol):
     """What is read of an audit event here."""
 
@@ -104,6 +108,7 @@ class Event(Protocol):
     on_behalf_of_name: str
     comment: str
     dnis: str
+    master_id: int | None
     master_name: str
     sub_account_name: str
     object_type: str
@@ -203,25 +208,52 @@ def moment(event: Event) -> SafeString:
 
 
 @register.filter
-def differences(event: Event) -> list[Difference]:
-    """Return every value that the event holds, before and after: first what changed, in the order it was written."""
-    before, after = dict(_flat(event.before)), dict(_flat(event.after))
+def differences(event: Event, names: Names | None = None) -> list[Difference]:
+    """Return every value that the event holds, before and after: first what changed, in the order it was written.
+
+    The event holds Zoom's ids of trunks; `names` are what those are called today, and stand beside them.
+    """
+    called = _called(event, names)
+    before, after = dict(_flat(event.before, called)), dict(_flat(event.after, called))
     found = [Difference(name, before.get(name), after.get(name)) for name in {**before, **after}]
     return sorted(found, key=lambda difference: not difference.changed)
 
 
 @register.filter
-def sent(event: Event) -> list[str]:
-    """Return what an event says is about to be sent to Zoom, a sentence for each trunk."""
+def sent(event: Event, names: Names | None = None) -> list[str]:
+    """Return what an event says is about to be sent to Zoom, a sentence for each trunk; `names` as above."""
     if dnis := event.after.get("dnis"):
         return [f"Remove {dnis}."]
-    return [_assigned(trunk) for trunk in event.after.get("sip_trunks", [])]
+    called = _called(event, names)
+    return [_assigned(trunk, called) for trunk in event.after.get("sip_trunks", [])]
 
 
-def _assigned(trunk: dict[str, str]) -> str:
+def _assigned(trunk: dict[str, str], called: Called) -> str:
     caller_id = trunk["outbound_caller_id"]
     shown = f"caller ID {caller_id}" if caller_id else "no caller ID"
-    return f"Assign {trunk['dnis']} of trunk {trunk['trunk']}, {shown}."
+    return f"Assign {trunk['dnis']} of trunk {called(trunk['trunk'])}, {shown}."
+
+
+def trunks_in(value: Any) -> Iterator[str]:
+    """Yield Zoom's ids of the master trunks of all lines in a value of an event."""
+    if isinstance(value, dict):
+        if _is_line(value):
+            yield value["trunk"]
+        value = list(value.values())
+    for inner in value if isinstance(value, list) else ():
+        yield from trunks_in(inner)
+
+
+def _is_line(value: dict[str, Any]) -> bool:
+    return "dnis" in value and isinstance(value.get("trunk"), str)
+
+
+def _called(event: Event, names: Names | None) -> Called:
+    def called(trunk: str) -> str:
+        name = names.get((event.master_id, trunk)) if names else None
+        return f"{trunk} (now “{name}”)" if name else trunk
+
+    return called
 
 
 @lru_cache(maxsize=256)
@@ -234,15 +266,17 @@ def _pieces(before: str, after: str) -> list[tuple[bool, str, str]]:
     return [(step != "equal", " ".join(old[a:b]), " ".join(new[c:d])) for step, a, b, c, d in steps]
 
 
-def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+def _flat(value: Any, called: Called, name: str = "") -> Iterator[tuple[str, str]]:
     """Yield each value with its place in words. Lines are named by their DNIS, so that the same ones meet."""
     if isinstance(value, dict) and value:
+        if _is_line(value):
+            value = value | {"trunk": called(value["trunk"])}
         for key, inner in value.items():
             label = str(key).replace("_", " ")
-            yield from _flat(inner, f"{name} · {label}" if name else label)
+            yield from _flat(inner, called, f"{name} · {label}" if name else label)
     elif isinstance(value, list) and value:
         for place, inner in zip(_places(value), value, strict=True):
-            yield from _flat(inner, f"{name} {place}".strip())
+            yield from _flat(inner, called, f"{name} {place}".strip())
     elif name:
         yield name, _text(value)
 

@@ -25,6 +25,7 @@ from trunks.views.audit_pages import TrailPage, address, older_than, place, trai
 from trunks.views.audit_words import Understood, understand
 from trunks.views.http import HtmxHttpRequest
 from trunks.views.paging import AFTER
+from trunks.views.story import trunk_names
 from trunks.workflow import oversight
 from trunks.workflow.errors import Invalid, Refused
 
@@ -81,7 +82,8 @@ def trail(request: HtmxHttpRequest) -> HttpResponse:
 def event(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     """Show one event: who, what, when, from where, before and after."""
     access.require(request.user, *READERS)
-    return render(request, "trunks/audit_event.html", {"event": audit.event_for(request.user, pk)})
+    found = audit.event_for(request.user, pk)
+    return render(request, "trunks/audit_event.html", {"event": found, "trunk_names": trunk_names([found])})
 
 
 @require_GET

@@ -14,7 +14,8 @@ from django.views.decorators.http import require_GET
 from trunks import access, audit
 from trunks.actions import Action
 from trunks.audit_reading import READERS
-from trunks.models import AuditArchive, TrunkRequest, ZoomCall
+from trunks.models import AuditArchive, MasterTrunk, TrunkRequest, ZoomCall
+from trunks.templatetags.events import trunks_in
 from trunks.views.http import HtmxHttpRequest
 from trunks.workflow import words
 
@@ -57,9 +58,28 @@ def story(request: HtmxHttpRequest, reference: int) -> HttpResponse:
         "trunk_request": trunk_request,
         "answers": answers(event for event in events if _is_about(event, trunk_request)),
         "moments": moments(events, calls),
+        "trunk_names": trunk_names(events, [line.trunk for line in trunk_request.lines.all()]),
         "archive": AuditArchive.objects.since(trunk_request.filed_at),
     }
     return render(request, "trunks/story.html", context)
+
+
+def trunk_names(
+    events: Iterable[Any], known: Iterable[MasterTrunk] = ()
+) -> dict[tuple[int | None, str], str]:
+    """Return what the master trunks that the events name are called today, by master account and Zoom's id.
+
+    What is not among the `known` trunks is looked up in one query.
+    """
+    names: dict[tuple[int | None, str], str] = {(one.master_id, one.zoom_id): one.name for one in known}
+    named = {(event.master_id, pk) for event in events for pk in trunks_in([event.before, event.after])}
+    if left := named - names.keys():
+        masters, ids = zip(*left, strict=True)
+        found = MasterTrunk.objects.filter(master__in=set(masters), zoom_id__in=set(ids))
+        names |= {
+            (master, pk): name for master, pk, name in found.values_list("master_id", "zoom_id", "name")
+        }
+    return names
 
 
 def _is_about(event: Any, trunk_request: TrunkRequest) -> bool:
