@@ -103,6 +103,19 @@ def test_who_acted_in_an_item_neither_marks_it_nor_signs_off(item: SampledItem, 
         monthly.sign_off(item.review, actor=both)
 
 
+def test_where_every_manager_acted_in_something_one_of_them_signs_off(
+    item: SampledItem, manager: User, supervisor: User
+) -> None:
+    monthly.mark(item, actor=manager, as_=Mark.IN_ORDER)
+    supervisor.role_grants.create(role=Role.MANAGER)
+    both = User.objects.get(pk=supervisor.pk)
+    User.objects.exclude(pk=both.pk).update(is_active=False)
+    monthly.sign_off(item.review, actor=both)
+    signed = audit.history(item.review).last()
+    assert signed is not None
+    assert (signed.actor, signed.after["acted_in"]) == (both, [item.key])
+
+
 def test_on_whose_behalf_somebody_decided_has_acted_as_well(
     trunk_request: TrunkRequest, supervisor: User, second_staff: User, manager: User
 ) -> None:

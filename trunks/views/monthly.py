@@ -161,7 +161,7 @@ def _month(
             (one, events.get(one.event), failed if failed and one.pk == item else _form(one)) for one in items
         ],
         "left": sum(one.mark == Mark.NONE for one in items),
-        "acted": monthly.ACTED_IN_SOME if any(request.user.pk in one.people for one in items) else "",
+        "acted": monthly.why_not_sign(items, request.user),
         "acted_in_it": monthly.ACTED_IN_IT,
         "grounds": GROUNDS,
         "quick": QUICK_SECONDS,

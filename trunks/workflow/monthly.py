@@ -1,12 +1,13 @@
 """The monthly review: draw a month's sample, mark each item, sign the month off.
 
 The review is over all master accounts, so that nobody's part of the trail is left out of it: for managers who hold the
-role for all of them. Whoever acted in something that was drawn, or had somebody act for them, neither marks it nor
-signs the month off.
+role for all of them. Whoever acted in something that was drawn, or had somebody act for them, does not mark it, and
+signs the month off only where each of those managers acted in something: what one acted in, another has marked.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NoReturn
 
@@ -19,6 +20,7 @@ from trunks.audit_population import bounds, population
 from trunks.models import Mark, MonthReview, Role, SampledItem, User
 from trunks.sampling import Candidate
 from trunks.workflow import rules, sealing
+from trunks.workflow.deciders import holders
 from trunks.workflow.errors import Invalid, Refused, Stale
 
 MANAGERS = "Only managers for all master accounts review a month."
@@ -121,13 +123,13 @@ def _tell(item: SampledItem, actor: User, before: dict[str, str], after: dict[st
 def sign_off(review: MonthReview, *, actor: User) -> None:
     """Sign a month off, when everything is marked; nothing of it changes any more.
 
-    Raises Refused for who is no manager for all, or acted in something that was drawn; Invalid while something is not
-    marked; Stale when somebody was first.
+    Raises Refused for who is no manager for all, or acted in something that was drawn while another manager did not;
+    Invalid while something is not marked; Stale when somebody was first.
     """
     _demand_manager(actor, review, "sign off")
     items = list(review.items.all())
-    if any(actor.pk in item.people for item in items):
-        _refuse(actor, review, "sign off", ACTED_IN_SOME)
+    if reason := why_not_sign(items, actor):
+        _refuse(actor, review, "sign off", reason)
     with audit.change():
         _demand_open(review)
         left = review.items.filter(mark=Mark.NONE).count()
@@ -135,8 +137,16 @@ def sign_off(review: MonthReview, *, actor: User) -> None:
             raise Invalid({"__all__": [f"{left} of {len(items)} are not marked yet."]})
         questions = sum(item.mark == Mark.QUESTION for item in review.items.all())
         MonthReview.objects.filter(pk=review.pk).update(signed_by=actor, signed_at=timezone.now())
-        after = {"items": len(items), "questions": questions}
+        acted = [item.key for item in items if actor.pk in item.people]
+        after = {"items": len(items), "questions": questions} | ({"acted_in": acted} if acted else {})
         audit.record(Action.REVIEW_SIGNED_OFF, actor=actor, on=review, after=after)
+
+
+def why_not_sign(items: Sequence[SampledItem], user: User) -> str:
+    """Return why a manager does not sign off what was drawn, or "": where all acted in some of it one of them has to."""
+    acted = {person for item in items for person in item.people}
+    others = any(manager.is_active and manager.pk not in acted for manager in holders(Role.MANAGER))
+    return ACTED_IN_SOME if user.pk in acted and others else ""
 
 
 def hand_out(review: MonthReview, *, actor: User) -> dict[str, object]:
