@@ -13,7 +13,7 @@ from django.test import Client
 from pytest_django import DjangoDbBlocker
 
 from tests import cast, trail
-from trunks import dispatch
+from trunks import dispatch, turns
 from trunks.models import Role, TrunkRequest, User
 from trunks.workflow import filing
 
@@ -67,8 +67,10 @@ def _quick_passwords() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _clean_slate() -> Iterator[None]:
-    """Forget what rate limits have counted, and let rings reach nobody unless a test wants them to."""
+    """Forget what rate limits have counted, and what calls for a master account of the same number have measured."""
     cache.clear()
+    turns._measured.clear()
+    turns._counted.clear()
     yield
     cache.clear()
 
