@@ -38,13 +38,14 @@ def test_the_database_keeps_the_plan_of_a_kept_statement() -> None:
 
 
 def test_the_plan_for_any_values_uses_an_index_for_some_states_only() -> None:
-    lines = Line.objects.filter(master=Param("master"), dnis=Param("dnis")).exclude(hold="").order_by()
+    # Of all indexes only that one could serve: without its condition, the table would be read whole.
+    lines = Line.objects.filter(dnis=Param("dnis")).exclude(hold="").order_by()
     held = Values(lambda: lines.values_list("pk"))
-    assert not held(master=0, dnis="18888123")
+    assert not held(dnis="18888123")
     with connection.cursor() as cursor:
-        cursor.execute("SELECT name FROM pg_prepared_statements WHERE statement ~ 'hold'")
+        cursor.execute("SELECT name FROM pg_prepared_statements ORDER BY prepare_time DESC LIMIT 1")
         [[name]] = cursor.fetchall()
         cursor.execute("SET LOCAL plan_cache_mode = force_generic_plan")
         cursor.execute("SET LOCAL enable_seqscan = off")
-        cursor.execute(f"EXPLAIN EXECUTE {name} ('18888123', 0)")
+        cursor.execute(f"EXPLAIN EXECUTE {name} ('18888123')")
         assert "one_holder_per_dnis" in str(cursor.fetchall())
