@@ -205,6 +205,12 @@ def halfway(zoom: Zoom, staff: User, supervisor: User, dnis: str) -> TrunkReques
     return change
 
 
+def its_dnis_is_taken(zoom: Zoom) -> None:
+    """Have another customer get, in Zoom's console, the DNIS that the change `halfway` is to assign."""
+    zoom.in_console(zoom.trunk.prefix + "888", "", account=zoom.other_sub)
+    assert estate.sync(zoom.master.pk)
+
+
 def minutes_later(trunk_request: TrunkRequest) -> None:
     """Have two minutes go by, in which a worker was rung for it and the sweep came by."""
     let_pass(trunk_request)
@@ -310,8 +316,7 @@ def test_a_change_that_is_sent_back_after_its_removal_was_undone_does_not_say_th
     zoom: Zoom, dnis: str, halfway: TrunkRequest
 ) -> None:
     zoom.in_console(dnis, OLD)
-    zoom.in_console(zoom.trunk.prefix + "888", "", account=zoom.other_sub)
-    assert estate.sync(zoom.master.pk)
+    its_dnis_is_taken(zoom)
     let_pass(halfway)
     provision(halfway.pk)
     assert states(halfway) == ("sent_back", ["not_sent"])
@@ -326,8 +331,7 @@ def test_or_leaves_it_when_its_own_dnis_is_taken_by_then(
 ) -> None:
     halfway.lines.update(without_trunk=True)
     zoom.in_console(dnis, OLD)
-    zoom.in_console(zoom.trunk.prefix + "888", "", account=zoom.other_sub)
-    assert estate.sync(zoom.master.pk)
+    its_dnis_is_taken(zoom)
     let_pass(halfway)
     provision(halfway.pk)
     assert states(halfway) == ("sent_back", ["not_sent"])
@@ -341,8 +345,7 @@ def test_or_leaves_it_when_its_own_dnis_is_taken_by_then(
 def test_a_dnis_that_came_into_another_sub_account_halfway_is_not_given_twice(
     zoom: Zoom, dnis: str, halfway: TrunkRequest
 ) -> None:
-    zoom.in_console(zoom.trunk.prefix + "888", "", account=zoom.other_sub)
-    assert estate.sync(zoom.master.pk)
+    its_dnis_is_taken(zoom)
     let_pass(halfway)
     provision(halfway.pk)
     assert states(halfway) == ("failed", ["refused"])

@@ -52,24 +52,25 @@ class TrunkRequestQuerySet(models.QuerySet["TrunkRequest"]):
 
     def halfway(self) -> TrunkRequestQuerySet:
         """Return the changes that have removed a trunk and not assigned another yet: customers without a trunk."""
-        after_removal = {"lines__phase__in": (Phase.ASSIGN, Phase.RESTORE)}
-        open_line = {"lines__state__in": (LineState.NOT_SENT, LineState.UNKNOWN)}
-        return self.filter(
-            kind=Kind.CHANGE, state__in=WORKING_STATES, **after_removal, **open_line
-        ).distinct()
+        return self.filter(_is_halfway(), state__in=WORKING_STATES)
 
     def with_halfway(self) -> TrunkRequestQuerySet:
         """Annotate each with `halfway`: 1 for a change that has removed a trunk and assigned none yet, else 0."""
-        after_removal = {"phase__in": (Phase.ASSIGN, Phase.RESTORE), "trunk_request": OuterRef("pk")}
-        open_line = Line.objects.filter(state__in=(LineState.NOT_SENT, LineState.UNKNOWN), **after_removal)
-        found = When(Q(kind=Kind.CHANGE) & Exists(open_line), then=1)
-        return self.annotate(halfway=Case(found, default=0, output_field=models.SmallIntegerField()))
+        found = Case(When(_is_halfway(), then=1), default=0, output_field=models.SmallIntegerField())
+        return self.annotate(halfway=found)
 
     def stranded(self) -> TrunkRequestQuerySet:
         """Return the changes that no worker has in hand and of which a customer misses a trunk, without the alarm."""
         unsent = {"lines__phase__in": (Phase.ASSIGN, Phase.RESTORE), "lines__state": LineState.NOT_SENT}
         waiting = {"kind": Kind.CHANGE, "state__in": (State.APPROVED, State.UNCONFIRMED)}
         return self.filter(**waiting, **unsent, lines__without_trunk=False).distinct()
+
+
+def _is_halfway() -> Q:
+    """Return the condition of a request at work that it has removed a trunk and not assigned another yet."""
+    after_removal = {"phase__in": (Phase.ASSIGN, Phase.RESTORE), "trunk_request": OuterRef("pk")}
+    open_line = Line.objects.filter(state__in=(LineState.NOT_SENT, LineState.UNKNOWN), **after_removal)
+    return Q(Exists(open_line), kind=Kind.CHANGE)
 
 
 class TrunkRequest(models.Model):

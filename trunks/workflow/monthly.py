@@ -145,8 +145,10 @@ def sign_off(review: MonthReview, *, actor: User) -> None:
 def why_not_sign(items: Sequence[SampledItem], user: User) -> str:
     """Return why a manager does not sign off what was drawn, or "": where all acted in some of it, one has to."""
     acted = {person for item in items for person in item.people}
+    if user.pk not in acted:
+        return ""
     others = any(manager.is_active and manager.pk not in acted for manager in holders(Role.MANAGER))
-    return ACTED_IN_SOME if user.pk in acted and others else ""
+    return ACTED_IN_SOME if others else ""
 
 
 def hand_out(review: MonthReview, *, actor: User) -> dict[str, object]:

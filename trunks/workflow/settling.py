@@ -164,9 +164,8 @@ def _when(error: RateLimited, wait: float) -> str:
     goes_on = f"It goes on at {at:%H:%M:%S} UTC."
     if error.retry_at is None or error.retry_at - at < timedelta(seconds=1):
         return goes_on
-    if isinstance(
-        error, HeldBack
-    ):  # when the next turn is, stands there already, and Zoom has said nothing of it
+    # When the next turn is, stands there already, and Zoom has said nothing of it.
+    if isinstance(error, HeldBack):
         return f"It asks for one again at {at:%H:%M:%S} UTC."
     if error.retry_at - at > timedelta(days=360):  # what is later still is read as one year from now
         return f"{goes_on} Zoom named a time a year away or more, which is not believed."

@@ -33,9 +33,8 @@ class Command(BaseCommand):
                 kept = archiving.archive(span)
             except (archiving.NotArchived, OSError) as error:
                 raise CommandError(f"{words} stay here: {error}") from error
-            except (
-                DatabaseError
-            ) as error:  # in use by others for too long, or archived by somebody else at this moment
+            except DatabaseError as error:
+                # In use by others for too long, or archived by somebody else at this moment.
                 said = str(error).partition("\n")[0]
                 raise CommandError(
                     f"{words} were not taken out: the database says “{said}”. Run this again when little happens."
