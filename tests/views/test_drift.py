@@ -62,6 +62,19 @@ def test_each_kind_is_told_with_what_is_believed_shown_and_to_be_done(
     assert "Backup trunk" in page
 
 
+def test_what_was_refused_and_is_there_leads_to_its_request(
+    client: Client, estate: cast.Estate, staff: User
+) -> None:
+    refused = word(estate, staff, LineState.REFUSED, request_state=State.FAILED)
+    listed(estate.sub, first_seen_at=READ)
+    page = text(client)
+    assert rows(client) == [("18888001", "refused")]
+    assert "Not assigned: Zoom refused it" in page
+    assert f"/requests/{refused.trunk_request}/" in page
+    assert "retry the request: what is there is taken over" in page
+    assert "lines-0-dnis=18888001&amp;kind=unassign" in page
+
+
 def test_the_form_that_a_row_leads_to_is_filled_in(client: Client, estate: cast.Estate, staff: User) -> None:
     word(estate, staff, outbound_caller_id=CALLER_ID)
     gone(estate.sub)

@@ -41,11 +41,12 @@ class Drift(models.TextChoices):
     DIFFERENT = "different", "Other caller ID at Zoom"
     STILL_THERE = "still_there", "Still at Zoom"
     TWICE = "twice", "Listed twice"
+    REFUSED = "refused", "Refused, yet at Zoom"
     NOT_FILED = "not_filed", "Not filed here"
 
 
 # Of an estate that was just connected everything is of the other kind.
-ALARMING = (Drift.MISSING, Drift.DIFFERENT, Drift.STILL_THERE, Drift.TWICE)
+ALARMING = (Drift.MISSING, Drift.DIFFERENT, Drift.STILL_THERE, Drift.TWICE, Drift.REFUSED)
 AGREED = ""
 # What vanished and was not assigned again since is as people want it; nothing else would ever end its place here.
 MISSED_DAYS = 90
@@ -71,7 +72,7 @@ def drifting(accounts: QuerySet[SubAccount], kinds: Sequence[str]) -> QuerySet[L
     shown = Q(gone_at=None, last_seen_at__gte=F("sub_account__trunks_read_at"))
     vanished = Q(~Exists(_instead()), gone_at__gte=clock.after(-86_400 * MISSED_DAYS))
     rows = ListedTrunk.objects.filter(shown | vanished, ~Exists(_open()), sub_account__in=readable(accounts))
-    word = Coalesce(Subquery(_holders().values("pk")[:1]), Subquery(_words().values("pk")[:1]))
+    word = Coalesce(*(Subquery(lines.values("pk")[:1]) for lines in (_holders(), _words(), _refused())))
     found = rows.exclude(dnis="").annotate(drift=_drift(), word=word)
     return found.filter(drift__in=kinds).select_related("sub_account__master")
 
@@ -124,11 +125,25 @@ def _words() -> QuerySet[Line]:
     return said.order_by("-trunk_request_id", "position")
 
 
+def _refused() -> QuerySet[Line]:
+    """Return the lines that Zoom refused before its list first showed the row, the last request filed first.
+
+    An answer that says no is believed at once, since whoever waits for it would wait in vain; where a later list shows
+    that Zoom did it all the same, or that somebody did it by hand, this is where that comes to light.
+    """
+    said = _lines().filter(_NOT_ASSIGNED, trunk_request__changed_at__lt=OuterRef("first_seen_at"))
+    return said.exclude(trunk_request__state__in=OPEN_STATES).order_by("-trunk_request_id", "position")
+
+
 def _drift() -> Case:
     here = Q(gone_at=None)
     # What people gave up on may have been carried out, so that it is nobody else's doing.
     given_up = _lines().filter(_ABOUT, state=LineState.GIVEN_UP)
-    nobodys = Case(When(here & ~Exists(given_up), then=Value(Drift.NOT_FILED)), default=Value(AGREED))
+    nobodys = Case(
+        When(~here | Exists(given_up), then=Value(AGREED)),
+        When(Exists(_refused()), then=Value(Drift.REFUSED)),
+        default=Value(Drift.NOT_FILED),
+    )
     twice = When(here & Exists(listed_elsewhere()), then=Value(Drift.TWICE))
     return Case(
         twice,
@@ -168,6 +183,8 @@ _ASSIGNED = Q(dnis=OuterRef("dnis"), state__in=ASSIGNED_LINE_STATES)
 _RESTORED = Q(
     current_dnis=OuterRef("dnis"), phase=Phase.RESTORE, state=LineState.REFUSED, without_trunk=False
 )
+# A change that was refused left the new DNIS unassigned, whatever became of the old one.
+_NOT_ASSIGNED = Q(dnis=OuterRef("dnis"), state=LineState.REFUSED) & ~Q(phase=Phase.REMOVE)
 _MOVED = Q(trunk_request__kind=Kind.CHANGE, state__in=ASSIGNED_LINE_STATES) & ~Q(dnis=F("current_dnis"))
 _REMOVED = Q(current_dnis=OuterRef("dnis")) & (Q(state=LineState.UNASSIGNED) | _MOVED)
 

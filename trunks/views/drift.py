@@ -51,6 +51,11 @@ class Difference:
         return line is not None and self.listed.dnis == line.current_dnis and not _has(line, self.listed.dnis)
 
     @property
+    def refused(self) -> bool:
+        """Say whether the portal believes that Zoom refused it."""
+        return self.kind == Drift.REFUSED
+
+    @property
     def caller_id(self) -> str:
         """Return the caller ID that the portal assigned, "" for none."""
         return _caller_id(self.line) if self.line else ""
@@ -137,12 +142,17 @@ _REMEDY = {
     Drift.DIFFERENT: Kind.CHANGE,
     Drift.STILL_THERE: Kind.UNASSIGN,
     Drift.TWICE: Kind.UNASSIGN,
+    Drift.REFUSED: Kind.UNASSIGN,
 }
 _ADVICE = {
     Drift.MISSING: "Find out who removed it at Zoom. If the customer is to have it, have it assigned again.",
     Drift.DIFFERENT: "Find out who changed it at Zoom. If the portal is right, have it changed back.",
     Drift.STILL_THERE: "Somebody assigned it at Zoom again. If the customer is not to have it, have it unassigned.",
     Drift.TWICE: "Ask which customer is to have it, and have it unassigned from the other.",
+    Drift.REFUSED: (
+        "Zoom did it after all, or somebody assigned it by hand. If the customer is to have it, retry"
+        " the request: what is there is taken over, and nothing is sent twice. If not, have it unassigned."
+    ),
     Drift.NOT_FILED: "Nothing is wrong: it was assigned before the portal, or past it.",
 }
 
