@@ -11,7 +11,7 @@ from trunks.audit_population import bounds, population
 from trunks.models import LineState, MasterAccount, Role, State, TrunkRequest, User
 from trunks.models.audit_event import AuditEvent
 from trunks.sampling import Candidate
-from trunks.workflow import browsers, delegating, filing, reconcile, review, roles, stopping
+from trunks.workflow import browsers, delegating, filing, reconcile, review, roles, signing_in, stopping
 from trunks.workflow.errors import Refused
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
@@ -60,6 +60,15 @@ def test_what_ended_in_another_month_or_not_at_all_is_not(
     happened_at(MONDAY, datetime(2026, 11, 1, tzinfo=UTC))
     assert drawn_from() == {}
     assert list(drawn_from("2026-11")) == [trunk_request.reference]
+
+
+def test_failed_sign_ins_count_once_a_day_and_weigh_least(staff: User, supervisor: User) -> None:
+    for person in (staff, supervisor, staff, staff):
+        signing_in.failed(person.email)
+    happened_at(MONDAY, MONDAY, MONDAY + HOUR, MONDAY + 24 * HOUR)
+    found = list(drawn_from().values())
+    told = [(AuditEvent.objects.get(pk=one.event).object_id, one.grounds, one.weight) for one in found]
+    assert told == [(str(person.pk), ("sign_in",), 1) for person in (staff, supervisor, staff)]
 
 
 @pytest.mark.parametrize(

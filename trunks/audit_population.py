@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from datetime import MAXYEAR, UTC, datetime, timedelta
+from datetime import MAXYEAR, UTC, date, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -37,6 +37,7 @@ RISKS: dict[str, str] = {
         (Action.PERSON_DEACTIVATED, Action.PERSON_REACTIVATED, Action.SECOND_FACTORS_RESET), "people"
     ),
     Action.DELEGATION_MADE: "people",
+    Action.SIGN_IN_FAILED: "sign_in",
 }
 CHUNK = 400
 
@@ -140,9 +141,18 @@ def _out_of_hours(moment: datetime) -> bool:
 
 
 def _risks(within: Any, requests: set[int]) -> Iterator[tuple[AuditEvent, str]]:
-    """Yield the events with risk that no drawn request stands for."""
+    """Yield the events with risk that no drawn request stands for.
+
+    Of a person's failed sign-ins the first of each UTC day stands for all: whoever tries passwords by the hundred would
+    otherwise choose what the managers get to see.
+    """
+    tried: set[tuple[str, date]] = set()
     risky = within.filter(Q(outcome=Outcome.REFUSED) | Q(action__in=list(RISKS))).order_by("id")
     for event in risky:
+        if event.action == Action.SIGN_IN_FAILED:
+            if (attempt := (event.object_id, event.at.date())) in tried:
+                continue
+            tried.add(attempt)
         if event.object_type != "trunkrequest" or int(event.object_id) not in requests:
             yield event, RISKS.get(event.action, "refused")
 

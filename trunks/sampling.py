@@ -43,6 +43,7 @@ GROUNDS: dict[str, Ground] = {
     "unassign": Ground(3, "a trunk was taken away"),
     "first": Ground(2, "the first request of its sub account"),
     "hours": Ground(2, "decided outside working hours"),
+    "sign_in": Ground(1, "somebody could not sign in, counted once a day for each person"),
     "people": Ground(2, "roles, people or delegations were changed"),
 }
 
