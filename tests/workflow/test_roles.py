@@ -1,5 +1,7 @@
 """Giving and taking roles: by whom, for what, until when, and never the last administrator's."""
 
+import threading
+import time
 from datetime import date, timedelta
 
 import pytest
@@ -9,7 +11,7 @@ from tests import cast
 from tests.together import together
 from trunks import audit
 from trunks.models import Role, RoleGrant, User
-from trunks.workflow import roles
+from trunks.workflow import authority, people, roles
 from trunks.workflow.errors import Invalid, Refused, Stale
 
 TODAY = timezone.now().date
@@ -197,3 +199,30 @@ def test_two_administrators_cannot_remove_each_other_at_the_same_moment() -> Non
     outcomes = together(lambda: remove(first, second), lambda: remove(second, first))
     assert sorted(map(str, outcomes)) == ["done", "refused"]
     assert RoleGrant.objects.of_lasting_administrators().count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_is_deactivated_and_who_is_given_a_last_day_do_not_wait_for_each_other(
+    administrator: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leaving = cast.person("Lea Leaving", Role.ADMINISTRATOR)
+    other = cast.person("Amy Administrator", Role.ADMINISTRATOR)
+    counted = threading.Event()
+    real = authority.governed_without
+
+    def governed(person: User, grant: RoleGrant | None = None) -> bool:
+        found = real(person, grant)
+        if grant is None:
+            counted.set()
+            time.sleep(0.5)  # with the grants locked and the person not yet
+        return found
+
+    def give() -> None:
+        counted.wait(5)
+        roles.grant(leaving, actor=other, role=Role.ADMINISTRATOR, ends_on=TODAY() + timedelta(days=3))
+
+    monkeypatch.setattr(authority, "governed_without", governed)
+    first, second = together(lambda: people.deactivate(leaving, actor=administrator), give)
+    assert first is None
+    assert isinstance(second, Stale)
+    assert held(leaving) == {("administrator", None, None)}

@@ -79,14 +79,18 @@ def governed_without(person: User, grant: RoleGrant | None = None) -> bool:
     Takes a lock on all such administrators, so that two of them cannot remove each other at the same moment; call it
     in the transaction of the change.
     """
-    lasting = RoleGrant.objects.of_lasting_administrators().order_by("pk")
-    list(lasting.select_for_update())
-    # Asked again, with the locks held: what was read before them may have changed while they were waited for.
-    governing = lasting.filter(user__is_active=True)
+    lock_governing()
+    # Asked after that: what was read before may have changed while the locks were waited for.
+    governing = RoleGrant.objects.of_lasting_administrators().filter(user__is_active=True)
     if not governing.filter(user=person).exists():
         return True
     others = governing.exclude(user=person) if grant is None else governing.exclude(pk=grant.pk)
     return others.exists()
+
+
+def lock_governing() -> None:
+    """Keep all others from removing an administrator of all master accounts, until the transaction ends."""
+    list(RoleGrant.objects.of_lasting_administrators().order_by("pk").select_for_update())
 
 
 def _not_yours(actor: User, master: MasterAccount | None) -> Answer:

@@ -37,6 +37,9 @@ def grant(
         authority.demand(answer, "grant", actor=actor, on=person)
     demand_future(ends_on)
     with audit.change():
+        if role == Role.ADMINISTRATOR and ends_on is not None:
+            # Before the person, as deactivating does: the other way round each could wait for the other.
+            authority.lock_governing()
         if not User.objects.select_for_update(no_key=True).filter(pk=person.pk, is_active=True).exists():
             raise Stale(f"{person} is deactivated. Reactivate the person first.")
         governed = None not in masters or ends_on is None or _stays_governed(_held(person, role, None))
