@@ -109,7 +109,7 @@ REDIS_URL = env.redis_address("REDIS_URL")
 CACHES = {
     "default": (
         {
-            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "BACKEND": "portal.cache.SharedCache",
             "LOCATION": REDIS_URL,
             # A Redis that hangs must not hang every sign-in; one that lies must not run code.
             "OPTIONS": {"socket_timeout": 3, "serializer": "portal.cache.JsonSerializer"},

@@ -1,13 +1,22 @@
-"""What is read out of Redis is data, whoever wrote it there."""
+"""What is read out of Redis is data, whoever wrote it there; and without a Redis people come in, but no guesser."""
 
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import redis
 from django.conf import settings
 from django.core.cache import cache
+from django.core.cache.backends.locmem import LocMemCache
+from django.test import Client
+from pytest_django import Settings
+
+from portal import cache as shared
+from tests import cast
+from tests.conftest import SignedIn
+from trunks import audit
+from trunks.models import User
 
 
 class Planted:
@@ -39,3 +48,55 @@ def test_data_comes_back_as_it_was(value: object) -> None:
 def test_numbers_are_counted_by_redis() -> None:
     cache.add("counter", 0)
     assert (cache.incr("counter"), cache.get("counter")) == (1, 1)
+
+
+@pytest.fixture
+def redis_away(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Have the cache ask a Redis that nobody runs."""
+    monkeypatch.setattr(shared, "_away_until", 0.0)
+    here = {"BACKEND": "portal.cache.SharedCache", "LOCATION": "redis://127.0.0.1:1/0"}
+    settings.CACHES = {"default": here | {"OPTIONS": {"socket_timeout": 3}}}
+    yield
+    LocMemCache("while Redis is away", {}).clear()
+
+
+@pytest.mark.sqlite
+@pytest.mark.django_db
+@pytest.mark.usefixtures("redis_away")
+def test_without_redis_people_sign_in_and_guessing_is_still_held_back(client: Client, staff: User) -> None:
+    def sign_in(password: str) -> int:
+        return client.post("/accounts/login/", {"login": staff.email, "password": password}).status_code
+
+    assert [sign_in("wrong") for _ in range(6)] == [200] * 6
+    assert sign_in(cast.PASSWORD) == 200
+    told = [event.action for event in audit.history(staff)]
+    assert told == ["session.failed"] * 5 + ["session.held_back"]
+    LocMemCache("while Redis is away", {}).clear()
+    assert sign_in(cast.PASSWORD) == 302
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("redis_away")
+def test_without_redis_who_is_turned_away_is_on_record_all_the_same(signed_in: SignedIn, staff: User) -> None:
+    client = signed_in(staff)
+    assert [client.post("/webhooks/", {}).status_code for _ in range(2)] == [403, 403]
+    assert [event.action for event in audit.history(staff)] == ["access.refused"]
+
+
+@pytest.mark.usefixtures("redis_away")
+def test_a_redis_that_is_away_is_not_asked_each_time_and_is_asked_again(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    asked = []
+
+    def answer(self: object, key: str, *_: object) -> str:
+        asked.append(key)
+        raise redis.TimeoutError
+
+    monkeypatch.setattr("django.core.cache.backends.redis.RedisCacheClient.get", answer)
+    cache.set("counter", 1)
+    assert (cache.incr("counter"), cache.get("counter"), cache.delete("counter")) == (2, 2, True)
+    assert asked == []  # the first question has found out that it is away
+    monkeypatch.setattr(shared, "_away_until", 0.0)
+    assert [cache.get("counter", "nothing") for _ in range(2)] == ["nothing"] * 2
+    assert len(asked) == 1
