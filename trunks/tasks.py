@@ -8,7 +8,6 @@ from celery import shared_task
 from django.conf import settings
 
 from trunks import audit, audit_index, context
-from trunks.models import MasterAccount
 from trunks.workflow import (
     checks,
     delivering,
@@ -19,6 +18,7 @@ from trunks.workflow import (
     provisioning,
     reconcile,
     reminding,
+    rounds,
     sealing,
     spreading,
     streaming,
@@ -85,11 +85,10 @@ def probe_master(pk: int) -> None:
 
 
 @shared_task
-def sync_all() -> None:
-    """Read every estate whose last reading is older than the interval; a beat that rings twice reads once."""
+def sync_all(_: int = 0) -> None:
+    """Read the estate that was read longest ago, and ring for the next; a beat that rings twice reads each once."""
     with _as_task():
-        for pk in MasterAccount.objects.values_list("pk", flat=True):
-            estate.sync(pk)
+        rounds.read_next()
 
 
 @shared_task

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, When
 
 from trunks import access, audit, connections, dispatch
 from trunks.actions import Action
@@ -187,13 +187,14 @@ def request_sync(master: MasterAccount, *, actor: User) -> None:
         dispatch.ring(dispatch.SYNC, master.pk)
 
 
-def sync(master_pk: int, *, progress: Progress = quietly, why: str = "schedule") -> bool:
+def sync(master_pk: int, *, progress: Progress = quietly, why: str = "schedule", go_on: bool = False) -> bool:
     """Read the master's trunks, its sub accounts and the trunks of each from Zoom; say whether that succeeded.
 
     What vanished at Zoom is marked gone, never deleted, and only after a list was read whole. Nothing happens when
-    somebody else is reading the same estate already.
+    somebody else is reading the same estate already. `go_on` leaves out the sub accounts that a reading which was cut
+    off within the last two intervals has read: of a large estate, one that always began anew would never see the end.
     """
-    master = _begin(master_pk)
+    master = _begin(master_pk, go_on=go_on)
     if master is None:
         progress("Somebody else is reading this estate already.")
         return False
@@ -208,12 +209,19 @@ def sync(master_pk: int, *, progress: Progress = quietly, why: str = "schedule")
     return True
 
 
-def _begin(master_pk: int) -> MasterAccount | None:
-    free = Q(sync_until=None) | Q(sync_until__lt=clock.now())
-    begun = MasterAccount.objects.filter(free, pk=master_pk).update(
+def unread() -> Q:
+    """Return the condition that nobody is reading the estate of a master account."""
+    return Q(sync_until=None) | Q(sync_until__lt=clock.now())
+
+
+def _begin(master_pk: int, *, go_on: bool) -> MasterAccount | None:
+    # Who ends a reading lets go of the lease.
+    lately = clock.after(-2 * settings.SYNC_SECONDS)
+    cut_off = When(sync_until__isnull=False, sync_started_at__gt=lately, then=F("sync_done"))
+    begun = MasterAccount.objects.filter(unread(), pk=master_pk).update(
         sync_started_at=clock.now(),
         sync_until=clock.after(_lease()),
-        sync_done=0,
+        sync_done=Case(cut_off, default=0) if go_on else 0,
         sync_total=0,
         sync_problem="",
     )
@@ -244,10 +252,11 @@ def _read_all(master: MasterAccount, client: ZoomClient, progress: Progress) -> 
     # A sub account that is gone is asked for as long as nobody knows what it got: its DNIS would stay taken for ever.
     doubtful = Line.objects.doubtful().filter(master=master).values("trunk_request__sub_account")
     to_read = Q(gone_at=None) | Q(pk__in=doubtful)
-    present = SubAccount.objects.filter(to_read, master=master).order_by("pk")
+    # Should one have gone meanwhile, the next is left out this time.
+    present = SubAccount.objects.filter(to_read, master=master).order_by("pk")[master.sync_done :]
     MasterAccount.objects.filter(pk=master.pk).update(sync_total=len(accounts))
     failing = 0
-    for done, account in enumerate(present.iterator(chunk_size=200), start=1):
+    for done, account in enumerate(present.iterator(chunk_size=200), start=master.sync_done + 1):
         answered = _read_account(account, client, may_fail=failing < FAILING_IN_A_ROW - 1)
         failing = 0 if answered else failing + 1
         held = MasterAccount.objects.filter(pk=master.pk)
