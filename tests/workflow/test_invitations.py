@@ -210,6 +210,17 @@ def test_a_bad_name_or_password_is_said_and_the_link_stays_good(
     assert Invitation.objects.by_digest(digest_of(token_of(sent)))
 
 
+def test_roles_whose_last_day_is_over_are_neither_taken_up_nor_offered_again(administrator: User) -> None:
+    sent = invitations.invite(offer(ends_on=timezone.now().date()), actor=administrator)
+    with time_machine.travel(timezone.now() + timedelta(days=1), tick=False):
+        with pytest.raises(Stale, match="has ended meanwhile"):
+            invitations.accept(sent.invitation, name="Nina New", password=SECRET)
+        with pytest.raises(Stale, match="last day of what is offered"):
+            invitations.renew(sent.invitation, actor=administrator)
+    invitations.accept(sent.invitation, name="Nina New", password=SECRET)
+    assert User.objects.get(email=EMAIL).holds(Role.STAFF)
+
+
 def test_an_account_that_was_made_meanwhile_is_not_touched(sent: Sent) -> None:
     cast.person("New")
     with pytest.raises(Stale, match="account for this address"):

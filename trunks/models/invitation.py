@@ -76,6 +76,11 @@ class Invitation(models.Model):
         return not self.accepted_at and not self.withdrawn_at and self.expires_at > timezone.now()
 
     @property
+    def has_ended(self) -> bool:
+        """Say whether the last day of the offered roles is over."""
+        return self.ends_on is not None and self.ends_on < timezone.now().date()
+
+    @property
     def role_names(self) -> list[str]:
         return [str(Role(role).label) for role in self.roles]
 

@@ -87,6 +87,8 @@ def renew(invitation: Invitation, *, actor: User | None, why: str = "", by_mail:
     if actor is not None:
         answer = authority.may_give(actor, masters_of(invitation))
         authority.demand(answer, "renew", actor=actor, on=invitation)
+    if invitation.has_ended:
+        raise Stale("The last day of what is offered is over. Withdraw the invitation, and invite anew.")
     token = invitation.renew()
     changes = {
         "token_digest": invitation.token_digest,
@@ -115,7 +117,8 @@ def accept(invitation: Invitation, *, name: str, password: str | None) -> User:
     """Make the invited person's account with the roles that were offered, and return it.
 
     Without a password the person signs in through the organisation's identity provider alone. Raises Invalid, or Stale
-    when the link is used, void or too old, or when whoever invited may no longer give these roles.
+    when the link is used, void or too old, when the last day of the roles is over, or when whoever invited may no
+    longer give them.
     """
     user = User(email=invitation.email, name=name.strip())
     _demand_account(user, password)
@@ -203,6 +206,10 @@ def _take_up(invitation: Invitation, masters: Sequence[MasterAccount | None]) ->
     )
     if not held.usable():
         raise Stale(_VOID)
+    if invitation.has_ended:
+        raise Stale(
+            "What you were invited to has ended meanwhile. Ask an administrator for a new invitation."
+        )
     # Whoever was sacked yesterday must not come in again today by an invitation they wrote themselves.
     inviter = invitation.invited_by
     if inviter is not None and not authority.may_give(User.objects.get(pk=inviter.pk), masters):
