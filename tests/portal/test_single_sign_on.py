@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from allauth.socialaccount.models import SocialAccount
@@ -14,7 +15,8 @@ from tests import cast, identity_provider
 from trunks import audit, step_up
 from trunks.models import Role, RoleGrant, State, TrunkRequest, User
 from trunks.models.audit_event import AuditEvent
-from trunks.workflow import invitations, recognising
+from trunks.workflow import invitations, recognising, roles
+from trunks.workflow.errors import Refused
 
 PEOPLE: dict[str, dict[str, object]] = {
     "stella": {"email": "stella-staff@example.com", "email_verified": True},
@@ -147,6 +149,45 @@ def test_the_last_administrator_keeps_the_role_though_the_group_is_gone(
     assert User.objects.get(pk=administrator.pk).roles == {"administrator"}
     recognising.recognise({"groups": "admins"}, known=administrator)
     assert audit.history(administrator).count() == 0
+
+
+def test_what_an_administrator_gives_is_not_taken_away_with_the_group(
+    administrator: User, staff: User, settings: Settings
+) -> None:
+    settings.OIDC_ROLE_MAP = {"deciders": "supervisor"}
+    recognising.recognise({"groups": "deciders"}, known=staff)
+    roles.grant(staff, actor=administrator, role=Role.SUPERVISOR)
+    event = audit.history(staff).last()
+    assert event
+    assert (event.action, event.actor, event.before["by_group"]) == ("role.changed", administrator, True)
+    recognising.recognise({}, known=staff)
+    assert User.objects.get(pk=staff.pk).roles == {"staff", "supervisor"}
+
+
+def test_a_worker_lost_after_a_group_gave_a_role_leaves_none_that_stays(
+    staff: User, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.OIDC_ROLE_MAP = {"deciders": "supervisor"}
+    real = roles.grant
+
+    def grant(*args: Any, **more: Any) -> None:
+        real(*args, **more)
+        raise SystemExit  # the process ends here
+
+    monkeypatch.setattr(roles, "grant", grant)
+    with pytest.raises(SystemExit):
+        recognising.recognise({"groups": "deciders"}, known=staff)
+    recognising.recognise({}, known=staff)
+    assert User.objects.get(pk=staff.pk).roles == {"staff"}
+
+
+def test_who_is_deactivated_while_coming_in_by_a_group_is_turned_away(
+    staff: User, settings: Settings
+) -> None:
+    settings.OIDC_ROLE_MAP = {"deciders": "supervisor"}
+    User.objects.filter(pk=staff.pk).update(is_active=False)
+    with pytest.raises(Refused, match="Nobody is known"):
+        recognising.recognise({"groups": "deciders"}, known=staff)
 
 
 def test_nobody_ties_another_account_to_theirs(client: Client, staff: User) -> None:

@@ -13,7 +13,7 @@ from trunks import audit
 from trunks.actions import Action
 from trunks.models import Invitation, Role, RoleGrant, User
 from trunks.workflow import invitations, roles
-from trunks.workflow.errors import Refused, WorkflowError
+from trunks.workflow.errors import Refused, Stale, WorkflowError
 
 FRESH_SECONDS = 300.0
 WHY = "group at the identity provider"
@@ -84,8 +84,10 @@ def _follow_groups(user: User, wanted: set[Role]) -> None:
         return
     for role in sorted(wanted):
         if not RoleGrant.objects.in_force().filter(user=user, role=role, master=None).exists():
-            roles.grant(user, actor=None, role=role, why=WHY)
-            RoleGrant.objects.filter(user=user, role=role, master=None).update(by_group=True)
+            try:
+                roles.grant(user, actor=None, role=role, why=WHY, by_group=True)
+            except Stale as error:  # deactivated at this moment
+                raise Refused(NOBODY) from error
     for grant in RoleGrant.objects.filter(user=user, by_group=True).exclude(role__in=wanted):
         try:
             roles.revoke(grant, actor=None, why=WHY)

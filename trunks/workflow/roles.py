@@ -26,11 +26,13 @@ def grant(
     masters: Sequence[MasterAccount | None] = ALL_MASTERS,
     ends_on: date | None = None,
     why: str = "",
+    by_group: bool = False,
 ) -> None:
     """Give `person` the role for each of `masters` (None: for all), until the end of `ends_on` in UTC if that is given.
 
-    Where the role is held already, only its end changes. It counts from the person's next request on. Raises Refused,
-    Invalid, or Stale when the person was deactivated meanwhile.
+    Where the role is held already, only its end changes, and who gave it: what a group gave goes with the group, unless
+    it is given by hand as well. It counts from the person's next request on. Raises Refused, Invalid, or Stale when the
+    person was deactivated meanwhile.
     """
     if actor is not None:
         answer = authority.may_change_roles(actor, person, masters)
@@ -44,7 +46,11 @@ def grant(
             raise Stale(f"{person} is deactivated. Reactivate the person first.")
         governed = None not in masters or ends_on is None or _stays_governed(_held(person, role, None))
         for master in masters if governed else ():
-            _grant(person, role, master, ends_on, actor, why)
+            _grant(
+                RoleGrant(user=person, role=role, master=master, ends_on=ends_on, by_group=by_group),
+                actor,
+                why,
+            )
     if not governed:
         _refuse_last(person, "grant", actor)
 
@@ -81,23 +87,19 @@ def described(role: str, master: MasterAccount | None, ends_on: date | None) -> 
     return {"role": role, "masters": master.name if master else "all", "ends_on": ends_on and str(ends_on)}
 
 
-def _grant(
-    person: User,
-    role: Role,
-    master: MasterAccount | None,
-    ends_on: date | None,
-    actor: User | None,
-    why: str,
-) -> None:
+def _grant(wanted: RoleGrant, actor: User | None, why: str) -> None:
+    person, role, master = wanted.user, Role(wanted.role), wanted.master
     held = _held(person, role, master)
-    after = described(role, master, ends_on)
+    after = described(role, master, wanted.ends_on)
     if held is None:
-        RoleGrant.objects.create(user=person, role=role, master=master, ends_on=ends_on)
+        wanted.save(force_insert=True)
         audit.record(Action.ROLE_GRANTED, actor=actor, why=why, on=person, master=master, after=after)
-    elif held.ends_on != ends_on:
+    elif (held.ends_on, held.by_group) != (wanted.ends_on, wanted.by_group):
         before = described(role, master, held.ends_on)
-        held.ends_on = ends_on
-        held.save(update_fields=["ends_on"])
+        if held.by_group != wanted.by_group:
+            before["by_group"], after["by_group"] = held.by_group, wanted.by_group
+        held.ends_on, held.by_group = wanted.ends_on, wanted.by_group
+        held.save(update_fields=["ends_on", "by_group"])
         audit.record(
             Action.ROLE_CHANGED, actor=actor, why=why, on=person, master=master, before=before, after=after
         )
