@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpResponse, HttpResponseBase, QueryDict, StreamingHttpResponse
 from django.shortcuts import redirect, render
@@ -27,7 +26,7 @@ def prepared(request: HtmxHttpRequest) -> HttpResponse:
     files = list(PreparedFile.objects.filter(asked_by=request.user))
     context = {"files": files, "running": next((file for file in files if file.under_way), None)}
     template = "trunks/partials/prepared_live.html" if request.htmx else "trunks/prepared.html"
-    return render(request, template, context | {"megabytes": settings.EXPORT_MEGABYTES})
+    return render(request, template, context)
 
 
 @require_POST
