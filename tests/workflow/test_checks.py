@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -87,6 +88,25 @@ def test_who_asks_while_one_is_under_way_gets_that_one(
     first = checks.ask(actor=manager, full=True)
     assert checks.ask(actor=administrator, full=False) == first
     assert told(first) == ["verification.asked"]
+
+
+def test_who_asks_while_one_ends_gets_that_one(
+    sealed: Sealed, manager: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, real = checks.ask(actor=manager, full=True), audit.change
+
+    @contextmanager
+    def change() -> Iterator[None]:
+        monkeypatch.undo()
+        try:
+            with real():
+                yield
+        except IntegrityError:
+            checks.run(first.pk)  # its worker ends it before it is looked for
+            raise
+
+    monkeypatch.setattr(audit, "change", change)
+    assert checks.ask(actor=manager, full=True) == first
 
 
 @pytest.mark.django_db(transaction=True)

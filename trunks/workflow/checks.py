@@ -116,7 +116,8 @@ def _begin(check: AuditCheck, *, actor: User | None) -> AuditCheck:
             )
             dispatch.ring(dispatch.VERIFY, check.pk)
     except IntegrityError:
-        return AuditCheck.objects.filter(under_way=True).latest("id")
+        # It may have ended since.
+        return AuditCheck.objects.latest("under_way", "id")
     return check
 
 
