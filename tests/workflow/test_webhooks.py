@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -81,6 +82,18 @@ def test_what_happens_is_delivered_signed_as_the_docs_verify_it(
 def test_a_signature_of_long_ago_is_not_believed(hook: Webhook) -> None:
     stale = deliveries.signature(hook.secret, 1_000_000_000, b"{}")
     assert not documented()(hook.secret, stale, b"{}")
+
+
+def test_nothing_is_sent_under_a_secret_that_cannot_be_read(
+    hook: Webhook, receiver: Loopback, trunk_request: TrunkRequest, settings: Settings
+) -> None:
+    settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+    spread()
+    delivering.send_due()
+    delivery = Delivery.objects.get()
+    assert not receiver.requests
+    assert (delivery.sending, delivery.tries, delivery.status) == ("waiting", 1, None)
+    assert delivery.problem == "Its secret cannot be read: renew it, or put FIELD_ENCRYPTION_KEYS back."
 
 
 def test_only_chosen_topics_are_delivered_and_none_while_it_is_off(

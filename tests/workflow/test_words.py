@@ -137,15 +137,15 @@ def test_the_network_has_its_explanations() -> None:
     assert words.explain(errors.NotSent("refused")).key == "not_sent"
     assert words.explain(errors.HeldBack("the next turn is at 12:00:00 UTC")).key == "held_back"
     assert words.explain(errors.TokenReplaced("Invalid access token.", status=401)).key == "token_replaced"
+    assert words.explain(errors.SecretUnreadable()).key == "secret_lost"
     assert words.explain(errors.NoAnswer("time-out")).key == "no_answer"
     assert words.sentence(errors.NotSent("refused")).endswith("(what happened: refused)")
     assert words.sentence(errors.NotSent()) == str(words.explain(errors.NotSent()))
 
 
 def test_every_row_of_the_table_is_proved_by_one_of_these_tests() -> None:
-    proved = (
-        {key for *_, key in API} | {key for *_, key in TOKEN} | {"not_sent", "held_back", "token_replaced"}
-    )
+    own = {"not_sent", "held_back", "token_replaced", "secret_lost"}
+    proved = {key for *_, key in API} | {key for *_, key in TOKEN} | own
     assert {row.explanation.key for row in TABLE} == proved - {"unknown"}
 
 

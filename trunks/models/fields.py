@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from cryptography.fernet import Fernet, MultiFernet
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
@@ -21,22 +21,46 @@ def _cipher_of(keys: Sequence[str]) -> MultiFernet:
     return MultiFernet([Fernet(key) for key in keys])
 
 
+class Unreadable(str):
+    """What a secret is where no key reads it: no text at all, so that nothing is signed in or sealed with it.
+
+    It keeps what is stored, which is written back as it was: with the right key again, it can be read again.
+    """
+
+    __slots__ = ("stored",)
+    stored: str
+
+    def __new__(cls, stored: str) -> "Unreadable":
+        empty = super().__new__(cls)
+        empty.stored = stored
+        return empty
+
+    def __getnewargs__(self) -> tuple[str]:
+        return (self.stored,)
+
+
 class EncryptedTextField(models.TextField):  # type: ignore[type-arg]  # generic in the stubs only
     """Text that the database holds only as a Fernet token, and the audit trail never.
 
-    The first key of FIELD_ENCRYPTION_KEYS encrypts, all of them decrypt, so that keys can be rotated. Reading raises
-    `cryptography.fernet.InvalidToken` when no key fits. It cannot be searched: equal texts have different tokens.
+    The first key of FIELD_ENCRYPTION_KEYS encrypts, all of them decrypt, so that keys can be rotated. Where no key
+    fits, the value is Unreadable: no page must fail over a lost key, nor the command that stores new credentials.
+    It cannot be searched: equal texts have different tokens.
     """
 
     secret = True
 
     def get_prep_value(self, value: str | None) -> str | None:
+        if isinstance(value, Unreadable):
+            return value.stored
         return value if not value else _cipher().encrypt(value.encode()).decode()
 
     def from_db_value(
         self, value: str | None, _expression: object, _connection: BaseDatabaseWrapper
     ) -> str | None:
-        return value if not value else _cipher().decrypt(value.encode()).decode()
+        try:
+            return value if not value else _cipher().decrypt(value.encode()).decode()
+        except InvalidToken:
+            return Unreadable(value or "")
 
 
 AS_STORED = "as stored"

@@ -24,6 +24,7 @@ from trunks.zoom import errors
 _WAIT = ("The portal tries again by itself.", NOBODY, BY_ITSELF)
 _MIDNIGHT = ("It ends at midnight UTC. The portal tries again by itself.", NOBODY, BY_ITSELF)
 _CONNECT = "Check account id, client id and client secret, and that the app is activated; then connect again."
+_KEYS = ("Put the right FIELD_ENCRYPTION_KEYS back, or connect again.", ADMINISTRATOR, AFTERWARDS)
 _ACTIVATE = "Activate the app at Zoom, or make a new one; then connect again."
 _REPORT = "Show this to whoever looks after the portal: it sent what Zoom does not take."
 _MASTER = "Check that the account has the API Partner plan and that the app belongs to it."
@@ -70,6 +71,7 @@ RATE = (
 )
 
 APP = (
+    row("secret_lost", "The stored client secret cannot be read.", *_KEYS, kind=errors.SecretUnreadable),
     row("token_replaced", "Zoom refused the token; there is a new one.", *_WAIT, kind=errors.TokenReplaced),
     row(
         "client_wrong",

@@ -45,6 +45,9 @@ def _claim(failed: Iterable[int] = ()) -> Delivery | None:
 
 def _send(delivery: Delivery) -> bool:
     """Send one delivery and write down what came of it; say whether it was taken."""
+    if not delivery.webhook.secret:
+        _failed(delivery, "Its secret cannot be read: renew it, or put FIELD_ENCRYPTION_KEYS back.", None, "")
+        return False
     body = delivery.body.encode()
     headers = {
         "Content-Type": "application/json",

@@ -4,10 +4,12 @@ from typing import Any
 
 from allauth.mfa.models import Authenticator
 from allauth.mfa.utils import decrypt, encrypt
+from cryptography.fernet import InvalidToken
 
 from trunks import audit
 from trunks.actions import Action
 from trunks.models import MasterAccount, User, Webhook, ZoomToken
+from trunks.models.fields import Unreadable
 
 
 def rotate() -> int:
@@ -17,13 +19,16 @@ def rotate() -> int:
     """
     with audit.change():
         masters = list(MasterAccount.objects.select_for_update())
+        hooks = list(Webhook.objects.select_for_update())
+        secrets = [*(master.client_secret for master in masters), *(hook.secret for hook in hooks)]
+        if any(isinstance(secret, Unreadable) for secret in secrets):
+            raise InvalidToken
         for master in masters:
             # Reading decrypted it with whichever key fits; writing encrypts with the first.
             master.save(update_fields=["client_secret"])
             audit.record(
                 Action.KEYS_ROTATED, actor=None, why="rotate_encryption_keys", on=master, master=master
             )
-        hooks = list(Webhook.objects.select_for_update())
         for hook in hooks:
             hook.save(update_fields=["secret"])
             audit.record(Action.KEYS_ROTATED, actor=None, why="rotate_encryption_keys", on=hook)

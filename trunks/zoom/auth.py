@@ -14,7 +14,7 @@ from typing import Protocol
 import requests
 from requests.auth import AuthBase, HTTPBasicAuth
 
-from trunks.zoom.errors import CredentialsRefused, Details, TokenReplaced, ZoomError
+from trunks.zoom.errors import CredentialsRefused, Details, SecretUnreadable, TokenReplaced, ZoomError
 from trunks.zoom.types import Token
 from trunks.zoom.verdict import by_status, complaint_of, number, parsed, unreadable
 from trunks.zoom.wire import Answer, Errand, Wire
@@ -130,6 +130,8 @@ class ServerToServerAuth(AuthBase):
         self._held = self._tokens.renew(Token(used, 0.0, ""), self._fetch)
 
     def _fetch(self) -> Token:
+        if not self._client_secret:
+            raise SecretUnreadable(doing=_ERRAND.doing)
         request = requests.Request(
             "POST",
             self._token_url,

@@ -11,6 +11,7 @@ ZoomError
 │   └── HeldBack           our own rate budget has no turn soon enough; nothing was sent
 ├── TokenReplaced          a write was refused with its token, and there is a new one
 ├── CredentialsRefused     the app or its token is refused
+│   └── SecretUnreadable   our own copy of the app's secret cannot be read; nothing was sent
 ├── ScopeMissing           the app lacks a scope
 ├── AccountNotFound        no such sub account, or not ours
 ├── NotEnrolled            the account has no SIP Connected Audio plan
@@ -173,6 +174,12 @@ class CredentialsRefused(ZoomError):
     """
 
     summary = "Zoom refuses the credentials or the app"
+
+
+class SecretUnreadable(CredentialsRefused):
+    """The portal cannot read the app's secret, so Zoom was not asked. Retry: not before somebody acts. Happened: no."""
+
+    summary = "the stored secret of the app cannot be read"
 
 
 class ScopeMissing(ZoomError):
