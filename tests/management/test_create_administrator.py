@@ -1,5 +1,6 @@
 """The first administrator, and one more where nobody can sign in any more."""
 
+import os
 from io import StringIO
 
 import pytest
@@ -33,6 +34,20 @@ def test_the_printed_link_makes_an_administrator_of_all_masters(client: Client) 
     [event] = audit.history(Invitation.objects.get())
     assert event.actor is None
     assert event.ground.startswith("command line, ")
+
+
+@pytest.mark.parametrize("error", [KeyError, OSError])
+@pytest.mark.django_db
+def test_where_the_account_has_no_name_its_number_is_told(
+    monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    def nameless() -> str:
+        raise error("getpwuid(): uid not found: 10001")
+
+    monkeypatch.setattr("getpass.getuser", nameless)
+    run()
+    [event] = audit.history(Invitation.objects.get())
+    assert event.ground == f"command line, user id {os.getuid()}"
 
 
 @pytest.mark.django_db

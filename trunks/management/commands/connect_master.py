@@ -1,7 +1,6 @@
 """Connect a master account from the command line."""
 
 import argparse
-import getpass
 import logging
 import sys
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from trunks.management import whose
 from trunks.models import MasterAccount, RatePlan
 from trunks.workflow import estate
 
@@ -40,7 +40,7 @@ class Command(BaseCommand):
         logging.getLogger("trunks").setLevel(logging.WARNING)
         master = self._connect(options)
         self.stdout.write(f"Connected {master}.")
-        if not estate.sync(master.pk, progress=self.stdout.write, why=_who()):
+        if not estate.sync(master.pk, progress=self.stdout.write, why=whose()):
             raise CommandError("The account is connected, but its estate could not be read.")
         self.stdout.write(self.style.SUCCESS(f"{master} is ready."))
 
@@ -54,15 +54,11 @@ class Command(BaseCommand):
                 rate_plan=options["rate_plan"],
                 rate_share=options["rate_share"],
                 actor=None,
-                why=_who(),
+                why=whose(),
                 progress=self.stdout.write,
             )
         except estate.CannotConnect as error:
             raise CommandError("\n".join(["Not connected; nothing was stored.", *error.findings])) from error
-
-
-def _who() -> str:
-    return f"command line, {getpass.getuser()}"
 
 
 def _secret(path: str) -> str:

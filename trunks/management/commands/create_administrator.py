@@ -1,11 +1,11 @@
 """Make the first administrator, or one more where nobody can sign in any more."""
 
 import argparse
-import getpass
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from trunks.management import whose
 from trunks.models import Invitation, Role, User
 from trunks.workflow import invitations, roles
 from trunks.workflow.errors import Invalid, Stale
@@ -28,7 +28,7 @@ class Command(BaseCommand):
         person = User.objects.filter(email=email).first()
         try:
             if person is not None:
-                roles.grant(person, actor=None, role=Role.ADMINISTRATOR, why=_who())
+                roles.grant(person, actor=None, role=Role.ADMINISTRATOR, why=whose())
                 self.stdout.write(f"{person} has an account and is administrator of all master accounts now.")
                 return
             sent = _link(email, options["name"])
@@ -40,10 +40,6 @@ class Command(BaseCommand):
 def _link(email: str, name: str) -> Sent:
     invited = Invitation.objects.open().filter(email=email).first()
     if invited is not None and invited.roles == [Role.ADMINISTRATOR] and invited.for_all_masters:
-        return invitations.renew(invited, actor=None, why=_who(), by_mail=False)
+        return invitations.renew(invited, actor=None, why=whose(), by_mail=False)
     offer = Offer(email=email, name=name, wanted=[Role.ADMINISTRATOR])
-    return invitations.invite(offer, actor=None, why=_who(), by_mail=False)
-
-
-def _who() -> str:
-    return f"command line, {getpass.getuser()}"
+    return invitations.invite(offer, actor=None, why=whose(), by_mail=False)

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from trunks.management import whose
 from trunks.models import MasterAccount
 from trunks.workflow import estate
 
@@ -19,7 +20,7 @@ class Command(BaseCommand):
         failed = [
             str(master)
             for master in self._chosen(options["master"])
-            if not estate.sync(master.pk, progress=self.stdout.write, why="command line")
+            if not estate.sync(master.pk, progress=self.stdout.write, why=whose())
         ]
         if failed:
             raise CommandError(f"Not read: {', '.join(failed)}.")
