@@ -52,6 +52,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "trunks.middleware.request_context",
+    "trunks.middleware.by_address",
     "csp.middleware.CSPMiddleware",
     "trunks.middleware.bounded",
     "django.middleware.security.SecurityMiddleware",

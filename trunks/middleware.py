@@ -43,6 +43,7 @@ OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 OPEN_FOLDERS = ("/accounts/", "/invitation/", "/static/")
 
 _LENGTH = re.compile(r"[0-9]{1,12}\Z")
+_ADDRESS = re.compile(r"(localhost|[0-9.]+|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?\Z")
 _ZONE = re.compile(r"[A-Za-z0-9_+/-]{1,64}\Z")
 
 
@@ -57,6 +58,22 @@ def request_context(get_response: Handler) -> Handler:
         response["X-Request-ID"] = here.request_id
         response["Permissions-Policy"] = PERMISSIONS_POLICY
         return response
+
+    return middleware
+
+
+def by_address(get_response: Handler) -> Handler:
+    """Answer machines that ask what is open to them at an address, as probes and Prometheus do, and not by name.
+
+    Only what needs no name, and no name but the portal's own: a page elsewhere whose name leads here (DNS rebinding)
+    is refused as ever.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        host = request.META.get("HTTP_HOST") or request.META.get("SERVER_NAME", "")
+        if request.path_info in OPEN_PATHS and _ADDRESS.match(host):
+            request.META["HTTP_HOST"] = urlsplit(settings.SITE_URL).netloc
+        return get_response(request)
 
     return middleware
 

@@ -128,3 +128,31 @@ def test_metrics_are_shown_to_who_knows_the_token(client: Client, settings: Sett
     settings.METRICS_TOKEN = "a-token-for-prometheus"
     headers = {"Authorization": "Bearer a-token-for-prometheus"}
     assert client.get("/metrics", REMOTE_ADDR="203.0.113.9", headers=headers).status_code == 200
+
+
+@pytest.fixture
+def named(settings: Settings) -> None:
+    """Have the portal answer to one name, as in production."""
+    settings.SITE_URL, settings.ALLOWED_HOSTS = "https://portal.example.org", ["portal.example.org"]
+
+
+@pytest.mark.parametrize("host", ["10.0.0.7:8000", "127.0.0.1", "[::1]:8000", "localhost:8000"])
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+def test_machines_may_ask_by_address(
+    client: Client, worker: Heartbeat, broker: dict[str, bool], named: None, path: str, host: str
+) -> None:
+    assert client.get(path, headers={"host": host}).status_code == 200
+
+
+def test_who_names_no_host_is_told_too(client: Client, named: None) -> None:
+    assert client.get("/healthz", SERVER_NAME="127.0.0.1").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "host"),
+    [("/metrics", "elsewhere.example"), ("/healthz", "127.0.0.1.example"), ("/accounts/login/", "127.0.0.1")],
+)
+def test_another_name_is_none_of_the_portals_and_pages_need_the_name(
+    client: Client, db: None, named: None, path: str, host: str
+) -> None:
+    assert client.get(path, headers={"host": host}).status_code == 400
