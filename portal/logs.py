@@ -25,15 +25,30 @@ class OneLine(logging.Formatter):
         return "".join(c if c.isprintable() else repr(c)[1:-1] for c in head) + mark + trace
 
 
+class Callers(logging.Filter):
+    """Takes the trace-back from what a caller did wrong: strangers choose what they send, and how often."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let everything pass."""
+        theirs = record.name == "django.request" and getattr(record, "status_code", 500) < 500
+        if theirs or record.name.startswith("django.security."):
+            record.exc_info = record.exc_text = None
+        return True
+
+
 def configuration(level: str) -> dict[str, Any]:
     """Return what Django configures logging with: one line for each event, on standard error."""
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "filters": {"context": {"()": "trunks.context.LogFilter"}},
+        "filters": {"context": {"()": "trunks.context.LogFilter"}, "callers": {"()": "portal.logs.Callers"}},
         "formatters": {"line": {"()": "portal.logs.OneLine"}},
         "handlers": {
-            "stderr": {"class": "logging.StreamHandler", "filters": ["context"], "formatter": "line"}
+            "stderr": {
+                "class": "logging.StreamHandler",
+                "filters": ["context", "callers"],
+                "formatter": "line",
+            }
         },
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {

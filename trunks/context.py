@@ -37,9 +37,13 @@ def bound(context: Context) -> Iterator[None]:
         _context.reset(token)
 
 
+REQUEST_ID = "portal.request_id"
+
+
 class LogFilter(logging.Filter):
     """Gives every log record the id of the request it belongs to."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        record.request_id = current().request_id or "-"
+        asked = getattr(getattr(record, "request", None), "META", {})
+        record.request_id = current().request_id or asked.get(REQUEST_ID, "-")
         return True

@@ -53,6 +53,8 @@ def request_context(get_response: Handler) -> Handler:
     def middleware(request: HttpRequest) -> HttpResponse:
         # Never the caller's own X-Request-ID: who chooses it could tie their deeds to those of others in the trail.
         here = context.Context(uuid.uuid4().hex, client_ip(request), _user_agent(request))
+        # For the lines that Django writes when all this is over.
+        request.META[context.REQUEST_ID] = here.request_id
         with context.bound(here):
             response = get_response(request)
         response["X-Request-ID"] = here.request_id

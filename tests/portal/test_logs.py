@@ -1,8 +1,14 @@
 """The log: one line for an event, and nothing in it that opens a door."""
 
 import logging
+from collections.abc import Iterator
+from io import StringIO
+from logging.config import dictConfig
 
 import pytest
+from django.core.exceptions import PermissionDenied
+from django.test import Client
+from pytest_django import Settings
 
 from portal import logs
 from trunks import context
@@ -32,3 +38,46 @@ def test_other_addresses_are_there_as_they_are() -> None:
 
 def test_nobody_writes_a_line_of_their_own() -> None:
     assert "\n" not in line("Not Found: %s", "/a\r\n2026 ERROR b\u2028c")
+
+
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> Iterator[StringIO]:
+    """Return what is written by a handler such as production has."""
+    config, stream = logs.configuration("INFO"), StringIO()
+    config["handlers"]["stderr"]["stream"] = stream
+    root = logging.getLogger()
+    before, level = list(root.handlers), root.level
+    dictConfig({**config, "loggers": {}, "root": {"handlers": ["stderr"], "level": "INFO"}})
+    yield stream
+    root.handlers[:] = before
+    root.setLevel(level)
+
+
+def test_what_a_stranger_sends_is_one_line_that_bears_the_id_of_the_answer(
+    written: StringIO, client: Client, settings: Settings, db: None
+) -> None:
+    settings.ALLOWED_HOSTS = ["portal.example.org"]
+    answer = client.get("/", headers={"host": "scanner.example"})
+    assert answer.status_code == 400
+    line, *more = written.getvalue().splitlines()
+    assert "Invalid HTTP_HOST header: 'scanner.example'" in line
+    assert f"[{answer['X-Request-ID']}]" in line
+    assert all(f"[{answer['X-Request-ID']}]" in line for line in more)
+
+
+def test_a_line_that_django_writes_after_the_answer_was_made_bears_its_id(
+    written: StringIO, client: Client, db: None
+) -> None:
+    answer = client.get("/static/nothing.css")
+    [line] = [line for line in written.getvalue().splitlines() if "Not Found" in line]
+    assert f"[{answer['X-Request-ID']}]" in line
+
+
+@pytest.mark.parametrize("status", [400, 403, 500])
+def test_a_trace_back_is_for_what_the_portal_did_wrong(written: StringIO, status: int) -> None:
+    try:
+        raise PermissionDenied("no")
+    except PermissionDenied as error:
+        logging.getLogger("django.request").error("Said", exc_info=error, extra={"status_code": status})
+    assert ("Traceback" in written.getvalue()) == (status == 500)
+    assert len(written.getvalue().splitlines()) == 1 or status == 500
