@@ -84,6 +84,7 @@ worker_soft_shutdown_timeout = settings.HTTP_DEADLINE_SECONDS + 10
 
 # --- the clock --------------------------------------------------------------------------------------------------
 
+beat_scheduler = "portal.timetable:Timetable"
 beat_schedule_filename = str(settings.DATA_DIR / "beat")
 beat_schedule = {
     "sweep": {

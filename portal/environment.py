@@ -138,9 +138,13 @@ def choice(name: str, default: str, *, among: frozenset[str]) -> str:
 
 def folder(name: str, default: Path) -> Path:
     """Return a folder, which is made where it is missing."""
-    path = Path(text(name, str(default))).resolve()
+    return made(name, Path(text(name, str(default))).resolve(), mode=0o700)
+
+
+def made(name: str, path: Path, *, mode: int = 0o777) -> Path:
+    """Return the folder `path`, made where it is missing; `name` is the variable that put it there."""
     try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.mkdir(mode=mode, parents=True, exist_ok=True)
     except OSError as error:
         raise ImproperlyConfigured(f"{name} must be a folder: {path}: {error.strerror}.") from error
     return path

@@ -259,8 +259,8 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 STATIC_URL = "static/"
-STATIC_ROOT = DATA_DIR / "static"
-STATIC_ROOT.mkdir(exist_ok=True)  # where nothing was collected yet, whitenoise would warn of it
+# Made at once: where nothing was collected yet, whitenoise would warn of it.
+STATIC_ROOT = env.made("DATA_DIR", DATA_DIR / "static")
 # Without collectstatic the files are served from where they lie, under their plain names.
 WHITENOISE_USE_FINDERS = not (STATIC_ROOT / "staticfiles.json").exists()
 STATICFILES_DIRS = [("portal", BASE_DIR / "static" / "portal"), ("vendor", BASE_DIR / "static" / "vendor")]

@@ -247,6 +247,21 @@ def test_the_portal_does_not_start_with_a_bad_value(
     assert "s3cret" not in said
 
 
+def test_a_data_folder_in_which_nothing_can_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "static").touch()
+    ended = run(["-c", "import portal.settings"], DATA_DIR=str(tmp_path))
+    assert ended.returncode != 0
+    assert ended.stderr == f"DATA_DIR must be a folder: {tmp_path}/static: File exists.\n"
+
+
+def test_beat_ends_with_a_sentence_where_it_cannot_write_its_schedule(tmp_path: Path) -> None:
+    for suffix in ("", ".db", ".dat", ".dir", ".bak", ".pag"):
+        (tmp_path / f"beat{suffix}").mkdir()
+    ended = run(["-m", "celery", "-A", "portal", "beat", "--pidfile="], DATA_DIR=str(tmp_path))
+    assert ended.returncode == 1
+    assert f"beat cannot write its schedule in DATA_DIR ({tmp_path}): " in ended.stderr.splitlines()[-1]
+
+
 def test_any_other_error_at_the_start_keeps_its_traceback(tmp_path: Path) -> None:
     ended = run(["-c", "import portal.settings; 1 / 0"], DATA_DIR=str(tmp_path))
     assert "Traceback" in ended.stderr
