@@ -85,6 +85,24 @@ def test_the_portal_is_given_only_variables_that_it_reads() -> None:
         assert {key.removesuffix("_FILE") for key in SERVICES[name]["environment"]} <= known
 
 
+# What an override adds (a file, a folder), what the image has, what is for development, and a key of the past.
+NOT_GIVEN = {"OIDC_CLIENT_SECRET", "METRICS_TOKEN", "SECRET_KEY_FALLBACKS", "AUDIT_ARCHIVE_DIR"}
+NOT_GIVEN |= {"DATA_DIR", "DEBUG", "STATIC_MANIFEST"}
+
+
+def test_every_variable_can_be_given_without_touching_the_file() -> None:
+    given = {key.removesuffix("_FILE") for key in SERVICES["worker"]["environment"]}
+    assert given | NOT_GIVEN == set(variables())
+    workers_own = {"AUDIT_SIGNING_KEY", "AUDIT_DIGEST_DIR"}
+    for name in PORTAL:
+        assert {key.removesuffix("_FILE") for key in SERVICES[name]["environment"]} >= given - workers_own
+
+
+def test_every_secret_that_is_a_file_is_made_by_the_steps_of_the_readme() -> None:
+    steps = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert all(f"> secrets/{name}\n" in steps for name in COMPOSE["secrets"])
+
+
 def test_the_stand_in_for_zoom_runs_only_when_asked_for() -> None:
     assert {name for name, service in SERVICES.items() if "profiles" in service} == {"sandbox"}
     assert SERVICES["sandbox"]["profiles"] == ["sandbox"]
