@@ -49,7 +49,7 @@ def test_a_trail_in_order_is_one_line_with_the_number_of_events_and_the_head(
 def test_an_empty_trail_is_in_order_and_what_is_not_set_is_said(db: None) -> None:
     lines = said().splitlines()
     assert lines[0].startswith(f"0 events are in order; head hash {seals.GENESIS}; 0 digests; ")
-    assert "No signing key is set (AUDIT_SIGNING_KEY)" in lines[1]
+    assert "No key is set here (AUDIT_PUBLIC_KEYS or AUDIT_SIGNING_KEY)" in lines[1]
 
 
 @pytest.mark.parametrize("options", [(), ("--incremental",)])

@@ -288,7 +288,10 @@ def _notes(tally: _Tally) -> Iterator[str]:
     if tally.kept:
         yield verifying_archives.note(tally.kept)
     if not settings.AUDIT_PUBLIC_KEYS:
-        yield "No signing key is set (AUDIT_SIGNING_KEY): whoever can write to the database can rewrite all of it."
+        yield (
+            "No key is set here (AUDIT_PUBLIC_KEYS or AUDIT_SIGNING_KEY), so that no signature was checked:"
+            " whoever can write to the database can rewrite all of it."
+        )
     elif tally.unsigned:
         yield f"{tally.unsigned} digests are from before there was a signing key."
     if not second_place.is_set():
