@@ -137,6 +137,19 @@ def test_forgetting_the_token_does_not_harm_who_waits_for_it(master: MasterAccou
     assert DatabaseTokenStore(master).current() == token("new")
 
 
+def test_a_token_that_is_set_aside_is_given_to_nobody_unless_there_is_a_newer_one(
+    master: MasterAccount,
+) -> None:
+    store = DatabaseTokenStore(master)
+    store.set_aside("of nobody")
+    store.renew(None, lambda: token("one"))
+    store.set_aside("another")
+    assert store.current() == token("one")
+    store.set_aside("one")
+    assert store.current() is None
+    assert store.renew(None, lambda: token("two")).value == "two"
+
+
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("rule", ["many", "one"])
 def test_clients_at_once_share_one_token_under_either_rule_of_zoom(

@@ -103,3 +103,16 @@ def test_one_token_per_app_leaves_other_apps_alone(sandbox: Sandbox, connect: Co
     contoso = connect(CONTOSO)
     assert ask_token(sandbox, NORTHWIND).status_code == 200
     assert contoso.get("/accounts").status_code == 200
+
+
+def test_a_token_keeps_the_scopes_that_its_app_had(sandbox: Sandbox, caller: Caller) -> None:
+    scopes = sandbox.world.estate.apps[NORTHWIND.client_id].scopes
+    given = list(scopes)
+    scopes.clear()
+    assert caller.get("/accounts").status_code == 200
+    caller.renew()
+    assert caller.get("/accounts").json()["code"] == 4700
+    scopes[:] = given
+    assert caller.get("/accounts").json()["code"] == 4700
+    caller.renew()
+    assert caller.get("/accounts").status_code == 200

@@ -8,7 +8,8 @@ from tests.workflow.timing import let_pass, states
 from trunks import audit
 from trunks.actions import Action
 from trunks.models import Circuit, TrunkRequest, User, ZoomCall
-from trunks.workflow.provisioning import provision
+from trunks.workflow import estate
+from trunks.workflow.provisioning import provision, retry
 
 pytestmark = pytest.mark.sqlite
 TRUNKS = "/sip_trunk/trunks"
@@ -93,3 +94,52 @@ def test_a_second_refusal_in_the_same_attempt_is_the_credentials(zoom: Zoom, fil
     assert "refuses the portal's credentials" in filed.waiting_for
     assert [call for call in calls_of(filed) if call[0] == "POST"] == [("POST", 401)] * 2
     assert Circuit.objects.filter(refused_at__isnull=False).exists()
+
+
+def scopes(zoom: Zoom, *wanted: str) -> None:
+    zoom.sandbox.world.estate.apps[zoom.master.client_id].scopes[:] = wanted
+
+
+@pytest.fixture
+def without_the_scope(zoom: Zoom, filed: TrunkRequest) -> list[str]:
+    """Return the scopes that the app has got since the shared token was made, with which nothing can be assigned."""
+    given = list(zoom.sandbox.world.estate.apps[zoom.master.client_id].scopes)
+    scopes(zoom, "account:master")
+    zoom.sandbox.revoke_tokens()
+    provision(filed.pk)
+    scopes(zoom, *given)
+    return given
+
+
+def test_a_scope_that_was_added_at_zoom_counts_at_once(
+    zoom: Zoom, supervisor: User, filed: TrunkRequest, without_the_scope: list[str]
+) -> None:
+    filed.refresh_from_db()
+    assert (filed.state, states(filed)[1]) == ("failed", ["refused"])
+    retry(filed, actor=supervisor, version=filed.version)
+    provision(filed.pk)
+    assert states(filed) == ("done", ["assigned"])
+
+
+def test_the_estate_can_be_read_as_soon_as_the_scope_is_there(
+    zoom: Zoom, without_the_scope: list[str]
+) -> None:
+    assert estate.sync(zoom.master.pk)
+
+
+def test_a_write_that_lacks_its_scope_is_sent_once_and_the_next_try_has_a_new_token(
+    zoom: Zoom, supervisor: User, filed: TrunkRequest
+) -> None:
+    app = zoom.sandbox.world.estate.apps[zoom.master.client_id]
+    app.kind = "granular"
+    reading = ["account:read:list_sub_accounts:master", "sip_connected_audio:read:trunks:master"]
+    scopes(zoom, *reading)
+    zoom.sandbox.revoke_tokens()
+    provision(filed.pk)
+    assert states(filed) == ("failed", ["refused"])
+    assert calls_of(filed) == [("GET", 401), ("GET", 200), ("POST", 400), ("GET", 200)]
+    scopes(zoom, *reading, "sip_connected_audio:write:trunks:master")
+    filed.refresh_from_db()
+    retry(filed, actor=supervisor, version=filed.version)
+    provision(filed.pk)
+    assert states(filed) == ("done", ["assigned"])

@@ -15,6 +15,7 @@ from trunks.zoom.errors import (
     CredentialsRefused,
     NotEnrolled,
     NotSent,
+    ScopeMissing,
     ServerError,
     TokenReplaced,
 )
@@ -22,6 +23,11 @@ from trunks.zoom.types import Assignment, Label
 
 TRUNKS = f"{API}/accounts/sub/sip_trunk/trunks"
 EXPIRED = {"code": 124, "message": "Access token is expired."}
+
+OUTDATED: list[dict[str, object]] = [
+    {"code": 4711, "message": "Invalid access token, does not contain scopes:[a:b]."},
+    {"code": 4717, "message": "The app has been disabled."},
+]
 
 
 class TestRenewing:
@@ -96,24 +102,39 @@ class TestRenewing:
             client.list_trunks("sub")
         assert (refusal.call_count, renewal.call_count) == (2, 1)
 
-    @pytest.mark.parametrize(
-        ("status", "body", "error"),
-        [
-            (401, {"code": 124, "message": "Account does not exist: sub."}, AccountNotFound),
-            (400, {"code": 4717, "message": "The app has been disabled."}, CredentialsRefused),
-        ],
-    )
     def test_what_is_not_about_the_token_is_not_cured_by_one(
-        self,
-        client: Opened,
-        zoom: responses.RequestsMock,
-        status: int,
-        body: dict[str, object],
-        error: type[Exception],
+        self, client: Opened, zoom: responses.RequestsMock
     ) -> None:
-        refusal = zoom.get(TRUNKS, json=body, status=status)
-        with pytest.raises(error):
+        body = {"code": 124, "message": "Account does not exist: sub."}
+        refusal = zoom.get(TRUNKS, json=body, status=401)
+        with pytest.raises(AccountNotFound):
             client.list_trunks("sub")
+        assert refusal.call_count == 1
+
+    @pytest.mark.parametrize("body", OUTDATED)
+    def test_what_was_mended_at_zoom_counts_for_whoever_asks_next(
+        self, open_client: Open, zoom: responses.RequestsMock, body: dict[str, object]
+    ) -> None:
+        old, new = ({"Authorization": f"Bearer {token}"} for token in (TOKEN, "new"))
+        auth = make_auth()
+        refusal = zoom.get(TRUNKS, json=body, status=400, match=[header_matcher(old)])
+        zoom.post(TOKEN_URL, json={"access_token": "new"})
+        zoom.get(TRUNKS, json={"sip_trunks": []}, match=[header_matcher(new)])
+        with pytest.raises((ScopeMissing, CredentialsRefused)):
+            open_client(auth=auth).list_trunks("sub")
+        auth._held = None  # as in another conversation
+        assert open_client(auth=auth).list_trunks("sub") == []
+        assert refusal.call_count == 1
+
+    @pytest.mark.parametrize("body", OUTDATED)
+    def test_nothing_is_asked_or_sent_twice_for_a_scope_or_a_disabled_app(
+        self, client: Opened, zoom: responses.RequestsMock, body: dict[str, object]
+    ) -> None:
+        refusal = zoom.post(TRUNKS, json=body, status=400)
+        with pytest.raises((ScopeMissing, CredentialsRefused)):
+            client.assign_trunks("sub", [Assignment("1", "12345")])
+        zoom.get(TRUNKS, json={"sip_trunks": []})
+        assert client.list_trunks("sub") == []
         assert refusal.call_count == 1
 
     def test_a_token_that_cannot_be_renewed_leaves_a_write_undone(

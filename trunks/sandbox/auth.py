@@ -3,6 +3,7 @@
 import base64
 import binascii
 import secrets
+from dataclasses import replace
 from typing import Any
 
 from trunks.sandbox import errors
@@ -50,7 +51,7 @@ def _new_token(world: World, app: App) -> str:
         if world.switches["token_rule"] == "one":  # noqa: S105 - a switch
             revoke(world, app.client_id)
         text = f"sandbox.{secrets.token_urlsafe(48)}"
-        world.tokens[text] = Token(app.client_id, world.clock.monotonic() + TOKEN_SECONDS)
+        world.tokens[text] = Token(app.client_id, world.clock.monotonic() + TOKEN_SECONDS, list(app.scopes))
         return text
 
 
@@ -65,7 +66,7 @@ def revoke(world: World, client_id: str | None = None) -> None:
 
 
 def authenticate(world: World, call: Call) -> tuple[App, Account]:
-    """Return the app and account behind a bearer token; raises 401/124."""
+    """Return the app, with the scopes of its token, and the account behind a bearer token; raises 401/124."""
     scheme, _, text = call.headers.get("authorization", "").partition(" ")
     token = world.tokens.get(text.strip()) if scheme.lower() == "bearer" else None
     app = world.estate.apps.get(token.client_id) if token else None
@@ -74,7 +75,7 @@ def authenticate(world: World, call: Call) -> tuple[App, Account]:
         raise errors.refusal(401, 124, errors.TOKEN_INVALID)
     if token.expires <= world.clock.monotonic():
         raise errors.refusal(401, 124, errors.TOKEN_EXPIRED)
-    return app, account
+    return replace(app, scopes=token.scopes), account
 
 
 def require_scope(app: App, classic: tuple[str, ...], granular: tuple[str, ...]) -> None:

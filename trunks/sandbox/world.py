@@ -18,10 +18,14 @@ Application = tuple[str, str, str]
 
 @dataclass
 class Token:
-    """An access token as handed out; `expires` is the clock's monotonic time."""
+    """An access token as handed out; `expires` is the clock's monotonic time.
+
+    It has the `scopes` that its app had then: Zoom says that a changed scope needs a new token.
+    """
 
     client_id: str
     expires: float
+    scopes: list[str]
 
 
 @dataclass

@@ -14,13 +14,21 @@ from typing import Protocol
 import requests
 from requests.auth import AuthBase, HTTPBasicAuth
 
-from trunks.zoom.errors import CredentialsRefused, Details, SecretUnreadable, TokenReplaced, ZoomError
+from trunks.zoom.errors import (
+    CredentialsRefused,
+    Details,
+    ScopeMissing,
+    SecretUnreadable,
+    TokenReplaced,
+    ZoomError,
+)
 from trunks.zoom.types import Token
 from trunks.zoom.verdict import by_status, complaint_of, number, parsed, unreadable
 from trunks.zoom.wire import Answer, Errand, Wire
 
 MARGIN_SECONDS = 120.0
 _TOKEN_REFUSED = {124, 4738, 4741}  # the text of the last two names no HTTP status
+_APP_DISABLED = 4717
 _ERRAND = Errand("getting an access token")
 _PLAIN_WORDS = {
     "invalid_client": "the client ID or the client secret is wrong",
@@ -41,6 +49,9 @@ class TokenStore(Protocol):
         Of all who renew the same stale token at once, one fetches and the others wait for it.
         """
 
+    def set_aside(self, outdated: str) -> None:
+        """Give the token of that value to nobody who asks from now on."""
+
 
 class MemoryTokenStore:
     """A token store for one process; safe for threads."""
@@ -59,6 +70,11 @@ class MemoryTokenStore:
                 return held
             self._token = fetch()
             return self._token
+
+    def set_aside(self, outdated: str) -> None:
+        with self._turn:
+            if self._token is not None and self._token.value == outdated:
+                self._token = None
 
 
 class ServerToServerAuth(AuthBase):
@@ -114,7 +130,8 @@ class ServerToServerAuth(AuthBase):
         """
         if (error.status != 401 and error.code not in _TOKEN_REFUSED) or (write and self._replaced):
             raise error
-        self._renew_after(request)
+        used = request.headers["Authorization"].removeprefix("Bearer ")
+        self._held = self._tokens.renew(Token(used, 0.0, ""), self._fetch)
         if write:
             self._replaced = True
             raise TokenReplaced(
@@ -125,9 +142,14 @@ class ServerToServerAuth(AuthBase):
                 tracking_id=error.tracking_id,
             ) from error
 
-    def _renew_after(self, request: requests.PreparedRequest) -> None:
-        used = request.headers["Authorization"].removeprefix("Bearer ")
-        self._held = self._tokens.renew(Token(used, 0.0, ""), self._fetch)
+    def outdate(self, error: ZoomError) -> None:
+        """Let whoever speaks to Zoom next begin with a new token, where `error` is about what this one may not do.
+
+        It keeps the scopes, and perhaps the state of the app, that it was made with. Nothing is asked twice for these,
+        but what people have mended at Zoom is to count at once, and not when the token's hour is over.
+        """
+        if self._held and (isinstance(error, ScopeMissing) or error.code == _APP_DISABLED):
+            self._tokens.set_aside(self._held.value)
 
     def _fetch(self) -> Token:
         if not self._client_secret:

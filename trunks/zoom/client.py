@@ -180,6 +180,7 @@ class ZoomClient:
         try:
             result = self._try(ask)
         except ZoomError as error:
+            self._auth.outdate(error)
             self._ended(error)
             raise
         self._ended(None)
