@@ -69,6 +69,10 @@ class TestListingTrunks:
         ("written", "read"),
         [
             ("18888-001", "18888001"),
+            ("18888\N{NO-BREAK SPACE}001", "18888001"),
+            ("18888\N{NON-BREAKING HYPHEN}001", "18888001"),
+            ("18888\N{ZERO WIDTH SPACE}001", "18888001"),
+            ("\N{FULLWIDTH PLUS SIGN}\N{FULLWIDTH DIGIT ONE}8888001", "18888001"),
             ("+18888001", "18888001"),
             ("+1 (888) 8.001", "18888001"),
             ("dolore43tr4u", "dolore43tr4u"),

@@ -4,6 +4,7 @@ A list that is empty because Zoom failed would read as "nothing is assigned", an
 """
 
 import re
+import unicodedata
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -13,7 +14,7 @@ from trunks.zoom.wire import Answer, clean
 
 Item = TypeVar("Item")
 
-_PUNCTUATION = re.compile(r"[ ()./-]")
+_BETWEEN = {"Zs", "Pd", "Cf"}  # spaces and dashes, also those that do not break, and signs that nobody sees
 _DIGITS = re.compile(r"[0-9]+")
 ID_LENGTH = 200  # what is kept of Zoom's ids; those that are known have 22 characters
 
@@ -115,7 +116,12 @@ def _bare(dnis: str) -> str:
 
     Zoom's examples have bare digits. Were they ever punctuated, an assignment that was carried out would look absent.
     """
-    digits = _PUNCTUATION.sub("", dnis.removeprefix("+"))
+    if _DIGITS.fullmatch(dnis):
+        return dnis
+    signs = unicodedata.normalize("NFKC", dnis).removeprefix("+")
+    digits = "".join(
+        sign for sign in signs if sign not in "()./" and unicodedata.category(sign) not in _BETWEEN
+    )
     return digits if _DIGITS.fullmatch(digits) else dnis
 
 
