@@ -97,6 +97,7 @@ API = [
 TOKEN = [
     (400, {"reason": "Invalid client_id or client_secret", "error": "invalid_client"}, "client_wrong"),
     (400, {"reason": "unsupported grant type", "error": "unsupported_grant_type"}, "app_kind"),
+    (400, {"reason": "other words", "error": "unsupported_grant_type"}, "app_kind"),
     (400, {"reason": "Bad account", "error": "invalid_request"}, "token_request"),
     (401, {}, "credentials"),
     (200, {"reason": "Invalid client_id or client_secret", "error": "invalid_client"}, "client_wrong"),
@@ -171,6 +172,14 @@ def test_every_kind_but_the_last_resort_is_explained_whatever_its_words(kind: ty
 def test_zooms_own_words_and_the_tracking_id_stand_behind() -> None:
     error = errors.NotEnrolled("No plan.", status=400, code=300, tracking_id="WEB_1")
     assert words.sentence(error).endswith("(Zoom's words: No plan., HTTP 400, code 300, tracking id WEB_1)")
+
+
+def test_what_is_wrong_with_an_answer_is_not_called_zooms_words() -> None:
+    for error in (
+        errors.Unreadable("no JSON", status=200),
+        errors.Redirected("https://x.example", status=302),
+    ):
+        assert f"(what happened: {error.message}, HTTP " in words.sentence(error)
 
 
 def test_a_missing_scope_is_named() -> None:

@@ -103,6 +103,12 @@ class TestErrors:
                 "account ID may be wrong",
             ),
             (400, {"reason": "new words", "error": "other"}, CredentialsRefused, "new words"),
+            (
+                400,
+                {"error": "invalid_grant", "error_description": "not yours"},
+                CredentialsRefused,
+                "not yours",
+            ),
             (401, "", CredentialsRefused, "HTTP 401"),
             (400, "", CredentialsRefused, "HTTP 400"),
             (403, "<h1>Forbidden</h1>", CredentialsRefused, "Forbidden"),

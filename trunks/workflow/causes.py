@@ -37,7 +37,7 @@ NETWORK = (
     row(
         "redirected",
         "Zoom's address answered with a redirection, which the portal does not follow.",
-        "Check ZOOM_API_URL.",
+        "Check ZOOM_API_URL and ZOOM_OAUTH_URL.",
         ADMINISTRATOR,
         AFTERWARDS,
         kind=errors.Redirected,
@@ -89,7 +89,7 @@ APP = (
         ADMINISTRATOR,
         AFTERWARDS,
         kind=errors.CredentialsRefused,
-        words="unsupported grant type",
+        words="unsupported grant type|not a server-to-server OAuth app",
     ),
     row(
         "token_request",
@@ -144,7 +144,8 @@ APP = (
     row(
         "credentials",
         "Zoom refuses the portal's credentials for this master account.",
-        _CONNECT,
+        # It says so of calls as well that the app may not make.
+        "Check account id, client id and secret, that the app is activated and has its scopes; then connect again.",
         ADMINISTRATOR,
         AFTERWARDS,
         kind=errors.CredentialsRefused,

@@ -197,8 +197,8 @@ def _plain(text: str) -> str:
 
 
 def _complaint(body: dict[str, object]) -> Complaint:
-    # The token endpoint says "reason" and "error" instead, and some calls "error_message".
-    words = [body.get(key) for key in ("message", "error_message", "reason", "error")]
+    # The token endpoint says "reason" and "error" instead (OAuth "error_description"), and some calls "error_message".
+    words = [body.get(key) for key in ("message", "error_message", "reason", "error_description", "error")]
     message = next((clean(word) for word in words if isinstance(word, str) and word), "")[:_WORDS_AT_MOST]
     return Complaint(number(body.get("code")), message, _fields(body.get("errors"), message))
 
