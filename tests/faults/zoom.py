@@ -82,10 +82,11 @@ class Zoom:
         trunks = [MasterTrunk(id_, f"Trunk {id_}", address, dnis) for id_, dnis, address in TRUNKS]
         estate.add(Account(self.master_id, "Master", 1, is_master=True, trunks=trunks))
         estate.add(*(Account(id_, id_, 2, master_id=self.master_id) for id_ in self.accounts))
-        estate.add_app(App("app", "secret", self.master_id, ["sip_trunk:master", "account:master"]))
+        scopes = ["sip_trunk:master", "account:master"]
+        estate.add_app(App("app", "secret", self.master_id, scopes))
         self.world = TruthfulWorld(estate, Switches(), Store(None), clock=self.moments)
         self.world.told = self._applied
-        self.world.tokens["token"] = Token("app", float("inf"))
+        self.world.tokens["token"] = Token("app", float("inf"), scopes)
         self._engine = Engine(self.world, Limits(self.moments, enabled=False))
         self._stale: dict[str, Answer] = {}
 
