@@ -64,6 +64,42 @@
     open.forEach((id) => document.getElementById(id)?.setAttribute("open", ""));
   });
 
+  // What was asked for and not given is said above the page, in the portal's own words where it gave some; the page stays.
+  const SILENT = ["The portal did not answer", "What you see may be old, and what you pressed may not have been done."];
+  const asked = (event) => `${event.detail.requestConfig.verb} ${event.detail.requestConfig.path.split("?")[0]}`;
+  function wordsOf(xhr) {
+    const page = new DOMParser().parseFromString(xhr.responseText, "text/html");
+    const said = [".error-page h1", ".error-page .page-lead"].map((place) => page.querySelector(place)?.textContent.trim());
+    return said.every(Boolean) ? said : SILENT;
+  }
+  function tell(event) {
+    const [what, why] = wordsOf(event.detail.xhr);
+    each("[data-unread]", (place) => { place.textContent = place.dataset.unread; }, event.detail.target);
+    let box = document.getElementById("unanswered");
+    if (box?.dataset.what === what) return;  // a page that follows something asks every two seconds: said once
+    box?.remove();
+    box = document.createElement("div");
+    box.id = "unanswered";
+    box.className = "notice notice-error";
+    box.setAttribute("role", "alert");
+    Object.assign(box.dataset, { what, asked: asked(event) });
+    const again = Object.assign(document.createElement("a"), { href: location.href, textContent: "Load the page again" });
+    const text = document.createElement("span");
+    text.append(Object.assign(document.createElement("strong"), { textContent: `${what}. ` }), `${why} `, again);
+    box.append(text);
+    document.querySelector("main > .container-xl")?.prepend(box);
+  }
+  document.addEventListener("htmx:responseError", tell);
+  document.addEventListener("htmx:sendError", tell);
+  document.addEventListener("htmx:afterRequest", (event) => {
+    const box = document.getElementById("unanswered");
+    if (event.detail.successful && box?.dataset.asked === asked(event)) box.remove();
+  });
+  // Such a button keeps the focus, which one that is disabled outright loses, and does nothing.
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("button[aria-disabled=true]")) event.preventDefault();
+  });
+
   // --- start -------------------------------------------------------------------------------------------------
   function start() {
     showTheme();
