@@ -48,6 +48,17 @@ def test_zero_approvals_and_what_cannot_be_read_come_back_with_everything_typed(
     assert not ApprovalPolicy.objects.exists()
 
 
+def test_the_policy_in_force_saved_again_is_said_in_words_and_not_called_unreadable(
+    signed_in: SignedIn, administrator: User, estate: cast.Estate
+) -> None:
+    response = signed_in(administrator).post(address(estate), typed())
+    assert response.status_code == 422
+    page = response.content.decode()
+    assert "Nothing was changed: this is the policy in force." in page
+    assert "Every request takes 1 approval." in page.split('id="policy-preview"')[1].split("</section>")[0]
+    assert "cannot be read" not in page
+
+
 def test_a_stale_page_saves_nothing(signed_in: SignedIn, administrator: User, estate: cast.Estate) -> None:
     client = signed_in(administrator)
     client.post(address(estate), typed(approvals=2))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
+from django.core.exceptions import NON_FIELD_ERRORS
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods
@@ -81,7 +82,8 @@ def _page(
 
 def _preview(master: MasterAccount, form: PolicyForm) -> dict[str, Any]:
     """Return what is shown of the rules in `form`: nothing but the problems while there are some."""
-    found = {} if form.is_valid() else {"__all__": ["Some of what was typed cannot be read."]}
+    unread = not form.is_valid() and set(form.errors) != {NON_FIELD_ERRORS}
+    found = {NON_FIELD_ERRORS: ["Some of what was typed cannot be read."]} if unread else {}
     draft = form.policy(master) if not found else None
     found = found or policies.problems(draft) if draft else found
     if draft is None or found:
