@@ -230,7 +230,11 @@ def grants_for(user: User) -> QuerySet[RoleGrant]:
 
 def invitations_for(user: User) -> QuerySet[Invitation]:
     """Return the open invitations whose every master account `user` administers, newest first."""
-    invitations = Invitation.objects.open().select_related("invited_by").prefetch_related("masters")
+    return _within_reach(Invitation.objects.open(), user)
+
+
+def _within_reach(found: QuerySet[Invitation], user: User) -> QuerySet[Invitation]:
+    invitations = found.select_related("invited_by").prefetch_related("masters")
     if for_all_masters(user, Role.ADMINISTRATOR):
         return invitations.order_by("-id")
     masters = administered_masters(user)
@@ -240,7 +244,8 @@ def invitations_for(user: User) -> QuerySet[Invitation]:
 
 
 def invitation_for(user: User, pk: int) -> Invitation:
-    return _one(invitations_for(user), pk)
+    """Return an invitation that may have been accepted or withdrawn meanwhile, so that people can be told so."""
+    return _one(_within_reach(Invitation.objects.all(), user), pk)
 
 
 def stuck_notices_for(user: User) -> QuerySet[Notice]:

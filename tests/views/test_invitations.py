@@ -1,5 +1,8 @@
 """Inviting somebody in the page, and following the link to one's first page."""
 
+from datetime import UTC, datetime
+from typing import Any
+
 import pytest
 from django.core import mail
 from django.test import Client
@@ -11,6 +14,7 @@ from trunks.models import Invitation, Role, User
 from trunks.workflow import invitations
 
 EMAIL = "new@example.com"
+NOW = datetime(2026, 11, 28, tzinfo=UTC)
 JOIN = {"name": "Nina New", "password1": "a long enough secret", "password2": "a long enough secret"}
 
 
@@ -103,7 +107,7 @@ def test_somebody_who_is_signed_in_is_asked_to_sign_out_first(
     for path in (path_of(sent), "/invitation/"):
         answer = client.get(path)
         assert answer.status_code == 409
-        assert "You are signed in already" in answer.content.decode()
+        assert answer.content.decode().count("You are signed in already") == 2  # title and heading
     assert client.post("/invitation/", JOIN).status_code == 409
     assert not User.objects.filter(email=EMAIL).exists()
 
@@ -129,9 +133,28 @@ def test_sending_again_shows_the_new_link_and_withdrawing_voids_it(
     assert client.get(f"{one}renew/").status_code == 405
     assert client.get(f"{one}withdraw/").status_code == 405
     assert client.post(f"{one}withdraw/").status_code == 302
-    assert client.post(f"{one}withdraw/").status_code == 404
-    assert client.post(f"{one}renew/").status_code == 404
     assert Invitation.objects.get().withdrawn_at
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"), [({"withdrawn_at": NOW}, "withdrawn"), ({"accepted_at": NOW}, "accepted")]
+)
+@pytest.mark.parametrize("verb", ["renew", "withdraw"])
+def test_a_page_from_before_the_invitation_ended_is_told_how(
+    verb: str,
+    what: str,
+    changes: dict[str, Any],
+    sent: invitations.Sent,
+    administrator: User,
+    signed_in: SignedIn,
+) -> None:
+    Invitation.objects.update(**changes)
+    answer = signed_in(administrator).post(f"/people/invitations/{sent.invitation.pk}/{verb}/")
+    assert answer.status_code == 409
+    page = answer.content.decode()
+    assert f"The invitation has been {what} already." in page
+    assert 'href="/people/">Go to the people</a>' in page
+    assert audit.history(sent.invitation).count() == 1
 
 
 def test_invitations_for_other_masters_are_not_to_be_found(

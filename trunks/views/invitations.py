@@ -122,4 +122,4 @@ def _sent(request: HtmxHttpRequest, sent: Sent) -> HttpResponse:
 def _not_done(request: HtmxHttpRequest, error: WorkflowError) -> HttpResponse:
     if isinstance(error, Refused):
         return problem_page(request, 403, reason=error.reason, who=error.who)
-    return problem_page(request, 409, reason=error.reason)
+    return problem_page(request, 409, reason=error.reason, back=("people", "Go to the people"))

@@ -237,7 +237,8 @@ def _give(user: User, invitation: Invitation, masters: Sequence[MasterAccount | 
 def _change(invitation: Invitation, changes: dict[str, Any]) -> None:
     """Change the invitation while it is open, or raise Stale: somebody was first."""
     if not Invitation.objects.open().filter(pk=invitation.pk).update(**changes):
-        raise Stale("The invitation has been accepted or withdrawn meanwhile.")
+        ended = Invitation.objects.filter(pk=invitation.pk, accepted_at=None)
+        raise Stale(f"The invitation has been {'withdrawn' if ended.exists() else 'accepted'} already.")
 
 
 def _described(invitation: Invitation) -> dict[str, Any]:
