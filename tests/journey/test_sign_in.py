@@ -163,7 +163,7 @@ def test_a_passkey_as_the_proof_in_the_middle_of_an_approval_and_of_several(
     page.wait_for_timeout((STEP_UP_SECONDS + 1) * 1000)
     page.get_by_role("button", name="Approve those that are ticked").click()
     passkey_asked_for(page, portal)
-    expect(page.get_by_role("heading", level=1)).to_have_text("1 of 1 approved")
+    expect(page.get_by_role("heading", level=1)).to_have_text("You approved 1 of 1")
     page.goto(f"{portal.url}/requests/{references[1]}/")
     expect(page.get_by_text("Both are right.").first).to_be_visible()
     page.goto(f"{portal.url}/requests/{references[2]}/")

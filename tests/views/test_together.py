@@ -114,7 +114,7 @@ def test_several_are_approved_with_one_comment(
 ) -> None:
     answer = approve(client, *three)
     assert (answer.status_code, results(answer)) == (200, {row.reference: True for row in three})
-    assert "3 of 3 approved" in answer.content.decode()
+    assert "You approved 3 of 3" in answer.content.decode()
     assert states(three) == [State.APPROVED] * 3
     for row in three:
         decision = row.decisions.get()
