@@ -13,7 +13,7 @@ from tests.conftest import SignedIn
 from tests.workflow.test_people import session_of
 from trunks import audit
 from trunks.models import Role, RoleGrant, TrunkRequest, User
-from trunks.workflow import people, roles
+from trunks.workflow import filing, people, roles
 
 
 @pytest.fixture
@@ -123,6 +123,17 @@ def test_a_persons_page_shows_roles_requests_and_history(
         "Open requests stay: 1",
     ):
         assert words in page
+
+
+def test_a_persons_page_counts_the_requests_that_it_does_not_list(
+    client: Client, staff: User, estate: cast.Estate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for dnis in ("18888101", "18888102", "18888103"):
+        filing.file(cast.draft(estate.sub, estate.trunk, dnis), actor=staff)
+    monkeypatch.setattr("trunks.views.people.SHOWN_REQUESTS", 2)
+    page = text(client, f"/people/{staff.pk}/")
+    assert "The newest 2 of 3." in page
+    assert "Open requests stay: 3." in page
 
 
 def test_a_deactivated_persons_page_says_that_their_requests_stay(

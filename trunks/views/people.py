@@ -175,6 +175,7 @@ def _page(request: HtmxHttpRequest, person: User, failed: GrantForm | None = Non
         "may_change": may_change,
         "form": failed or grant_form(viewer),
         "trunk_requests": list(filed[:SHOWN_REQUESTS]),
+        "open_requests": filed.count(),
         "sessions": list(sessions) if may_change else [],
         "factors": list(Authenticator.objects.filter(user=person).order_by("type", "pk")),
         "history": list(events[:SHOWN_EVENTS]),
