@@ -88,6 +88,19 @@ def test_a_delivery_is_sent_again_and_who_comes_second_is_told(client: Client, h
     assert client.post(again).status_code == 409
 
 
+def test_a_switched_off_webhook_promises_no_delivery(client: Client, hook: Webhook) -> None:
+    made = webhooks.send_test(hook, actor=hook.made_by)
+    Delivery.objects.update(next_attempt_at="2026-01-01T00:00Z")
+    assert "Next try <time" in (overdue := shown(client, f"/webhooks/{hook.pk}/"))
+    assert ">as soon as a worker is free</time>" in overdue
+    webhooks.switch_off(hook, actor=hook.made_by)
+    content = shown(client, f"/webhooks/{hook.pk}/")
+    assert "Waits until the webhook is switched on" in content
+    assert "Next try" not in content
+    again = client.post(f"/webhooks/deliveries/{made.pk}/again/", follow=True).content.decode()
+    assert "The delivery is sent again when the webhook is switched on." in again
+
+
 @pytest.mark.parametrize("who", ["staff", "supervisor", "manager", "stranger", "local"])
 def test_others_are_refused(
     signed_in: SignedIn, request: pytest.FixtureRequest, hook: Webhook, estate: cast.Estate, who: str

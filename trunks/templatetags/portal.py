@@ -136,9 +136,17 @@ def when(value: datetime | None, *, empty: str = "never") -> SafeString:
     """Draw a time: relative as text, exact with its zone on hover and for machines."""
     if value is None:
         return format_html("<span>{}</span>", empty)
-    return format_html(
-        '<time datetime="{}" title="{}">{}</time>', value.isoformat(), _exact(value), _relative(value)
-    )
+    return _time(value, _relative(value))
+
+
+@register.simple_tag
+def due(value: datetime) -> SafeString:
+    """Draw when a worker does something next; nothing is due "2 hours ago", however long none was free."""
+    return _time(value, _relative(value) if value > timezone.now() else "as soon as a worker is free")
+
+
+def _time(value: datetime, text: str) -> SafeString:
+    return format_html('<time datetime="{}" title="{}">{}</time>', value.isoformat(), _exact(value), text)
 
 
 @register.simple_tag

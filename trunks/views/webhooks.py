@@ -80,7 +80,10 @@ def send_again(request: HtmxHttpRequest, pk: int) -> HttpResponse:
         verbs.send_again(delivery, actor=request.user)
     except Stale as error:
         return problem_page(request, 409, reason=error.reason)
-    messages.success(request, "The delivery is sent again now.")
+    on = delivery.webhook.is_active
+    messages.success(
+        request, f"The delivery is sent again {'now' if on else 'when the webhook is switched on'}."
+    )
     return redirect("webhook", delivery.webhook_id)
 
 
