@@ -35,6 +35,8 @@ def test_it_is_asked_for_watched_and_taken(signed_in: SignedIn, manager: User) -
     part = client.get(PAGE, headers={"HX-Request": "true"}).content.decode()
     assert "hx-get" not in part
     assert "The file is prepared." in part
+    PreparedFile.objects.update(events=1)
+    assert "1 event, until" in client.get(PAGE).content.decode()
     answer = client.get(f"{PAGE}{file.pk}/")
     assert answer["Content-Type"] == "application/zip"
     assert answer["Content-Disposition"].endswith('.zip"')

@@ -99,7 +99,7 @@ def test_a_month_leaves_and_the_chain_is_verified_across_the_gap(sealed: Sealed)
     found = verifying.verify()
     assert (found.passed, found.problem) == (True, "")
     assert found.checked == AuditHead.objects.get().position - 5
-    assert "The events up to 5 have left, in 1 signed archives." in found.notes
+    assert "The events up to 5 have left, in 1 signed archive." in found.notes
     event = AuditEvent.objects.order_by("-id")[0]
     assert (event.action, event.actor_name) == ("archive.made", "System (retention)")
     file = packed(sealed).name

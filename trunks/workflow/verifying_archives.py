@@ -60,4 +60,5 @@ def note(kept: Sequence[AuditArchive]) -> str:
     where = (
         "" if settings.AUDIT_ARCHIVE_DIR else " AUDIT_ARCHIVE_DIR is not set: their files were not looked at."
     )
-    return f"The events up to {kept[-1].last} have left, in {len(kept)} signed archives.{where}"
+    number = f"{len(kept)} signed archive{'' if len(kept) == 1 else 's'}"
+    return f"The events up to {kept[-1].last} have left, in {number}.{where}"
