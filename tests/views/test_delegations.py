@@ -43,7 +43,9 @@ def test_a_supervisor_lends_and_ends_on_the_page(
     answer = client.post(f"{PAGE}{made.pk}/end/", follow=True)
     assert "no longer" in answer.content.decode()
     assert "Ended" in client.get(PAGE).content.decode()
-    assert client.post(f"{PAGE}{made.pk}/end/").status_code == 409
+    late = client.post(f"{PAGE}{made.pk}/end/")
+    assert late.status_code == 409
+    assert f'href="{PAGE}">Go to the delegations</a>' in late.content.decode()
 
 
 def test_every_problem_is_told_at_once_and_nothing_is_lost(

@@ -148,6 +148,7 @@ def test_who_comes_second_is_told(
     response = signed_in(administrator).post(f"/notices/{notice.pk}/again/")
     assert response.status_code == 409
     assert "The letter was sent meanwhile" in response.content.decode()
+    assert 'href="/notices/unsent/">Go to the unsent mail</a>' in response.content.decode()
 
 
 @pytest.mark.parametrize("who", ["staff", "supervisor", "manager", "stranger"])

@@ -65,6 +65,7 @@ def test_a_stale_page_saves_nothing(signed_in: SignedIn, administrator: User, es
     response = client.post(address(estate), typed(approvals=3))
     assert response.status_code == 409
     assert "has changed the policy meanwhile" in response.content.decode()
+    assert f'href="{address(estate)}">Go to the policy</a>' in response.content.decode()
     assert ApprovalPolicy.current(estate.master).approvals == 2
 
 

@@ -71,7 +71,9 @@ def test_it_is_switched_and_tested_from_its_page(client: Client, hook: Webhook) 
     assert "webhook.test" in content
     assert "Next try" in content
     assert "switched off" in client.post(f"{address}off/", follow=True).content.decode()
-    assert client.post(f"{address}off/").status_code == 409
+    late = client.post(f"{address}off/")
+    assert late.status_code == 409
+    assert f'href="{address}">Go to the webhook</a>' in late.content.decode()
     assert client.post(f"{address}test/").status_code == 409
     assert "switched on" in client.post(f"{address}on/", follow=True).content.decode()
 
@@ -85,7 +87,9 @@ def test_a_delivery_is_sent_again_and_who_comes_second_is_told(client: Client, h
     again = f"/webhooks/deliveries/{made.pk}/again/"
     assert "sent again now" in client.post(again, follow=True).content.decode()
     Delivery.objects.update(lease_until="2100-01-01T00:00Z")
-    assert client.post(again).status_code == 409
+    late = client.post(again)
+    assert late.status_code == 409
+    assert f'href="/webhooks/{hook.pk}/">Go to the webhook</a>' in late.content.decode()
 
 
 def test_a_switched_off_webhook_promises_no_delivery(client: Client, hook: Webhook) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
 from trunks import access
@@ -51,7 +52,9 @@ def end(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     except Refused as error:
         return problem_page(request, 403, reason=error.reason, who=error.who)
     except Stale as error:
-        return problem_page(request, 409, reason=error.reason)
+        return problem_page(
+            request, 409, reason=error.reason, back=(reverse("delegations"), "Go to the delegations")
+        )
     messages.success(request, f"{delegation.receiver} decides on behalf of {delegation.giver} no longer.")
     return redirect("delegations")
 

@@ -30,7 +30,10 @@ class HtmxHttpRequest(HttpRequest):
 
 
 def problem_page(request: HttpRequest, status: int, *, reason: str = "", **context: Any) -> HttpResponse:
-    """Return the error page of `status` (403, 404, 409), saying why in `reason`."""
+    """Return the error page of `status` (403, 404, 409), saying why in `reason`.
+
+    `back`, an address and words for it, leads to where it can be seen how things stand now.
+    """
     return render(request, f"{status}.html", {"reason": reason} | context, status=status)
 
 

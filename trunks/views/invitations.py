@@ -7,6 +7,7 @@ from allauth.account.models import Login
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -122,4 +123,4 @@ def _sent(request: HtmxHttpRequest, sent: Sent) -> HttpResponse:
 def _not_done(request: HtmxHttpRequest, error: WorkflowError) -> HttpResponse:
     if isinstance(error, Refused):
         return problem_page(request, 403, reason=error.reason, who=error.who)
-    return problem_page(request, 409, reason=error.reason, back=("people", "Go to the people"))
+    return problem_page(request, 409, reason=error.reason, back=(reverse("people"), "Go to the people"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from trunks import access
@@ -47,6 +48,8 @@ def send_again(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     try:
         verbs.send_again(notice, actor=request.user)
     except Stale as error:
-        return problem_page(request, 409, reason=error.reason)
+        return problem_page(
+            request, 409, reason=error.reason, back=(reverse("notices_unsent"), "Go to the unsent mail")
+        )
     messages.success(request, f"The letter to {notice.user} is tried again now.")
     return redirect("notices_unsent")

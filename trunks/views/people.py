@@ -13,6 +13,7 @@ from django.contrib.sessions.models import Session
 from django.db.models import Prefetch
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
@@ -79,7 +80,8 @@ def revoke(request: HtmxHttpRequest, pk: int, grant_pk: int) -> HttpResponse:
     person = _person(request, pk)
     found = access.grants_for(request.user).filter(pk=grant_pk, user=person).first()
     if found is None:
-        return problem_page(request, 409, reason="The role has been revoked already.")
+        back = (reverse("person", args=[pk]), "Go to the person's page")
+        return problem_page(request, 409, reason="The role has been revoked already.", back=back)
 
     def verb(_: User) -> None:
         roles.revoke(found, actor=request.user)
@@ -154,7 +156,12 @@ def _carry_out(
     except Refused as error:
         return problem_page(request, 403, reason=error.reason, who=error.who)
     except Stale as error:
-        return problem_page(request, 409, reason=error.reason)
+        return problem_page(
+            request,
+            409,
+            reason=error.reason,
+            back=(reverse("person", args=[person.pk]), "Go to the person's page"),
+        )
     messages.success(request, done)
     if not access.people_for(request.user).filter(pk=person.pk).exists():
         return redirect("people")  # with the last role that one administers, the person is out of sight

@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.core.exceptions import NON_FIELD_ERRORS
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 
 from trunks import access
@@ -44,7 +45,9 @@ def policy(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     except Refused as error:
         return problem_page(request, 403, reason=error.reason, who=error.who)
     except Stale as error:
-        return problem_page(request, 409, reason=error.reason)
+        return problem_page(
+            request, 409, reason=error.reason, back=(reverse("master_policy", args=[pk]), "Go to the policy")
+        )
     messages.success(request, f"Version {saved.version} of the policy of {master} is in force.")
     return redirect("master_policy", pk)
 

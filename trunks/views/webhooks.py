@@ -7,6 +7,7 @@ from collections.abc import Callable
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from trunks import access
@@ -79,7 +80,7 @@ def send_again(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     try:
         verbs.send_again(delivery, actor=request.user)
     except Stale as error:
-        return problem_page(request, 409, reason=error.reason)
+        return problem_page(request, 409, reason=error.reason, back=_back(delivery.webhook_id))
     on = delivery.webhook.is_active
     messages.success(
         request, f"The delivery is sent again {'now' if on else 'when the webhook is switched on'}."
@@ -92,9 +93,13 @@ def _do(request: HtmxHttpRequest, pk: int, verb: Callable[..., object], done: st
     try:
         verb(hook, actor=request.user)
     except Stale as error:
-        return problem_page(request, 409, reason=error.reason)
+        return problem_page(request, 409, reason=error.reason, back=_back(pk))
     messages.success(request, done)
     return redirect("webhook", pk)
+
+
+def _back(pk: int) -> tuple[str, str]:
+    return reverse("webhook", args=[pk]), "Go to the webhook"
 
 
 def _list(request: HtmxHttpRequest, form: WebhookForm, status: int = 200) -> HttpResponse:

@@ -8,6 +8,7 @@ from functools import partial
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from trunks import access
@@ -71,7 +72,12 @@ def _carry_out(
     except Refused as error:
         return problem_page(request, 403, reason=error.reason, who=error.who)
     except Stale as error:
-        return problem_page(request, 409, reason=error.reason)
+        return problem_page(
+            request,
+            409,
+            reason=error.reason,
+            back=(reverse("writing"), "Go to the stop and start of writing"),
+        )
     messages.success(request, done)
     return redirect("writing")
 
