@@ -21,7 +21,7 @@ from trunks.views.step_up import proof_required
 from trunks.workflow import policies
 from trunks.workflow.approval_rules import sentences
 from trunks.workflow.deciders import supervisors_for
-from trunks.workflow.errors import Invalid, Refused, Stale
+from trunks.workflow.errors import Invalid, Problems, Refused, Stale
 from trunks.workflow.rehearsal import rehearse
 
 LISTED = 50
@@ -86,7 +86,7 @@ def _page(
 def _preview(master: MasterAccount, form: PolicyForm) -> dict[str, Any]:
     """Return what is shown of the rules in `form`: nothing but the problems while there are some."""
     unread = not form.is_valid() and set(form.errors) != {NON_FIELD_ERRORS}
-    found = {NON_FIELD_ERRORS: ["Some of what was typed cannot be read."]} if unread else {}
+    found: Problems = {NON_FIELD_ERRORS: ["Some of what was typed cannot be read."]} if unread else {}
     draft = form.policy(master) if not found else None
     found = found or policies.problems(draft) if draft else found
     if draft is None or found:
