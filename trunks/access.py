@@ -228,12 +228,9 @@ def grants_for(user: User) -> QuerySet[RoleGrant]:
     return grants.filter(Q(master__in=masters) | Q(Exists(masters), master=None))
 
 
-def invitations_for(user: User) -> QuerySet[Invitation]:
-    """Return the open invitations whose every master account `user` administers, newest first."""
-    return _within_reach(Invitation.objects.open(), user)
-
-
-def _within_reach(found: QuerySet[Invitation], user: User) -> QuerySet[Invitation]:
+def invitations_for(user: User, *, ended: bool = False) -> QuerySet[Invitation]:
+    """Return the open invitations whose every master account `user` administers, newest first; `ended` ones too."""
+    found = Invitation.objects.all() if ended else Invitation.objects.open()
     invitations = found.select_related("invited_by").prefetch_related("masters")
     if for_all_masters(user, Role.ADMINISTRATOR):
         return invitations.order_by("-id")
@@ -244,8 +241,7 @@ def _within_reach(found: QuerySet[Invitation], user: User) -> QuerySet[Invitatio
 
 
 def invitation_for(user: User, pk: int) -> Invitation:
-    """Return an invitation that may have been accepted or withdrawn meanwhile, so that people can be told so."""
-    return _one(_within_reach(Invitation.objects.all(), user), pk)
+    return _one(invitations_for(user, ended=True), pk)  # so that who comes too late is told how it ended
 
 
 def stuck_notices_for(user: User) -> QuerySet[Notice]:
