@@ -14,6 +14,7 @@ from kombu.exceptions import OperationalError
 PROVISION = "trunks.tasks.provision"
 SETTLE = "trunks.tasks.settle"
 SYNC = "trunks.tasks.sync_master"
+SYNC_REST = "trunks.tasks.sync_rest"
 SYNC_ALL = "trunks.tasks.sync_all"
 ALIVE = "trunks.tasks.alive"
 PROBE = "trunks.tasks.probe_master"
@@ -29,6 +30,7 @@ TASK_NAMES = (
     PROVISION,
     SETTLE,
     SYNC,
+    SYNC_REST,
     SYNC_ALL,
     ALIVE,
     PROBE,

@@ -75,7 +75,14 @@ def send_deliveries(_: int) -> None:
 @shared_task
 def sync_master(pk: int) -> None:
     with _as_task():
-        estate.sync(pk, why="asked for in the portal")
+        estate.sync(pk, why="asked for in the portal", seconds=estate.TASK_SECONDS)
+
+
+@shared_task
+def sync_rest(pk: int) -> None:
+    """Go on with a reading that was left off, as it takes longer than a task may run."""
+    with _as_task():
+        estate.sync(pk, seconds=estate.TASK_SECONDS, go_on=True)
 
 
 @shared_task

@@ -13,7 +13,7 @@ from trunks import audit, dispatch, tasks
 from trunks.models import MasterAccount, SubAccount, clock
 from trunks.sandbox.estate import CONTOSO
 from trunks.sandbox.server import Sandbox
-from trunks.workflow import estate
+from trunks.workflow import estate, listing
 
 pytestmark = [pytest.mark.sqlite, pytest.mark.django_db]
 
@@ -49,7 +49,7 @@ def an_interval_later(settings: Settings) -> None:
 
 def killed_after(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     """Have a worker be killed when it has read so many lists of sub accounts."""
-    real, read = estate._read_account, count()
+    real, read = listing.read_account, count()
 
     def reading(*args: Any, **more: Any) -> bool:
         if next(read) == number:
@@ -57,7 +57,7 @@ def killed_after(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
         return real(*args, **more)
 
     with monkeypatch.context() as patch:
-        patch.setattr(estate, "_read_account", reading)
+        patch.setattr(estate, "read_account", reading)
         with pytest.raises(Killed):
             tasks.sync_all()
 

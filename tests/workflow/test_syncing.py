@@ -1,7 +1,7 @@
 """Reading the estate: everything there is, what vanished marked gone, and nothing believed that was half read."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from django.utils import timezone
@@ -9,12 +9,12 @@ from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from tests import cast
 from tests.together import together
-from trunks import audit, dispatch
+from trunks import audit, dispatch, tasks
 from trunks.models import Hold, ListedTrunk, MasterAccount, MasterTrunk, SubAccount, TrunkRequest, User, clock
 from trunks.sandbox.console import act
 from trunks.sandbox.estate import CONTOSO, big_estate
 from trunks.sandbox.server import Sandbox
-from trunks.workflow import estate, filing, patience
+from trunks.workflow import estate, filing, listing, patience
 from trunks.workflow.errors import Refused
 from trunks.zoom import errors, types
 from trunks.zoom.client import ZoomClient
@@ -316,3 +316,63 @@ def test_where_zoom_fails_for_one_sub_account_after_the_other_the_reading_ends(
     sandbox.fault("500", path=OF_SUB_ACCOUNTS, times=0)
     assert not estate.sync(master.pk)
     assert SubAccount.objects.exclude(trunks_problem="").count() == estate.FAILING_IN_A_ROW - 1
+
+
+def readings(sandbox: Sandbox) -> list[str]:
+    return [call.path for call in sandbox.calls_of("GET", OF_SUB_ACCOUNTS)]
+
+
+def test_what_takes_longer_than_a_task_may_run_is_read_in_pieces(
+    master: MasterAccount, sandbox: Sandbox, rung: list[tuple[str, int]]
+) -> None:
+    for piece in range(11):
+        assert not estate.sync(master.pk, seconds=0, go_on=True)
+        master.refresh_from_db()
+        assert (master.sync_done, master.sync_until, master.synced_at) == (piece + 1, None, None)
+    assert rung == [(dispatch.SYNC_REST, master.pk)] * 11
+    assert audit.history(master).count() == 0
+    tasks.sync_rest(master.pk)
+    paths = readings(sandbox)
+    assert len(paths) == len(set(paths)) == 12
+    event = audit.history(master).get()
+    assert (event.action, event.actor_name) == (
+        "sync.finished",
+        "System (a reading that was not finished goes on)",
+    )
+    assert estate.sync(master.pk)
+    assert len(readings(sandbox)) == 24
+
+
+def test_where_a_worker_was_lost_the_next_goes_on(
+    master: MasterAccount, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def read_account(account: SubAccount, client: ZoomClient, *, may_fail: bool) -> bool:
+        if len(readings(sandbox)) == 5:
+            raise Killed
+        return listing.read_account(account, client, may_fail=may_fail)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(estate, "read_account", read_account)
+        with pytest.raises(Killed):
+            estate.sync(master.pk)
+    MasterAccount.objects.filter(pk=master.pk).update(sync_until=clock.after(-1))
+    assert estate.sync(master.pk, go_on=True)
+    assert len(set(readings(sandbox))) == len(readings(sandbox)) == 12
+
+
+def test_nobody_else_begins_while_a_long_list_of_accounts_is_read(
+    master: MasterAccount, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others: list[bool] = []
+
+    def slowly(read: Callable[[], object]) -> object:
+        others.append(estate.sync(master.pk))
+        MasterAccount.objects.filter(pk=master.pk).update(sync_until=clock.after(-1))
+        return read()
+
+    monkeypatch.setattr(estate, "through_limits", slowly)
+    assert estate.sync(master.pk)
+    assert others == [False, False]

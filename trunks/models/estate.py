@@ -50,6 +50,11 @@ class MasterAccount(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @staticmethod
+    def unread() -> Q:
+        """Return the condition that nobody is reading the account's estate."""
+        return Q(sync_until=None) | Q(sync_until__lt=clock.now())
+
 
 class Mirrored(models.Model):
     """A row that mirrors something at Zoom. What vanished there is marked gone, never deleted."""

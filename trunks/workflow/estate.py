@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NoReturn
+from math import inf
+from time import monotonic
+from typing import Any, NoReturn, TypeVar
 
 from django.conf import settings
 from django.db import models
@@ -15,7 +17,7 @@ from trunks.models import Line, MasterAccount, RatePlan, Role, SubAccount, User,
 from trunks.turns import BATCH
 from trunks.workflow import circuits, speaking, sweeping
 from trunks.workflow.errors import Refused
-from trunks.workflow.listing import GIVEN_UP_GONE, note_problem, settle_given_up, take_in
+from trunks.workflow.listing import read_account
 from trunks.workflow.mirroring import mirror_accounts, mirror_trunks
 from trunks.workflow.patience import patiently, through_limits
 from trunks.workflow.words import sentence
@@ -28,8 +30,16 @@ FAILING_IN_A_ROW = 3
 NAME_MAX_LENGTH = 120
 # What the trail is told of a master account: everything but the secret.
 TOLD = ("name", "client_id", "rate_plan", "rate_share")
+# How long a task reads. With half of it again for the sub accounts, where the lists alone have taken it, that is well
+# below `task_time_limit`.
+TASK_SECONDS = 400.0
 Progress = Callable[[str], None]
+Result = TypeVar("Result")
 WRITE_SCOPES = ("sip_trunk:master", "sip_connected_audio:write:trunks:master")
+
+
+class _LeftOff(Exception):
+    """The time is over; the next reading goes on where this one stands."""
 
 
 class CannotConnect(Exception):
@@ -187,20 +197,35 @@ def request_sync(master: MasterAccount, *, actor: User) -> None:
         dispatch.ring(dispatch.SYNC, master.pk)
 
 
-def sync(master_pk: int, *, progress: Progress = quietly, why: str = "schedule", go_on: bool = False) -> bool:
+def sync(
+    master_pk: int,
+    *,
+    progress: Progress = quietly,
+    why: str = "schedule",
+    seconds: float = inf,
+    go_on: bool = False,
+) -> bool:
     """Read the master's trunks, its sub accounts and the trunks of each from Zoom; say whether that succeeded.
 
     What vanished at Zoom is marked gone, never deleted, and only after a list was read whole. Nothing happens when
-    somebody else is reading the same estate already. `go_on` leaves out the sub accounts that a reading which was cut
-    off within the last two intervals has read: of a large estate, one that always began anew would never see the end.
+    somebody else is reading the same estate already. When it takes longer than `seconds`, a worker is rung to go on.
+    `go_on` leaves out the sub accounts that were read by a reading which was left off, or whose worker was lost, within
+    the last two intervals: of an estate that takes longer than any task may run, the end would never be seen otherwise.
     """
+    ends = monotonic() + seconds
     master = _begin(master_pk, go_on=go_on)
     if master is None:
         progress("Somebody else is reading this estate already.")
         return False
+    if master.sync_done:
+        why = "a reading that was not finished goes on"
     try:
         with speaking.client_for(master, urgency=BATCH) as client:
-            counts = _read_all(master, client, progress)
+            counts = _read_all(master, client, progress, ends, seconds / 2)
+    except _LeftOff:
+        MasterAccount.objects.filter(pk=master.pk).update(sync_until=None)
+        dispatch.ring_now(dispatch.SYNC_REST, master.pk)
+        return False
     except ZoomError as error:
         _end(master, Action.SYNC_FAILED, why, {}, problem=sentence(error))
         progress(sentence(error))
@@ -209,20 +234,14 @@ def sync(master_pk: int, *, progress: Progress = quietly, why: str = "schedule",
     return True
 
 
-def unread() -> Q:
-    """Return the condition that nobody is reading the estate of a master account."""
-    return Q(sync_until=None) | Q(sync_until__lt=clock.now())
-
-
 def _begin(master_pk: int, *, go_on: bool) -> MasterAccount | None:
-    # Who ends a reading lets go of the lease.
-    lately = clock.after(-2 * settings.SYNC_SECONDS)
-    cut_off = When(sync_until__isnull=False, sync_started_at__gt=lately, then=F("sync_done"))
-    begun = MasterAccount.objects.filter(unread(), pk=master_pk).update(
+    lately = Q(sync_started_at__gt=clock.after(-2 * settings.SYNC_SECONDS))
+    unfinished = lately & Q(sync_problem="", sync_done__lt=F("sync_total")) if go_on else Q(pk=None)
+    begun = MasterAccount.objects.filter(MasterAccount.unread(), pk=master_pk).update(
         sync_started_at=clock.now(),
         sync_until=clock.after(_lease()),
-        sync_done=Case(cut_off, default=0) if go_on else 0,
-        sync_total=0,
+        sync_done=Case(When(unfinished, then=F("sync_done")), default=0),
+        sync_total=Case(When(unfinished, then=F("sync_total")), default=0),
         sync_problem="",
     )
     return MasterAccount.objects.get(pk=master_pk) if begun else None
@@ -235,17 +254,26 @@ def _lease() -> float:
 def _end(
     master: MasterAccount, action: Action, why: str, counts: dict[str, Any], *, problem: str = ""
 ) -> None:
-    done = {} if problem else {"synced_at": clock.now()}
+    done = {} if problem else {"synced_at": clock.now(), "sync_done": F("sync_total")}
     with audit.change():
         MasterAccount.objects.filter(pk=master.pk).update(sync_until=None, sync_problem=problem, **done)
         audit.record(action, actor=None, why=why, on=master, master=master, after=counts, comment=problem)
 
 
-def _read_all(master: MasterAccount, client: ZoomClient, progress: Progress) -> dict[str, Any]:
+def _read_all(
+    master: MasterAccount, client: ZoomClient, progress: Progress, ends: float, least: float
+) -> dict[str, Any]:
+    """Read everything, or raise _LeftOff when it is `ends` and the sub accounts have had `least` seconds."""
+    held = MasterAccount.objects.filter(pk=master.pk)
+
+    def page(read: Callable[[], Result]) -> Result:
+        held.update(sync_until=clock.after(_lease()))
+        return through_limits(read)
+
     trunks = patiently(lambda: client.list_trunks("me", through_limits))
     progress(f"{len(trunks)} trunks of {master}.")
     gone_trunks = mirror_trunks(master, trunks)
-    listed = patiently(lambda: list(client.list_sub_accounts(through_limits)))
+    listed = patiently(lambda: list(client.list_sub_accounts(page)))
     accounts = [account for account in listed if account.id != master.zoom_id]
     progress(f"{len(accounts)} sub accounts.")
     gone_accounts = mirror_accounts(master, accounts)
@@ -253,48 +281,16 @@ def _read_all(master: MasterAccount, client: ZoomClient, progress: Progress) -> 
     doubtful = Line.objects.doubtful().filter(master=master).values("trunk_request__sub_account")
     to_read = Q(gone_at=None) | Q(pk__in=doubtful)
     # Should one have gone meanwhile, the next is left out this time.
-    present = SubAccount.objects.filter(to_read, master=master).order_by("pk")[master.sync_done :]
-    MasterAccount.objects.filter(pk=master.pk).update(sync_total=len(accounts))
-    failing = 0
-    for done, account in enumerate(present.iterator(chunk_size=200), start=master.sync_done + 1):
-        answered = _read_account(account, client, may_fail=failing < FAILING_IN_A_ROW - 1)
+    present = SubAccount.objects.filter(to_read, master=master).order_by("pk")
+    held.update(sync_total=len(accounts))
+    failing, begun, ends = 0, master.sync_done, max(ends, monotonic() + least)
+    for done, account in enumerate(present[begun:].iterator(chunk_size=200), start=begun + 1):
+        answered = read_account(account, client, may_fail=failing < FAILING_IN_A_ROW - 1)
         failing = 0 if answered else failing + 1
-        held = MasterAccount.objects.filter(pk=master.pk)
         held.update(sync_done=F("sync_done") + 1, sync_until=clock.after(_lease()))
         if done % 50 == 0 or done == len(accounts):
             progress(f"Trunks of {done} of {len(accounts)} sub accounts read.")
+        if monotonic() >= ends and done < len(accounts):
+            raise _LeftOff
     counts = {"trunks": len(trunks), "sub_accounts": len(accounts)}
     return counts | {"trunks_gone": gone_trunks, "sub_accounts_gone": gone_accounts}
-
-
-# Zoom's no to these is about the account that is read, or one of its answers cannot be had.
-ABOUT_ONE = (
-    errors.NotEnrolled,
-    errors.AccountNotFound,
-    errors.NotMaster,
-    errors.NoTrunkConfigs,
-    errors.Refused,
-    errors.InvalidParameter,
-)
-FAILED = (errors.NoAnswer, errors.ServerError, errors.Unreadable)
-
-
-def _read_account(account: SubAccount, client: ZoomClient, *, may_fail: bool) -> bool:
-    """Read one sub account's trunks, and say whether Zoom answered.
-
-    What is wrong with that account alone does not stop the others. A call that fails is the account's own trouble as
-    well while it `may_fail`: when others before it have failed too, Zoom is down, and the reading ends.
-    """
-    asked_at = clock.read()
-    try:
-        read_at, rows = patiently(lambda: (clock.read(), client.list_trunks(account.zoom_id, through_limits)))
-        take_in(account, rows, read_at)
-    except (*ABOUT_ONE, *FAILED) as error:
-        failed = isinstance(error, FAILED)
-        if failed and not may_fail:
-            raise
-        note_problem(account, sentence(error), asked_at)
-        if account.gone_at and isinstance(error, errors.AccountNotFound):
-            settle_given_up(account, [], asked_at, absent_words=GIVEN_UP_GONE)
-        return not failed
-    return True

@@ -25,12 +25,26 @@ from trunks.models import (
 )
 from trunks.models.lines import LineQuerySet
 from trunks.workflow import occasions
+from trunks.workflow.patience import patiently, through_limits
+from trunks.workflow.words import sentence
+from trunks.zoom import errors
+from trunks.zoom.client import ZoomClient
 from trunks.zoom.types import Trunk
 
 AT_ONCE = 50  # rows that are written by one statement
 GIVEN_UP_SHOWN = "Zoom's list has shown it since: it is assigned."
 GIVEN_UP_GONE = "Zoom, asked twice since, does not know the sub account any more: its DNIS is free again."
 GIVEN_UP_ABSENT = "Zoom's list, read twice since, does not show it: its DNIS is free again."
+# Zoom's no to these is about the account that is read, or one of its answers cannot be had.
+ABOUT_ONE = (
+    errors.NotEnrolled,
+    errors.AccountNotFound,
+    errors.NotMaster,
+    errors.NoTrunkConfigs,
+    errors.Refused,
+    errors.InvalidParameter,
+)
+FAILED = (errors.NoAnswer, errors.ServerError, errors.Unreadable)
 
 
 def take_in(account: SubAccount, rows: Sequence[Trunk], read_at: datetime) -> list[ListedTrunk]:
@@ -59,6 +73,27 @@ def take_in(account: SubAccount, rows: Sequence[Trunk], read_at: datetime) -> li
             _end_alarms(account, [row.dnis for row in rows], long_ago)
             _tell_of_lost(account, vanished)
     return vanished
+
+
+def read_account(account: SubAccount, client: ZoomClient, *, may_fail: bool) -> bool:
+    """Read one sub account's trunks into the estate, and say whether Zoom answered.
+
+    What is wrong with that account alone does not stop the others. A call that fails is the account's own trouble as
+    well while it `may_fail`: when others before it have failed too, Zoom is down, and the reading ends.
+    """
+    asked_at = clock.read()
+    try:
+        read_at, rows = patiently(lambda: (clock.read(), client.list_trunks(account.zoom_id, through_limits)))
+        take_in(account, rows, read_at)
+    except (*ABOUT_ONE, *FAILED) as error:
+        failed = isinstance(error, FAILED)
+        if failed and not may_fail:
+            raise
+        note_problem(account, sentence(error), asked_at)
+        if account.gone_at and isinstance(error, errors.AccountNotFound):
+            settle_given_up(account, [], asked_at, absent_words=GIVEN_UP_GONE)
+        return not failed
+    return True
 
 
 def note_problem(account: SubAccount, problem: str, asked_at: datetime) -> None:

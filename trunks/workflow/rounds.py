@@ -20,7 +20,7 @@ def read_next() -> None:
     if pk is None:
         return
     try:
-        estate.sync(pk, go_on=True)
+        estate.sync(pk, seconds=estate.TASK_SECONDS, go_on=True)
     finally:
         if _due().exists():
             dispatch.ring_now(dispatch.SYNC_ALL, 0)
@@ -30,5 +30,5 @@ def _due() -> QuerySet[MasterAccount]:
     """Return what nobody reads or has begun to within half an interval: beat may ring twice, or a little early."""
     long_ago = Q(sync_started_at=None) | Q(sync_started_at__lt=clock.after(-settings.SYNC_SECONDS / 2))
     # A time that is still to come is from before the database's clock was set back.
-    due = MasterAccount.objects.filter(long_ago | Q(sync_started_at__gt=clock.after(1)), estate.unread())
+    due = MasterAccount.objects.filter(long_ago | Q(sync_started_at__gt=clock.after(1)), MasterAccount.unread())
     return due.order_by(F("sync_started_at").asc(nulls_first=True), "pk")
