@@ -16,6 +16,7 @@ SETTLE = "trunks.tasks.settle"
 SYNC = "trunks.tasks.sync_master"
 SYNC_REST = "trunks.tasks.sync_rest"
 SYNC_ALL = "trunks.tasks.sync_all"
+SYNC_AGAIN = "trunks.tasks.sync_again"
 ALIVE = "trunks.tasks.alive"
 PROBE = "trunks.tasks.probe_master"
 SPREAD = "trunks.tasks.spread"
@@ -32,6 +33,7 @@ TASK_NAMES = (
     SYNC,
     SYNC_REST,
     SYNC_ALL,
+    SYNC_AGAIN,
     ALIVE,
     PROBE,
     SPREAD,

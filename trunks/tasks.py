@@ -86,6 +86,12 @@ def sync_rest(pk: int) -> None:
 
 
 @shared_task
+def sync_again(pk: int) -> None:
+    with _as_task():
+        estate.sync(pk, why="Zoom answers again", seconds=estate.TASK_SECONDS)
+
+
+@shared_task
 def probe_master(pk: int) -> None:
     with _as_task():
         probing.probe(pk)

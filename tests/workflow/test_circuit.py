@@ -261,3 +261,24 @@ def test_refused_credentials_are_remembered_until_zoom_takes_them(zoom: Zoom) ->
     assert circuit.refused_at is not None
     circuits.note(zoom.master, None)
     assert Circuit.objects.filter(master=zoom.master, refused_at=None, refusal="").exists()
+
+
+@pytest.mark.parametrize("problem", ["", "Zoom has an internal problem."])
+@pytest.mark.parametrize(
+    ("error", "times"), [(DOWN, circuits.FAILURES), (errors.CredentialsRefused("no"), 1)]
+)
+def test_an_estate_that_could_not_be_read_is_read_when_zoom_answers_again(
+    master: MasterAccount, rung: list[tuple[str, int]], problem: str, error: ZoomError, times: int
+) -> None:
+    MasterAccount.objects.filter(pk=master.pk).update(sync_problem=problem)
+    for _ in range(times):
+        circuits.note(master, error)
+    assert rung == []
+    circuits.note(master, None)
+    assert rung == ([(dispatch.SYNC_AGAIN, master.pk)] if problem else [])
+    tasks.sync_again(master.pk)
+    master.refresh_from_db()
+    assert master.sync_problem == ""
+    event = audit.history(master).last()
+    assert event is not None
+    assert (event.action, event.actor_name) == ("sync.finished", "System (Zoom answers again)")

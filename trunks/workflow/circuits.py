@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q
 
-from trunks import audit
+from trunks import audit, dispatch
 from trunks.actions import Action
 from trunks.compiled import Found, Param
 from trunks.models import Circuit, MasterAccount, clock
@@ -56,7 +56,8 @@ def try_soon(master_id: int) -> bool:
 def forgive(master: MasterAccount) -> None:
     """Forget that Zoom refused the credentials: it has accepted them since, or there are new ones."""
     refused = Circuit.objects.filter(master=master, refused_at__isnull=False)
-    refused.update(refused_at=None, refusal="")
+    if refused.update(refused_at=None, refusal=""):
+        _read_again(master)
 
 
 def interval(probes: int) -> float:
@@ -84,7 +85,14 @@ def _answered(master: MasterAccount) -> None:
         if failing.open().update(opened_at=None, next_probe_at=None):
             _record(Action.CIRCUIT_CLOSED, master, "", "")
             transaction.on_commit(ring_ready)
+            _read_again(master)
         failing.update(failures=0, failing_since=None)
+
+
+def _read_again(master: MasterAccount) -> None:
+    """Have the estate read if it could not be meanwhile: its pages tell of the trouble until it is."""
+    if MasterAccount.objects.filter(pk=master.pk).exclude(sync_problem="").exists():
+        dispatch.ring(dispatch.SYNC_AGAIN, master.pk)
 
 
 def _refused(master: MasterAccount, error: ZoomError) -> None:
