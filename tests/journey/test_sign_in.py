@@ -75,7 +75,9 @@ def test_from_an_invitation_over_a_passkey_to_the_first_page(portal: Stack, brow
     page.fill("[name=password1]", NEW)
     page.fill("[name=password2]", NEW)
     page.get_by_role("button", name="Make the account and sign in").click()
-    expect(page.get_by_text("Set up an authenticator app or a passkey to go on.")).to_be_visible()
+    expect(
+        page.get_by_text("Set up an authenticator app or a passkey (security key) to go on.")
+    ).to_be_visible()
     page.goto(f"{portal.url}/accounts/2fa/webauthn/add/")
     page.fill("[name=name]", "Nina's laptop")
     page.get_by_role("button", name="Add").click()
