@@ -171,11 +171,6 @@ def last_mover(on: Model) -> AuditEvent | None:
     return history(on).exclude(action=Action.ACTION_REFUSED).last()
 
 
-def people(user: User) -> list[User]:
-    """Return who appears in the events that `user` may read, for the choice of a filter."""
-    return list(User.objects.filter(pk__in=readable(user).values("actor_id")).order_by("name", "email"))
-
-
 def readable(user: User) -> QuerySet[AuditEvent]:
     """Return the events that `user` may read: of the master accounts whose manager or administrator they are."""
     if access.for_all_masters(user, *READERS):

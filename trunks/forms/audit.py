@@ -61,7 +61,6 @@ FAMILIES = {
     "address": "Personal data",
 }
 DAY = QuickDate(attrs={"type": "date"}, format="%Y-%m-%d")
-MOMENT = forms.DateTimeInput(attrs={"type": "datetime-local", "step": 1}, format="%Y-%m-%dT%H:%M:%S")
 MANY_ACTIONS = QuickSelectMany(attrs={"size": 6})
 # In the order in which the page shows them; the address of a saved view holds these and no others.
 FILTERS = (
