@@ -1,6 +1,8 @@
 """On PostgreSQL the portal runs as a role that owns nothing: it adds events, and cannot touch what keeps them."""
 
 import io
+import os
+import subprocess
 from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
@@ -12,7 +14,8 @@ from django.db import DatabaseError, ProgrammingError, connection, transaction
 from django.test import Client
 from pytest_django import Settings
 
-from tests import trail
+from tests import database, trail
+from tests.processes import PYTHON, ROOT
 from tests.test_audit_guard import EVENT, HEAD, record, run
 from tests.workflow.conftest import Zoom
 from trunks import audit, audit_roles, tasks
@@ -100,6 +103,27 @@ def test_the_role_that_runs_the_portal_adds_events_and_nothing_else(
             run(sql)
     assert not audit_roles.owner_runs_the_portal()
     assert trail.misfits() == []
+
+
+@pytest.mark.parametrize("of_its_own", [True, False])
+def test_a_command_for_the_owner_says_so_in_a_sentence(role: str, tmp_path: Path, of_its_own: bool) -> None:
+    """Run grant_runtime as the role that it was made for: about itself, and about one that is to be made."""
+    told = address(tmp_path, "postgres://another:secret@db/portal")
+    act_as(role)
+    ended = subprocess.run(
+        [PYTHON, "manage.py", "grant_runtime", *(["--role", role] if of_its_own else ["--url-file", told])],
+        cwd=ROOT,
+        env={**os.environ, **database.environment()},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (ended.returncode, ended.stdout) == (1, "")
+    (said,) = ended.stderr.splitlines()
+    assert said.startswith(
+        "The role of DATABASE_URL may not do this; use the one that owns the tables. (permission"
+    )
 
 
 def test_who_runs_the_portal_cannot_become_its_owner(role: str) -> None:
