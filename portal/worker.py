@@ -88,7 +88,8 @@ def _run() -> None:
                 dispatch.ring_now(dispatch.ALIVE, 0)
                 sweeping.sweep_in_turn()
             except DatabaseError as error:
-                logger.warning("The sweep could not look: %s.", type(error).__name__)
+                # The database's own words: they name host and role, and never a password.
+                logger.warning("The sweep could not look: %s", str(error).partition("\n")[0])
             except Exception:
                 # Whatever it is, the next sweep may do without it; a thread that ended would be missed by nobody.
                 logger.exception("The sweep failed.")

@@ -16,7 +16,9 @@ from trunks.workflow import sweeping
 swept = threading.Event()
 
 
-@pytest.mark.parametrize("trouble", [OperationalError("gone"), RuntimeError("nobody thought of it")])
+@pytest.mark.parametrize(
+    "trouble", [OperationalError("the role is unknown\n\tmore"), RuntimeError("nobody thought of it")]
+)
 def test_a_sweep_that_fails_is_not_the_last(
     settings: Settings,
     monkeypatch: pytest.MonkeyPatch,
@@ -38,6 +40,9 @@ def test_a_sweep_that_fails_is_not_the_last(
     worker._run()
     assert len(swept) == 2
     assert ("The sweep failed" in caplog.text) is isinstance(trouble, RuntimeError)
+    assert ("The sweep could not look: the role is unknown\n" in caplog.text) is (
+        not isinstance(trouble, RuntimeError)
+    )
 
 
 def fork() -> int:
