@@ -14,7 +14,7 @@ from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
 from allauth.usersessions.adapter import DefaultUserSessionsAdapter
 from allauth.usersessions.models import UserSession
-from cryptography.fernet import Fernet, MultiFernet
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
@@ -28,6 +28,9 @@ from trunks.workflow import signing_in
 NO_ADDRESS = "0.0.0.0"  # noqa: S104  # nothing listens on it
 REAUTHENTICATION_SECONDS = 300.0
 SITE_NAME = "SIP trunk portal"
+UNREADABLE = (
+    "The portal cannot read your second factor. Ask an administrator to remove it, and set up a new one."
+)
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is not typed
@@ -109,6 +112,10 @@ class SessionsAdapter(DefaultUserSessionsAdapter):  # type: ignore[misc]  # alla
             signing_in.others_ended(actor=sessions[0].user, number=len(sessions))
 
 
+class FactorUnreadable(ValidationError, InvalidToken):
+    """The key that a second factor was encrypted with is not there: said beside the code that somebody enters."""
+
+
 class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth is not typed
     """Keeps the secrets of second factors as the portal keeps Zoom's: a stolen database dump opens nothing."""
 
@@ -124,7 +131,11 @@ class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth is not typ
         return f"Passkey {number}"
 
     def decrypt(self, encrypted_text: str) -> str:
-        return _cipher().decrypt(encrypted_text.encode()).decode()
+        """Return the text. Raises FactorUnreadable where no key reads it."""
+        try:
+            return _cipher().decrypt(encrypted_text.encode()).decode()
+        except InvalidToken as error:
+            raise FactorUnreadable(UNREADABLE) from error
 
 
 def _at_the_site(url: str) -> str:

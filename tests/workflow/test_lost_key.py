@@ -4,18 +4,22 @@ import copy
 import pickle
 
 import pytest
+from allauth.mfa.models import Authenticator
+from allauth.mfa.utils import encrypt
 from cryptography.fernet import Fernet
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
+from portal.adapters import UNREADABLE
+from tests import totp
 from tests.workflow.conftest import Zoom
 from tests.workflow.timing import let_pass
 from trunks.models import MasterAccount, State, User, ZoomToken
 from trunks.models.fields import Unreadable
 from trunks.sandbox.estate import NORTHWIND
-from trunks.workflow import estate
+from trunks.workflow import estate, people
 from trunks.workflow.provisioning import provision
 
 pytestmark = [pytest.mark.sqlite, pytest.mark.django_db]
@@ -93,3 +97,21 @@ def test_what_cannot_be_read_is_no_text_and_survives_copies() -> None:
     unread = Unreadable("token")
     for same in (unread, copy.deepcopy(unread), pickle.loads(pickle.dumps(unread))):  # noqa: S301
         assert (same, bool(same), same.stored) == ("", False, "token")
+
+
+def test_who_enters_a_code_is_told_what_helps_and_it_does(
+    staff: User, administrator: User, client: Client, settings: Settings
+) -> None:
+    secret = "JBSWY3DPEHPK3PXP"
+    data = {"secret": encrypt(secret)}
+    Authenticator.objects.create(user=staff, type=Authenticator.Type.TOTP, data=data)
+    settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+    staff.set_password("a long enough secret")
+    staff.save()
+    sign_in = {"login": staff.email, "password": "a long enough secret"}
+    client.post(reverse("account_login"), sign_in)
+    answer = client.post(reverse("mfa_authenticate"), {"code": totp.code(secret)})
+    assert answer.status_code == 200
+    assert UNREADABLE in answer.content.decode()
+    people.reset_second_factors(staff, actor=administrator)
+    assert Client().post(reverse("account_login"), sign_in).headers["Location"] == "/"
