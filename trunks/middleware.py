@@ -205,7 +205,9 @@ def _owes_factor(user: User) -> bool:
 
 
 def _choice_of_factors() -> str:
-    kinds = "an authenticator app or a passkey (security key)" if settings.PASSKEYS else "an authenticator app"
+    kinds = (
+        "an authenticator app or a passkey (security key)" if settings.PASSKEYS else "an authenticator app"
+    )
     return f"Your role needs a second factor. Set up {kinds} to go on."
 
 

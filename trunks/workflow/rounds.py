@@ -30,5 +30,7 @@ def _due() -> QuerySet[MasterAccount]:
     """Return what nobody reads or has begun to within half an interval: beat may ring twice, or a little early."""
     long_ago = Q(sync_started_at=None) | Q(sync_started_at__lt=clock.after(-settings.SYNC_SECONDS / 2))
     # A time that is still to come is from before the database's clock was set back.
-    due = MasterAccount.objects.filter(long_ago | Q(sync_started_at__gt=clock.after(1)), MasterAccount.unread())
+    due = MasterAccount.objects.filter(
+        long_ago | Q(sync_started_at__gt=clock.after(1)), MasterAccount.unread()
+    )
     return due.order_by(F("sync_started_at").asc(nulls_first=True), "pk")
