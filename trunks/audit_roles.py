@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.db import connection, transaction
+from django.db import ProgrammingError, connection, transaction
 
 from trunks.models import AuditArchive, AuditDigest
 from trunks.models.audit_event import AuditEvent, AuditHead
@@ -75,20 +75,34 @@ def keeper() -> tuple[str, bool]:
 
 
 @transaction.atomic
-def grant(role: str, password: str | None = None) -> None:
+def grant(role: str, password: str | None = None) -> bool:
     """Give `role` what the running portal needs, and nothing else; with a password, make the role where it is missing.
 
+    Says whether the role has that password now: where it is there already, the owner may not be allowed to change it.
     To be repeated after each migration, as the owner. Raises NotGranted.
     """
     _refuse(role, may_be_made=password is not None)
     name = connection.ops.quote_name(role)
+    signs_in = password is not None and _let_in(role, name, password)
     with connection.cursor() as cursor:
-        if password is not None and not _exists(role):
-            # Only its SCRAM verifier travels, so that no log of statements shows the password.
-            verifier = _verifier(role, password)
-            cursor.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{verifier}'")
         for statement in (*_wide(name), *_narrow(name)):
             cursor.execute(statement)
+    return signs_in
+
+
+def _let_in(role: str, name: str, password: str) -> bool:
+    """Make the role with the password, or give it the password; False where it is there and keeps its own."""
+    there = _exists(role)
+    # Only its SCRAM verifier travels, so that no log of statements shows the password.
+    sql = f"{'ALTER' if there else 'CREATE'} ROLE {name} LOGIN PASSWORD '{_verifier(role, password)}'"
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(sql)
+    except ProgrammingError:
+        if not there:
+            raise
+        return False
+    return True
 
 
 def _refuse(role: str, *, may_be_made: bool) -> None:

@@ -189,6 +189,31 @@ def test_the_password_of_the_role_is_kept_as_a_verifier_only(role: str) -> None:
     assert kept.startswith("SCRAM-SHA-256$")
 
 
+def test_another_password_takes_the_place_of_the_first_unless_the_owner_may_not_change_it(
+    role: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def kept() -> str:
+        [(verifier,)] = trail.query(f"SELECT rolpassword FROM pg_authid WHERE rolname = '{role}'")
+        return str(verifier)
+
+    first, again = kept(), f"--url-file={address(tmp_path, f'postgres://{role}:another@db/portal')}"
+    assert "the one it had" not in grant(again)
+    second = kept()
+    assert first != second
+    with connection.cursor() as cursor:
+        cursor.execute(f"CREATE ROLE plain_{role}; GRANT ALL ON SCHEMA public TO plain_{role}")
+        cursor.execute(f"SET ROLE plain_{role}")
+        try:
+            assert not audit_roles._let_in(role, role, "third")
+            with pytest.raises(ProgrammingError):
+                audit_roles._let_in(f"new_{role}", f"new_{role}", "third")
+        finally:
+            cursor.execute(f"RESET ROLE; DROP OWNED BY plain_{role}; DROP ROLE plain_{role}")
+    assert kept() == second
+    monkeypatch.setattr(audit_roles, "_let_in", lambda *_: False)
+    assert "Its password is the one it had" in grant(again)
+
+
 def test_as_the_owner_the_portal_is_ready_and_warns(client: Client, staff: User) -> None:
     assert audit_roles.owner_runs_the_portal()
     assert "grant_runtime" in client.get("/readyz").json()["warnings"][0]

@@ -27,10 +27,16 @@ class Command(BaseCommand):
         if options["url_file"]:
             role, password = _account(options["url_file"])
         try:
-            audit_roles.grant(role, password)
+            signs_in = audit_roles.grant(role, password)
         except audit_roles.NotGranted as error:
             raise CommandError(str(error)) from error
         self.stdout.write(self.style.SUCCESS(f"{role} may run the portal, and owns nothing."))
+        if password is not None and not signs_in:
+            self.stdout.write(
+                self.style.WARNING(
+                    "Its password is the one it had: the role of DATABASE_URL may not change it."
+                )
+            )
 
 
 def _account(file: Path) -> tuple[str, str]:
