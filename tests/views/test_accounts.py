@@ -13,6 +13,10 @@ ENTRANCE = [
     "/accounts/password/reset/",
     "/accounts/signup/",
     "/accounts/password/reset/done/",
+    "/accounts/password/reset/key/1-abc/",
+    "/accounts/password/reset/key/done/",
+    "/accounts/inactive/",
+    "/accounts/confirm-email/",
 ]
 MANAGE = ["/accounts/2fa/", "/accounts/password/change/", "/accounts/logout/"]
 
@@ -28,6 +32,36 @@ def test_pages_before_signing_in_have_the_portals_name_and_frame(client: Client,
     page = client.get(path).content.decode()
     assert has_a_frame(page)
     assert '<p class="entrance-name">SIP trunk portal</p>' in page
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("path", "title", "leads_to"),
+    [
+        ("/accounts/password/reset/", "Set a new password", "/accounts/login/"),
+        ("/accounts/password/reset/done/", "Look into your mail", "/accounts/login/"),
+        ("/accounts/password/reset/key/1-abc/", "This link does not work", "/accounts/password/reset/"),
+        ("/accounts/password/reset/key/done/", "The password is set", "/accounts/login/"),
+        ("/accounts/inactive/", "Your account is deactivated", "/accounts/login/"),
+        ("/accounts/confirm-email/", "Nothing to confirm", "/"),
+    ],
+)
+def test_no_way_back_in_ends_at_a_company_that_nobody_knows(
+    client: Client, path: str, title: str, leads_to: str
+) -> None:
+    page = client.get(path).content.decode()
+    assert f"<title>{title} ·" in page
+    assert f"<h1>{title}</h1>" in page
+    assert f'href="{leads_to}"' in page
+    assert "ontact us" not in page
+
+
+def test_what_is_wrong_with_a_new_password_is_said_by_the_field_it_is_about(
+    staff: User, signed_in: SignedIn
+) -> None:
+    form = {"oldpassword": cast.PASSWORD, "password1": "short", "password2": "short"}
+    page = signed_in(staff).post("/accounts/password/change/", form).content.decode()
+    assert '<a href="#id_password1">New Password: This password is too short' in page
 
 
 @pytest.mark.parametrize("path", MANAGE)
