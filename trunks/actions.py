@@ -70,6 +70,7 @@ class Action(TextChoices):
     FILE_TAKEN = "file.taken", "downloaded a prepared file of the audit trail"
     EVIDENCE_EXPORTED = "evidence.exported", "took the evidence pack of the request"
     DIGEST_MADE = "digest.made", "sealed a day of the audit trail"
+    DIGEST_SENT = "digest.sent", "sent the digests of the audit trail to the managers"
     DIGEST_NOT_SENT = "digest.not_sent", "could not put a digest of the audit trail where it should be"
     ARCHIVE_MADE = (
         "archive.made",

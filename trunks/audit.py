@@ -20,6 +20,7 @@ from trunks.audit_columns import Column, hashed
 from trunks.audit_reading import (
     READERS,
     Filters,
+    done_to,
     event_for,
     has_done,
     history,
@@ -39,6 +40,7 @@ __all__ = [
     "Filters",
     "NotRecorded",
     "change",
+    "done_to",
     "event_for",
     "has_done",
     "history",

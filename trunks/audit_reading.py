@@ -6,7 +6,7 @@ among ten thousand is in `trunks.audit_index`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -113,6 +113,14 @@ def _where_it_went(pk: int) -> str:
 def history(on: Model) -> QuerySet[AuditEvent]:
     """Return the events about one object, oldest first. Who may see the object may see its history."""
     return AuditEvent.objects.filter(object_type=type_of(on), object_id=str(on.pk)).order_by("id")
+
+
+def done_to(objects: Sequence[Model], action: Action) -> set[int]:
+    """Return the primary keys of those of `objects`, all of one kind, to which this was done."""
+    keys = [str(one.pk) for one in objects]
+    kind = type_of(objects[0]) if objects else ""
+    events = AuditEvent.objects.filter(object_type=kind, object_id__in=keys, action=action)
+    return {int(pk) for pk in events.values_list("object_id", flat=True)}
 
 
 def has_done(actor: User, action: Action, *, on: Model, since: datetime, **more: object) -> bool:

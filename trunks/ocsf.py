@@ -75,6 +75,7 @@ KNOWN = {
     Action.DELEGATION_MADE: 1,
     Action.DELEGATION_ENDED: 9,
     Action.DIGEST_MADE: 1,
+    Action.DIGEST_SENT: 2,
     Action.ARCHIVE_MADE: 1,
     Action.REVIEW_DRAWN: 1,
     Action.REVIEW_SIGNED_OFF: 3,

@@ -371,7 +371,7 @@ def test_without_a_key_and_a_second_place_a_check_says_what_it_cannot_show(seale
         AuditDigest.objects.all().delete()
     finding = verifying.verify()
     assert finding.bad is None
-    assert [note.split(" is set")[0] for note in finding.notes] == ["No signing key", "No second place"]
+    assert [note.split(" is set")[0] for note in finding.notes] == ["No key", "No second place"]
 
 
 def test_digests_of_before_there_was_a_key_are_noted(settings: Settings, tmp_path: Path, staff: User) -> None:

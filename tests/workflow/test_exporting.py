@@ -90,7 +90,7 @@ def test_who_has_no_portal_verifies_a_table_with_what_lies_beside_it(
     ]
     assert verify(folder) == (
         0,
-        "In order: 13 events without a gap, 10 of them proven by 1 signed hashes.\n",
+        "In order: 14 events without a gap, 10 of them proven by 1 signed hashes.\n",
     )
     assert (
         'verify_export.py events.csv --proof proof.jsonl --key "$(cat' in (folder / "README.txt").read_text()
@@ -116,7 +116,7 @@ def test_a_filtered_table_says_how_much_it_leaves_out(sealed: Sealed, manager: U
         "In order: 11 events with 1 gaps where this export leaves events out",
     )
     proof = json.loads((folder / "proof.jsonl").read_text())["proof"]
-    assert (proof["events"], proof["first"], proof["last"], proof["filters"]) == (11, 1, 13, "x=1")
+    assert (proof["events"], proof["first"], proof["last"], proof["filters"]) == (11, 1, 14, "x=1")
 
 
 def test_an_empty_table_is_in_order(sealed: Sealed, manager: User, tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_taking_it_is_an_event_that_says_how_far_it_reached(
     assert event is not None
     assert (event.action, event.after) == (
         "trail.exported",
-        {"format": "zip", "filters": "x=1", "up_to_event": 13},
+        {"format": "zip", "filters": "x=1", "up_to_event": 14},
     )
 
 
@@ -151,7 +151,7 @@ def test_a_prepared_table_is_verified_in_the_same_way(sealed: Sealed, manager: U
     file.refresh_from_db()
     with zipfile.ZipFile(io.BytesIO(b"".join(preparing.take(file, actor=manager)))) as archive:
         archive.extractall(tmp_path / "got")
-    assert verify(tmp_path / "got")[1].startswith("In order: 13 events without a gap, 10 of them proven")
+    assert verify(tmp_path / "got")[1].startswith("In order: 14 events without a gap, 10 of them proven")
 
 
 def cell(line: int, name: str, value: str) -> Callable[[Rows], Any]:
@@ -171,8 +171,8 @@ ATTACKS: dict[str, tuple[Callable[[Rows], Any], str]] = {
         cell(9, "actor_id", "1"),
         "event 9: a field or its hash was altered",
     ),
-    "a line is removed": (lambda table: table.pop(4), "there are 12 events here, and 13 were exported"),
-    "the end is cut off": (lambda table: table.pop(), "there are 12 events here, and 13 were exported"),
+    "a line is removed": (lambda table: table.pop(4), "there are 13 events here, and 14 were exported"),
+    "the end is cut off": (lambda table: table.pop(), "there are 13 events here, and 14 were exported"),
     "two lines are swapped": (
         lambda table: table.insert(3, table.pop(4)),
         "event 3: it stands after event 4",
@@ -208,7 +208,7 @@ def test_a_proof_of_another_key_or_another_export_is_none(
     assert "no key that you trust" in verify(folder, key="A" * 43 + "=")[1]
     other = unpacked(tmp_path / "other", manager, actions=("notice.failed",))
     (folder / "proof.jsonl").write_bytes((other / "proof.jsonl").read_bytes())
-    assert "there are 13 events here, and 1 were exported" in verify(folder)[1]
+    assert "there are 14 events here, and 1 were exported" in verify(folder)[1]
 
 
 def test_days_from_before_there_was_a_key_prove_nothing_and_contradict_nothing(
@@ -231,7 +231,7 @@ def test_days_from_before_there_was_a_key_prove_nothing_and_contradict_nothing(
     folder = unpacked(tmp_path / "later", manager)
     assert verify(folder, key=key) == (
         0,
-        "In order: 8 events without a gap, 7 of them proven by 1 signed hashes.\n",
+        "In order: 10 events without a gap, 8 of them proven by 1 signed hashes.\n",
     )
     refused = verify(folder, key=key.partition("@")[0])
     assert refused == (

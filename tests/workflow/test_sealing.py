@@ -7,10 +7,13 @@ import os
 from datetime import UTC, datetime, timedelta
 from errno import ENOSPC
 from pathlib import Path
+from smtplib import SMTPRecipientsRefused
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.core import mail
+from django.core.cache import cache
+from django.core.mail.backends import locmem
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -127,7 +130,7 @@ def test_of_several_workers_one_makes_the_digest(sealed: Sealed, manager: User) 
     with clock_at(noon(1)):
         made = together(*[sealing.make_due] * 4)
     assert sorted(map(len, made)) == [0, 0, 0, 1]  # type: ignore[arg-type]
-    assert told(AuditDigest.objects.get()) == ["digest.made"]
+    assert told(AuditDigest.objects.get()) == ["digest.made", "digest.sent"]
     assert len(mail.outbox) == 1
     assert len(second_place.days()) == 1
 
@@ -234,17 +237,52 @@ def test_days_that_were_caught_up_with_are_one_letter(sealed: Sealed, manager: U
     assert all(digest.envelope in letter.body for digest in made)
 
 
-def test_a_mail_server_that_is_away_stops_nothing(
+SEND = "django.core.mail.backends.locmem.EmailBackend.send_messages"
+
+
+def test_a_mail_server_that_is_away_stops_nothing_and_gets_what_it_missed(
     sealed: Sealed, manager: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise ConnectionRefusedError("no mail today")
 
-    monkeypatch.setattr("django.core.mail.backends.locmem.EmailBackend.send_messages", refuse)
+    sealed.act()
+    with monkeypatch.context() as patch:
+        patch.setattr(SEND, refuse)
+        [first] = sealed.pass_days()
+        assert told(first) == ["digest.made", "digest.not_sent"]
+        assert audit.history(first)[1].comment == "E-mail: ConnectionRefusedError: no mail today"
+    sealed.pass_days(0)
+    assert mail.outbox == [], "the server is not asked again before an hour is over"
+    cache.clear()
+    [second] = sealed.pass_days()
+    [letter] = mail.outbox
+    assert letter.subject == f"Audit digest of {first.day} to {second.day}"
+    assert [digest.envelope in letter.body for digest in (first, second)] == [True, True]
+    sent = audit.history(second).get(action="digest.sent")
+    assert sent.after == {"days": 2, "to": [manager.email]}
+    [third] = sealed.pass_days()
+    assert mail.outbox[1].subject == f"Audit digest of {third.day}"
+
+
+def test_a_mailbox_that_refuses_its_letter_keeps_it_from_nobody_else(
+    sealed: Sealed, manager: User, estate: cast.Estate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusing, real = cast.person("Hans Here", Role.MANAGER, master=estate.master), locmem.EmailBackend
+
+    def send(self: locmem.EmailBackend, letters: list[mail.EmailMessage]) -> int:
+        if letters[0].to == [refusing.email]:
+            raise SMTPRecipientsRefused({refusing.email: (550, b"full")})
+        return plain(self, letters)
+
+    plain = real.send_messages
+    monkeypatch.setattr(real, "send_messages", send)
     sealed.act()
     [digest] = sealed.pass_days()
-    assert told(digest) == ["digest.made", "digest.not_sent"]
-    assert audit.history(digest)[1].comment == "E-mail: ConnectionRefusedError: no mail today"
+    sealed.pass_days(0)
+    assert [letter.to for letter in mail.outbox] == [[manager.email]]
+    assert told(digest) == ["digest.made", "digest.not_sent", "digest.sent"]
+    assert audit.history(digest)[2].after["to"] == [manager.email]
 
 
 def test_without_a_key_the_digest_says_that_it_is_not_signed(sealed: Sealed, manager: User) -> None:

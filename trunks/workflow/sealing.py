@@ -10,10 +10,13 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import takewhile
+from smtplib import SMTPException
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.conf import settings
 from django.core import mail
+from django.core.cache import cache
 from django.db import IntegrityError
 from django.utils import timezone
 
@@ -26,6 +29,9 @@ from trunks.workflow import second_place
 MARGIN = timedelta(minutes=5)
 TIMEOUT_SECONDS = 10.0
 BATCH = 400
+LETTER_DAYS = 60  # at most in one letter
+# One worker sends the letters; where none could be sent, they are tried again an hour later.
+SENDING, RETRY_SECONDS = "digest-letters", 3600
 WHY = "daily digest"
 
 logger = logging.getLogger(__name__)
@@ -42,8 +48,7 @@ def make_due() -> list[AuditDigest]:
         logger.error("A day of the audit trail is not sealed: %s", error)
         _report(str(error))
     deliver()
-    if made:
-        _send(made)
+    send_letters()
     return made
 
 
@@ -174,16 +179,48 @@ def _report(words: str) -> None:
         audit.record(Action.DIGEST_NOT_SENT, actor=None, why=WHY, on=newest, comment=words)
 
 
-def _send(made: Sequence[AuditDigest]) -> None:
-    """Send the managers one letter each: every mailbox is one more place that the database does not reach."""
-    days = f"{made[0].day.isoformat()} to {made[-1].day.isoformat()}" if len(made) > 1 else f"{made[0].day}"
+def send_letters() -> None:
+    """Send the managers one letter each with the digests that none has brought them yet.
+
+    Every mailbox is one more place that the database does not reach. What a mail server did not take, or a worker that
+    was lost did not send, comes with the next one; a mailbox that refuses its letter does not keep the others busy.
+    """
     people = managers()
-    letters = [mail.EmailMessage(f"Audit digest of {days}", _text(made), to=[user.email]) for user in people]
-    try:
-        mail.get_connection(timeout=TIMEOUT_SECONDS).send_messages(letters)
-    except OSError as error:
-        logger.exception("The digests of the audit trail could not be sent to the managers.")
-        _report(f"E-mail: {type(error).__name__}: {error}")
+    if not (people and cache.add(SENDING, True, RETRY_SECONDS)):
+        return
+    unsent = _unsent()
+    sent = _send(unsent, people) if unsent else []
+    if sent:
+        with audit.change():
+            after = {"days": len(unsent), "to": [user.email for user in sent]}
+            audit.record(Action.DIGEST_SENT, actor=None, why=WHY, on=unsent[-1], after=after)
+    if sent or not unsent:
+        cache.delete(SENDING)
+
+
+def _unsent() -> list[AuditDigest]:
+    """Return the digests of after the newest one that was sent, oldest first, of the last LETTER_DAYS."""
+    newest = list(AuditDigest.objects.all()[:LETTER_DAYS])
+    sent = audit.done_to(newest, Action.DIGEST_SENT)
+    return [*takewhile(lambda digest: digest.pk not in sent, newest)][::-1]
+
+
+def _send(unsent: Sequence[AuditDigest], people: Sequence[User]) -> list[User]:
+    """Return who got the letter; why others did not is reported."""
+    first, last = unsent[0].day.isoformat(), unsent[-1].day.isoformat()
+    subject = f"Audit digest of {last if first == last else f'{first} to {last}'}"
+    text, sent = _text(unsent), []
+    for user in people:
+        try:
+            connection = mail.get_connection(timeout=TIMEOUT_SECONDS)
+            connection.send_messages([mail.EmailMessage(subject, text, to=[user.email])])
+            sent.append(user)
+        except OSError as error:
+            logger.exception("The digests of the audit trail could not be sent to a manager.")
+            _report(f"E-mail: {type(error).__name__}: {error}")
+            if not isinstance(error, SMTPException):  # no server is there, and would not be for the others
+                break
+    return sent
 
 
 def managers() -> list[User]:
