@@ -69,12 +69,13 @@ test: ## set up from nothing, then everything CI runs (PYTEST_ARGS="-k word" nar
 	@$(MAKE) dev
 	@$(MAKE) check
 	@echo "Tests on SQLite …"
-	@PORTAL_TEST_DATABASE=sqlite $(PY) -m pytest -q $(two) -m sqlite $(if $(PYTEST_ARGS),$(PYTEST_ARGS) || [ $$? = 5 ],$(cov))
+	@PORTAL_TEST_DATABASE=sqlite $(PY) -m pytest -q $(spread) -m sqlite $(if $(PYTEST_ARGS),$(PYTEST_ARGS) || [ $$? = 5 ],$(cov))
 	@echo "Tests on PostgreSQL …"
-	@$(PY) -m pytest -q $(two) $(or $(PYTEST_ARGS),-p tests.floors $(cov) --cov-append)
+	@$(PY) -m pytest -q $(spread) $(or $(PYTEST_ARGS),-p tests.floors $(cov) --cov-append)
 
-# Neighbours stay with one process, which starts what they share, until the other has nothing left to do.
-two := -n 2 --dist worksteal
+# Neighbours stay with one process, which starts what they share, until another has nothing left to do. Three of them on two
+# processors: the longest tests mostly wait for what they have started.
+spread := -n 3 --dist worksteal
 cov := -p tests.measured --cov --cov-report=
 
 check: dev ## formatting, lint, types, layers, templates, migrations, deployment settings
