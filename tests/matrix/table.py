@@ -229,7 +229,7 @@ ROWS: dict[str, Row] = {
     "invitation/": Row("/invitation/", {"GET": BY_LINK, "POST": BY_LINK}, dict.fromkeys(CALLERS, 405)),
     "invitation/<str:token>/": Row(
         "/invitation/no-such-token/",
-        {"GET": BY_LINK | dict.fromkeys(NOBODY, 302)},
+        {"GET": BY_LINK},
         dict.fromkeys(CALLERS, 405),
     ),
     # The administrators of the scene are those of one master account; a webhook is told of all of them.

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.core import mail
 from django.test import Client
 
@@ -78,6 +79,12 @@ def test_a_used_link_leads_to_an_explanation(sent: invitations.Sent, client: Cli
         assert answer.status_code == 404
         assert "This link does not work" in answer.content.decode()
     assert Client().post("/invitation/", JOIN).status_code == 404
+
+
+@pytest.mark.django_db
+def test_nothing_is_kept_for_whoever_tries_links(client: Client) -> None:
+    assert client.get("/invitation/no-such-token/").status_code == 404
+    assert not Session.objects.exists()
 
 
 @pytest.mark.parametrize(

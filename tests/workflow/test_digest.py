@@ -119,3 +119,25 @@ def test_it_does_not_tell_of_what_was_decided_since(
     silence()
     TrunkRequest.objects.update(state=State.DONE)
     assert morning() == []
+
+
+def test_what_there_is_no_room_for_is_said_to_be_there(
+    morning: Callable[[], list[str]],
+    estate: cast.Estate,
+    trunk_request: TrunkRequest,
+    staff: User,
+    supervisor: User,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(digest, "MOST", 1)
+    choosing.choose({Topic.ASKED: How.IN_DIGEST}, actor=supervisor)
+    filing.file(cast.draft(estate.sub, estate.trunk, "18888556"), actor=staff)
+    deliver()
+    assert morning() == ["sam 3 things for you this morning"]
+    body = str(mail.outbox[-1].body)
+    assert body.count("Waits for your decision: TR-") == 1
+    assert "Waits for your decision: others as well; the portal lists them all" in body
+    assert body.count("Stella Staff asks") == 1
+    assert "There is more of what you asked to hear; the next morning mail brings it." in body
+    assert morning() == ["sam 3 things for you this morning"]
+    assert "There is more" not in str(mail.outbox[-1].body)

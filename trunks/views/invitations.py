@@ -77,7 +77,10 @@ def follow(request: HttpRequest, token: str) -> HttpResponse:
     """
     if request.user.is_authenticated:
         return render(request, PAGE, status=409)
-    request.session[KEPT] = digest_of(token)
+    kept = digest_of(token)
+    if Invitation.objects.by_digest(kept) is None:  # nothing is kept for whoever tries
+        return render(request, PAGE, status=404)
+    request.session[KEPT] = kept
     return redirect("invitation_accept")
 
 

@@ -35,16 +35,22 @@ def letter(user: User) -> Letter | None:
         items += _rows("Sent back to you", mine.order_by("id"))
         items += _rows("People are asked to look", attention.requests_for(user))
         items += _rows("A customer is without a trunk", access.without_trunk_for(user))
-    carried = {notice.pk: notice.subject for notice in _held(user)}
+    held = {notice.pk: notice.subject for notice in _held(user)}
+    carried = dict(list(held.items())[:MOST])
     if not items and not carried:
         return None
     number = len(items) + len(carried)
+    later = (
+        ["There is more of what you asked to hear; the next morning mail brings it."]
+        if len(held) > MOST
+        else []
+    )
     return Letter(
         subject=f"{number} thing{'' if number == 1 else 's'} for you this morning",
         sentences=["This is what waits for you, and what you asked to hear in the morning."],
         url=address("home"),
         link="Open the portal",
-        items=[*items, *carried.values()],
+        items=[*items, *carried.values(), *later],
         carries=list(carried),
     )
 
@@ -52,9 +58,12 @@ def letter(user: User) -> Letter | None:
 def _held(user: User) -> QuerySet[Notice]:
     """Return what was kept for this mail, of the master accounts that the person still has a role for."""
     held = Notice.objects.filter(user=user, sending=Sending.HELD)
-    return held.filter(occasion__trunk_request__master__in=access.masters_for(user)).order_by("id")[:MOST]
+    return held.filter(occasion__trunk_request__master__in=access.masters_for(user)).order_by("id")[
+        : MOST + 1
+    ]
 
 
 def _rows(title: str, found: TrunkRequestQuerySet) -> list[str]:
-    rows = found.prefetch_related("lines")[:MOST]
-    return [f"{title}: {row}, {what(row, len(row.lines.all()))}" for row in rows]
+    rows = list(found.prefetch_related("lines")[: MOST + 1])
+    told = [f"{title}: {row}, {what(row, len(row.lines.all()))}" for row in rows[:MOST]]
+    return [*told, f"{title}: others as well; the portal lists them all"] if len(rows) > MOST else told

@@ -21,4 +21,8 @@ class Command(BaseCommand):
             raise CommandError(
                 "A secret cannot be read with any of the keys; nothing was changed."
             ) from error
-        self.stdout.write(self.style.SUCCESS(f"{count} secrets are encrypted with the newest key."))
+        self.stdout.write(
+            self.style.SUCCESS(
+                f"{count} secret{' is' if count == 1 else 's are'} encrypted with the newest key."
+            )
+        )
