@@ -81,6 +81,20 @@ def test_a_used_link_leads_to_an_explanation(sent: invitations.Sent, client: Cli
     assert Client().post("/invitation/", JOIN).status_code == 404
 
 
+def test_the_list_says_when_it_shows_only_the_newest(
+    sent: invitations.Sent, administrator: User, signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = signed_in(administrator)
+    monkeypatch.setattr("trunks.views.people.SHOWN_INVITATIONS", 1)
+    assert "Only the newest" not in client.get("/people/").content.decode()
+    newer = invitations.Offer(email="newer@example.com", wanted=[Role.STAFF], name="Nora")
+    invitations.invite(newer, actor=administrator)
+    page = client.get("/people/").content.decode()
+    assert "Only the newest 1 is shown." in page
+    assert "newer@example.com" in page
+    assert EMAIL not in page
+
+
 @pytest.mark.django_db
 def test_nothing_is_kept_for_whoever_tries_links(client: Client) -> None:
     assert client.get("/invitation/no-such-token/").status_code == 404

@@ -42,10 +42,12 @@ def list_people(request: HtmxHttpRequest) -> HttpResponse:
     found = access.search_people(request.user, chosen.wanted).prefetch_related(grants, factors)
     if chosen.shown != ALL:
         found = found.filter(is_active=chosen.shown == ACTIVE)
+    invited = list(access.invitations_for(request.user)[: SHOWN_INVITATIONS + 1])
     context = {
         "filter": chosen,
         "page": page(found, request, BY_NAME),
-        "invitations": list(access.invitations_for(request.user)[:SHOWN_INVITATIONS]),
+        "invitations": invited[:SHOWN_INVITATIONS],
+        "more_invited": len(invited) > SHOWN_INVITATIONS,
     }
     return render(request, "trunks/people.html", context)
 

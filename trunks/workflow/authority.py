@@ -13,7 +13,7 @@ from trunks.models import MasterAccount, Role, RoleGrant, User
 from trunks.workflow.answers import YES, Answer
 from trunks.workflow.errors import Refused
 
-NOT_YOURSELF = "Nobody changes their own roles or account, so another administrator does it."
+NOT_YOURSELF = "Nobody changes their own roles or account."
 ONLY_ALL = "Only an administrator of all master accounts can do this."
 LAST = (
     "This is the last administrator of all master accounts without an end date; "
