@@ -182,7 +182,6 @@ def as_written() -> str:
     at = connection.ops.quote_name("at")
     second = f"substr({at}, 1, 19)"
     conditions = [
-        f"datetime({second}) = {second}",
         f"datetime(strftime('%%s', {second}), 'unixepoch') = {second}",
         f"(length({at}) = 19 OR substr({at}, 20) GLOB '.{'[0-9]' * 6}')",
     ]

@@ -89,7 +89,7 @@ def _fetched(after: int, upto: int) -> Iterator[Row]:
         cursor.execute(_select(), [after, upto])
         rows = cursor.fetchall()
     for number, moment, written, rest in rows:
-        yield number, moment or 0, str(written).encode(), (rest or "").encode()
+        yield number, moment or 0, str(written).encode(), rest or b""
 
 
 _READ = {"postgresql": _copied, "sqlite": _fetched}
@@ -137,7 +137,7 @@ def _select() -> str:
     rest = ", ".join(value for values in found for value in values)
     moment = sqlite_microseconds(_quoted("at"))
     some = f"SELECT *, {moment} AS moment FROM {_table()} WHERE id > %s AND id <= %s ORDER BY id"  # noqa: S608  # names
-    sound = f"CASE WHEN {as_written()} THEN printf('{form}', {rest}) END"
+    sound = f"CASE WHEN {as_written()} THEN CAST(printf('{form}', {rest}) AS BLOB) END"
     return f"SELECT id, moment, hash, {sound} FROM ({some})"  # noqa: S608  # names of our own model
 
 
