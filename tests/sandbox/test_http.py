@@ -7,7 +7,7 @@ from contextlib import ExitStack, closing
 import pytest
 import requests
 
-from tests.sandbox.callers import Caller
+from tests.sandbox.callers import Caller, control
 from tests.sandbox.conftest import Connect
 from trunks.sandbox.server import Sandbox
 from trunks.sandbox.wire import API_BODY_BYTES
@@ -77,6 +77,29 @@ def test_a_body_that_is_no_json_object_is_refused(body: bytes, caller: Caller, s
     headers = {"Content-Type": "application/json"}
     response = caller.call("POST", f"/accounts/{sub}/sip_trunk/trunks", data=body, headers=headers)
     assert response.json() == {"code": 300, "message": "Request Body should be a valid JSON object."}
+
+
+GOOD_BODY = '{"sip_trunks":[{"id":"268","dnis":"18888001"}]}'
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        GOOD_BODY.replace('"}', '","outbound_caller_id":"\\ud800"}').encode(),
+        GOOD_BODY.encode("utf-16"),
+        GOOD_BODY.encode("utf-32-le"),
+        GOOD_BODY.encode("utf-8-sig"),
+    ],
+    ids=["half a surrogate pair", "utf-16", "utf-32", "byte order mark"],
+)
+def test_what_is_no_utf_8_or_no_text_is_refused_and_the_list_stays_readable(
+    body: bytes, sandbox: Sandbox, caller: Caller, sub: str
+) -> None:
+    headers = {"Content-Type": "application/json"}
+    response = caller.call("POST", f"/accounts/{sub}/sip_trunk/trunks", data=body, headers=headers)
+    assert response.json() == {"code": 300, "message": "Request Body should be a valid JSON object."}
+    assert caller.listed(sub) == []
+    assert control(sandbox, "GET", "calls").status_code == 200
 
 
 def test_json_of_another_content_type_is_refused(caller: Caller, sub: str) -> None:

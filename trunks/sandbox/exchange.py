@@ -39,12 +39,21 @@ class Call:
 
     def json(self) -> dict[str, Any]:
         """Return the JSON object in the body; raises the 300 refusal for anything else."""
-        try:
-            value = json.loads(self.body) if self.content_type == "application/json" else None
-        except (ValueError, RecursionError):
-            value = None
+        value = self.json_value()
         if not isinstance(value, dict):
             raise errors.bad_request(errors.BAD_JSON)
+        return value
+
+    def json_value(self) -> Any:
+        """Return the JSON in the body, of UTF-8 only; None for what is none, or could never be sent again."""
+        if self.content_type != "application/json":
+            return None
+        try:
+            value = json.loads(self.body.decode())
+            # Half a surrogate pair passes as an escape, and then no list could show what was stored.
+            json.dumps(value, ensure_ascii=False).encode()
+        except (ValueError, RecursionError):
+            return None
         return value
 
 
