@@ -47,6 +47,29 @@ def test_429_of_the_second_and_of_the_day_differ_in_message_and_headers(
     assert 0 < _seconds_from_now(day.headers["Retry-After"]) <= 86400
 
 
+def test_429_of_parallel_work_has_words_of_its_own_and_no_headers(sandbox: Sandbox, caller: Caller) -> None:
+    sandbox.fault("429", limit="concurrent")
+    response = caller.get("/accounts")
+    assert response.json()["message"].startswith("Too many concurrent requests.")
+    assert not {"X-RateLimit-Type", "X-RateLimit-Limit", "Retry-After"} & set(response.headers)
+
+
+@pytest.mark.parametrize(
+    ("headers", "sent"),
+    [("quota", {"X-RateLimit-Category", "X-RateLimit-Limit", "X-RateLimit-Remaining"}), ("none", set())],
+)
+def test_429_comes_with_fewer_headers_than_documented(
+    headers: str, sent: set[str], sandbox: Sandbox, caller: Caller
+) -> None:
+    sandbox.fault("429", limit="daily", headers=headers)
+    response = caller.get("/accounts")
+    assert "daily" in response.json()["message"]
+    assert {name for name in response.headers if name.startswith("X-Rate") or name == "Retry-After"} == sent
+    assert response.headers.get("X-RateLimit-Remaining") != "0"
+    sandbox.fault("429", limit="daily", headers=headers, retry_after="seconds", seconds=7)
+    assert caller.get("/accounts").headers["Retry-After"] == "7"
+
+
 def test_a_fault_hits_the_nth_call_that_matches_and_no_other(
     sandbox: Sandbox, caller: Caller, sub: str
 ) -> None:
@@ -91,6 +114,7 @@ def test_chances_are_the_same_for_the_same_seed(connect: Connect) -> None:
         {"kind": "500", "probability": 0},
         {"kind": "429", "retry_after": "soon"},
         {"kind": "429", "limit": "weekly"},
+        {"kind": "429", "headers": "some"},
         {"kind": "500", "colour": "red"},
         {"kind": "html", "status": 99},
         {"kind": "500", "skip": -1},

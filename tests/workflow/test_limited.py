@@ -56,6 +56,34 @@ def test_a_daily_limit_silences_everybody_until_it_ends(
         assert states(trunk_request) == ("done", ["assigned"])
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize(
+    ("limit", "headers"),
+    [("concurrent", "all"), ("qps", "none"), ("qps", "quota"), ("daily", "none"), ("daily", "quota")],
+)
+def test_a_429_that_hides_its_headers_costs_time_only(
+    zoom: Zoom,
+    staff: User,
+    supervisor: User,
+    method: str,
+    limit: str,
+    headers: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    paused: list[float] = []
+    monkeypatch.setattr("trunks.turns.slow_down", lambda _master, _label, seconds: paused.append(seconds))
+    filed = zoom.approved(staff, supervisor, zoom.trunk.prefix + "771")
+    zoom.sandbox.fault("429", method=method, path=TRUNKS, limit=limit, headers=headers)
+    provision(filed.pk)
+    assert states(filed) == ("approved", ["not_sent"])
+    assert (filed.tries, filed.sends) == (0, 0)
+    assert LEAST_WAIT <= paused[0] <= (LONGEST_DAILY_WAIT + 1 if limit == "daily" else 60)
+    let_pass(filed, 90000)
+    provision(filed.pk)
+    assert states(filed) == ("done", ["assigned"])
+    assert zoom.assigned() == {zoom.trunk.prefix + "771": 1}
+
+
 @pytest.mark.parametrize(("limit", "alarms"), [("daily", True), ("qps", False)])
 def test_a_customer_whom_a_long_pause_leaves_without_a_trunk_is_in_the_alarm_meanwhile(
     zoom: Zoom, staff: User, supervisor: User, limit: str, alarms: bool

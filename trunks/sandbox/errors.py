@@ -33,6 +33,8 @@ DAILY = (
     "You have reached the maximum daily rate limit for this API. "
     "Refer to the response header for details on when you can make another request."
 )
+# Zoom's own example of parallel work on one resource; a wording for trunks is not public.
+CONCURRENT = "Too many concurrent requests. A request to disassociate this user has already been made."
 
 
 class Refusal(Exception):

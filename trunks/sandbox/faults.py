@@ -29,7 +29,9 @@ APPLY: dict[str, tuple[str, ...]] = {
 }
 SECONDS = {"hang": 5.0, "slow": 2.0, "latency": 0.1, "429": 1.0}
 RETRY_AFTER = ("", "seconds", "http-date", "iso", "absent", "absurd")
-LIMITS = ("qps", "daily")
+LIMITS = ("qps", "daily", "concurrent")
+# Of a 429: as Zoom's old page has them, as callers have seen them (the account's quota only), or none, as today's has.
+HEADERS = ("all", "quota", "none")
 MAX_SECONDS = 600.0
 
 
@@ -53,6 +55,7 @@ class Fault:
     probability: float = 1.0
     retry_after: str = ""
     limit: str = "qps"
+    headers: str = "all"
     status: int = 0
     id: int = 0
     seen: int = 0
@@ -76,6 +79,7 @@ class Fault:
         _require(self.times >= 0 and self.skip >= 0, "times and skip are 0 or more")
         _require(self.retry_after in RETRY_AFTER, f"retry_after is one of {', '.join(RETRY_AFTER[1:])}")
         _require(self.limit in LIMITS, f"limit is one of {', '.join(LIMITS)}")
+        _require(self.headers in HEADERS, f"headers is one of {', '.join(HEADERS)}")
         _require(self.status == 0 or 200 <= self.status <= 599, "status is 200 to 599")
 
     def matches(self, call: Call) -> bool:

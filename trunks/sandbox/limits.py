@@ -77,6 +77,20 @@ def daily_refusal(label: str, limit: int, until: datetime) -> errors.Refusal:
     return errors.Refusal(429, {"code": 429, "message": errors.DAILY}, headers)
 
 
+def concurrency_refusal() -> errors.Refusal:
+    """Return the 429 of parallel work on one resource; no text gives it headers."""
+    return errors.Refusal(429, {"code": 429, "message": errors.CONCURRENT})
+
+
+def quota_headers(label: str, limit: int) -> dict[str, str]:
+    """Return what callers have seen instead of the documented headers: the account's quota, far from used up."""
+    return {
+        "X-RateLimit-Category": label,
+        "X-RateLimit-Limit": str(limit),
+        "X-RateLimit-Remaining": str(limit - limit // 50),
+    }
+
+
 def next_midnight(now: datetime) -> datetime:
     """Return when the daily limits begin anew: 00:00 UTC."""
     return (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)

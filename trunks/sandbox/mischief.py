@@ -118,12 +118,15 @@ def _server_error(status: int) -> Answer:
 
 
 def too_many(fault: Fault, clock: Clock, label: str) -> Answer:
-    """Return a 429 with the Retry-After the fault asks for: documented, half documented, or absurd."""
+    """Return a 429 with the headers the fault asks for: documented, half documented, absurd, or none."""
     now = clock.now()
-    if fault.limit == "daily":
-        refused = limits.daily_refusal(label, 6000, limits.next_midnight(now))
-    else:
-        refused = limits.qps_refusal(label, 30)
+    refused = {
+        "qps": limits.qps_refusal(label, 30),
+        "daily": limits.daily_refusal(label, 6000, limits.next_midnight(now)),
+        "concurrent": limits.concurrency_refusal(),
+    }[fault.limit]
+    if fault.headers != "all":
+        refused.headers = limits.quota_headers(label, 6000) if fault.headers == "quota" else {}
     # Both date forms know whole seconds only; rounded up, so that the instant is never in the past.
     later = (now + timedelta(seconds=fault.seconds + 1)).replace(microsecond=0)
     values = {
