@@ -11,6 +11,7 @@ from tests.sandbox.conftest import Connect
 from trunks.sandbox.estate import CONTOSO, NORTHWIND, TWO_TRUNK_CUSTOMER, zoom_id
 from trunks.sandbox.server import Sandbox
 
+NEW_TRUNK = {"id": "400", "name": "New", "sip_server_address": "192.0.2.1", "dnis": "55555123"}
 ZINNIA = zoom_id(f"{NORTHWIND.account_id}/Zinnia Gardens")
 
 
@@ -128,6 +129,46 @@ def test_an_estate_is_merged_or_replaces_the_old_one(sandbox: Sandbox, caller: C
     assert "colour" in wrong.json()["error"]
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("number", "1"),
+        ("name", None),
+        ("sip_plan", 1),
+        ("numbers", "18885550100"),
+        ("numbers", [18885550100]),
+        ("trunks", [NEW_TRUNK | {"dnis": 55555123}]),
+        ("settings", {"show_zoom_provided_numbers": "2"}),
+    ],
+)
+def test_an_estate_with_a_value_of_another_type_is_refused_with_the_field(
+    field: str, value: object, sandbox: Sandbox
+) -> None:
+    before = sandbox.estate.to_dict()
+    account = {"id": "extra", "name": "Extra Ltd", "number": 1, field: value}
+    refused = control(sandbox, "POST", "estate", json={"mode": "merge", "accounts": [account]})
+    inner = "dnis" if field == "trunks" else "show_zoom_provided_numbers" if field == "settings" else field
+    assert refused.status_code == 400
+    assert f"{inner} of " in refused.json()["error"]
+    assert sandbox.estate.to_dict() == before
+
+
+@pytest.mark.parametrize(
+    ("method", "name", "body"),
+    [
+        ("GET", "calls?path=(", b""),
+        ("POST", "faults", b'{"kind": "drop", "nth": 1e999}'),
+        ("POST", "clock", b'{"advance": 1' + b"0" * 400 + b"}"),
+    ],
+)
+def test_an_expression_or_a_number_that_is_none_is_refused(
+    method: str, name: str, body: bytes, sandbox: Sandbox
+) -> None:
+    headers = {"Content-Type": "application/json"}
+    refused = control(sandbox, method, name, data=body, headers=headers)
+    assert (refused.status_code, list(refused.json())) == (400, ["error"])
+
+
 def test_somebody_assigns_and_removes_a_trunk_in_the_console(
     sandbox: Sandbox, caller: Caller, sub: str
 ) -> None:
@@ -156,8 +197,7 @@ def test_somebody_adds_and_removes_a_master_trunk_in_the_console(
     sandbox: Sandbox, caller: Caller, sub: str
 ) -> None:
     master = NORTHWIND.account_id
-    trunk = {"id": "400", "name": "New", "sip_server_address": "192.0.2.1", "dnis": "55555123"}
-    assert console(sandbox, "put_master_trunk", master, **trunk).status_code == 200
+    assert console(sandbox, "put_master_trunk", master, **NEW_TRUNK).status_code == 200
     assert caller.assign(sub, ("400", "55555999")).status_code == 201
     assert console(sandbox, "remove_master_trunk", master, id="400").json() == {"removed": 1}
     assert caller.assign(sub, ("400", "55555998")).status_code == 400
@@ -171,6 +211,8 @@ def test_somebody_adds_and_removes_a_master_trunk_in_the_console(
         {"action": "change_account", "account_id": CONTOSO.account_id, "seats": "many"},
         {"action": "change_account", "account_id": CONTOSO.account_id, "trunks": []},
         {"action": "change_account", "account_id": CONTOSO.account_id, "rate_plan": "gold"},
+        {"action": "put_master_trunk", "account_id": CONTOSO.account_id, **NEW_TRUNK, "dnis": 55555123},
+        {"action": "put_master_trunk", "account_id": CONTOSO.account_id, **NEW_TRUNK, "id": 400},
         {"action": "put_trunk", "account_id": CONTOSO.account_id, "trunk_id": "501", "dnis": "70003111"},
         {"action": "put_trunk", "account_id": ZINNIA, "trunk_id": "501", "dnis": "70003111"},
     ],

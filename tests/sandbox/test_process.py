@@ -139,6 +139,7 @@ def test_switches_faults_and_estate_are_given_on_the_command_line() -> None:
         (["--switch", "trunk_id"], "is not NAME=VALUE"),
         (["--fault", '{"kind": "flood"}'], "no fault 'flood'"),
         (["--fault", "[1]"], "not a JSON object"),
+        (["--fault", '{"kind": "drop", "nth": 1e999}'], "not a fault"),
         (["--estate", "big:0"], "is not demo, empty or big:1"),
         (["--port", "70000"], "cannot start"),
         (["--state", "/dev/null/state"], "cannot start"),

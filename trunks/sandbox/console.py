@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from trunks.sandbox.records import Account, AssignedTrunk, Estate, MasterTrunk, check_rate_plan
+from trunks.sandbox.records import Account, AssignedTrunk, Estate, MasterTrunk, build, check_rate_plan
 from trunks.sandbox.world import World
 
 FIELDS = {
@@ -77,7 +77,7 @@ def remove_trunk(world: World, account: Account, rest: dict[str, Any]) -> dict[s
 
 def put_master_trunk(world: World, account: Account, rest: dict[str, Any]) -> dict[str, Any]:
     """Add a master trunk, or change the one with this `id`."""
-    made = MasterTrunk(**rest)
+    made = build(MasterTrunk, rest)
     with world.changing(account):
         account.trunks = [*(trunk for trunk in account.trunks if trunk.id != made.id), made]
     return asdict(made)

@@ -1,5 +1,6 @@
 """The control endpoints under `/_sandbox/`: switches, faults, journal, state, and changes behind the API."""
 
+import re
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -31,7 +32,7 @@ def answer(sandbox: "Sandbox", call: Call) -> Answer:
             allowed = [method for method, known in _ACTIONS if known == name]
             return json_answer(405 if allowed else 404, {"error": f"no {call.method} {call.path}"})
         return json_answer(200, action(sandbox, call))
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, re.error) as error:
         return json_answer(400, {"error": str(error)})
     except Refusal as refused:
         return json_answer(refused.status, {"error": refused.body.get("message", "")})

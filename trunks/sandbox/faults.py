@@ -112,7 +112,13 @@ def _expression(text: str) -> re.Pattern[str]:
 
 def build(options: Mapping[str, Any]) -> Fault:
     """Return a fault from JSON; `nth` (from 1) is short for `skip`, `count` for `times`."""
-    given = dict(options)
+    try:
+        return _build(dict(options))
+    except (TypeError, AttributeError, OverflowError) as error:
+        raise ValueError(f"not a fault: {error}") from error
+
+
+def _build(given: dict[str, Any]) -> Fault:
     if "nth" in given:
         given["skip"] = int(given.pop("nth")) - 1
     if "count" in given:
@@ -120,10 +126,7 @@ def build(options: Mapping[str, Any]) -> Fault:
     if given.get("kind") == "latency":
         given.setdefault("times", 0)
     counters = {"id", "seen", "fired"} & set(given)
-    try:
-        return Fault(**{name: value for name, value in given.items() if name not in counters})
-    except (TypeError, AttributeError) as error:
-        raise ValueError(f"not a fault: {error}") from error
+    return Fault(**{name: value for name, value in given.items() if name not in counters})
 
 
 class FaultBook:

@@ -1,10 +1,11 @@
 """What the sandbox knows about: accounts, their trunks and numbers, and the apps that may call."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar, cast
 
+T = TypeVar("T")
 # Only the first five digits of a master trunk's dnis are its prefix; there is no field for it.
 PREFIX_LENGTH = 5
 RATE_PLANS = ("free", "pro", "business")
@@ -14,6 +15,22 @@ def check_rate_plan(name: str) -> None:
     """Raise ValueError for a rate plan that does not exist."""
     if name not in RATE_PLANS:
         raise ValueError(f"rate_plan is one of {', '.join(RATE_PLANS)}, not {name!r}")
+
+
+def build(kind: Callable[..., T], raw: Mapping[str, Any]) -> T:
+    """Build a record from JSON; an unknown or missing field, or one of another type, is a TypeError that names it."""
+    made = kind(**raw)
+    for item in dataclasses.fields(cast(Any, made)):
+        value = getattr(made, item.name)
+        if item.type in {str, int, bool}:
+            fits = type(value) is item.type
+        else:
+            # The other lists and the settings hold records, which were built before.
+            texts = item.type == list[str]
+            fits = not texts or (isinstance(value, list) and all(isinstance(one, str) for one in value))
+        if not fits:
+            raise TypeError(f"{item.name} of {type(made).__name__} has another type: {value!r}")
+    return made
 
 
 @dataclass
@@ -105,13 +122,17 @@ class Account:
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> "Account":
-        """Build an account from JSON; an unknown or missing field is a TypeError that names it."""
+        """Build an account from JSON; raises TypeError as `build` does."""
         parts = dict(raw)
-        nested = {"trunks": MasterTrunk, "assigned": AssignedTrunk, "internal_numbers": InternalNumber}
+        nested: dict[str, type] = {
+            "trunks": MasterTrunk,
+            "assigned": AssignedTrunk,
+            "internal_numbers": InternalNumber,
+        }
         for name, kind in nested.items():
-            parts[name] = [kind(**item) for item in parts.get(name, [])]
-        parts["settings"] = TrunkSettings(**parts.get("settings", {}))
-        return cls(**parts)
+            parts[name] = [build(kind, item) for item in parts.get(name, [])]
+        parts["settings"] = build(TrunkSettings, parts.get("settings", {}))
+        return build(cls, parts)
 
 
 @dataclass
@@ -159,5 +180,5 @@ class Estate:
         estate = cls()
         estate.add(*(Account.from_dict(item) for item in raw.get("accounts", [])))
         for item in raw.get("apps", []):
-            estate.add_app(App(**item))
+            estate.add_app(build(App, item))
         return estate
