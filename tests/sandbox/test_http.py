@@ -37,6 +37,18 @@ def test_a_connection_serves_one_call_after_another(sandbox: Sandbox) -> None:
         assert connection.sock is first
 
 
+def test_what_is_refused_unread_has_no_tracking_id_of_an_earlier_call(sandbox: Sandbox) -> None:
+    with closing(http.client.HTTPConnection(sandbox.url.removeprefix("http://"), timeout=5)) as connection:
+        ids = []
+        for path, length in (("/v2/accounts", "0"), ("/", "0"), ("/v2/accounts", "-5")):
+            connection.request("GET", path, headers={"Content-Length": length})
+            answer = connection.getresponse()
+            answer.read()
+            ids.append(answer.headers["x-zm-trackingid"])
+    assert len(set(ids)) == 3
+    assert [entry.tracking_id for entry in sandbox.calls] == ids[:1]
+
+
 @pytest.mark.parametrize("path", ["/nowhere", "/accounts/", "/accounts//sip_trunk/trunks", "/ACCOUNTS"])
 def test_an_unknown_path_is_404(path: str, caller: Caller) -> None:
     assert caller.get(path).status_code == 404

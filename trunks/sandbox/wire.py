@@ -88,14 +88,9 @@ class Handler(BaseHTTPRequestHandler):
     timeout = IDLE_SECONDS
     tracking = ""
 
-    def setup(self) -> None:
-        """Prepare for a connection."""
-        super().setup()
-        self.tracking = tracking_id()
-
     def end_headers(self) -> None:
         """Add what every answer carries, errors of the HTTP layer included."""
-        self.send_header("x-zm-trackingid", self.tracking or tracking_id())
+        self.send_header("x-zm-trackingid", self.tracking)
         self.send_header("X-Sandbox", MARK)
         super().end_headers()
 
@@ -107,7 +102,8 @@ class Handler(BaseHTTPRequestHandler):
         """Write nothing: the journal has a line of its own for each call."""
 
     def handle_one_request(self) -> None:
-        """Serve one call; a client that goes away is no error."""
+        """Serve one call, under a tracking id of its own; a client that goes away is no error."""
+        self.tracking = tracking_id()
         try:
             super().handle_one_request()
         except (ConnectionError, TimeoutError):
