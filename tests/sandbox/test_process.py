@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.sandbox.callers import control
 from tests.sandbox.conftest import Connect
 from trunks.sandbox.cli import READY
 from trunks.sandbox.estate import NORTHWIND, demo_estate
@@ -181,6 +182,24 @@ def test_each_change_is_on_disk_before_it_is_answered(tmp_path: Path, connect: C
         first.reset()
         assert Sandbox(state_file=path).applications(SUB, "268", "18888001") == 0
     assert [file.name for file in tmp_path.iterdir()] == ["state.json"]
+
+
+def test_a_state_that_cannot_be_written_is_a_500_that_proves_nothing(
+    tmp_path: Path, connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    place = tmp_path / "place"
+    place.mkdir()
+    with Sandbox(state_file=place / "state.json") as first:
+        caller = connect(other=first)
+        (place / "state.json").unlink()
+        place.rmdir()
+        answer = caller.assign(SUB, ("268", "18888001"))
+        assert (answer.status_code, answer.json()["code"]) == (500, 500)
+        assert (first.calls[-1].status, first.calls[-1].applied) == (500, 1)
+        assert [trunk["dnis"] for trunk in caller.listed(SUB)] == ["18888001"]
+        refused = control(first, "POST", "reset", json={})
+        assert (refused.status_code, "cannot be written" in refused.json()["error"]) == (500, True)
+    assert any("The state cannot be written" in record.getMessage() for record in caplog.records)
 
 
 def test_the_sandbox_imports_neither_django_nor_the_client() -> None:

@@ -34,6 +34,8 @@ def answer(sandbox: "Sandbox", call: Call) -> Answer:
         return json_answer(200, action(sandbox, call))
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, re.error) as error:
         return json_answer(400, {"error": str(error)})
+    except OSError as error:
+        return json_answer(500, {"error": f"The state cannot be written: {error}"})
     except Refusal as refused:
         return json_answer(refused.status, {"error": refused.body.get("message", "")})
 

@@ -1,11 +1,15 @@
 """From a complete call to a complete answer: gates, operation, refusals."""
 
+import logging
+
 from trunks.sandbox import auth, routes
 from trunks.sandbox.errors import Refusal
-from trunks.sandbox.exchange import Answer, Call, Context, json_answer
+from trunks.sandbox.exchange import Answer, Call, Context, internal_error, json_answer
 from trunks.sandbox.journal import Entry
 from trunks.sandbox.limits import Limits
 from trunks.sandbox.world import World
+
+logger = logging.getLogger("trunks.sandbox")
 
 
 class Engine:
@@ -23,6 +27,10 @@ class Engine:
             done = self._token(call) if call.path == routes.TOKEN_PATH else self._operation(call, entry)
         except Refusal as refused:
             done = json_answer(refused.status, refused.body, refused.headers)
+        except OSError as error:
+            # The change is made and would be lost in a restart: as with Zoom, a 500 proves nothing.
+            logger.error("The state cannot be written: %s", error)
+            done = internal_error()
         entry.result = done.status
         return done
 

@@ -73,6 +73,11 @@ def json_answer(status: int, value: Any, headers: Mapping[str, str] | None = Non
     return Answer(status, body, dict(headers or {}))
 
 
+def internal_error() -> Answer:
+    """Return the 500 that Zoom itself gives; the wording is a guess."""
+    return json_answer(500, {"code": 500, "message": "Internal server error."})
+
+
 @dataclass
 class Context:
     """A call that passed the gates: who calls, and the variables of its path."""

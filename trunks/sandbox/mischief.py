@@ -9,7 +9,7 @@ from typing import Protocol
 
 from trunks.sandbox import errors, limits
 from trunks.sandbox.clock import Clock, iso
-from trunks.sandbox.exchange import Answer, json_answer
+from trunks.sandbox.exchange import Answer, internal_error, json_answer
 from trunks.sandbox.faults import Fault
 
 HTML = b"<!DOCTYPE html><html><head><title>Zoom</title></head><body><h1>We'll be back soon</h1></body></html>"
@@ -113,7 +113,7 @@ def _spoilt(fault: Fault, honest: Answer | None, clock: Clock, label: str) -> An
 def _server_error(status: int) -> Answer:
     # A gateway answers for a Zoom it could not reach, and speaks HTML.
     if status == 500:
-        return json_answer(500, {"code": 500, "message": "Internal server error."})
+        return internal_error()
     return Answer(status, _GATEWAY % (status, status), content_type="text/html")
 
 

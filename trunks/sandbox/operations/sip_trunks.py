@@ -52,7 +52,7 @@ def assign_trunks(world: World, context: Context) -> Answer:
             raise errors.invalid_parameter("sip_trunks")
         with world.changing(account):
             made = [_apply(world, account, trunk, item) for trunk, item in good]
-        context.applied = len(made)
+            context.applied = len(made)
     if len(good) < len(items):
         raise errors.invalid_parameter("sip_trunks")
     return _assigned_answer(world, made)
