@@ -376,3 +376,62 @@ def test_nobody_else_begins_while_a_long_list_of_accounts_is_read(
     monkeypatch.setattr(estate, "through_limits", slowly)
     assert estate.sync(master.pk)
     assert others == [False, False]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("seconds", [100, 0])
+def test_a_worker_that_stood_still_leaves_the_estate_to_who_has_begun_meanwhile(
+    seconds: int,
+    master: MasterAccount,
+    sandbox: Sandbox,
+    rung: list[tuple[str, int]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A process that was stopped, or whose machine slept, counted on and let go of what another was reading."""
+
+    def read_account(account: SubAccount, client: ZoomClient, *, may_fail: bool) -> bool:
+        another_begins(master)
+        return listing.read_account(account, client, may_fail=may_fail)
+
+    told: list[str] = []
+    monkeypatch.setattr(estate, "read_account", read_account)
+    assert not estate.sync(master.pk, seconds=seconds, progress=told.append)
+    assert told[-1] == "Somebody else is reading this estate already."
+    assert (len(readings(sandbox)), rung, audit.history(master).count()) == (1, [], 0)
+    master.refresh_from_db()
+    assert master.sync_done == 0
+    assert master.sync_until is not None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_that_stood_still_makes_nothing_gone_by_an_old_list(
+    master: MasterAccount, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slowly(read: Callable[[], object]) -> object:
+        rows = read()
+        another_begins(master)
+        return rows
+
+    monkeypatch.setattr(estate, "patiently", slowly)
+    assert not estate.sync(master.pk)
+    assert not master.trunks.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nor_does_it_tell_how_its_reading_ended(
+    master: MasterAccount, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slowly(_: Callable[[], object]) -> object:
+        another_begins(master)
+        raise errors.NotEnrolled
+
+    monkeypatch.setattr(estate, "patiently", slowly)
+    assert not estate.sync(master.pk)
+    assert audit.history(master).count() == 0
+    master.refresh_from_db()
+    assert (master.sync_problem, master.sync_until is not None) == ("", True)
+
+
+def another_begins(master: MasterAccount) -> None:
+    MasterAccount.objects.filter(pk=master.pk).update(sync_until=clock.after(-1))
+    assert estate._begin(master.pk, go_on=True)

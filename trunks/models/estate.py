@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.db.models.expressions import Combinable
 
 from trunks import numbers
@@ -54,6 +54,15 @@ class MasterAccount(models.Model):
     def unread() -> Q:
         """Return the condition that nobody is reading the account's estate."""
         return Q(sync_until=None) | Q(sync_until__lt=clock.now())
+
+    @staticmethod
+    def lease() -> Combinable:
+        """Return until when whoever reads the estate now may be silent."""
+        return clock.after(settings.HTTP_DEADLINE_SECONDS * 4)
+
+    def as_begun(self) -> QuerySet[MasterAccount]:
+        """Return this row, or nothing when its estate was begun to be read once more since this instance was made."""
+        return MasterAccount.objects.filter(pk=self.pk, sync_started_at=self.sync_started_at)
 
 
 class Mirrored(models.Model):

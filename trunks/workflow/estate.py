@@ -33,13 +33,14 @@ TOLD = ("name", "client_id", "rate_plan", "rate_share")
 # How long a task reads, so that it keeps no worker long from what people have approved; where the lists alone took
 # that, half of it again for the sub accounts. Far below `task_time_limit`.
 TASK_SECONDS = 120.0
+TAKEN = "Somebody else is reading this estate already."
 Progress = Callable[[str], None]
 Result = TypeVar("Result")
 WRITE_SCOPES = ("sip_trunk:master", "sip_connected_audio:write:trunks:master")
 
 
 class _LeftOff(Exception):
-    """The time is over; the next reading goes on where this one stands."""
+    """Another goes on: the time is over, or this process stood still until its lease was, and somebody else reads."""
 
 
 class CannotConnect(Exception):
@@ -215,31 +216,28 @@ def sync(
     ends = monotonic() + seconds
     master = _begin(master_pk, go_on=go_on)
     if master is None:
-        progress("Somebody else is reading this estate already.")
+        progress(TAKEN)
         return False
-    if master.sync_done:
-        why = "a reading that was not finished goes on"
+    why = "a reading that was not finished goes on" if master.sync_done else why
     try:
         with speaking.client_for(master, urgency=BATCH) as client:
             counts = _read_all(master, client, progress, ends, seconds / 2)
-    except _LeftOff:
-        MasterAccount.objects.filter(pk=master.pk).update(sync_until=None)
-        dispatch.ring_now(dispatch.SYNC_REST, master.pk)
+    except _LeftOff as left:
+        progress(str(left))
         return False
     except ZoomError as error:
         _end(master, Action.SYNC_FAILED, why, {}, problem=sentence(error))
         progress(sentence(error))
         return False
-    _end(master, Action.SYNC_FINISHED, why, counts)
-    return True
+    return _end(master, Action.SYNC_FINISHED, why, counts)
 
 
 def _begin(master_pk: int, *, go_on: bool) -> MasterAccount | None:
     lately = Q(sync_started_at__gt=clock.after(-2 * settings.SYNC_SECONDS))
     unfinished = lately & Q(sync_problem="", sync_done__lt=F("sync_total")) if go_on else Q(pk=None)
     begun = MasterAccount.objects.filter(MasterAccount.unread(), pk=master_pk).update(
-        sync_started_at=clock.now(),
-        sync_until=clock.after(_lease()),
+        sync_started_at=clock.read(),  # a value, so that it can be told from a later one: see `as_begun`
+        sync_until=MasterAccount.lease(),
         sync_done=Case(When(unfinished, then=F("sync_done")), default=0),
         sync_total=Case(When(unfinished, then=F("sync_total")), default=0),
         sync_problem="",
@@ -247,34 +245,39 @@ def _begin(master_pk: int, *, go_on: bool) -> MasterAccount | None:
     return MasterAccount.objects.get(pk=master_pk) if begun else None
 
 
-def _lease() -> float:
-    return settings.HTTP_DEADLINE_SECONDS * 4
+def _hold(master: MasterAccount, **values: Any) -> None:
+    """Write `values`, and that the estate is being read for a while longer. Raises _LeftOff."""
+    if not master.as_begun().update(**{"sync_until": MasterAccount.lease()} | values):
+        raise _LeftOff(TAKEN)
 
 
 def _end(
     master: MasterAccount, action: Action, why: str, counts: dict[str, Any], *, problem: str = ""
-) -> None:
+) -> bool:
     done = {} if problem else {"synced_at": clock.now(), "sync_done": F("sync_total")}
     with audit.change():
-        MasterAccount.objects.filter(pk=master.pk).update(sync_until=None, sync_problem=problem, **done)
+        if not master.as_begun().update(sync_until=None, sync_problem=problem, **done):
+            return False
         audit.record(action, actor=None, why=why, on=master, master=master, after=counts, comment=problem)
+    return True
 
 
 def _read_all(
     master: MasterAccount, client: ZoomClient, progress: Progress, ends: float, least: float
 ) -> dict[str, Any]:
-    """Read everything, or raise _LeftOff when it is `ends` and the sub accounts have had `least` seconds."""
-    held = MasterAccount.objects.filter(pk=master.pk)
+    """Read everything, or raise _LeftOff, such as when it is `ends` and the sub accounts have had `least` seconds."""
 
     def page(read: Callable[[], Result]) -> Result:
-        held.update(sync_until=clock.after(_lease()))
+        _hold(master)
         return through_limits(read)
 
     trunks = patiently(lambda: client.list_trunks("me", through_limits))
+    _hold(master)
     progress(f"{len(trunks)} trunks of {master}.")
     gone_trunks = mirror_trunks(master, trunks)
     listed = patiently(lambda: list(client.list_sub_accounts(page)))
     accounts = [account for account in listed if account.id != master.zoom_id]
+    _hold(master, sync_total=len(accounts))
     progress(f"{len(accounts)} sub accounts.")
     gone_accounts = mirror_accounts(master, accounts)
     # A sub account that is gone is asked for as long as nobody knows what it got: its DNIS would stay taken for ever.
@@ -282,15 +285,16 @@ def _read_all(
     to_read = Q(gone_at=None) | Q(pk__in=doubtful)
     # Should one have gone meanwhile, the next is left out this time.
     present = SubAccount.objects.filter(to_read, master=master).order_by("pk")
-    held.update(sync_total=len(accounts))
     failing, begun, ends = 0, master.sync_done, max(ends, monotonic() + least)
     for done, account in enumerate(present[begun:].iterator(chunk_size=200), start=begun + 1):
         answered = read_account(account, client, may_fail=failing < FAILING_IN_A_ROW - 1)
         failing = 0 if answered else failing + 1
-        held.update(sync_done=F("sync_done") + 1, sync_until=clock.after(_lease()))
+        _hold(master, sync_done=F("sync_done") + 1)
         if done % 50 == 0 or done == len(accounts):
             progress(f"Trunks of {done} of {len(accounts)} sub accounts read.")
         if monotonic() >= ends and done < len(accounts):
-            raise _LeftOff
+            _hold(master, sync_until=None)
+            dispatch.ring_now(dispatch.SYNC_REST, master.pk)
+            raise _LeftOff("A worker reads the rest.")
     counts = {"trunks": len(trunks), "sub_accounts": len(accounts)}
     return counts | {"trunks_gone": gone_trunks, "sub_accounts_gone": gone_accounts}
