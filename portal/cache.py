@@ -11,13 +11,14 @@ from typing import Any
 
 from django.core.cache.backends.locmem import LocMemCache
 from django.core.cache.backends.redis import RedisCache
-from redis.exceptions import ConnectionError as ConnectionLost
-from redis.exceptions import TimeoutError as TooSlow
+from redis.exceptions import RedisError, ResponseError
 
 logger = logging.getLogger(__name__)
 
 # A Redis that hangs costs each question three seconds, and signing in asks it more than ten times.
 AWAY_SECONDS = 5.0
+# One that has no room, or may not write, still reads out old counts: they must not often take turns with the new ones.
+REFUSED_SECONDS = 60.0
 _away_until = 0.0
 
 
@@ -33,7 +34,7 @@ class JsonSerializer:
 
 
 class SharedCache(RedisCache):
-    """Redis and, for a few seconds each time it cannot be reached, the memory of the process.
+    """Redis and, for a while each time it cannot be reached or refuses, the memory of the process.
 
     Rate limits go on to hold then, counted by each web process alone: without a Redis people can sign in, prove again
     who they are and approve. Only what the portal asks of a cache goes this way: add, get, set, incr and delete.
@@ -63,9 +64,12 @@ class SharedCache(RedisCache):
         if time.monotonic() >= _away_until:
             try:
                 return getattr(super(), what)(*args, **kwargs)
-            except (ConnectionLost, TooSlow) as error:
-                _away_until = time.monotonic() + AWAY_SECONDS
+            except RedisError as error:
+                refused = isinstance(error, ResponseError)
+                _away_until = time.monotonic() + (REFUSED_SECONDS if refused else AWAY_SECONDS)
                 logger.warning(
-                    "Redis cannot be reached, so each process counts alone: %s", type(error).__name__
+                    "Redis %s, so each process counts alone: %s",
+                    "refuses" if refused else "cannot be reached",
+                    type(error).__name__,
                 )
         return getattr(self._own, what)(*args, **kwargs)

@@ -1,8 +1,10 @@
 """What is read out of Redis is data, whoever wrote it there; and without a Redis people come in, but no guesser."""
 
 import pickle
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from time import monotonic
 
 import pytest
 import redis
@@ -15,6 +17,7 @@ from pytest_django import Settings
 from portal import cache as shared
 from tests import cast
 from tests.conftest import SignedIn
+from tests.processes import start
 from trunks import audit
 from trunks.models import User
 
@@ -58,6 +61,43 @@ def redis_away(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     settings.CACHES = {"default": here | {"OPTIONS": {"socket_timeout": 3}}}
     yield
     LocMemCache("while Redis is away", {}).clear()
+
+
+@pytest.fixture
+def redis_full(
+    redis_away: None, settings: Settings, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    """Have the cache ask a Redis that is there, and has no room for anything."""
+    folder = tmp_path_factory.mktemp("r")
+    place = ["--port", "0", "--unixsocket", str(folder / "s"), "--dir", str(folder), "--save", ""]
+    program = shutil.which("redis-server") or "redis-server"
+    with start([program, *place, "--maxmemory", "1"], log=folder / "log") as process:
+        process.wait_for_line("ready to accept connections")
+        settings.CACHES = {"default": settings.CACHES["default"] | {"LOCATION": f"unix://{folder / 's'}"}}
+        yield
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("redis_full")
+def test_nor_does_a_redis_without_room_keep_anybody_out(
+    client: Client, staff: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(6):
+        client.post("/accounts/login/", {"login": staff.email, "password": "wrong"})
+    assert (
+        client.post("/accounts/login/", {"login": staff.email, "password": cast.PASSWORD}).status_code == 200
+    )
+    LocMemCache("while Redis is away", {}).clear()
+    monkeypatch.setattr(shared, "_away_until", 0.0)
+    assert (
+        client.post("/accounts/login/", {"login": staff.email, "password": cast.PASSWORD}).status_code == 302
+    )
+
+
+@pytest.mark.usefixtures("redis_full")
+def test_what_a_full_redis_still_holds_does_not_take_turns_with_what_was_counted_since() -> None:
+    cache.set("counter", 1)
+    assert shared._away_until - monotonic() > shared.AWAY_SECONDS
 
 
 @pytest.mark.sqlite
