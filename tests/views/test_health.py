@@ -95,12 +95,14 @@ def test_metrics_count_requests_by_state_and_the_age_of_what_waits(
 ) -> None:
     TrunkRequest.objects.update(changed_at=timezone.now() - timedelta(seconds=500))
     Heartbeat.objects.update(at=timezone.now() - timedelta(seconds=30))
+    Heartbeat.objects.create(name=Heartbeat.DIGEST_LETTERS, at=timezone.now() - timedelta(hours=1))
     lines = dict(line.rsplit(" ", 1) for line in client.get("/metrics").content.decode().splitlines())
     assert lines['portal_requests{state="pending"}'] == "1.0"
     assert lines['portal_requests{state="unconfirmed"}'] == "0.0"
     assert 500 <= float(lines['portal_oldest_request_seconds{state="pending"}']) < 600
     assert lines['portal_oldest_request_seconds{state="approved"}'] == "0.0"
     assert 30 <= float(lines['portal_heartbeat_age_seconds{name="worker"}']) < 100
+    assert len([name for name in lines if "heartbeat_age_seconds{" in name]) == 1, "of processes alone"
 
 
 @pytest.mark.django_db

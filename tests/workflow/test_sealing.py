@@ -7,7 +7,8 @@ import os
 from datetime import UTC, datetime, timedelta
 from errno import ENOSPC
 from pathlib import Path
-from smtplib import SMTPRecipientsRefused
+from smtplib import SMTPConnectError, SMTPRecipientsRefused, SMTPServerDisconnected
+from unittest.mock import Mock
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -21,7 +22,7 @@ from tests import cast
 from tests.sealed import Sealed, clock_at, noon
 from tests.together import together
 from trunks import audit, dispatch, seals, tasks
-from trunks.models import AuditDigest, Role, User
+from trunks.models import AuditDigest, Heartbeat, Role, User, clock
 from trunks.models.audit_event import AuditEvent
 from trunks.workflow import sealing, second_place, sweeping, verifying
 
@@ -254,7 +255,7 @@ def test_a_mail_server_that_is_away_stops_nothing_and_gets_what_it_missed(
         assert audit.history(first)[1].comment == "E-mail: ConnectionRefusedError: no mail today"
     sealed.pass_days(0)
     assert mail.outbox == [], "the server is not asked again before an hour is over"
-    cache.clear()
+    Heartbeat.objects.filter(name=Heartbeat.DIGEST_LETTERS).update(at=clock.after(-sealing.RETRY_SECONDS))
     [second] = sealed.pass_days()
     [letter] = mail.outbox
     assert letter.subject == f"Audit digest of {first.day} to {second.day}"
@@ -283,6 +284,59 @@ def test_a_mailbox_that_refuses_its_letter_keeps_it_from_nobody_else(
     assert [letter.to for letter in mail.outbox] == [[manager.email]]
     assert told(digest) == ["digest.made", "digest.not_sent", "digest.sent"]
     assert audit.history(digest)[2].after["to"] == [manager.email]
+
+
+@pytest.mark.parametrize("error", [SMTPServerDisconnected("timed out"), SMTPConnectError(421, b"busy")])
+def test_a_mail_server_that_hangs_is_asked_once(
+    error: Exception, sealed: Sealed, manager: User, estate: cast.Estate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each try costs a time-out, and what a task of this queue does beside it waits so long."""
+    cast.person("Hans Here", Role.MANAGER, master=estate.master)
+    tries = Mock(side_effect=error)
+    monkeypatch.setattr(SEND, tries)
+    sealed.act()
+    sealed.pass_days()
+    assert tries.call_count == 1
+
+
+def test_a_letter_is_sent_once_though_another_process_has_no_such_cache(
+    sealed: Sealed, manager: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a Redis each process of a worker has a cache of its own; and a Redis may be emptied meanwhile."""
+    real = locmem.EmailBackend.send_messages
+
+    def send(self: locmem.EmailBackend, letters: list[mail.EmailMessage]) -> int:
+        if not mail.outbox:
+            sent = real(self, letters)
+            cache.clear()
+            sealing.send_letters()
+            return sent
+        return real(self, letters)
+
+    monkeypatch.setattr(SEND, send)
+    sealed.act()
+    sealed.pass_days()
+    assert len(mail.outbox) == 1
+
+
+def test_letters_are_not_held_up_by_a_turn_of_before_the_clock_was_set_back(
+    sealed: Sealed, manager: User
+) -> None:
+    Heartbeat.objects.create(name=Heartbeat.DIGEST_LETTERS, at=clock.read() + timedelta(days=2))
+    sealed.act()
+    sealed.pass_days()
+    assert len(mail.outbox) == 1
+
+
+def test_an_address_that_no_mail_can_carry_keeps_the_letter_from_nobody_else(
+    sealed: Sealed, manager: User, estate: cast.Estate
+) -> None:
+    cast.person("Anna Odd", Role.MANAGER, master=estate.master)
+    User.objects.filter(name="Anna Odd").update(email="anna\n@example.com")
+    sealed.act()
+    [digest] = sealed.pass_days()
+    assert [letter.to for letter in mail.outbox] == [[manager.email]]
+    assert told(digest) == ["digest.made", "digest.not_sent", "digest.sent"]
 
 
 def test_without_a_key_the_digest_says_that_it_is_not_signed(sealed: Sealed, manager: User) -> None:

@@ -166,6 +166,8 @@ class Heartbeat(models.Model):
     at = models.DateTimeField()
 
     WORKER = "worker"
+    # No process: when one took the turn to send the managers a day's digest.
+    DIGEST_LETTERS = "digest-letters"
 
     def __str__(self) -> str:
         return self.name

@@ -145,7 +145,7 @@ def _heartbeats(now: datetime) -> Iterator[Metric]:
     seen = GaugeMetricFamily(
         "portal_heartbeat_age_seconds", "Time since a process was last seen.", labels=["name"]
     )
-    for beat in Heartbeat.objects.order_by("name"):
+    for beat in Heartbeat.objects.exclude(name=Heartbeat.DIGEST_LETTERS).order_by("name"):
         seen.add_metric([beat.name], _age(beat.at, now))
     yield seen
 

@@ -11,18 +11,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import takewhile
-from smtplib import SMTPException
+from smtplib import SMTPConnectError, SMTPException, SMTPHeloError, SMTPServerDisconnected
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.conf import settings
 from django.core import mail
-from django.core.cache import cache
 from django.db import IntegrityError
+from django.db.models import Q
 from django.utils import timezone
 
 from trunks import audit, audit_chain, dispatch, seals
 from trunks.actions import Action
-from trunks.models import AuditDigest, Role, RoleGrant, User, clock
+from trunks.models import AuditDigest, Heartbeat, Role, RoleGrant, User, clock
 from trunks.workflow import second_place
 
 # A transaction that began before midnight may end after it; its events then belong to the next digest.
@@ -30,8 +30,11 @@ MARGIN = timedelta(minutes=5)
 TIMEOUT_SECONDS = 10.0
 BATCH = 400
 LETTER_DAYS = 60  # at most in one letter
-# One worker sends the letters; where none could be sent, they are tried again an hour later.
-SENDING, RETRY_SECONDS = "digest-letters", 3600
+# One process sends the letters; where none could be sent, they are tried again an hour later. By a row and no cache:
+# without a Redis each process of a worker has its own.
+RETRY_SECONDS = 3600
+# What smtplib makes of a server that hangs, or has no time.
+NO_SERVER = (SMTPServerDisconnected, SMTPConnectError, SMTPHeloError)
 WHY = "daily digest"
 
 logger = logging.getLogger(__name__)
@@ -186,7 +189,7 @@ def send_letters() -> None:
     was lost did not send, comes with the next one; a mailbox that refuses its letter does not keep the others busy.
     """
     people = managers()
-    if not (people and cache.add(SENDING, True, RETRY_SECONDS)):
+    if not (people and _take_turn()):
         return
     unsent = _unsent()
     sent = _send(unsent, people) if unsent else []
@@ -195,7 +198,15 @@ def send_letters() -> None:
             after = {"days": len(unsent), "to": [user.email for user in sent]}
             audit.record(Action.DIGEST_SENT, actor=None, why=WHY, on=unsent[-1], after=after)
     if sent or not unsent:
-        cache.delete(SENDING)
+        Heartbeat.objects.filter(name=Heartbeat.DIGEST_LETTERS).update(at=clock.after(-RETRY_SECONDS))
+
+
+def _take_turn() -> bool:
+    # What is still to come is from before the database's clock was set back.
+    free = Q(at__lte=clock.after(-RETRY_SECONDS)) | Q(at__gt=clock.after(RETRY_SECONDS))
+    if Heartbeat.objects.filter(free, name=Heartbeat.DIGEST_LETTERS).update(at=clock.now()):
+        return True
+    return Heartbeat.objects.get_or_create(name=Heartbeat.DIGEST_LETTERS, defaults={"at": clock.now()})[1]
 
 
 def _unsent() -> list[AuditDigest]:
@@ -215,11 +226,11 @@ def _send(unsent: Sequence[AuditDigest], people: Sequence[User]) -> list[User]:
             connection = mail.get_connection(timeout=TIMEOUT_SECONDS)
             connection.send_messages([mail.EmailMessage(subject, text, to=[user.email])])
             sent.append(user)
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: an address that no mail can carry
             logger.exception("The digests of the audit trail could not be sent to a manager.")
             _report(f"E-mail: {type(error).__name__}: {error}")
-            if not isinstance(error, SMTPException):  # no server is there, and would not be for the others
-                break
+            if not isinstance(error, (SMTPException, ValueError)) or isinstance(error, NO_SERVER):
+                break  # no server is there, and would not be for the others
     return sent
 
 
