@@ -37,13 +37,25 @@ def bound(context: Context) -> Iterator[None]:
         _context.reset(token)
 
 
+@contextmanager
+def marking_errors() -> Iterator[None]:
+    """Give an error that ends the block the present id: it is logged where the block is over."""
+    try:
+        yield
+    except Exception as error:
+        vars(error)[REQUEST_ID] = current().request_id
+        raise
+
+
 REQUEST_ID = "portal.request_id"
 
 
 class LogFilter(logging.Filter):
-    """Gives every log record the id of the request it belongs to."""
+    """Gives every log record the id of the request it belongs to, or of the task that the error in it has ended."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         asked = getattr(getattr(record, "request", None), "META", {})
-        record.request_id = current().request_id or asked.get(REQUEST_ID, "-")
+        error = record.exc_info[1] if record.exc_info else None
+        raised = getattr(error, REQUEST_ID, "-")
+        record.request_id = current().request_id or asked.get(REQUEST_ID, raised)
         return True

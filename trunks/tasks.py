@@ -29,7 +29,7 @@ from trunks.workflow import (
 @contextmanager
 def _as_task() -> Iterator[None]:
     """Give everything that the task does one request id, in the log and in the audit trail."""
-    with context.bound(context.Context(request_id=uuid.uuid4().hex)):
+    with context.bound(context.Context(request_id=uuid.uuid4().hex)), context.marking_errors():
         yield
 
 

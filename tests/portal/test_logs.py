@@ -11,7 +11,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from portal import logs
-from trunks import context
+from trunks import context, tasks
 
 
 def line(message: str, *arguments: object) -> str:
@@ -81,3 +81,19 @@ def test_a_trace_back_is_for_what_the_portal_did_wrong(written: StringIO, status
         logging.getLogger("django.request").error("Said", exc_info=error, extra={"status_code": status})
     assert ("Traceback" in written.getvalue()) == (status == 500)
     assert len(written.getvalue().splitlines()) == 1 or status == 500
+
+
+def test_the_line_of_a_task_that_failed_bears_the_id_of_what_it_did(
+    written: StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Celery writes it when the task is over."""
+    ids = []
+
+    def fail(_: int) -> None:
+        ids.append(context.current().request_id)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("trunks.workflow.provisioning.provision", fail)
+    tasks.provision.apply(args=(7,))
+    [line_of_it] = [line for line in written.getvalue().splitlines() if "ERROR" in line]
+    assert f"celery.app.trace [{ids[0]}] Task trunks.tasks.provision" in line_of_it
