@@ -1,10 +1,14 @@
 """allauth's pages in the portal's look."""
 
+import re
+
 import pytest
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.test import Client, RequestFactory
+from pytest_django import Settings
 
 from portal.adapters import NO_ADDRESS, AccountAdapter
-from tests import cast
+from tests import cast, totp
 from tests.conftest import SignedIn
 from trunks.models import User
 
@@ -108,3 +112,40 @@ def test_signing_out_takes_a_post(staff: User, signed_in: SignedIn) -> None:
 def test_rate_limits_count_the_address_that_the_audit_trail_names(address: str, expected: str) -> None:
     request = RequestFactory().get("/", REMOTE_ADDR=address)
     assert AccountAdapter().get_client_ip(request) == expected
+
+
+def heading(page: str) -> str:
+    """Return the words of the page's one heading of the first level."""
+    found = re.search(r"<h1[^>]*>(.*?)</h1>", page, re.DOTALL)
+    assert found
+    return " ".join(found[1].split())
+
+
+def test_who_has_lost_the_phone_reads_at_the_second_factor_how_to_come_in(
+    client: Client, supervisor: User
+) -> None:
+    secret = generate_totp_secret()
+    TOTP.activate(supervisor, secret)
+    client.post("/accounts/login/", {"login": supervisor.email, "password": cast.PASSWORD})
+    page = client.get("/accounts/2fa/authenticate/").content.decode()
+    assert has_a_frame(page)
+    assert "one of your recovery codes" in page
+    assert "An administrator of the portal can remove a second factor that is lost" in page
+    wrong = client.post("/accounts/2fa/authenticate/", {"code": "1"}).content.decode()
+    assert "<title>Error: Second factor ·" in wrong
+    assert 'href="#id_code">Code: Incorrect code.' in wrong
+    assert client.post("/accounts/2fa/authenticate/", {"code": totp.code(secret)}).status_code == 302
+
+
+@pytest.mark.parametrize("path", ["/accounts/reauthenticate/", "/accounts/2fa/reauthenticate/"])
+def test_a_proof_that_is_asked_for_can_be_left(
+    supervisor: User, signed_in: SignedIn, settings: Settings, path: str
+) -> None:
+    settings.REQUIRE_MFA = frozenset()
+    client = signed_in(supervisor)
+    TOTP.activate(supervisor, generate_totp_secret())
+    page = client.get(path).content.decode()
+    assert has_a_frame(page)
+    assert heading(page) == "Confirm that it is you"
+    assert '<a class="btn w-100 mt-2" href="/">Leave it</a>' in page
+    assert ("one of your recovery codes" in page) == ("2fa" in path)
