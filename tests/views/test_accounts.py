@@ -149,3 +149,20 @@ def test_a_proof_that_is_asked_for_can_be_left(
     assert heading(page) == "Confirm that it is you"
     assert '<a class="btn w-100 mt-2" href="/">Leave it</a>' in page
     assert ("one of your recovery codes" in page) == ("2fa" in path)
+
+
+def test_each_session_says_under_its_own_label_when_where_and_whether_it_is_this_one(
+    client: Client, staff: User
+) -> None:
+    login = {"login": staff.email, "password": cast.PASSWORD}
+    client.post("/accounts/login/", login)
+    alone = client.get("/accounts/sessions/").content.decode()
+    assert ">Sign out</button>" in alone
+    Client().post("/accounts/login/", login)
+    page = client.get("/accounts/sessions/").content.decode()
+    assert page.count("This session") == 1
+    assert page.count('<td data-label="Browser"') == 2
+    assert page.count('<th scope="col"') == 3
+    assert ">Sign out other sessions</button>" in page
+    client.post("/accounts/sessions/")
+    assert "Sign out other sessions" not in client.get("/accounts/sessions/").content.decode()
