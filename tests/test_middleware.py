@@ -258,7 +258,7 @@ def test_the_set_up_of_the_second_factor_can_be_reached_by_who_owes_it(
     assert "Your role needs a second factor" in choice.content.decode()
     # Who has just given their password is not asked for it once more.
     answer = client.get("/accounts/2fa/totp/activate/")
-    assert "Activate Authenticator App" in answer.content.decode()
+    assert "Set up an authenticator app" in answer.content.decode()
 
 
 def test_the_secret_of_a_second_factor_is_encrypted_in_the_database(

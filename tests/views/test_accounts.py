@@ -3,6 +3,8 @@
 import re
 
 import pytest
+from allauth.mfa.models import Authenticator
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.test import Client, RequestFactory
 from pytest_django import Settings
@@ -48,6 +50,8 @@ def test_pages_before_signing_in_have_the_portals_name_and_frame(client: Client,
         ("/accounts/password/reset/key/done/", "The password is set", "/accounts/login/"),
         ("/accounts/inactive/", "Your account is deactivated", "/accounts/login/"),
         ("/accounts/confirm-email/", "Nothing to confirm", "/"),
+        ("/accounts/confirm-email/abc/", "Nothing to confirm", "/"),
+        ("/accounts/signup/", "Nobody signs up here", "/accounts/login/"),
     ],
 )
 def test_no_way_back_in_ends_at_a_company_that_nobody_knows(
@@ -166,3 +170,47 @@ def test_each_session_says_under_its_own_label_when_where_and_whether_it_is_this
     assert ">Sign out other sessions</button>" in page
     client.post("/accounts/sessions/")
     assert "Sign out other sessions" not in client.get("/accounts/sessions/").content.decode()
+
+
+def test_recovery_codes_say_what_they_are_for_and_how_many_are_left(
+    supervisor: User, signed_in: SignedIn, settings: Settings
+) -> None:
+    settings.REQUIRE_MFA = frozenset()
+    client = signed_in(supervisor)
+    assert "They come with the second factor" in client.get("/accounts/2fa/").content.decode()
+    TOTP.activate(supervisor, generate_totp_secret())
+    assert ">Generate</a>" in client.get("/accounts/2fa/").content.decode()
+    first = client.get("/accounts/2fa/recovery-codes/generate/").content.decode()
+    assert "Each signs you in once" in first
+    client.post("/accounts/2fa/recovery-codes/generate/")
+    page = client.get("/accounts/2fa/recovery-codes/").content.decode()
+    assert heading(page) == "Recovery codes"
+    assert "Each signs you in once where your second factor is not at hand" in page
+    assert "10 of 10 left" in page
+    codes = RecoveryCodes(Authenticator.objects.get(user=supervisor, type="recovery_codes"))
+    assert "readonly>" + "\n".join(codes.get_unused_codes()) + "</textarea>" in page
+    assert "You still have 10" in client.get("/accounts/2fa/recovery-codes/generate/").content.decode()
+    for code in codes.get_unused_codes():
+        assert codes.validate_code(code)
+    used = client.get("/accounts/2fa/recovery-codes/").content.decode()
+    assert "All 10 are used" in used
+    assert "/download/" not in used + client.get("/accounts/2fa/").content.decode()
+
+
+def test_taking_the_app_away_says_what_goes_with_it_and_can_be_left(
+    supervisor: User, signed_in: SignedIn, settings: Settings
+) -> None:
+    settings.REQUIRE_MFA = frozenset()
+    client = signed_in(supervisor)
+    page = client.get("/accounts/2fa/totp/activate/").content.decode()
+    assert heading(page) == "Set up an authenticator app"
+    assert 'href="/accounts/2fa/">Leave it</a>' in page
+    wrong = client.post("/accounts/2fa/totp/activate/", {"code": "1"}).content.decode()
+    assert 'href="#id_code">Authenticator code: Incorrect code.' in wrong
+    TOTP.activate(supervisor, generate_totp_secret())
+    page = client.get("/accounts/2fa/totp/deactivate/").content.decode()
+    assert "your recovery codes go with it" in page
+    assert 'href="/accounts/2fa/">Leave it</a>' in page
+    RecoveryCodes.activate(supervisor)
+    client.post("/accounts/2fa/totp/deactivate/")
+    assert not Authenticator.objects.filter(user=supervisor).exists()
