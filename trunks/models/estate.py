@@ -172,6 +172,19 @@ class Heartbeat(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @classmethod
+    def take_turn(cls, name: str, *, every: float, ahead: float) -> bool:
+        """Say whether this process has the turn of that name: nobody took it within the last `every` seconds.
+
+        A database whose clock was set back must not wait until it is as late again: a turn that lies more than `ahead`
+        seconds ahead is none. By less it may: who waited for the other's asks with the time at which its own statement
+        began.
+        """
+        free = Q(at__lte=clock.after(-every)) | Q(at__gt=clock.after(ahead))
+        if cls.objects.filter(free, name=name).update(at=clock.now()):
+            return True
+        return cls.objects.get_or_create(name=name, defaults={"at": clock.now()})[1]
+
     @staticmethod
     def patience() -> timedelta:
         """Return how long a worker may leave no sign: three sweeps and ten seconds."""

@@ -82,8 +82,7 @@ def revoke(request: HtmxHttpRequest, pk: int, grant_pk: int) -> HttpResponse:
     person = _person(request, pk)
     found = access.grants_for(request.user).filter(pk=grant_pk, user=person).first()
     if found is None:
-        back = (reverse("person", args=[pk]), "Go to the person's page")
-        return problem_page(request, 409, reason="The role has been revoked already.", back=back)
+        return problem_page(request, 409, reason="The role has been revoked already.", back=_back(pk))
 
     def verb(_: User) -> None:
         roles.revoke(found, actor=request.user)
@@ -140,6 +139,10 @@ def _person(request: HtmxHttpRequest, pk: int) -> User:
     return access.person_for(request.user, pk)
 
 
+def _back(pk: int) -> tuple[str, str]:
+    return reverse("person", args=[pk]), "Go to the person's page"
+
+
 def _carry_out(
     request: HtmxHttpRequest,
     person: User,
@@ -158,12 +161,7 @@ def _carry_out(
     except Refused as error:
         return problem_page(request, 403, reason=error.reason, who=error.who)
     except Stale as error:
-        return problem_page(
-            request,
-            409,
-            reason=error.reason,
-            back=(reverse("person", args=[person.pk]), "Go to the person's page"),
-        )
+        return problem_page(request, 409, reason=error.reason, back=_back(person.pk))
     messages.success(request, done)
     if not access.people_for(request.user).filter(pk=person.pk).exists():
         return redirect("people")  # with the last role that one administers, the person is out of sight

@@ -35,32 +35,28 @@ def letter(user: User) -> Letter | None:
         items += _rows("Sent back to you", mine.order_by("id"))
         items += _rows("People are asked to look", attention.requests_for(user))
         items += _rows("A customer is without a trunk", access.without_trunk_for(user))
-    held = {notice.pk: notice.subject for notice in _held(user)}
-    carried = dict(list(held.items())[:MOST])
+    held = list(_held(user))
+    carried = held[:MOST]
     if not items and not carried:
         return None
     number = len(items) + len(carried)
-    later = (
-        ["There is more of what you asked to hear; the next morning mail brings it."]
-        if len(held) > MOST
-        else []
-    )
+    items += [notice.subject for notice in carried]
+    if len(held) > MOST:
+        items.append("There is more of what you asked to hear; the next morning mail brings it.")
     return Letter(
         subject=f"{number} thing{'' if number == 1 else 's'} for you this morning",
         sentences=["This is what waits for you, and what you asked to hear in the morning."],
         url=address("home"),
         link="Open the portal",
-        items=[*items, *carried.values(), *later],
-        carries=list(carried),
+        items=items,
+        carries=[notice.pk for notice in carried],
     )
 
 
 def _held(user: User) -> QuerySet[Notice]:
     """Return what was kept for this mail, of the master accounts that the person still has a role for."""
-    held = Notice.objects.filter(user=user, sending=Sending.HELD)
-    return held.filter(occasion__trunk_request__master__in=access.masters_for(user)).order_by("id")[
-        : MOST + 1
-    ]
+    held = Notice.objects.filter(user=user, sending=Sending.HELD).order_by("id")
+    return held.filter(occasion__trunk_request__master__in=access.masters_for(user))[: MOST + 1]
 
 
 def _rows(title: str, found: TrunkRequestQuerySet) -> list[str]:

@@ -17,7 +17,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.conf import settings
 from django.core import mail
 from django.db import IntegrityError
-from django.db.models import Q
 from django.utils import timezone
 
 from trunks import audit, audit_chain, dispatch, seals
@@ -188,8 +187,8 @@ def send_letters() -> None:
     Every mailbox is one more place that the database does not reach. What a mail server did not take, or a worker that
     was lost did not send, comes with the next one; a mailbox that refuses its letter does not keep the others busy.
     """
-    people = managers()
-    if not (people and _take_turn()):
+    people, turn = managers(), Heartbeat.DIGEST_LETTERS
+    if not (people and Heartbeat.take_turn(turn, every=RETRY_SECONDS, ahead=RETRY_SECONDS)):
         return
     unsent = _unsent()
     sent = _send(unsent, people) if unsent else []
@@ -198,15 +197,7 @@ def send_letters() -> None:
             after = {"days": len(unsent), "to": [user.email for user in sent]}
             audit.record(Action.DIGEST_SENT, actor=None, why=WHY, on=unsent[-1], after=after)
     if sent or not unsent:
-        Heartbeat.objects.filter(name=Heartbeat.DIGEST_LETTERS).update(at=clock.after(-RETRY_SECONDS))
-
-
-def _take_turn() -> bool:
-    # What is still to come is from before the database's clock was set back.
-    free = Q(at__lte=clock.after(-RETRY_SECONDS)) | Q(at__gt=clock.after(RETRY_SECONDS))
-    if Heartbeat.objects.filter(free, name=Heartbeat.DIGEST_LETTERS).update(at=clock.now()):
-        return True
-    return Heartbeat.objects.get_or_create(name=Heartbeat.DIGEST_LETTERS, defaults={"at": clock.now()})[1]
+        Heartbeat.objects.filter(name=turn).update(at=clock.after(-RETRY_SECONDS))
 
 
 def _unsent() -> list[AuditDigest]:

@@ -6,7 +6,7 @@ It runs in beat and in each worker, so that the loss of either stops nothing.
 from __future__ import annotations
 
 from django.conf import settings
-from django.db.models import F, Q
+from django.db.models import F
 
 from trunks import audit
 from trunks.actions import Action
@@ -41,17 +41,8 @@ def sweep_in_turn() -> int:
     Each worker and beat come by in every interval. One of them sweeps, so that thousands that wait are not rung for
     once by each. One that dies with the turn costs the work that waits for the sweep one interval.
     """
-    return sweep() if _take_turn() else 0
-
-
-def _take_turn() -> bool:
-    long_ago = Q(at__lte=clock.after(-0.8 * settings.SWEEP_SECONDS))
-    # A database whose clock was set back must not wait until it is as late again. By less than an interval it may lie
-    # ahead all the same: who waited for the other's turn asks with the time at which its own statement began.
-    to_come = Q(at__gt=clock.after(settings.SWEEP_SECONDS))
-    if Heartbeat.objects.filter(long_ago | to_come, name=TURN).update(at=clock.now()):
-        return True
-    return Heartbeat.objects.get_or_create(name=TURN, defaults={"at": clock.now()})[1]
+    every = settings.SWEEP_SECONDS
+    return sweep() if Heartbeat.take_turn(TURN, every=0.8 * every, ahead=every) else 0
 
 
 def sweep() -> int:
