@@ -74,6 +74,7 @@ task_acks_late = True
 task_reject_on_worker_lost = (
     True  # acks_late alone acknowledges a task whose process was killed (celery/celery#1628)
 )
+worker_pool = "portal.pool:TaskPool"
 worker_prefetch_multiplier = 1
 worker_max_tasks_per_child = 500
 # Celery would close the database connection before and after each task, and a new one has a new process at the
