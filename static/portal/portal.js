@@ -3,7 +3,13 @@
   "use strict";
   const each = (selector, act, root = document) => root.querySelectorAll(selector).forEach(act);
 
-  // --- appearance, time zone ---------------------------------------------------------------------------------
+  // --- the menu of narrow windows, appearance, time zone -----------------------------------------------------
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest(".navbar-toggler");
+    if (!button) return;
+    const shown = document.getElementById(button.getAttribute("aria-controls")).classList.toggle("show");
+    button.setAttribute("aria-expanded", String(shown));
+  });
   function showTheme() {
     each("[data-theme-switch]", (group) => {
       group.hidden = false;

@@ -1,10 +1,12 @@
 """Every page, for everybody who sees it, wide and narrow, light and dark, pleases axe and fits its window."""
 
+import re
 from collections.abc import Iterator
 from typing import Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from django.conf import settings
 from playwright.sync_api import Browser, Page, expect
 
 from tests.journey import stack
@@ -83,6 +85,7 @@ CUT_OFF = """() => {
   const torn = [...document.querySelectorAll("main .badge")].filter((e) => box(e).height > 70);
   return [...out, ...torn].slice(0, 3).map((e) => `${e.tagName}.${e.className}: ${e.textContent.trim().slice(0, 40)}`);
 }"""
+CLASSES = '() => [...document.querySelectorAll("[class]")].flatMap((e) => [...e.classList])'
 # 720 px is a window of 1440 at 200 %; at 1000 the request page has its second column.
 WIDTHS = (320, 360, 720, 1000, 1440)
 LONG = """
@@ -108,11 +111,29 @@ def cut_off(page: Page) -> list[str]:
     return [f"cut off: {words}" for words in page.evaluate(CUT_OFF)]
 
 
+def left_out() -> set[str]:
+    """Return the classes of Tabler for which the stylesheet that is served has no rules."""
+    whole, served = (
+        set(
+            re.findall(
+                r"\.([A-Za-z][\w-]*)", (settings.BASE_DIR / "static" / place / "tabler.min.css").read_text()
+            )
+        )
+        for place in ("node_modules/@tabler/core/dist/css", "vendor/tabler")
+    )
+    return whole - served
+
+
+def without_rules(page: Page) -> list[str]:
+    """Return the page's classes that would look otherwise with the whole of Tabler: set-up did not see them used."""
+    return [f"no rules are served for the class {name}" for name in left_out() & set(page.evaluate(CLASSES))]
+
+
 def complaints(page: Page, address: str) -> list[str]:
     """Return what is wrong with the page as it is shown."""
     found = Axe().run(page)
     said = [found.generate_report()] if found.violations_count else []
-    return [f"{address}: {words}" for words in [*said, *cut_off(page)]]
+    return [f"{address}: {words}" for words in [*said, *cut_off(page), *without_rules(page)]]
 
 
 def look(page: Page, portal: Stack, address: str) -> list[str]:

@@ -163,3 +163,16 @@ def test_no_number_is_broken_in_what_changed_on_a_phone(
     assert page.evaluate(BROKEN) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     assert Axe().run(page).violations_count == 0
+
+
+def test_the_menu_of_a_narrow_window_is_opened_and_closed_by_keyboard(
+    page: Page, staff: User, complaints: list[str]
+) -> None:
+    sign_in(page, staff)
+    menu, button = page.locator("#menu"), page.get_by_role("button", name="Menu")
+    expect(menu).to_be_hidden()
+    for shown in (True, False):
+        button.press("Enter")
+        expect(menu).to_be_visible(visible=shown)
+        expect(button).to_have_attribute("aria-expanded", str(shown).lower())
+    assert complaints == []
