@@ -53,6 +53,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "trunks.middleware.request_context",
     "trunks.middleware.by_address",
+    "trunks.middleware.compressed",
     "csp.middleware.CSPMiddleware",
     "trunks.middleware.bounded",
     "django.middleware.security.SecurityMiddleware",

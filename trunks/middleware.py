@@ -18,6 +18,7 @@ from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
+from django.middleware.gzip import GZipMiddleware
 from django.shortcuts import redirect, resolve_url
 from django.template.loader import render_to_string
 from django.utils import timezone
@@ -32,6 +33,7 @@ Handler = Callable[[HttpRequest], HttpResponse]
 
 BROWSER_COOKIE_AGE = 400 * 86400  # the longest that browsers keep one
 USER_AGENT_LENGTH = 300  # the column of the audit event
+COMPRESSED = ("text/", "application/json")
 PERMISSIONS = ("camera", "microphone", "geolocation", "payment", "usb", "browsing-topics")
 PERMISSIONS_POLICY = ", ".join(f"{name}=()" for name in PERMISSIONS)
 SIGNED_OUT = (
@@ -59,6 +61,23 @@ def request_context(get_response: Handler) -> Handler:
             response = get_response(request)
         response["X-Request-ID"] = here.request_id
         response["Permissions-Policy"] = PERMISSIONS_POLICY
+        return response
+
+    return middleware
+
+
+def compressed(get_response: Handler) -> Handler:
+    """Send pages compressed to browsers that take it: a tenth of the bytes, and a table of fifty events is 80 KB.
+
+    Django adds a random length to each, so that nobody learns a page's secrets from how small it becomes (BREACH). What
+    is streamed goes out as it is: an export would be slower by it than its reader.
+    """
+    gzip = GZipMiddleware(get_response)
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        if not response.streaming and response.get("Content-Type", "").startswith(COMPRESSED):
+            gzip.process_response(request, response)
         return response
 
     return middleware
