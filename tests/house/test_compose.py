@@ -98,8 +98,8 @@ def test_every_variable_can_be_given_without_touching_the_file() -> None:
         assert {key.removesuffix("_FILE") for key in SERVICES[name]["environment"]} >= given - workers_own
 
 
-def test_every_secret_that_is_a_file_is_made_by_the_steps_of_the_readme() -> None:
-    steps = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_every_secret_that_is_a_file_is_made_by_the_steps_of_the_docs() -> None:
+    steps = (ROOT / "docs" / "installation.md").read_text(encoding="utf-8")
     assert all(f"> secrets/{name}\n" in steps for name in COMPOSE["secrets"])
 
 
