@@ -68,7 +68,7 @@ class SharedCache(RedisCache):
                 refused = isinstance(error, ResponseError)
                 _away_until = time.monotonic() + (REFUSED_SECONDS if refused else AWAY_SECONDS)
                 logger.warning(
-                    "Redis %s, so each process counts alone: %s",
+                    "Redis %s, so each process counts attempts by itself: %s",
                     "refuses" if refused else "cannot be reached",
                     type(error).__name__,
                 )

@@ -87,7 +87,7 @@ def number(name: str, default: float, *, least: float = 0.0) -> float:
     except ValueError:
         raise ImproperlyConfigured(f"{name} must be a number, not {value!r}.") from None
     if not math.isfinite(result):
-        raise ImproperlyConfigured(f"{name} must be a number that can be counted to.")
+        raise ImproperlyConfigured(f"{name} must be a finite number.")
     if result < least:
         raise ImproperlyConfigured(f"{name} must be at least {least:g}, not {value}.")
     return result
@@ -109,7 +109,7 @@ def words(name: str, default: str = "", *, among: frozenset[str] | None = None) 
     unknown = sorted(set(result) - among) if among is not None else []
     if among is not None and unknown:
         raise ImproperlyConfigured(
-            f"{name} holds {', '.join(unknown)}; known are {', '.join(sorted(among))}."
+            f"{name} holds {', '.join(unknown)}; allowed are {', '.join(sorted(among))}."
         )
     return result
 
@@ -159,7 +159,9 @@ def redis_address(name: str) -> str:
     except ValueError:  # a port that is no number
         found = ""
     if value and not (found and parts.scheme in ("redis", "rediss", "unix")):
-        raise ImproperlyConfigured(f"{name} must begin with redis://, rediss:// or unix://, and be whole.")
+        raise ImproperlyConfigured(
+            f"{name} must be a complete address that begins with redis://, rediss:// or unix://."
+        )
     return value
 
 
@@ -233,7 +235,9 @@ def web_address(name: str, default: str | None = None) -> str:
     except ValueError:  # an unclosed bracket; a port that is no number
         complete = False
     if not complete:
-        raise ImproperlyConfigured(f"{name} must be a whole web address, such as https://portal.example.org.")
+        raise ImproperlyConfigured(
+            f"{name} must be a complete web address, such as https://portal.example.org."
+        )
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ImproperlyConfigured(f"{name} must hold no credentials, query or fragment.")
     if parts.scheme == "http" and not is_loopback(parts.hostname or ""):

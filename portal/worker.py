@@ -89,7 +89,7 @@ def _run() -> None:
                 sweeping.sweep_in_turn()
             except DatabaseError as error:
                 # The database's own words: they name host and role, and never a password.
-                logger.warning("The sweep could not look: %s", str(error).partition("\n")[0])
+                logger.warning("The sweep could not read the database: %s", str(error).partition("\n")[0])
             except Exception:
                 # Whatever it is, the next sweep may do without it; a thread that ended would be missed by nobody.
                 logger.exception("The sweep failed.")

@@ -38,7 +38,7 @@ def test_a_broker_that_is_down_is_logged_and_nothing_else(
 
     monkeypatch.setattr(current_app, "signature", down)
     assert dispatch.ring_now(dispatch.SETTLE, 7) is False
-    assert f"Nobody rung for {dispatch.SETTLE} 7" in caplog.text
+    assert f"No worker could be rung for {dispatch.SETTLE} 7" in caplog.text
 
 
 @pytest.mark.django_db

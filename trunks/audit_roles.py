@@ -107,16 +107,16 @@ def _let_in(role: str, name: str, password: str) -> bool:
 
 def _refuse(role: str, *, may_be_made: bool) -> None:
     if connection.vendor == "sqlite":
-        raise NotGranted("SQLite knows no roles: whoever may write its file may do everything.")
+        raise NotGranted("SQLite has no roles: whoever may write its file may do everything.")
     if not _exists(role):
         if not may_be_made:
-            raise NotGranted(f"There is no role {role}. Make it with CREATE ROLE, or give --url-file.")
+            raise NotGranted(f"There is no role {role}. Create it with CREATE ROLE, or give --url-file.")
         return
     if _could_take_the_guards(role):
         raise NotGranted(
             f"{role} owns the audit trail, its schema or its database, may make roles, write all data or the server's"
-            " files, run programs there, or is a superuser, perhaps as a member of another role: it could take the"
-            " guards away."
+            " files, run programs there, or is a superuser, perhaps as a member of another role: it could remove"
+            " the triggers."
         )
     if _asked(_READS_THE_SERVER, role):
         raise NotGranted(

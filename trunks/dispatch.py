@@ -62,7 +62,9 @@ def ring_now(task: str, pk: int) -> bool:
         # signature().delay() and not send_task(): only the former respects task_always_eager.
         current_app.signature(task, args=[pk]).delay()
     except (OperationalError, OSError) as error:
-        logger.warning("Nobody rung for %s %s: %s. The sweep will find it.", task, pk, type(error).__name__)
+        logger.warning(
+            "No worker could be rung for %s %s: %s. The sweep will find it.", task, pk, type(error).__name__
+        )
         return False
     return True
 

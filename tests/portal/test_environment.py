@@ -131,7 +131,7 @@ def test_a_list_of_words_is_read_and_checked(give: Set) -> None:
     give("")
     assert env.words(NAME, "a", among=known) == []
     give("a,z,y")
-    refused(env.words, "holds y, z; known are a, b", among=known)
+    refused(env.words, "holds y, z; allowed are a, b", among=known)
 
 
 @pytest.mark.parametrize(
@@ -227,10 +227,10 @@ def test_a_key_to_sign_with_is_strong_where_others_reach_the_portal(give: Set, v
         ("AUDIT_PUBLIC_KEYS", "no-key", "one of its entries is not a public key"),
         ("LOG_LEVEL", "chatty", "must be one of CRITICAL, DEBUG"),
         ("SAME_BROWSER_DECISIONS", "never", "must be one of flag, refuse, not 'never'"),
-        ("QUIET_SECONDS", "inf", "must be a number that can be counted to"),
+        ("QUIET_SECONDS", "inf", "must be a finite number"),
         ("REDIS_URL", "http://:s3cret@redis", "must begin with redis://, rediss:// or unix://"),
         ("REDIS_URL", "redis://:s3cret@redis:port", "must begin with"),
-        ("REDIS_URL", "redis://", "and be whole"),
+        ("REDIS_URL", "redis://", "must be a complete address"),
         ("ALLOWED_HOSTS", "https://portal.example.org", "must hold host names"),
         ("DATA_DIR", "/dev/null", "must be a folder: /dev/null: File exists"),
     ],

@@ -40,7 +40,7 @@ def test_a_sweep_that_fails_is_not_the_last(
     worker._run()
     assert len(swept) == 2
     assert ("The sweep failed" in caplog.text) is isinstance(trouble, RuntimeError)
-    assert ("The sweep could not look: the role is unknown\n" in caplog.text) is (
+    assert ("The sweep could not read the database: the role is unknown\n" in caplog.text) is (
         not isinstance(trouble, RuntimeError)
     )
 

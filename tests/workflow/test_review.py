@@ -244,7 +244,7 @@ def test_a_broker_that_is_down_does_not_keep_anybody_from_approving(
     review.approve(trunk_request, actor=supervisor, version=1)
     assert fresh(trunk_request).state == "approved"
     assert TrunkRequest.objects.due().get() == trunk_request
-    assert "Nobody rung" in caplog.text
+    assert "No worker could be rung" in caplog.text
 
 
 @pytest.mark.django_db(transaction=True)

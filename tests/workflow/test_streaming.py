@@ -179,7 +179,7 @@ def test_a_receiver_that_is_down_is_tried_again_ever_later_and_nothing_is_lost(
     basket.before = broken
     with caplog.at_level(logging.WARNING):
         assert streaming.stream() == 0
-    assert "AUDIT_STREAM: Connection refused. Tried again in 15 s." in caplog.text
+    assert "AUDIT_STREAM: Connection refused. Next try in 15 s." in caplog.text
     assert streaming.stream() == 0  # let rest
     streaming.ring_due()
     assert rung == []

@@ -238,7 +238,7 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
 
 
 def test_neither_the_owner_nor_nobody_can_be_the_one_that_runs_the_portal() -> None:
-    with pytest.raises(CommandError, match="could take the guards away"):
+    with pytest.raises(CommandError, match="could remove the triggers"):
         grant(f"--role={connection.settings_dict['USER']}")
     with pytest.raises(CommandError, match="There is no role nobody_at_all"):
         grant("--role=nobody_at_all")
@@ -268,7 +268,7 @@ def test_who_gets_at_the_guards_by_another_way_cannot_be_it_either(
     [(schema_owner,)] = trail.query("SELECT nspowner::regrole FROM pg_namespace WHERE nspname = 'public'")
     run(given.format(role=role))
     try:
-        with pytest.raises(CommandError, match="could take the guards away"):
+        with pytest.raises(CommandError, match="could remove the triggers"):
             grant(f"--role={role}")
         act_as(role)
         assert "grant_runtime" in client.get("/readyz").json()["warnings"][0]

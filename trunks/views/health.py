@@ -24,7 +24,8 @@ from trunks.workflow import streaming
 
 BROKER_TIMEOUT = 1.0
 _OWNER_RUNS = (
-    "The portal runs as the owner of the audit trail, and could take its guards away: see grant_runtime."
+    "The portal runs as the owner of the audit trail, and could remove its triggers:"
+    " see `manage.py grant_runtime --help`."
 )
 
 
@@ -76,7 +77,7 @@ class Work(Collector):
         )
         yield GaugeMetricFamily(
             "portal_unanswered_intents",
-            "Writes to Zoom that were about to be sent, of which nothing was written down since.",
+            "Writes to Zoom that were about to be sent and whose outcome was never recorded.",
             audit.unanswered().count(),
         )
         yield GaugeMetricFamily(
@@ -110,7 +111,7 @@ def _audit(now: datetime) -> Iterator[Metric]:
     """Yield how far the audit trail is proven; what never happened has no value, which alerts as absent."""
     yield GaugeMetricFamily(
         "portal_audit_alarm",
-        "1 while a verification of the audit trail stands that failed.",
+        "1 from a failed verification of the audit trail until a full one has passed.",
         bool(AuditCheck.alarm()),
     )
     ages = GaugeMetricFamily(

@@ -36,7 +36,7 @@ def answer(request: HttpRequest, exception: Exception) -> HttpResponse | None:
     """Return the page for an error of the database, rendered without it; None leaves any other to Django."""
     if not isinstance(exception, OperationalError | InterfaceError):
         return None
-    logger.error("The database gave way at %s", request.path, exc_info=exception)
+    logger.error("The database failed at %s", request.path, exc_info=exception)
     context = {
         "reason": reason(exception),
         "kept": _typed(request),

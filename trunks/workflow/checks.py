@@ -180,7 +180,7 @@ def _tell(check: AuditCheck) -> None:
             why = check.why or ASKED
             audit.record(action, actor=None, why=why, on=check, after=after, comment=check.problem)
     except (DatabaseError, Unreadable):
-        logger.exception("The audit trail does not take the result of %s.", check)
+        logger.exception("The result of %s could not be written to the audit trail.", check)
 
 
 def _write(check: AuditCheck, found: verifying.Finding | OSError) -> bool:

@@ -75,7 +75,7 @@ def _send(delivery: Delivery) -> bool:
 
 
 def _failed(delivery: Delivery, problem: str, status: int | None, answer: str) -> None:
-    logger.warning("%s to %s was not taken: %s", delivery, delivery.webhook, problem)
+    logger.warning("%s to %s was not accepted: %s", delivery, delivery.webhook, problem)
     over = outbox.is_over(delivery)
     with audit.change():
         wrote = outbox.write(

@@ -153,5 +153,10 @@ def _failed(notice: Notice, error: Exception, *, for_good: bool) -> None:
         on = notice.occasion.trunk_request or notice
         told = {"to": notice.user.email, "about": notice.occasion.topic}
         audit.record(
-            Action.NOTICE_FAILED, actor=None, why="the mail was not taken", on=on, after=told, comment=problem
+            Action.NOTICE_FAILED,
+            actor=None,
+            why="the mail server did not accept it",
+            on=on,
+            after=told,
+            comment=problem,
         )

@@ -92,4 +92,4 @@ def _follow_groups(user: User, wanted: set[Role]) -> None:
         try:
             roles.revoke(grant, actor=None, why=WHY)
         except WorkflowError as error:
-            logger.warning("A role of person %s is kept though its group is gone: %s", user.pk, error.reason)
+            logger.warning("Person %s keeps a role although its group is gone: %s", user.pk, error.reason)

@@ -98,7 +98,7 @@ def _let_rest(fence: int, error: OSError) -> None:
     row = AuditStream.objects.get(pk=1)
     wait = min(settings.SWEEP_SECONDS * 2.0 ** min(row.failures, 16), LONGEST_WAIT_SECONDS)
     logger.warning(
-        "The audit trail cannot be streamed to AUDIT_STREAM: %s. Tried again in %.0f s.",
+        "The audit trail cannot be streamed to AUDIT_STREAM: %s. Next try in %.0f s.",
         error.strerror or type(error).__name__,
         wait,
     )

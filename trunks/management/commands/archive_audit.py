@@ -12,12 +12,12 @@ from trunks.workflow import archiving
 
 class Command(BaseCommand):
     help = (
-        "Put the months of the audit trail that are past AUDIT_RETENTION_MONTHS into signed archives in"
-        " AUDIT_ARCHIVE_DIR, and take them out of the portal. Without --apply it only says which those are."
+        "Move the months of the audit trail that are past AUDIT_RETENTION_MONTHS to signed archives in"
+        " AUDIT_ARCHIVE_DIR. Without --apply nothing is changed: it only says which months those are."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--apply", action="store_true", help="do it")
+        parser.add_argument("--apply", action="store_true", help="write the archives and take the events out")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         spans = archiving.due()
@@ -37,8 +37,8 @@ class Command(BaseCommand):
                 # In use by others for too long, or archived by somebody else at this moment.
                 said = str(error).partition("\n")[0]
                 raise CommandError(
-                    f"{words} were not taken out: the database says “{said}”. Run this again when little happens."
+                    f"{words} were not taken out: the database says “{said}”. Run this again at a quieter time."
                 ) from error
             self.stdout.write(self.style.SUCCESS(f"{words} have left; head hash {kept.head}."))
         if spans and not options["apply"]:
-            self.stdout.write("Nothing was done. --apply does it.")
+            self.stdout.write("Nothing was done. Add --apply to archive them.")

@@ -13,8 +13,8 @@ from trunks import seals
 
 class Command(BaseCommand):
     help = (
-        "Print the public key that proves the audit trail's digests, as AUDIT_PUBLIC_KEYS takes it; with --new, make a"
-        " private key for AUDIT_SIGNING_KEY instead. A private key is kept where the database's owner cannot read it."
+        "Print the public key that verifies the audit trail's digests, as AUDIT_PUBLIC_KEYS takes it; with --new, make"
+        " a private key for AUDIT_SIGNING_KEY instead. Keep a private key where the database's owner cannot read it."
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:

@@ -15,6 +15,6 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         raise CommandError(
-            "Nobody sets somebody else's password: who has forgotten theirs asks for a letter under"
-            " /accounts/password/reset/. Where no administrator can sign in any more: create_administrator."
+            "Nobody sets somebody else's password. Whoever has forgotten theirs asks for an e-mail under"
+            " /accounts/password/reset/. If no administrator can sign in any more, use create_administrator."
         )

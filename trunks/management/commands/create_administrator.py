@@ -14,9 +14,9 @@ from trunks.workflow.invitations import Offer, Sent
 
 class Command(BaseCommand):
     help = (
-        "Print a link by which somebody makes themselves the account of an administrator of all master accounts. It"
-        " works once, for 72 hours; asked again, a new link is printed and the old one is void. Somebody who has an"
-        " account is given the role instead."
+        "Print a link with which somebody makes their account, as administrator of all master accounts. It works once,"
+        " for 72 hours; run again, this prints a new link and voids the old one. Somebody who has an account already is"
+        " given the role instead."
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:

@@ -15,5 +15,5 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         raise CommandError(
-            "A superuser has no rights here, and its making would be no event: use create_administrator --email …"
+            "A superuser has no rights here, and making one would not be on record: use create_administrator --email …"
         )

@@ -11,15 +11,17 @@ from trunks import audit_roles
 
 class Command(BaseCommand):
     help = (
-        "Give the role that runs the portal its rights: events may be added and read, nothing else of the audit trail."
+        "Grant the role that runs the portal its rights; of the audit trail, it may only add and read events."
         " Run it after each migrate, as the owner of the tables (DATABASE_URL)."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         who = parser.add_mutually_exclusive_group(required=True)
-        who.add_argument("--role", help="a role that is there already")
+        who.add_argument("--role", help="a role that exists already")
         who.add_argument(
-            "--url-file", type=Path, help="a file with the running portal's DATABASE_URL; makes the role"
+            "--url-file",
+            type=Path,
+            help="a file with the running portal's DATABASE_URL; the role is created if missing",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -10,10 +10,13 @@ from trunks import audit_index
 
 
 class Command(BaseCommand):
-    help = "Bring the index of the audit trail up to date; readers and workers do it by themselves as well."
+    help = (
+        "Bring the search index of the audit trail up to date at once; workers and pages also do so by themselves,"
+        " step by step."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--anew", action="store_true", help="forget the index first, and make it anew")
+        parser.add_argument("--anew", action="store_true", help="delete the index first, and build it again")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         if problem := audit_index.index_texts():

@@ -28,7 +28,7 @@ class Command(BaseCommand):
             action="store_true",
             help="from the last digest that an earlier check has reached",
         )
-        parser.add_argument("--resume", action="store_true", help="go on where such a check was broken off")
+        parser.add_argument("--resume", action="store_true", help="continue a check that was interrupted")
 
     def handle(self, *args: Any, **options: Any) -> None:
         began, self.told = time.monotonic(), time.monotonic()
