@@ -284,7 +284,7 @@ def test_nobody_can_sign_up(client: Client) -> None:
         "password2": "a-long-passphrase",
     }
     answer = client.post("/accounts/signup/", form)
-    assert "Nobody signs up here" in answer.content.decode()
+    assert "Accounts are by invitation only" in answer.content.decode()
     assert not User.objects.filter(email="mallory@example.com").exists()
 
 

@@ -69,7 +69,7 @@ def test_short_rows_are_filled_up_and_long_ones_are_told() -> None:
 
 def test_everything_wrong_with_the_first_row_is_said_at_once() -> None:
     assert reasons("DNIS,dnis,Phone,  \n1,2,3") == [
-        "The first row names what is no column: Phone.",
+        "The first row names a column that does not exist: Phone.",
         "The first row names a column twice: dnis.",
         "The first row lacks a column: sub_account.",
     ]
@@ -79,7 +79,7 @@ def test_what_is_no_table_is_said_in_words() -> None:
     assert reasons("") == ["The first row lacks a column: sub_account, dnis."]
     assert reasons("customer,dnis\n,\n") == [tables.EMPTY]
     assert reasons("customer,dnis\n" + "a,1\n" * 11) == [
-        "At most 10 rows at once; this has 11. Divide the table."
+        "At most 10 rows at once; this has 11. Split the table."
     ]
     assert reasons('customer,dnis\n"a,1\n') == [
         "Line 2 cannot be read: a quotation mark is out of place, or a cell is too long."

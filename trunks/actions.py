@@ -16,7 +16,7 @@ class Action(TextChoices):
     REQUEST_APPROVAL_TAKEN_BACK = "request.approval_taken_back", "took back their approval of the request"
     REQUEST_REVALIDATED = (
         "request.revalidated",
-        "took in what has changed at Zoom since the request was filed",
+        "validated the request again, with what has changed at Zoom",
     )
     REQUEST_DENIED = "request.denied", "denied the request"
     REQUEST_SENT_BACK = "request.sent_back", "sent the request back"
@@ -40,7 +40,10 @@ class Action(TextChoices):
     PROVISIONING_UNCONFIRMED = "provisioning.unconfirmed", "does not know whether Zoom did it"
     PROVISIONING_NOT_APPLIED = "provisioning.not_applied", "found that Zoom did not do it"
     PROVISIONING_SETTLED = "provisioning.settled", "settled the request by Zoom's list"
-    PROVISIONING_STOPPED = "provisioning.stopped", "stopped before sending: the world had moved"
+    PROVISIONING_STOPPED = (
+        "provisioning.stopped",
+        "stopped before sending: something had changed since the approval",
+    )
     PROVISIONING_HALTED = "provisioning.halted", "did not send: writing to Zoom is stopped"
     PROVISIONING_ATTENTION = (
         "provisioning.attention",
@@ -130,7 +133,7 @@ class Action(TextChoices):
     RECOVERY_CODES_SHOWN = "factor.codes_shown", "was shown their recovery codes"
     RECOVERY_CODE_USED = "factor.code_used", "used a recovery code"
     PASSWORD_CHANGED = "password.changed", "changed their password"
-    PASSWORD_RESET_ASKED = "password.reset_asked", "was asked for a letter with a link to a new password"
+    PASSWORD_RESET_ASKED = "password.reset_asked", "was asked for an e-mail with a link to a new password"
     PASSWORD_RESET = "password.reset", "took a new password for the person"
     VIEW_SAVED = "view.saved", "kept a view of the audit trail"
     VIEW_REMOVED = "view.removed", "removed a view of the audit trail"

@@ -76,7 +76,7 @@ def read(text: str, columns: Mapping[str, Iterable[str]], *, needed: Sequence[st
     if not rows:
         raise Unreadable(EMPTY)
     if len(rows) > most:
-        raise Unreadable(f"At most {most} rows at once; this has {len(rows)}. Divide the table.")
+        raise Unreadable(f"At most {most} rows at once; this has {len(rows)}. Split the table.")
     return rows
 
 
@@ -106,7 +106,7 @@ def _columns(head: list[str], names: Mapping[str, str], needed: Sequence[str]) -
     if unknown := [
         cell.strip() for cell, column in zip(head, found, strict=True) if cell.strip() and not column
     ]:
-        wrong.append(f"The first row names what is no column: {', '.join(unknown)[:200]}.")
+        wrong.append(f"The first row names a column that does not exist: {', '.join(unknown)[:200]}.")
     if twice := sorted({column for column in found if column and found.count(column) > 1}):
         wrong.append(f"The first row names a column twice: {', '.join(twice)}.")
     if missing := [column for column in needed if column not in found]:

@@ -45,13 +45,13 @@ def test_pages_before_signing_in_have_the_portals_name_and_frame(client: Client,
     ("path", "title", "leads_to"),
     [
         ("/accounts/password/reset/", "Set a new password", "/accounts/login/"),
-        ("/accounts/password/reset/done/", "Look into your mail", "/accounts/login/"),
+        ("/accounts/password/reset/done/", "Check your e-mail", "/accounts/login/"),
         ("/accounts/password/reset/key/1-abc/", "This link does not work", "/accounts/password/reset/"),
         ("/accounts/password/reset/key/done/", "The password is set", "/accounts/login/"),
         ("/accounts/inactive/", "Your account is deactivated", "/accounts/login/"),
         ("/accounts/confirm-email/", "Nothing to confirm", "/"),
         ("/accounts/confirm-email/abc/", "Nothing to confirm", "/"),
-        ("/accounts/signup/", "Nobody signs up here", "/accounts/login/"),
+        ("/accounts/signup/", "Accounts are by invitation only", "/accounts/login/"),
     ],
 )
 def test_no_way_back_in_ends_at_a_company_that_nobody_knows(
@@ -151,7 +151,7 @@ def test_a_proof_that_is_asked_for_can_be_left(
     page = client.get(path).content.decode()
     assert has_a_frame(page)
     assert heading(page) == "Confirm that it is you"
-    assert '<a class="btn w-100 mt-2" href="/">Leave it</a>' in page
+    assert '<a class="btn w-100 mt-2" href="/">Cancel</a>' in page
     assert ("one of your recovery codes" in page) == ("2fa" in path)
 
 
@@ -204,13 +204,13 @@ def test_taking_the_app_away_says_what_goes_with_it_and_can_be_left(
     client = signed_in(supervisor)
     page = client.get("/accounts/2fa/totp/activate/").content.decode()
     assert heading(page) == "Set up an authenticator app"
-    assert 'href="/accounts/2fa/">Leave it</a>' in page
+    assert 'href="/accounts/2fa/">Cancel</a>' in page
     wrong = client.post("/accounts/2fa/totp/activate/", {"code": "1"}).content.decode()
     assert 'href="#id_code">Authenticator code: Incorrect code.' in wrong
     TOTP.activate(supervisor, generate_totp_secret())
     page = client.get("/accounts/2fa/totp/deactivate/").content.decode()
     assert "your recovery codes go with it" in page
-    assert 'href="/accounts/2fa/">Leave it</a>' in page
+    assert 'href="/accounts/2fa/">Cancel</a>' in page
     RecoveryCodes.activate(supervisor)
     client.post("/accounts/2fa/totp/deactivate/")
     assert not Authenticator.objects.filter(user=supervisor).exists()

@@ -66,8 +66,11 @@ def test_what_was_approved_already_cannot_be_chosen_and_says_so_in_the_words_of_
     review.approve(trunk_request, actor=second_staff, version=1)
     own_page = f"/requests/{trunk_request.reference}/"
     for user, words in (
-        (second_staff, "You have approved it already, so another supervisor does."),
-        (supervisor, "Stan Staff has approved it on your behalf already, so another supervisor does."),
+        (second_staff, "You have already approved it; another supervisor has to give the next approval."),
+        (
+            supervisor,
+            "Stan Staff has already approved it on your behalf; another supervisor has to give the next approval.",
+        ),
     ):
         client = signed_in(user)
         content = client.get(QUEUE).content.decode()

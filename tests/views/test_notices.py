@@ -110,7 +110,7 @@ def test_administrators_see_what_was_not_sent_and_send_it_again(
     ):
         assert words in content
     response = client.post(f"/notices/{notice.pk}/again/", follow=True)
-    assert "The letter to Sam Supervisor is tried again now." in response.content.decode()
+    assert "The e-mail to Sam Supervisor is sent again now." in response.content.decode()
     assert len(deliver()) == 1
     assert "Every letter was taken" in shown(client, "/notices/unsent/")
 
@@ -147,7 +147,7 @@ def test_who_comes_second_is_told(
     monkeypatch.setattr(access, "stuck_notice_for", too_late)
     response = signed_in(administrator).post(f"/notices/{notice.pk}/again/")
     assert response.status_code == 409
-    assert "The letter was sent meanwhile" in response.content.decode()
+    assert "The e-mail has been sent meanwhile" in response.content.decode()
     assert 'href="/notices/unsent/">Go to the unsent mail</a>' in response.content.decode()
 
 

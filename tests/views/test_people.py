@@ -60,7 +60,7 @@ def test_that_an_administrator_read_where_somebody_is_signed_in_is_on_record_onc
     for _ in range(2):
         page = text(client, f"/people/{staff.pk}/")
         assert "192.0.2.7" in page
-        assert "That you read this is an event of the audit trail." in page
+        assert "Reading this is recorded in the audit trail." in page
     text(client, f"/people/{administrator.pk}/")
     [event] = audit.search(administrator, audit.Filters(actions=("person.sessions_read",)))
     assert (event.actor, event.object_label) == (administrator, "Stella Staff")

@@ -101,7 +101,7 @@ def test_the_preview_says_it_in_words_rehearses_it_and_saves_nothing(
     page = client.get(address(estate, "preview/"), typed(first_trunk_approvals=2)).content.decode()
     assert "The first trunk of a sub account: 2 approvals." in page
     assert f"{trunk_request.reference}</a> for Adatum Logistics: 2 instead of 1" in page
-    assert "takes 2, and 1 could approve" in page
+    assert "needs 2, and 1 could approve" in page
     assert "only 1 person is a supervisor for Northwind" in page
     assert not ApprovalPolicy.objects.exists()
     assert "0 approvals" not in page

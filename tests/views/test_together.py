@@ -326,7 +326,7 @@ def test_what_one_cannot_approve_cannot_be_ticked_and_says_why(
     review.approve(given, actor=supervisor, version=1)
     page = look(client, *three)
     assert "You filed or amended this request, so somebody else decides on it." in page
-    assert "You have approved it already, so another supervisor does." in page
+    assert "You have already approved it; another supervisor has to give the next approval." in page
     assert re.findall(r'name="chosen" value="(TR-\d+)', page) == [free.reference]
 
 

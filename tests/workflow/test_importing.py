@@ -142,7 +142,7 @@ def ref() -> str:
 
 def test_a_dnis_twice_in_one_request_is_said_at_both_rows(estate: cast.Estate, staff: User) -> None:
     plan = plan_of(estate, staff, "Adatum Logistics,18888001", "Adatum Logistics,18888001")
-    assert told(plan) == [(row, "dnis", "18888001 stands in more than one line.") for row in (2, 3)]
+    assert told(plan) == [(row, "dnis", "18888001 is in more than one line.") for row in (2, 3)]
 
 
 def test_of_very_many_rows_with_one_dnis_some_are_named(estate: cast.Estate, staff: User) -> None:
@@ -226,7 +226,7 @@ def test_a_table_of_too_many_requests_is_divided(estate: cast.Estate, staff: Use
     lines = (f"Adatum Logistics,18888{n:03},CHG-{n}" for n in range(101))
     plan = plan_of(estate, staff, *lines, head="sub_account,dnis,ticket")
     assert plan.troubles == [
-        Trouble(0, "table", "At most 100 requests at once; this table makes 101. Divide it.")
+        Trouble(0, "table", "At most 100 requests at once; this table makes 101. Split it.")
     ]
     assert plan.planned == []
 

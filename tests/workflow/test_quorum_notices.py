@@ -26,7 +26,7 @@ def test_the_first_approval_tells_those_who_are_still_needed(
     [letter] = outbox.deliver()
     assert letter.to == [second_supervisor.email]
     assert letter.subject.startswith("Another approval is needed: 1 trunk for Adatum Logistics")
-    assert "Sam Supervisor approved it; it takes others as well." in letter.body
+    assert "Sam Supervisor approved it; it needs other approvals as well." in letter.body
 
 
 def test_the_first_approval_does_not_restart_the_clock(half: TrunkRequest, supervisor: User) -> None:

@@ -145,7 +145,7 @@ def test_the_form_takes_it_in_the_persons_zone_and_says_which(
 ) -> None:
     client = signed_in(staff)
     client.cookies["tz"] = "Asia/Tokyo"
-    assert "by the clock of Asia/Tokyo" in client.get("/requests/new/").content.decode()
+    assert "When the change window opens, in Asia/Tokyo" in client.get("/requests/new/").content.decode()
     day = (timezone.now() + timedelta(days=3)).date()
     response = client.post("/requests/new/", form(estate, not_before=f"{day}T22:00"))
     assert response.status_code == 302

@@ -40,7 +40,8 @@ class DelegationForm(forms.Form):
         help_text="In UTC, that day included.",
     )
     reason = forms.CharField(
-        max_length=REASON_MAX_LENGTH, help_text="Holiday, illness: it stands beside each decision."
+        max_length=REASON_MAX_LENGTH,
+        help_text="Such as holiday or illness. It is shown beside each decision.",
     )
 
     use_required_attribute = False

@@ -45,7 +45,10 @@ class ImportForm(WhyForm):
         required=False,
         strip=False,
         widget=forms.Textarea(attrs={"rows": 12, "class": "mono", "spellcheck": "false", "wrap": "off"}),
-        help_text="Paste rows from a spreadsheet, the names of the columns first. A file that was checked stands here.",
+        help_text=(
+            "Paste rows from a spreadsheet, the names of the columns first."
+            " The rows of a file are shown here after the check."
+        ),
     )
 
     field_order = ("master", "file", "table", "reason", "ticket", "not_before")
@@ -92,7 +95,7 @@ class ImportForm(WhyForm):
             self.add_error("table", NO_TABLE)
         if len(text) > MOST_CHARACTERS:
             self.add_error(
-                "table", f"At most {MOST_CHARACTERS:,} characters; this has {len(text):,}. Divide it."
+                "table", f"At most {MOST_CHARACTERS:,} characters; this has {len(text):,}. Split it."
             )
         return text
 
@@ -129,7 +132,7 @@ class ImportForm(WhyForm):
         found = [Problem(f"{field.label}: {text}", field.auto_id) for field in self for text in field.errors]
         found += list(_told(self.troubles[:MOST_PROBLEMS]))
         more = len(self.troubles) - MOST_PROBLEMS
-        return [*found, Problem(f"{more} more stand beside their rows.", "rows")] if more > 0 else found
+        return [*found, Problem(f"{more} more are shown beside their rows.", "rows")] if more > 0 else found
 
 
 def _told(troubles: Iterable[Trouble]) -> Iterable[Problem]:

@@ -129,7 +129,7 @@ class JoinForm(forms.Form):
     name = forms.CharField(
         label="Your name",
         max_length=NAME_MAX_LENGTH,
-        help_text="It stands beside everything you do.",
+        help_text="It is shown beside everything you do.",
         widget=forms.TextInput(attrs={"autocomplete": "name"}),
     )
     password1 = forms.CharField(

@@ -20,7 +20,7 @@ class WebhookForm(forms.Form):
         help_text="https only. Redirects are not followed.",
     )
     topics = forms.MultipleChoiceField(
-        label="Told of",
+        label="Notified of",
         required=False,
         choices=[(topic.value, words) for topic, words in HOOK_WORDS.items()],
         widget=forms.CheckboxSelectMultiple,

@@ -28,6 +28,6 @@ class WhyForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["not_before"].help_text = (
-            f"When the change window opens, by the clock of {timezone.get_current_timezone_name()}. "
-            "Approved or not, nothing is sent to Zoom before."
+            f"When the change window opens, in {timezone.get_current_timezone_name()}. "
+            "Nothing is sent to Zoom before that, even if it is approved."
         )

@@ -115,7 +115,7 @@ class Notice(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"letter to {self.user}"
+        return f"e-mail to {self.user}"
 
     @property
     def topic_label(self) -> str:

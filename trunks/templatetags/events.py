@@ -27,7 +27,7 @@ KINDS = {
     "delegation": "delegation",
     "user": "person",
     "invitation": "invitation",
-    "notice": "letter",
+    "notice": "e-mail",
     "webhook": "webhook",
     "writestop": "stop of writing",
     "savedview": "saved view",

@@ -20,7 +20,7 @@ CONSEQUENCES: dict[str, str] = {
         "and the DNIS is free for others."
     ),
     Kind.CHANGE: (
-        "Gap in service: Zoom cannot change a trunk, so the portal removes it and assigns it anew. Between the two "
+        "Gap in service: Zoom cannot change a trunk, so the portal removes it and assigns it again. Between the two "
         "steps the customer has no trunk, usually for some seconds. If Zoom refuses the new values, the portal "
         "assigns the old ones again."
     ),

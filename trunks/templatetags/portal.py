@@ -63,15 +63,15 @@ NEXT: dict[str, str] = {
     State.APPROVED: "A worker takes it up next. Nothing has been done at Zoom yet.",
     State.APPLYING: "The portal is talking to Zoom. This page follows along.",
     State.UNCONFIRMED: (
-        "Something was sent and no answer came back. The portal keeps reading Zoom's list until it knows; "
-        "it does not send again while it does not."
+        "Something was sent and no clear answer came back. The portal keeps reading Zoom's list until it knows, "
+        "and sends nothing again before that."
     ),
     State.DONE: "Zoom's own list shows every line as it was asked for.",
     State.PARTIAL: "Some lines are done at Zoom and some are not. The lines below say which and why.",
     State.FAILED: "What was asked for is not in place at Zoom. The lines below say why.",
     State.DENIED: "A supervisor denied it.",
     State.WITHDRAWN: "It was withdrawn.",
-    State.EXPIRED: "Nobody decided in time; file it anew if it is still needed.",
+    State.EXPIRED: "Nobody decided in time; file it again if it is still needed.",
 }
 PARTLY = "A worker takes up next what is not done yet. The lines below say what is at Zoom already."
 WINDOW = "It waits for its change window. Nothing has been done at Zoom yet."

@@ -52,8 +52,8 @@ def revalidate(request: HtmxHttpRequest, reference: int) -> HttpResponse:
 
     def done(trunk_request: TrunkRequest) -> str:
         if trunk_request.version == before:
-            return "stands as it was: Zoom was read, and nothing that concerns it has changed."
-        return "is validated again: what Zoom has now is what it stands on. Look at it before you decide."
+            return "is as it was: Zoom was read, and nothing that concerns it has changed."
+        return "is validated again, against what Zoom has now. Look at it before you decide."
 
     return _carry_out(request, reference, "revalidate", verb, done)
 
@@ -115,7 +115,7 @@ def give_up(request: HtmxHttpRequest, reference: int) -> HttpResponse:
     def verb(trunk_request: TrunkRequest, version: int, comment: str) -> TrunkRequest:
         return reconcile.give_up(trunk_request, actor=request.user, version=version, comment=comment)
 
-    return _carry_out(request, reference, "give_up", verb, "was given up. Its page says what nobody knows.")
+    return _carry_out(request, reference, "give_up", verb, "was given up. Its page says what is not known.")
 
 
 @require_POST
@@ -123,7 +123,9 @@ def end_alarm(request: HtmxHttpRequest, reference: int) -> HttpResponse:
     def verb(trunk_request: TrunkRequest, version: int, comment: str) -> None:
         attention.end_alarm(trunk_request, actor=request.user, version=version, comment=comment)
 
-    return _carry_out(request, reference, "end_alarm", verb, "alarms no more about the customer's trunk.")
+    return _carry_out(
+        request, reference, "end_alarm", verb, "no longer raises the alarm about the customer's trunk."
+    )
 
 
 def _ended(how: str, trunk_request: TrunkRequest) -> str:

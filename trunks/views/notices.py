@@ -51,5 +51,5 @@ def send_again(request: HtmxHttpRequest, pk: int) -> HttpResponse:
         return problem_page(
             request, 409, reason=error.reason, back=(reverse("notices_unsent"), "Go to the unsent mail")
         )
-    messages.success(request, f"The letter to {notice.user} is tried again now.")
+    messages.success(request, f"The e-mail to {notice.user} is sent again now.")
     return redirect("notices_unsent")

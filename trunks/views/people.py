@@ -72,7 +72,7 @@ def grant(request: HtmxHttpRequest, pk: int) -> HttpResponse:
         masters=form.chosen_masters,
         ends_on=form.last_day,
     )
-    return _carry_out(request, person, verb, "The role is granted; it counts from their next click on.", form)
+    return _carry_out(request, person, verb, "The role is granted, from their next click on.", form)
 
 
 @require_POST
@@ -87,7 +87,7 @@ def revoke(request: HtmxHttpRequest, pk: int, grant_pk: int) -> HttpResponse:
     def verb(_: User) -> None:
         roles.revoke(found, actor=request.user)
 
-    return _carry_out(request, person, verb, "The role is revoked; it counts from their next click on.")
+    return _carry_out(request, person, verb, "The role is revoked, from their next click on.")
 
 
 @require_POST

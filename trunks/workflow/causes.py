@@ -26,7 +26,7 @@ _MIDNIGHT = ("It ends at midnight UTC. The portal tries again by itself.", NOBOD
 _CONNECT = "Check account id, client id and client secret, and that the app is activated; then connect again."
 _KEYS = ("Put the right FIELD_ENCRYPTION_KEYS back, or connect again.", ADMINISTRATOR, AFTERWARDS)
 _ACTIVATE = "Activate the app at Zoom, or make a new one; then connect again."
-_REPORT = "Show this to whoever looks after the portal: it sent what Zoom does not take."
+_REPORT = "Show this to whoever runs the portal: it sent something that Zoom does not accept."
 _MASTER = "Check that the account has the API Partner plan and that the app belongs to it."
 
 NETWORK = (

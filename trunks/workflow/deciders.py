@@ -16,7 +16,7 @@ from trunks.models import (
 from trunks.models.delegation import DelegationQuerySet
 from trunks.workflow import quorum
 
-GIVEN = "You have approved it already, so another supervisor does."
+GIVEN = "You have already approved it; another supervisor has to give the next approval."
 
 
 def authors(trunk_request: TrunkRequest) -> set[int]:
@@ -126,8 +126,11 @@ def spoken_for(user: User, trunk_request: TrunkRequest) -> str:
         return ""
     if right == user:
         return given_for_you(str(heard.decided_by))
-    return f"An approval in the right of {right}, for whom you stand in, is there already: another supervisor does."
+    return (
+        f"There is already an approval on behalf of {right}, for whom you decide; another supervisor has to"
+        " give the next one."
+    )
 
 
 def given_for_you(by: str) -> str:
-    return f"{by} has approved it on your behalf already, so another supervisor does."
+    return f"{by} has already approved it on your behalf; another supervisor has to give the next approval."

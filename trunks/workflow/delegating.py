@@ -51,7 +51,9 @@ def may_end(actor: User, delegation: Delegation) -> Answer:
     if actor.pk == delegation.giver_id or actor.holds(Role.ADMINISTRATOR):
         return YES
     return Answer(
-        False, "Only who gave it, or an administrator, can end a delegation.", str(delegation.giver)
+        False,
+        "Only the supervisor who gave it, or an administrator, can end a delegation.",
+        str(delegation.giver),
     )
 
 
@@ -137,7 +139,7 @@ def _wrong_days(terms: Terms) -> Sequence[tuple[str, str]]:
 def _wrong_reason(reason: str) -> Sequence[tuple[str, str]]:
     found = [("reason", sentence) for sentence in rules.text_problems(reason, REASON_MAX_LENGTH)]
     if rules.says_nothing(reason):
-        found.append(("reason", "Say why: it stands beside every decision made by it."))
+        found.append(("reason", "Say why: it is shown beside every decision made by it."))
     return found
 
 

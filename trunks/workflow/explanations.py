@@ -11,7 +11,7 @@ UNKNOWN = "unknown"
 
 ADMINISTRATOR = "an administrator"
 NOBODY = "nobody has to"
-PLANS = "who manages the plans at Zoom"
+PLANS = "whoever manages the plans at Zoom"
 REQUESTER = "the requester"
 ZOOM = "your contact at Zoom"
 

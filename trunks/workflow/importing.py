@@ -112,7 +112,7 @@ def plan(rows: Sequence[tables.Row], common: Common, *, actor: User) -> Plan:
     """Return what would be filed for the rows, and every problem at once. Changes nothing."""
     drafts, troubles = _drafts(rows, common)
     if len(drafts) > MOST_REQUESTS:
-        words = f"At most {MOST_REQUESTS} requests at once; this table makes {len(drafts)}. Divide it."
+        words = f"At most {MOST_REQUESTS} requests at once; this table makes {len(drafts)}. Split it."
         return Plan([], [Trouble(0, "table", words)])
     troubles += [Trouble(row.number, "", "There are more cells than columns.") for row in rows if row.surplus]
     said = {row.number: row for row in rows}

@@ -88,7 +88,7 @@ def renew(invitation: Invitation, *, actor: User | None, why: str = "", by_mail:
         answer = authority.may_give(actor, masters_of(invitation))
         authority.demand(answer, "renew", actor=actor, on=invitation)
     if invitation.has_ended:
-        raise Stale("The last day of what is offered is over. Withdraw the invitation, and invite anew.")
+        raise Stale("The last day of what is offered is over. Withdraw the invitation, then send a new one.")
     token = invitation.renew()
     changes = {
         "token_digest": invitation.token_digest,
@@ -157,7 +157,7 @@ def _demand_sound(invitation: Invitation, offer: Offer, actor: User | None) -> N
     try:
         validate_email(invitation.email)
     except ValidationError:
-        problems["email"] = ["This is no e-mail address."]
+        problems["email"] = ["This is not an e-mail address."]
     else:
         problems |= _taken(invitation.email, actor)
     if not offer.wanted:
@@ -189,7 +189,7 @@ def _demand_account(user: User, password: str | None) -> None:
     problems: Problems = {}
     found = list(rules.text_problems(user.name, NAME_MAX_LENGTH))
     if found or not user.name:
-        problems["name"] = found or ["Give your name: it stands beside everything you do."]
+        problems["name"] = found or ["Give your name: it is shown beside everything you do."]
     try:
         if password is not None:
             validate_password(password, user)

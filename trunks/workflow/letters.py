@@ -150,7 +150,9 @@ def _window(trunk_request: TrunkRequest) -> str:
 
 
 def _one_more(occasion: Occasion, trunk_request: TrunkRequest, asked: str) -> Words:
-    sentences = [f"{_who(occasion)} approved it; it takes others as well. Nothing has been sent to Zoom."]
+    sentences = [
+        f"{_who(occasion)} approved it; it needs other approvals as well. Nothing has been sent to Zoom."
+    ]
     return f"Another approval is needed: {asked}, {trunk_request}", sentences, trunk_request.reason
 
 
@@ -185,7 +187,7 @@ def _decided(occasion: Occasion, trunk_request: TrunkRequest, asked: str) -> Wor
     comment = occasion.facts.get("comment", "")
     action = occasion.facts.get("action")
     if action == Action.REQUEST_EXPIRED:
-        words = f"{endings.sentence(trunk_request.kind)} File it anew if it is still needed."
+        words = f"{endings.sentence(trunk_request.kind)} File it again if it is still needed."
         return f"Expired: {trunk_request}, {asked}", [comment, words], ""
     verb, next_step = _DECIDED[Action(action)]
     if action == Action.REQUEST_APPROVED and (window := _window(trunk_request)):
@@ -206,12 +208,13 @@ _SETTLED = {
     State.FAILED: ("Failed", "What was asked for is not in place at Zoom. The request says why."),
     State.SENT_BACK: (
         "Sent back by the portal",
-        "The world had moved since the approval, so nothing was sent. Amend it, and it goes to the supervisors again.",
+        "Something has changed since the approval, so nothing was sent."
+        " Amend it, and it goes to the supervisors again.",
     ),
 }
 # An earlier run has sent something, say a change's removal, which somebody has undone in Zoom's console.
 _STOPPED_LATER = (
-    "The world had moved since the approval, so nothing more was sent; nothing of what was sent before is in place at"
+    "Something has changed since the approval, so nothing more was sent; nothing of what was sent before is in place at"
     " Zoom. Amend it, and it goes to the supervisors again."
 )
 

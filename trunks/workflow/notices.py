@@ -7,7 +7,7 @@ from trunks.actions import Action
 from trunks.models import Notice, Sending, User, clock
 from trunks.workflow.errors import Stale
 
-GONE = "The letter was sent meanwhile, or a worker is at it right now."
+GONE = "The e-mail has been sent meanwhile, or a worker is sending it right now."
 
 
 def send_again(notice: Notice, *, actor: User) -> None:

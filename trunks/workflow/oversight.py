@@ -39,7 +39,7 @@ def keep_view(*, actor: User, name: str, query: str, shared: bool) -> SavedView:
 def remove_view(view: SavedView, *, actor: User) -> None:
     """Remove a view, once. Raises Refused for one that is somebody else's."""
     if view.owner_id != actor.pk:
-        _refuse(actor, view, "Only whoever keeps a view can remove it.", who=str(view.owner))
+        _refuse(actor, view, "Only the person who keeps a view can remove it.", who=str(view.owner))
     with audit.change():
         audit.record(
             Action.VIEW_REMOVED, actor=actor, on=view, before={"filters": view.query, "shared": view.shared}

@@ -9,7 +9,7 @@ from trunks.workflow import base, browsers, deciders, waiting
 from trunks.workflow.answers import YES, Answer
 
 OWN = "You filed or amended this request, so somebody else decides on it."
-ONLY_FILER = "Only who filed the request, or approved it, can withdraw it."
+ONLY_FILER = "Only the person who filed the request, or approved it, can withdraw it."
 MOVED = "Zoom has changed since this was filed or validated, so it has to be validated again before it is approved."
 
 
@@ -128,7 +128,7 @@ def _withdraw(user: User, trunk_request: TrunkRequest) -> Answer:
     theirs = user.pk in {trunk_request.filed_by_id, *_approvers(trunk_request)}
     if not theirs and not (orphaned and user.holds(Role.SUPERVISOR, trunk_request.master_id)):
         who = deciders.names(deciders.supervisors(trunk_request)) if orphaned else _filer(trunk_request)
-        why = f"Who filed it {orphaned}, so a supervisor withdraws it." if orphaned else ONLY_FILER
+        why = f"The person who filed it {orphaned}, so a supervisor withdraws it." if orphaned else ONLY_FILER
         return Answer(False, why, who or "nobody yet")
     if trunk_request.state not in (State.PENDING, State.SENT_BACK, State.APPROVED):
         return _not_now(trunk_request)
@@ -152,7 +152,7 @@ def _approvers(trunk_request: TrunkRequest) -> set[int]:
 
 def _amend(user: User, trunk_request: TrunkRequest) -> Answer:
     if user.pk != trunk_request.filed_by_id or not user.holds(Role.STAFF, trunk_request.master_id):
-        return Answer(False, "Only who filed the request can amend it.", _filer(trunk_request))
+        return Answer(False, "Only the person who filed the request can amend it.", _filer(trunk_request))
     if trunk_request.state not in (State.PENDING, State.SENT_BACK) or waiting.is_over(trunk_request):
         return _not_now(trunk_request)
     return YES

@@ -80,7 +80,7 @@ def take(file: PreparedFile, *, actor: User) -> Iterator[bytes]:
     """Return the content of a file that is ready, and write down that it was taken. Raises Refused."""
     _demand_reader(actor)
     if file.scope != scope(actor):
-        raise Refused(CHANGED, who="you, with a file that is prepared anew")
+        raise Refused(CHANGED, who="you, with a newly prepared file")
     with audit.change():
         told = {"events": file.events, "format": file.format, "filters": file.asked}
         audit.record(Action.FILE_TAKEN, actor=actor, on=file, after=told)

@@ -95,7 +95,7 @@ def _count_problems(draft: Draft) -> Iterable[tuple[str, str]]:
         yield "__all__", f"Zoom takes at most {MAX_LINES} lines in one request; this has {len(draft.lines)}."
     twice = [dnis for dnis, count in Counter(line.dnis for line in draft.lines).items() if dnis and count > 1]
     if twice:
-        yield "__all__", f"The same DNIS stands in more than one line: {', '.join(sorted(twice))}."
+        yield "__all__", f"The same DNIS is in more than one line: {', '.join(sorted(twice))}."
 
 
 @dataclass(frozen=True)
@@ -182,9 +182,7 @@ def _wanted(dnis: Iterable[str]) -> set[str]:
 def _twice(dnis: Iterable[str]) -> dict[str, str]:
     counts = Counter(dnis)
     return {
-        number: f"{number} stands in more than one line."
-        for number in counts
-        if number and counts[number] > 1
+        number: f"{number} is in more than one line." for number in counts if number and counts[number] > 1
     }
 
 

@@ -47,7 +47,7 @@ def make_due() -> list[AuditDigest]:
             if digest := make(day):
                 made.append(digest)
     except seals.Forged as error:
-        logger.error("A day of the audit trail is not sealed: %s", error)
+        logger.error("A day of the audit trail was not sealed: %s", error)
         _report(str(error))
     deliver()
     send_letters()
@@ -85,7 +85,7 @@ def deliver() -> None:
     try:
         second_place.put(_missing_there())
     except OSError as error:
-        logger.exception("The digests of the audit trail cannot be put in AUDIT_DIGEST_DIR.")
+        logger.exception("The digests of the audit trail cannot be written to AUDIT_DIGEST_DIR.")
         _report(f"AUDIT_DIGEST_DIR: {error.strerror or type(error).__name__}")
 
 
@@ -238,7 +238,7 @@ def _text(made: Sequence[AuditDigest]) -> str:
         else "No signing key is set: these digests are not signed.\n\n"
     )
     return (
-        "Keep this letter. Whoever alters the audit trail later cannot alter what it says.\n"
+        "Keep this e-mail. Whoever alters the audit trail later cannot alter what it says.\n"
         "`python manage.py verify_audit` checks the trail against it.\n\n"
         + unsigned
         + "\n".join(digest.envelope for digest in made)

@@ -29,7 +29,7 @@ def problems(name: str, url: str, topics: Sequence[str]) -> Problems:
     if wrong := posting.url_problem(url) or ("It is too long." if len(url) > URL_LENGTH else ""):
         found["url"] = [wrong]
     if not topics or not set(topics) <= {topic.value for topic in HOOK_TOPICS}:
-        found["topics"] = ["Choose what it is told of."]
+        found["topics"] = ["Choose what it is notified of."]
     return found
 
 
