@@ -54,10 +54,10 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is
         super().send_mail(template_prefix, email, {**context, **links, "current_site": named})
 
     def is_reauthentication_required(self, *, app: str, **more: Any) -> bool:
-        """Ask nobody for a proof who has just signed in or given one.
+        """Ask for no proof from somebody who has just signed in or given one.
 
-        Raises ReauthenticationRequired for who can prove it at the identity provider alone: allauth takes any session
-        of theirs for proven, and a stolen one could set up the very factor that it then proves itself by.
+        Raises ReauthenticationRequired for people who can prove themselves only at the identity provider: allauth takes
+        any session of theirs as proof, so a stolen one could set up the very factor that it then proves itself by.
         """
         request = context.request
         if step_up.is_recent(request, REAUTHENTICATION_SECONDS):

@@ -34,10 +34,10 @@ class JsonSerializer:
 
 
 class SharedCache(RedisCache):
-    """Redis and, for a while each time it cannot be reached or refuses, the memory of the process.
+    """Redis and, whenever it cannot be reached or refuses, the process's own memory for a while.
 
-    Rate limits go on to hold then, counted by each web process alone: without a Redis people can sign in, prove again
-    who they are and approve. Only what the portal asks of a cache goes this way: add, get, set, incr and delete.
+    Rate limits still apply then, counted by each web process alone: without Redis people can sign in, prove again who
+    they are, and approve. Only what the portal uses of a cache is covered: add, get, set, incr and delete.
     """
 
     def __init__(self, server: str, params: dict[str, Any]) -> None:

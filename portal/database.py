@@ -1,4 +1,4 @@
-"""What Django is told of the database, by its address."""
+"""Django's settings for the database, made from its address."""
 
 from __future__ import annotations
 

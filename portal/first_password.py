@@ -1,4 +1,4 @@
-"""Setting a first password, for who has come in through the identity provider only."""
+"""Setting a first password, for people who have signed in through the identity provider only."""
 
 from allauth.account.internal.flows.reauthentication import raise_if_reauthentication_required
 from allauth.account.views import password_set

@@ -1,4 +1,4 @@
-"""allauth's forms where the portal says more, or writes down what allauth tells nobody."""
+"""allauth's forms, where the portal says more in them or records what allauth does not announce."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Tries to sign in that are looked at no more because there were too many, of which allauth tells nobody."""
+"""Recording sign-in attempts that were not checked because there were too many; allauth announces none of them."""
 
 from allauth.account.internal.stagekit import get_pending_stage
 from allauth.core.internal import ratelimit

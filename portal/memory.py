@@ -1,4 +1,4 @@
-"""What is loaded once and stays is left out of garbage collections, which otherwise look at all of it again."""
+"""Keeping what is loaded once out of garbage collections, which would otherwise look at all of it each time."""
 
 from __future__ import annotations
 

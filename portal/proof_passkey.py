@@ -1,4 +1,4 @@
-"""Proving again who one is by a passkey, and trying once more where it was the wrong one."""
+"""Proving again who one is with a passkey, with another try after a wrong one."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Showing somebody their recovery codes, each of which stands in for a second factor: that is put on record."""
+"""Showing people their recovery codes, and recording that: each code stands in for a second factor."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Where beat keeps when it has rung last."""
+"""The file in which beat keeps when each entry of its schedule last ran."""
 
 import dbm
 import sys

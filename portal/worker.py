@@ -52,11 +52,11 @@ def look_after_connections(task: Task[..., Any], **_: Any) -> None:
 
 @worker_process_init.connect
 def settle(**_: Any) -> None:
-    """Keep the child's garbage collector from looking at all that it was forked with, and the child from lingering.
+    """Keep the garbage collector of a child off what it was forked with, and keep the child from lingering at its end.
 
-    A child that is told to end waits until its parent has read all that it reported: thirty seconds, unless told
-    otherwise. A parent that is ending itself forgets what it handed out a moment before, reads no more, and waits for
-    the child. What was done is in the database, and a message that nobody acknowledged comes again and finds it there.
+    A child that is told to end waits until its parent has read everything it reported, for thirty seconds by default. A
+    parent that is itself ending forgets what it handed out a moment before, reads no more, and waits for the child.
+    What was done is in the database; a message that nobody acknowledged comes again and finds it there.
     """
     gc.freeze()
     tries = LEAVING_SECONDS / pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_INTERVAL

@@ -71,11 +71,11 @@ class NotRecorded(Exception):
 
 @contextmanager
 def change() -> Iterator[None]:
-    """Open a transaction whose events are written by its last statements, in the order in which they were recorded.
+    """Open a transaction that writes its events in its last statements, in the order in which they were recorded.
 
-    Writing an event takes the lock of the chain, for the whole portal, until the commit. Taken last, it is held for
-    that moment only, and nobody waits for a row while holding it: so it can be part of no deadlock. Within another
-    change this is a savepoint, and what is rolled back to it takes its events along.
+    Writing an event takes the lock of the chain, for the whole portal, until the commit. Taken last, it is held only
+    for a moment, and nobody who holds it waits for a row, so it cannot be part of a deadlock. Within another change
+    this is a savepoint; rolling back to it drops its events as well.
     """
     with audit_pending.change(_append):
         yield
@@ -95,12 +95,12 @@ def record(
     on_behalf_of: User | None = None,
     outcome: Outcome | None = None,
 ) -> None:
-    """Write one event about `on` inside the caller's transaction, so that change and event stand or fall together.
+    """Write one event about `on` in the caller's transaction: change and event are committed together or not at all.
 
-    Within `change` it is written at the end of that, else at once.
-    `actor` None means the system, and then `why` must say on what ground it acts. `before` and `after` hold only what
-    changed. `on_behalf_of` is whom the actor stood in for; `outcome` is that of the action unless given. Sub account
-    and DNIS are those of `on`. Raises NotRecorded where an event would be incomplete.
+    Within `change` it is written at the end of the block, otherwise at once. `actor` None means the system; `why` must
+    then say on what ground it acts. `before` and `after` hold only what changed. `on_behalf_of` is the person whose
+    right the actor used. `outcome` is that of the action unless given. Sub account and DNIS are taken from `on`. Raises
+    NotRecorded for an event that would be incomplete.
     """
     if not isinstance(action, Action):
         raise NotRecorded(f"{action!r} is not an action of the audit trail.")
@@ -142,9 +142,10 @@ def record(
 
 
 def _append(event: AuditEvent, last: bool = False) -> None:
-    """Write the event; its position, time and hash are given to it under the lock of the chain's head.
+    """Write the event; it gets its position, time and hash under the lock of the chain's head.
 
-    The `last` of a transaction takes the commit along, so that the lock is not held while this process is on its way.
+    The `last` event of a transaction is sent together with the commit, so that the lock is not held while this process
+    waits to run again.
     """
     vendor = connection.vendor
     if vendor == "sqlite":
@@ -160,11 +161,11 @@ def _append(event: AuditEvent, last: bool = False) -> None:
 
 @contextmanager
 def retelling() -> Iterator[Callable[[datetime], None]]:
-    """Let the demo tell a year that never was: in the block, events are dated as the function it gives was last told.
+    """Let the demo write a past year: within the block, events get the time that the yielded function was last given.
 
-    Raises NotRecorded unless the trail is empty, lies in the demo's kind of database, and Zoom is a stand-in on this
-    machine: where anything is on record, or could be, nothing is dated by hand. On PostgreSQL it is the database that
-    dates events, and nobody can tell it otherwise. No event comes to lie before another, or in the future.
+    Raises NotRecorded unless the trail is empty, the database is the demo's kind (SQLite) and Zoom is a stand-in on
+    this machine: where anything is or could be on record, no event may be dated by hand. On PostgreSQL the database
+    itself dates events. No event may come before the last one, or lie in the future.
     """
     if why_not := why_not_retold():
         raise NotRecorded(why_not)

@@ -57,10 +57,10 @@ def prepare(month: date) -> None:
 
 
 def remove(span: Span) -> bool:
-    """Take the events out inside the caller's transaction; say whether it was those of the span and no other.
+    """Take the events out in the caller's transaction; say whether exactly those of the span were there.
 
-    On PostgreSQL the whole table of the month goes. It is locked before anything else, in the order in which a change
-    takes its locks, and waited for five seconds at most.
+    On PostgreSQL the month's whole table goes. It is locked first, in the same order in which a change takes its locks,
+    and the wait for it is limited to five seconds.
     """
     if connection.vendor == "sqlite":
         return _delete(span)

@@ -64,7 +64,7 @@ class Unreadable(Exception):
 
 @contextmanager
 def readable() -> Iterator[None]:
-    """Turn what comes of such a thing into Unreadable; a connection that is lost, or a lock, stays what it is."""
+    """Turn errors about unreadable data into Unreadable; a lost connection or a lock keeps its own error."""
     try:
         yield
     except (*_NEVER_WRITTEN, OperationalError) as error:
@@ -74,9 +74,9 @@ def readable() -> Iterator[None]:
 
 
 def ends() -> tuple[Place, Place]:
-    """Return the last event that is there, and what the head of the chain says the last one is, without their times.
+    """Return the last event in the table, and the one that the head of the chain names as last, both without times.
 
-    Both from one statement, which sees one moment: events are being added meanwhile.
+    Both come from one statement, which sees one moment, because events are being added all the while.
     """
     head = AuditHead.objects.filter(pk=1)
     known = {"head_position": Subquery(head.values("position")), "head_hash": Subquery(head.values("hash"))}
@@ -88,10 +88,10 @@ def ends() -> tuple[Place, Place]:
 
 
 def demand_none_outside(start: int) -> None:
-    """Raise Misfit for an event that no walk from `start` on would come to: with a number before it, or with none.
+    """Raise Misfit for an event that no walk from `start` on would reach: numbered below it, or with no number.
 
-    Whoever takes the triggers away could number one 0; pages would show it, and the chain would not miss anything.
-    In SQLite a text or a blob can stand for the number, which is more than every number there.
+    Somebody without the triggers in the way could insert an event numbered 0: pages would show it, and the chain would
+    miss nothing. In SQLite the number can even be a text or a blob, which sorts after every number.
     """
     table = connection.ops.quote_name(AuditEvent._meta.db_table)
     with connection.cursor() as cursor:

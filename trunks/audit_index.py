@@ -1,4 +1,4 @@
-"""Keeps the index of the audit trail: written behind the events, in steps, by whoever sweeps or reads."""
+"""Keeps the index of the audit trail: every sweep and every reader bring it up to date after the events, in steps."""
 
 from __future__ import annotations
 
@@ -127,10 +127,10 @@ def catch_up(most: int = STEP) -> int:
 
 
 def standing(bound: int | None = None) -> Standing:
-    """Return how far the index is and its facets, with the names that people and master accounts have now.
+    """Return how far the index has come, and its facets with the present names of people and master accounts.
 
-    What was written since the index was last brought up to date is taken in first, unless it is too much for a reader,
-    or of no use to one who looks only at what is older than the event numbered `bound`.
+    Events written since the last update are taken in first, unless they are too many for a reader to wait for, or of no
+    use because the reader looks only for events older than number `bound`.
     """
     found = _standing()
     if not found.reaches(bound) and found.behind <= STEP:

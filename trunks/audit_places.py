@@ -26,7 +26,7 @@ ALONE = "set_config('max_parallel_workers_per_gather', '0', true)"
 
 @dataclass(frozen=True)
 class Places:
-    """Events that were found: their numbers in the order of the search, and between when they lie, if that is known."""
+    """Events that were found: their numbers in the order of the search, and between which times they lie, if known."""
 
     numbers: list[int]
     first: datetime | None = None

@@ -141,10 +141,10 @@ def _out_of_hours(moment: datetime) -> bool:
 
 
 def _risks(within: Any, requests: set[int]) -> Iterator[tuple[AuditEvent, str]]:
-    """Yield the events with risk that no drawn request stands for.
+    """Yield the risky events that no drawn request already stands for.
 
-    Of a person's failed sign-ins the first of each UTC day stands for all: whoever tries passwords by the hundred would
-    otherwise choose what the managers get to see.
+    Of a person's failed sign-ins, only the first of each UTC day counts: otherwise whoever tries passwords by the
+    hundred would decide what the managers get to see.
     """
     tried: set[tuple[str, date]] = set()
     risky = within.filter(Q(outcome=Outcome.REFUSED) | Q(action__in=list(RISKS))).order_by("id")

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 class Answer:
     """Whether a verb is allowed; if not, the rule in plain words and who could do it.
 
-    `by_state` says that only the request's state stands in the way: somebody, or the portal, was first. `by_time` says
-    that it is the clock, before anybody has written it down; `by_zoom`, that Zoom is not what the request was filed on.
-    `note` is what somebody who may is to know beforehand.
+    `by_state`: only the request's state is in the way, because somebody or the portal was first. `by_time`: a deadline
+    has passed, although nothing has recorded that yet. `by_zoom`: Zoom has changed since the request was filed. `note`
+    is what a person who is allowed should know beforehand.
     """
 
     allowed: bool

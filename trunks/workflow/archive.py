@@ -1,4 +1,4 @@
-"""The archive of a table: the table itself, what proves it, and how; made while it leaves, never whole in memory."""
+"""The ZIP file of a CSV export: the table, its proof, and how to verify it; streamed, never whole in memory."""
 
 from __future__ import annotations
 

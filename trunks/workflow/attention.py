@@ -28,7 +28,7 @@ def ask_people() -> None:
 
 
 def alarm_of_halfway() -> None:
-    """Have changes alarm that are halfway and not taken up: people have stopped writing, Zoom or a worker fails."""
+    """Raise the alarm for changes that are stuck halfway: writing is stopped, or Zoom or a worker has failed."""
     since = clock.after(-settling.ALARM_SECONDS)
     for trunk_request in (
         TrunkRequest.objects.stranded().filter(changed_at__lt=since).order_by("changed_at")[:BATCH]
@@ -41,9 +41,9 @@ def alarm_of_halfway() -> None:
 
 
 def end_alarm(trunk_request: TrunkRequest, *, actor: User, version: int, comment: str) -> None:
-    """End the alarm about a customer without a trunk, who needs nothing in its place: say, a third DNIS serves instead.
+    """End the alarm about a customer without a trunk who needs none in its place (a third DNIS serves instead, say).
 
-    It changes nothing at Zoom, and what failed can still be retried. Raises Refused, Stale, or Invalid without reason.
+    Nothing changes at Zoom, and what failed can still be retried. Raises Refused, Stale, or Invalid without a reason.
     """
     demand(actor, "end_alarm", trunk_request, version=version)
     demand_comment(

@@ -1,4 +1,4 @@
-"""What a request stands on: what Zoom had for its DNIS and trunks when it was asked for, and whether that still holds.
+"""The base of a request: what Zoom had for its DNIS and trunks when it was filed, and whether that still holds.
 
 The base is kept with each version of the content. It is made of the estate, as every list that is read from Zoom
 brings that up to date; so the page, the verb and a worker see the same.

@@ -1,4 +1,4 @@
-"""Two accounts in one browser: whoever files a request and decides on it under another name has the same browser.
+"""Noticing two accounts in one browser: somebody may file a request and decide on it under another name.
 
 A browser proves nobody's guilt (desks and kiosks are shared) and another one proves nobody's innocence; it is a sign
 that reviewers and auditors should see.

@@ -87,8 +87,8 @@ def run_here(
 ) -> AuditCheck:
     """Carry out a check at once, for the command line, and return it finished.
 
-    With `resume` the last such check that was broken off goes on. It is an event of the trail only where it sets the
-    alarm or ends it: otherwise it changes nothing, and the trail is as long after it as before.
+    With `resume`, the last check of this kind that was interrupted is continued. Only a result that raises or ends the
+    alarm becomes an event: otherwise checking must not make the trail longer.
     """
     alarmed = AuditCheck.alarm() is not None
     mine = AuditCheck.objects.filter(under_way=False, finished_at=None, full=full)
@@ -146,10 +146,10 @@ def _carry_out(
 
 
 def _entrance() -> AuditDigest | None:
-    """Return the newest digest that a check which passed has reached, or None.
+    """Return the newest digest that a passed check has verified, or None.
 
-    The event of its making follows the last that it seals. A check that ended before that was before the digest, which
-    seals whatever the events it had seen were altered to since.
+    The event of making a digest follows the last event that the digest seals. A check that ended before that event
+    ended before the digest, so its events may have been altered before they were sealed.
     """
     passed = AuditCheck.objects.filter(result=Result.PASSED).order_by("-position").first()
     return AuditDigest.objects.filter(last__lt=passed.position).first() if passed else None

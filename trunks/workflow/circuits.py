@@ -54,7 +54,7 @@ def try_soon(master_id: int) -> bool:
 
 
 def forgive(master: MasterAccount) -> None:
-    """Forget that Zoom refused the credentials: it has accepted them since, or there are new ones."""
+    """Forget that Zoom refused the credentials: Zoom has accepted them since, or there are new ones."""
     refused = Circuit.objects.filter(master=master, refused_at__isnull=False)
     if refused.update(refused_at=None, refusal=""):
         _read_again(master)

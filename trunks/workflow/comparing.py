@@ -55,10 +55,10 @@ def compare(line: Line, rows: Sequence[Trunk], siblings: Callable[[], Iterable[M
 
 
 def may_be_echo(line: Line, finding: Finding) -> bool:
-    """Say whether the row may be the one that a change has removed, of a list that is older than the removal.
+    """Say whether the row may be the trunk that a change has removed, shown by a list older than the removal.
 
-    The list has not shown it once, else the change would not have gone on. What looks like it tells nothing before
-    something else was sent, and of that only when Zoom has accepted it, or when it is what was not there before.
+    A list has been without it already, or the change would not have gone on. So such a row is believed only once Zoom
+    has accepted a call since, and if it is what that call asked for.
     """
     row = finding.row
     change = line.trunk_request.kind == Kind.CHANGE and line.phase != Phase.REMOVE

@@ -116,7 +116,7 @@ def names(users: list[User]) -> str:
 
 
 def spoken_for(user: User, trunk_request: TrunkRequest) -> str:
-    """Return why an approval of `user` would be a second one of the same person or the same right, or ""."""
+    """Return why an approval by `user` would count twice for one person or one supervisor's right, or ""."""
     given = quorum.counted(trunk_request)
     if any(one.decided_by_id == user.pk for one in given):
         return GIVEN

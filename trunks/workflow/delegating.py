@@ -96,7 +96,7 @@ def end_all_of(person: User, *, actor: User) -> None:
 
 
 def end_what_is_void(giver: User, *, actor: User | None, why: str = "") -> None:
-    """End those of `giver` that no right of theirs stands behind any more, in the transaction that took the right."""
+    """End delegations for which `giver` has no right left to lend, in the transaction that took the right away."""
     supervised = access.masters_where(User.objects.get(pk=giver.pk), Role.SUPERVISOR)
     for delegation in Delegation.objects.filter(giver=giver, ended_at=None):
         named = MasterAccount.objects.filter(pk__in=delegation.masters.values("pk"))

@@ -1,4 +1,4 @@
-"""What it means for the DNIS that a request ends without having been carried out: not the same for each kind."""
+"""What happens to the DNIS of a request that ends without being carried out; it differs by kind."""
 
 from __future__ import annotations
 

@@ -40,11 +40,11 @@ WRITE_SCOPES = ("sip_trunk:master", "sip_connected_audio:write:trunks:master")
 
 
 class _LeftOff(Exception):
-    """Another goes on: the time is over, or this process stood still until its lease was, and somebody else reads."""
+    """Somebody else continues this reading: its time is up, or this process was stopped until its lease ran out."""
 
 
 class CannotConnect(Exception):
-    """The credentials do not do; `findings` says what was found missing, in plain words. Nothing was stored."""
+    """The credentials are not enough; `findings` says in plain words what is missing. Nothing was stored."""
 
     def __init__(self, findings: Sequence[str]) -> None:
         super().__init__(" ".join(findings))
@@ -208,10 +208,10 @@ def sync(
 ) -> bool:
     """Read the master's trunks, its sub accounts and the trunks of each from Zoom; say whether that succeeded.
 
-    What vanished at Zoom is marked gone, never deleted, and only after a list was read whole. Nothing happens when
-    somebody else is reading the same estate already. When it takes longer than `seconds`, a worker is rung to go on.
-    `go_on` leaves out the sub accounts that were read by a reading which was left off, or whose worker was lost, within
-    the last two intervals: of an estate that takes longer than any task may run, the end would never be seen otherwise.
+    What vanished at Zoom is marked gone, never deleted, and only after a list was read to its end. Does nothing while
+    somebody else reads the same estate. After `seconds` it stops, and a worker is rung to continue. With `go_on`, sub
+    accounts are skipped that an unfinished reading covered within the last two intervals; otherwise an estate that
+    takes longer than one task may run would never be read to its end.
     """
     ends = monotonic() + seconds
     master = _begin(master_pk, go_on=go_on)

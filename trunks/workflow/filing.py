@@ -112,10 +112,10 @@ def withdraw(trunk_request: TrunkRequest, *, actor: User, version: int, comment:
 
 
 def take_turn(trunk_request: TrunkRequest) -> None:
-    """Wait, until the transaction ends, for others of the master account that are about to mark removals.
+    """Let one transaction at a time mark removals for the master account; the turn ends with the transaction.
 
-    A line of a change claims two DNIS at once, one to hold and one to remove. No single order suits both, so that two
-    changes could wait for each other; one at a time they cannot. Assignments claim one, in its order, and need no turn.
+    A line of a change claims two DNIS at once, one to hold and one to remove. No single order suits both, so two
+    changes could wait for each other for ever. Assignments claim one DNIS each, in order, and need no turn.
     """
     if trunk_request.kind != Kind.ASSIGN:
         MasterAccount.objects.select_for_update(no_key=True).get(pk=trunk_request.master_id)
@@ -264,7 +264,7 @@ def _write_content(
 
 
 def _policy_for(draft: Draft, account: SubAccount, amending: TrunkRequest | None) -> dict[str, Any]:
-    """Return what is kept with the request of the policy in force: whoever weakens that later, weakens not this."""
+    """Return what is stored with the request about the policy in force: weakening that later changes nothing here."""
     policy = ApprovalPolicy.current(account.master)
     kept = snapshot(policy, facts_of(draft, timezone.now(), besides=amending))
     return {"policy": kept, "policy_digest": digest_of(kept), "approvals_needed": kept["needed"]}

@@ -137,9 +137,10 @@ def settle_given_up(
 
 
 def _end_alarms(account: SubAccount, shown: Sequence[str], long_ago: datetime) -> None:
-    """End for good the alarms of lines that have something in the trunk's place: what is removed later is not lost.
+    """End for good the alarms of lines that have a trunk again, so that removing that one later raises none.
 
-    Zoom's list, which has `shown` it, was read the quiet period after the request's last call, so it is no older one.
+    Zoom's list, which has `shown` it, was read at least the quiet period after the request's last call, so it is not
+    older than that call.
     """
     found = Q(dnis__in=shown) | Q(current_dnis__in=shown)
     passed = Q(trunk_request__sent_at=None) | Q(trunk_request__sent_at__lte=long_ago)
@@ -156,7 +157,7 @@ def _tell_of_lost(account: SubAccount, vanished: Sequence[ListedTrunk]) -> None:
 
 
 def _missed(account: int | Param) -> LineQuerySet:
-    """Return the lines that alarm of requests that have ended; the others are for the worker who ends them."""
+    """Return the lines with an alarm whose requests have ended; a worker sees to the others when it ends them."""
     marked = Line.objects.filter(without_trunk=True, trunk_request__sub_account=account)
     return marked.exclude(trunk_request__state__in=WORKING_STATES)
 

@@ -1,4 +1,4 @@
-"""What each of those who decide has had on the screen: which version of a request they know."""
+"""Which version of a request each person who decides has seen."""
 
 from __future__ import annotations
 

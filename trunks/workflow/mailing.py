@@ -35,7 +35,7 @@ class Aside:
 
 
 def send_due() -> None:
-    """Send what is due, at most 100 letters, over one connection; a mail server that is down ends it at once."""
+    """Send what is due, at most 100 e-mails over one connection; stop at once when the mail server is down."""
     connection: BaseEmailBackend | None = None
     try:
         for _ in range(BATCH):

@@ -36,7 +36,7 @@ def note(
     comment: str = "",
     on_behalf_of: User | None = None,
 ) -> None:
-    """Write down that people are to be told of `action`, if they are; a worker is rung after the commit."""
+    """Record that people are to be told of `action`, if it is one of those; a worker is rung after the commit."""
     topic = TOPICS.get(action)
     if topic is None:
         return

@@ -1,4 +1,4 @@
-"""Reading again what another app, or a bad moment of Zoom's, has kept from being read."""
+"""Reading again what the rate limit, or a passing failure at Zoom, has kept from being read."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Result = TypeVar("Result")
 
 
 def patiently(read: Callable[[], Result]) -> Result:
-    """Read; another app that eats the shared rate limit, or a call that fails now and then, makes this slower."""
+    """Read patiently: another app that uses up the rate limit, or an occasional failed call, only slows this down."""
     for _ in range(SECOND_TRIES):
         try:
             return through_limits(read)
@@ -29,10 +29,10 @@ def patiently(read: Callable[[], Result]) -> Result:
 
 
 def through_limits(read: Callable[[], Result]) -> Result:
-    """Read; after a 429 read again, so that a long list is gone on with where it stood.
+    """Read; after a 429 read the same page again, so that a long list continues where it was.
 
-    The next call waits in the budget, and gives up there when that is too long; an account that nobody knows yet has
-    no budget, so that what Zoom asks for is waited here.
+    The next call waits in the rate budget, which raises when the wait would be too long. An account that is not known
+    yet has no budget, so the time that Zoom asks for is waited here.
     """
     for _ in range(PATIENCE):
         try:

@@ -18,10 +18,10 @@ from trunks.workflow.errors import Stale
 
 
 def ensure_person(email: str, *, name: str, hashed: Callable[[], str] | None, role: Role, why: str) -> bool:
-    """Make the person with `role` for all master accounts where they are missing; say whether they were.
+    """Make the person with `role` for all master accounts if they are missing; say whether they were.
 
-    Somebody who exists keeps password and grants. `hashed` gives the password as `make_password` does, which takes a
-    second, and is asked only for whom is made; without it they have none.
+    An existing person keeps their password and grants. `hashed` returns the password as `make_password` does; that
+    takes a second, so it is called only for a new person, who has no password without it.
     """
     with audit.change():
         if User.objects.filter(email=email).exists():

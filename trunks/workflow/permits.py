@@ -70,7 +70,7 @@ def spend(trunk_request: TrunkRequest) -> str:
 
 
 def fallen(trunk_request: TrunkRequest) -> str:
-    """Return why what the last permit rests on does not suffice any more for what has not begun, or ""."""
+    """Return why the last permit no longer suffices for lines that have not begun, or "" when it does."""
     last = trunk_request.permits.latest("id")
     return _fallen(last) if last.decisions.standing().count() < last.needed else ""
 

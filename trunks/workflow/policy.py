@@ -48,7 +48,7 @@ def _decide(user: User, trunk_request: TrunkRequest) -> Answer:
 
 
 def _from_here(user: User, trunk_request: TrunkRequest, *, refusing: bool = False) -> Answer:
-    """Answer for who may decide whether they may from this browser; a note where that is allowed and marked."""
+    """Answer whether somebody who may decide may do so in this browser, with a note if the decision will be marked."""
     if browsers.refused() != refusing:
         return YES
     author = browsers.author_here(trunk_request, besides=user)
@@ -94,7 +94,7 @@ def _not_now(trunk_request: TrunkRequest) -> Answer:
 
 
 def _works_on(user: User, trunk_request: TrunkRequest) -> Answer:
-    """Answer whether `user` is the requester or a supervisor: those whose business the execution is."""
+    """Answer whether `user` is the requester or a supervisor, who look after the execution."""
     if user.pk == trunk_request.filed_by_id and user.holds(Role.STAFF, trunk_request.master_id):
         return YES
     if user.holds(Role.SUPERVISOR, trunk_request.master_id):
@@ -114,7 +114,7 @@ def _filer(trunk_request: TrunkRequest) -> str:
 
 
 def filer_gone(trunk_request: TrunkRequest) -> str:
-    """Return why who filed an open request can do no more with it, in words that follow their name, or ""."""
+    """Return why whoever filed an open request can no longer act on it, in words that follow their name, or ""."""
     filer = trunk_request.filed_by
     if not filer.is_active:
         return "is deactivated"

@@ -57,7 +57,7 @@ def read_last(trunk_request: TrunkRequest) -> ZoomNow:
 
 
 def _beside(trunk_request: TrunkRequest) -> dict[str, Any]:
-    """Return what the request stands on beside what is there now, while it is still to be decided."""
+    """Return the request's base compared with what Zoom has now, while it is still to be decided."""
     then = base.asked_on(trunk_request)
     compared = base.compared(trunk_request, then) if trunk_request.state in NOT_SENT_YET else []
     return {"compared": compared, "asked_on": then.read_at, "when": then.when}

@@ -157,10 +157,10 @@ def _begun(lines: list[Line]) -> list[Line]:
 
 
 def _displaced(claim: Claim, client: ZoomClient, lines: list[Line], sent: list[Line]) -> bool:
-    """Say whether the last call of this claim, with `sent`, may have taken other lines of the request away.
+    """Say whether the last call of this claim, with `sent`, may have displaced other lines of the request.
 
-    Nobody documents that an assignment adds to the others. Lines that did not go together are therefore looked at
-    together in the end; what is not there any more is settled by later readings, since one list could lag.
+    Zoom does not document that an assignment leaves others in place. So lines that went in different calls are looked
+    at together in the end. One list could lag, so a line that is missing is left to later readings.
     """
     good = [line for line in lines if line.was_shown]
     others = [line for line in good if line not in sent]
@@ -193,9 +193,9 @@ def _next_group(trunk_request: TrunkRequest, waiting: list[Line]) -> list[Line]:
 
 
 def _still_free(claim: Claim, group: list[Line]) -> list[Line]:
-    """Return `group` without the second steps of changes whose DNIS another sub account has got meanwhile.
+    """Return `group` without second steps of changes whose DNIS another sub account has taken meanwhile.
 
-    The step may come long after the rules were asked, and a retry's old values are nobody's hold. May raise Fenced.
+    The step may come long after the rules were checked, and a retry does not hold its old values. May raise Fenced.
     """
     free = []
     for line in group:
@@ -218,10 +218,10 @@ def _not_as_approved(claim: Claim, lines: list[Line]) -> str:
 
 
 def _in_the_way(claim: Claim, waiting: list[Line], *, on_credit: bool) -> str:
-    """Return why what has not begun no longer fits what it was approved on, or "" when it still does.
+    """Return why what has not begun no longer fits what was approved, or "" when it does.
 
-    What has ended, perhaps in an earlier run, is not sent any more, whoever has its DNIS by now. `on_credit` says that
-    something was halfway when the permit was spent, for which it need not rest on enough decisions.
+    Lines that have ended, perhaps in an earlier run, are left out: they are not sent again, whoever has their DNIS by
+    now. `on_credit` says that the permit was spent for a change already halfway, which does not need enough decisions.
     """
     if on_credit and (fallen := permits.fallen(claim.trunk_request)):
         return fallen
@@ -230,7 +230,7 @@ def _in_the_way(claim: Claim, waiting: list[Line], *, on_credit: bool) -> str:
 
 
 def _cannot_read(claim: Claim, waiting: list[Line], error: ZoomError) -> bool:
-    """Decide what an unreadable list means: wait for Zoom (False), or take its no for the lines' answer (True)."""
+    """Decide what an unreadable list means: wait for Zoom (False), or end the lines with Zoom's refusal (True)."""
     if settling.is_no_answer(error) and not _unclear_for_long(claim, error):
         settling.wait_for(claim, error)
         return False
@@ -247,10 +247,10 @@ def _unclear_for_long(claim: Claim, error: ZoomError) -> bool:
 
 
 def _stay_halfway(claim: Claim, halfway: list[Line], error: ZoomError) -> None:
-    """Put a change back that has removed a trunk and is not told by Zoom what there is now; in the end, give it up.
+    """Put back a change that has removed a trunk while Zoom refuses to show its list; in the end, give it up.
 
-    Nothing is sent unseen: somebody may have assigned a trunk meanwhile. But the customer has none, so that the alarm
-    does not wait for the end, and the portal does not stop at the first no.
+    Nothing is sent without the list, since somebody may have assigned a trunk meanwhile. But the customer has none, so
+    the alarm is raised at once, and the list is asked for several times.
     """
     with audit.change():
         claim.hold()

@@ -45,10 +45,10 @@ class Quorum:
 
 
 def of(trunk_request: TrunkRequest) -> Quorum:
-    """Return how the request stands.
+    """Return how many approvals the request needs and has.
 
-    A policy that was weakened meanwhile weakens nothing that is filed already; one that was made stricter counts for
-    everything that is not approved yet: of snapshot and today's policy the stricter holds.
+    Of the policy stored at filing and today's, the stricter counts: weakening a policy does not weaken what is filed,
+    and making it stricter applies to everything not approved yet.
     """
     then = snapshotted(trunk_request)
     now = _today(trunk_request, then)

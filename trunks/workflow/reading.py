@@ -61,10 +61,10 @@ def _may_be_older(pk: int) -> bool:
 
 
 def without_old_news(findings: Findings) -> Findings:
-    """Return `findings`, those left open that deny what the portal has had done there within the quiet period.
+    """Return `findings`, leaving open those that contradict what the portal did there within the quiet period.
 
-    Nothing was sent for their lines yet, or Zoom has not answered, so that one list would settle them; and it may be an
-    older one than Zoom has shown before.
+    Nothing was sent for these lines yet, or Zoom has not answered, so a single list would settle them; and that list
+    may be older than one that was read before.
     """
     old = {
         line: Finding(Likeness.UNMET, echo=True) for line, found in findings.items() if _denies(line, found)
@@ -73,7 +73,7 @@ def without_old_news(findings: Findings) -> Findings:
 
 
 def _denies(line: Line, finding: Finding) -> bool:
-    """Say whether a line's trunk is gone that was assigned lately, or there though it was removed lately."""
+    """Say whether a trunk assigned lately is missing from the list, or one removed lately is in it."""
     if finding.likeness is Likeness.UNMET:
         return False
     if line.state == LineState.UNKNOWN and line.answered:
@@ -98,7 +98,7 @@ _TRUNKS = Rows(lambda: MasterTrunk.objects.filter(master=Param("master")))
 
 
 def echoed(findings: Findings) -> bool:
-    """Say whether the list denies what was done before, and may be older than that."""
+    """Say whether the list contradicts what was done before, and may be older than that."""
     return any(finding.echo for finding in findings.values())
 
 
@@ -120,10 +120,10 @@ def write_findings(claim: Claim, findings: Findings) -> None:
 
 
 def begin_again(claim: Claim, begun: Iterable[Line], rows: Sequence[Trunk]) -> bool:
-    """Begin those changes anew of which the list shows again what they have removed; say whether there are any.
+    """Restart changes whose removed trunk is in the list again; say whether there are any.
 
-    Somebody has assigned it meanwhile, in Zoom's console, and the customer would have both. Not while the list may be
-    an older one. May raise Fenced.
+    Somebody has assigned it in Zoom's console meanwhile, and the customer would have both trunks. Not done while the
+    list may be an old one. May raise Fenced.
     """
     present = {row.dnis for row in rows}
     back = [

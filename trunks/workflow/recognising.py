@@ -1,4 +1,4 @@
-"""Who somebody is whom the organisation's identity provider vouches for, and which roles their groups give."""
+"""Finding the person whom the identity provider vouches for, and the roles that their groups give."""
 
 from __future__ import annotations
 

@@ -144,7 +144,7 @@ def _displaced(claim: Claim, lines: list[Line], rows: Sequence[Trunk]) -> list[L
 
 
 def _believable(claim: Claim) -> bool:
-    """Say whether absence may be believed now; if not, the claim has been laid down until the next reading."""
+    """Say whether a line's absence may be believed now; if not, the claim has been given up until the next reading."""
     trunk_request = claim.trunk_request
     why = "Zoom's list does not show the effect; it could still come."
     left = settling.quiet_left(trunk_request.sent_at)
@@ -171,7 +171,7 @@ def _believable(claim: Claim) -> bool:
 
 
 def _look_again(claim: Claim, why: str, wait: float, **changes: object) -> None:
-    """Lay the claim down, the request staying unconfirmed, and have it read again after `wait` seconds."""
+    """Give up the claim, leave the request unconfirmed, and have the list read again after `wait` seconds."""
     claim.write(lease_until=None, next_attempt_at=clock.after(wait), waiting_for=why, **changes)
     claim.close(why)
 
@@ -198,7 +198,7 @@ def _conclude(claim: Claim, missing: list[Line]) -> None:
 
 
 def _end_or_send_again(line: Line, *, landed: bool) -> None:
-    """Decide about a line of which Zoom surely has not done what it was asked."""
+    """Decide about a line that Zoom certainly did not carry out: end it, or send it again."""
     why = _final(line, landed=landed)
     if why:
         outcomes.failed([line], why)

@@ -104,10 +104,10 @@ def send_back(trunk_request: TrunkRequest, *, actor: User, version: int, comment
 
 
 def revalidate(trunk_request: TrunkRequest, *, actor: User, version: int) -> TrunkRequest:
-    """Read Zoom again, and let the request stand on what is there now; approvals of what was there before are void.
+    """Read Zoom again and make that the request's base; approvals given on the old base become void.
 
-    Where nothing has changed in what concerns the request, nothing is written. Whether the content still fits is for
-    the page to show and for approve() to ask. Raises Refused, Stale, or Invalid when Zoom cannot be read.
+    If nothing has changed in what concerns the request, nothing is written. Whether the content still fits is shown by
+    the page and checked by approve(). Raises Refused, Stale, or Invalid when Zoom cannot be read.
     """
     demand(actor, "revalidate", trunk_request, version=version)
     # Before Zoom is read: somebody who validates meanwhile makes ours stale, and not one without a change.

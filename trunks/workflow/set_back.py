@@ -1,4 +1,4 @@
-"""Times that lie further ahead than any is written: the database's clock was set back since.
+"""Mending times that lie further ahead than any can have been written: the database's clock was set back.
 
 Mending it can cost a wait and never a second effect: whatever is brought back to the present is counted from there.
 """

@@ -50,10 +50,10 @@ def failed(email: str, *, why: str = "") -> None:
 
 
 def held_back(about: User | str, *, what: str) -> None:
-    """Write down that tries are not looked at any more: once for a while, for the same person and caller.
+    """Record that sign-in attempts are no longer checked: once in a while for the same person and caller.
 
-    `about` is who tries, or the e-mail address they give; `what` is what is being tried. Whoever goes on trying would
-    write the trail full, and nothing of it is looked at; addresses that nobody has are one, as they cost nothing.
+    `about` is the person who tries, or the e-mail address given; `what` is what is being tried. Recording every attempt
+    would let anybody fill the trail. All addresses that nobody has count as one, because they cost nothing to make up.
     """
     on = about if isinstance(about, User) else _meant(about)
     series = _digest(f"{what} {on.pk} {context.current().ip}")

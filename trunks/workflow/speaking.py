@@ -1,4 +1,4 @@
-"""The way to a Zoom client for everything here: it does not write while people have stopped that, and it counts."""
+"""Making Zoom clients for the workflow: they do not write while writing is stopped, and they count failed calls."""
 
 from __future__ import annotations
 

@@ -128,7 +128,7 @@ def ask_to_start(stop: WriteStop, *, actor: User) -> None:
 
 
 def decline_to_start(stop: WriteStop, *, actor: User, reason: str) -> None:
-    """Take the question whether to start again from the table, by whoever asked it or another supervisor."""
+    """Withdraw the question whether to start again; open to whoever asked it and to any other supervisor."""
     _demand(actor, "decline", stop)
     _demand_reason(reason)
     with audit.change():

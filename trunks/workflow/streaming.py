@@ -73,9 +73,9 @@ def _free() -> QuerySet[AuditStream]:
 
 
 def _send(receiver: Receiver, fence: int) -> int:
-    """Send the next batch and move the position after it; return 0 when there is none, or it has not arrived.
+    """Send the next batch, then advance the position; return 0 when there is none or it did not arrive.
 
-    Whose lease ran out meanwhile has sent what somebody else sends too, and moves nothing.
+    If the lease ran out meanwhile, another worker sends the same batch, and this one advances nothing.
     """
     row = AuditStream.objects.get(pk=1)
     position = row.position

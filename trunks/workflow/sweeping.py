@@ -36,10 +36,10 @@ TURN = "sweep"
 
 
 def sweep_in_turn() -> int:
-    """Sweep, unless some process began to within the last four fifths of an interval; return how many rings.
+    """Sweep, unless another process began to within the last four fifths of an interval; return how many rings.
 
-    Each worker and beat come by in every interval. One of them sweeps, so that thousands that wait are not rung for
-    once by each. One that dies with the turn costs the work that waits for the sweep one interval.
+    Each worker and beat call this in every interval, and one of them sweeps: otherwise all of them would ring for the
+    same thousands of requests. If that one dies, the sweep's work is delayed by one interval.
     """
     every = settings.SWEEP_SECONDS
     return sweep() if Heartbeat.take_turn(TURN, every=0.8 * every, ahead=every) else 0
@@ -115,10 +115,10 @@ def _put_off_lost_readers() -> None:
 
 
 def _after_losses(pk: int) -> tuple[float, str]:
-    """Return how many seconds a request waits now that a worker was lost with it, and what people should know.
+    """Return how long the request waits now that a worker was lost with it, in seconds, and what to tell people.
 
-    The first loss is a kill or a deployment, and costs no wait. One that goes on is a fault of ours that this request
-    meets each time: it must neither keep the workers busy nor be looked for at Zoom.
+    The first loss is a kill or a deployment, and costs no wait. Further ones point to a fault of ours that this request
+    triggers each time: it must not keep the workers busy, and nobody should look for the cause at Zoom.
     """
     losses = Attempt.objects.filter(trunk_request=pk, ended_at=None).count()
     if losses < 2:

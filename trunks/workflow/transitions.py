@@ -142,7 +142,7 @@ def _bring_up_to_date(row: TrunkRequest | Line, state: str, written: Mapping[str
 
 
 def who_was_first(trunk_request: TrunkRequest) -> str:
-    """Return the sentence for somebody who came too late: who did what, when, and how it stands now."""
+    """Return the sentence for somebody who came too late: who did what, when, and how things are now."""
     now = TrunkRequest.objects.get(pk=trunk_request.pk)
     event = audit.last_mover(trunk_request)
     standing = f"{trunk_request.reference} is now: {now.get_state_display()}."

@@ -1,4 +1,4 @@
-"""Keeping what Zoom says and nobody here can explain, for administrators to read."""
+"""Keeping errors from Zoom that the portal cannot explain, for administrators to read."""
 
 from __future__ import annotations
 

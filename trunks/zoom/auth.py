@@ -143,10 +143,10 @@ class ServerToServerAuth(AuthBase):
             ) from error
 
     def outdate(self, error: ZoomError) -> None:
-        """Let whoever speaks to Zoom next begin with a new token, where `error` is about what this one may not do.
+        """Make the next user of this account start with a new token, if `error` is about what this token may not do.
 
-        It keeps the scopes, and perhaps the state of the app, that it was made with. Nothing is asked twice for these,
-        but what people have mended at Zoom is to count at once, and not when the token's hour is over.
+        A token keeps the scopes, and perhaps the state, that its app had when it was issued. No call is repeated for it
+        here, but what people have mended at Zoom should count at once and not only when the token's hour is over.
         """
         if self._held and (isinstance(error, ScopeMissing) or error.code == _APP_DISABLED):
             self._tokens.set_aside(self._held.value)

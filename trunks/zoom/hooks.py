@@ -1,4 +1,4 @@
-"""What happens around the calls of a client unless it is told otherwise: nothing, and at once."""
+"""The default hooks around a client's calls: each does nothing, at once."""
 
 from collections.abc import Callable
 from typing import Protocol, TypeVar
