@@ -22,12 +22,17 @@ class Command(BaseCommand):
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--name", required=True, help="what people call the account")
         parser.add_argument("--account-id", required=True, help="Zoom's account id, from the app's page")
-        parser.add_argument("--client-id", required=True)
+        parser.add_argument("--client-id", required=True, help="Zoom's client id, from the app's page")
         # A file, not an argument: arguments stand in the process list and in the shell's history.
         parser.add_argument(
-            "--client-secret-file", required=True, help="file with the secret; - for standard input"
+            "--client-secret-file", required=True, help="file with the client secret; - reads standard input"
         )
-        parser.add_argument("--rate-plan", choices=RatePlan.values, default=RatePlan.PRO)
+        parser.add_argument(
+            "--rate-plan",
+            choices=RatePlan.values,
+            default=RatePlan.PRO,
+            help="the account's plan at Zoom, which decides how many calls a second it allows. Default: pro",
+        )
         parser.add_argument(
             "--rate-share",
             type=int,
