@@ -159,9 +159,7 @@ def redis_address(name: str) -> str:
     except ValueError:  # a port that is no number
         found = ""
     if value and not (found and parts.scheme in ("redis", "rediss", "unix")):
-        raise ImproperlyConfigured(
-            f"{name} must be a complete address that begins with redis://, rediss:// or unix://."
-        )
+        raise ImproperlyConfigured(f"{name} must begin with redis://, rediss:// or unix://, and be complete.")
     return value
 
 

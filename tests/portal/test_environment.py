@@ -230,7 +230,7 @@ def test_a_key_to_sign_with_is_strong_where_others_reach_the_portal(give: Set, v
         ("QUIET_SECONDS", "inf", "must be a finite number"),
         ("REDIS_URL", "http://:s3cret@redis", "must begin with redis://, rediss:// or unix://"),
         ("REDIS_URL", "redis://:s3cret@redis:port", "must begin with"),
-        ("REDIS_URL", "redis://", "must be a complete address"),
+        ("REDIS_URL", "redis://", "and be complete"),
         ("ALLOWED_HOSTS", "https://portal.example.org", "must hold host names"),
         ("DATA_DIR", "/dev/null", "must be a folder: /dev/null: File exists"),
     ],

@@ -177,7 +177,7 @@ def test_recovery_codes_say_what_they_are_for_and_how_many_are_left(
 ) -> None:
     settings.REQUIRE_MFA = frozenset()
     client = signed_in(supervisor)
-    assert "They come with the second factor" in client.get("/accounts/2fa/").content.decode()
+    assert "You get them with your second factor" in client.get("/accounts/2fa/").content.decode()
     TOTP.activate(supervisor, generate_totp_secret())
     assert ">Generate</a>" in client.get("/accounts/2fa/").content.decode()
     first = client.get("/accounts/2fa/recovery-codes/generate/").content.decode()
@@ -185,7 +185,7 @@ def test_recovery_codes_say_what_they_are_for_and_how_many_are_left(
     client.post("/accounts/2fa/recovery-codes/generate/")
     page = client.get("/accounts/2fa/recovery-codes/").content.decode()
     assert heading(page) == "Recovery codes"
-    assert "Each signs you in once where your second factor is not at hand" in page
+    assert "Each signs you in once when your second factor is not at hand" in page
     assert "10 of 10 left" in page
     codes = RecoveryCodes(Authenticator.objects.get(user=supervisor, type="recovery_codes"))
     assert "readonly>" + "\n".join(codes.get_unused_codes()) + "</textarea>" in page

@@ -112,7 +112,7 @@ def test_administrators_see_what_was_not_sent_and_send_it_again(
     response = client.post(f"/notices/{notice.pk}/again/", follow=True)
     assert "The e-mail to Sam Supervisor is sent again now." in response.content.decode()
     assert len(deliver()) == 1
-    assert "Every letter was taken" in shown(client, "/notices/unsent/")
+    assert "No unsent e-mail" in shown(client, "/notices/unsent/")
 
 
 def test_one_that_is_still_tried_says_when(
@@ -172,7 +172,7 @@ def test_an_administrator_of_another_master_account_does_not_know_of_it(
 ) -> None:
     notice = fail()
     client = signed_in(cast.person("Olga Other", Role.ADMINISTRATOR, master=estate.foreign_master))
-    assert "Every letter was taken" in shown(client, "/notices/unsent/")
+    assert "No unsent e-mail" in shown(client, "/notices/unsent/")
     assert client.post(f"/notices/{notice.pk}/again/").status_code == 404
 
 

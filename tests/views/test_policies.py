@@ -182,7 +182,7 @@ def test_the_request_page_tells_how_many_approvals_it_has_and_who_gave_them(
     assert 'data-state="pending"' in page
     assert 'data-approvals="1/2"' in page
     assert "because it is the first trunk of the sub account" in page
-    assert "You have approved it already" in page
+    assert "You have already approved it" in page
     assert f"<strong>Who could:</strong> {second_supervisor}." in page
     assert "Take back my approval" in page
     assert deciders.GIVEN in client.get("/approvals/").content.decode()

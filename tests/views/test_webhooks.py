@@ -48,7 +48,7 @@ def test_every_problem_is_said_and_what_was_typed_is_kept(client: Client) -> Non
     for words in (
         "Give it a name",
         "It must begin with https://",
-        "Choose what it is told of",
+        "Choose what it is notified of",
         "http://10.0.0.1/x",
     ):
         assert words in content

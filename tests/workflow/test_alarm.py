@@ -120,6 +120,6 @@ def test_the_page_offers_it_to_supervisors_while_there_is_an_alarm(
     assert "a supervisor ends the alarm here" in client.get(page).content.decode()
     assert client.post(f"{page}end-alarm/", form | {"comment": ""}).status_code == 422
     content = client.post(f"{page}end-alarm/", form, follow=True).content.decode()
-    assert "alarms no more about the customer&#x27;s trunk" in content
+    assert "no longer raises the alarm about the customer&#x27;s trunk" in content
     assert "End the alarm" not in content
     assert "without a trunk:" not in content

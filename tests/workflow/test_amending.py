@@ -89,7 +89,7 @@ def test_a_request_stays_with_its_master_account(
 def test_nobody_but_who_filed_it_amends_it(
     who: str, trunk_request: TrunkRequest, request: pytest.FixtureRequest
 ) -> None:
-    with pytest.raises(Refused, match="Only who filed the request can amend it") as caught:
+    with pytest.raises(Refused, match="Only the person who filed the request can amend it") as caught:
         filing.amend(
             trunk_request,
             filing.draft_of(trunk_request),

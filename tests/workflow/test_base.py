@@ -205,7 +205,7 @@ def test_a_page_from_before_the_validation_is_stale(
 ) -> None:
     zoom.in_console(MINE, None)
     review.revalidate(loaded(removal), actor=second_supervisor, version=1)
-    with pytest.raises(Stale, match="took in what has changed"):
+    with pytest.raises(Stale, match="validated the request again"):
         review.approve(loaded(removal), actor=supervisor, version=1)
 
 

@@ -266,7 +266,7 @@ def test_a_supervisor_and_who_stands_in_count_once(
     loaded(trunk_request, approvals_needed=2)
     lend(supervisor, second_staff)
     approve(trunk_request, supervisor)
-    with pytest.raises(Refused, match="in the right of Sam Supervisor, for whom you stand in"):
+    with pytest.raises(Refused, match="on behalf of Sam Supervisor, for whom you decide"):
         approve(trunk_request, second_staff)
     assert quorum.of(loaded(trunk_request)).missing == 1
 
@@ -275,7 +275,7 @@ def test_nor_the_other_way_round(trunk_request: TrunkRequest, supervisor: User, 
     loaded(trunk_request, approvals_needed=2)
     lend(supervisor, second_staff)
     approve(trunk_request, second_staff)
-    with pytest.raises(Refused, match="Stan Staff has approved it on your behalf already"):
+    with pytest.raises(Refused, match="Stan Staff has already approved it on your behalf"):
         approve(trunk_request, supervisor)
 
 
@@ -286,7 +286,7 @@ def test_two_who_stand_in_for_one_count_once(
     lend(supervisor, second_staff)
     lend(supervisor, manager)
     approve(trunk_request, second_staff)
-    with pytest.raises(Refused, match="in the right of Sam Supervisor"):
+    with pytest.raises(Refused, match="on behalf of Sam Supervisor"):
         approve(trunk_request, manager)
 
 
@@ -297,7 +297,7 @@ def test_one_who_stands_in_for_two_counts_once(
     lend(supervisor, second_staff)
     lend(second_supervisor, second_staff)
     approve(trunk_request, second_staff)
-    with pytest.raises(Refused, match="You have approved it already"):
+    with pytest.raises(Refused, match="You have already approved it"):
         approve(trunk_request, second_staff)
 
 
@@ -440,7 +440,7 @@ def test_who_gave_it_and_an_administrator_can_end_it_once(
 
 def test_nobody_else_can_end_it(estate: cast.Estate, supervisor: User, second_staff: User) -> None:
     made = lend(supervisor, second_staff)
-    with pytest.raises(Refused, match="Only who gave it"):
+    with pytest.raises(Refused, match="Only the supervisor who gave it"):
         delegating.end(made, actor=second_staff)
 
 

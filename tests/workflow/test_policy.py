@@ -129,7 +129,7 @@ def test_what_was_sent_back_to_somebody_who_has_left_a_supervisor_withdraws(
     left = place(trunk_request, State.SENT_BACK)
     answer = policy.may(second_staff, "withdraw", left)
     assert (answer.allowed, answer.who) == (False, "Sam Supervisor")
-    assert f"Who filed it {why}" in answer.reason
+    assert f"The person who filed it {why}" in answer.reason
     assert why in policy.may(second_staff, "amend", left).who
     filing.withdraw(left, actor=supervisor, version=left.version, comment="Stella has left")
     assert not left.lines.exclude(hold="").exists()

@@ -63,7 +63,7 @@ def test_the_same_supervisor_twice_does_not_count_twice(
     for_two: TrunkRequest, supervisor: User, second_supervisor: User
 ) -> None:
     approve(for_two, supervisor)
-    with pytest.raises(Refused, match="approved it already") as caught:
+    with pytest.raises(Refused, match="already approved it") as caught:
         approve(for_two, supervisor)
     assert caught.value.who == str(second_supervisor)
     assert (fresh(for_two).state, for_two.decisions.count()) == ("pending", 1)

@@ -187,7 +187,7 @@ def test_a_receiver_that_is_down_is_tried_again_ever_later_and_nothing_is_lost(
         AuditStream.objects.update(next_at=None)
         caplog.clear()
         streaming.stream()
-        assert f"again in {expected} s" in caplog.text
+        assert f"Next try in {expected} s" in caplog.text
     basket.before = lambda: None
     AuditStream.objects.update(next_at=timezone.now() - timedelta(seconds=5))
     assert streaming.stream() == 2

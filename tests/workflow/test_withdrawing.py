@@ -44,7 +44,7 @@ def test_what_was_sent_back_can_be_withdrawn(
 def test_nobody_else_withdraws_it(
     who: str, trunk_request: TrunkRequest, request: pytest.FixtureRequest
 ) -> None:
-    with pytest.raises(Refused, match="Only who filed the request, or approved it") as caught:
+    with pytest.raises(Refused, match="Only the person who filed the request, or approved it") as caught:
         filing.withdraw(trunk_request, actor=request.getfixturevalue(who), version=1)
     assert caught.value.who == "Stella Staff"
     trunk_request.refresh_from_db()
