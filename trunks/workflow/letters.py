@@ -176,7 +176,7 @@ def _escalated(occasion: Occasion, trunk_request: TrunkRequest, asked: str) -> W
 
 
 _DECIDED = {
-    Action.REQUEST_APPROVED: ("approved", "It goes to Zoom next. You are told how it ended."),
+    Action.REQUEST_APPROVED: ("approved", "It goes to Zoom next. You will be told how it ended."),
     Action.REQUEST_DENIED: ("denied", ""),
     Action.REQUEST_SENT_BACK: ("sent back", "Amend it, and it goes to the supervisors again."),
     Action.REQUEST_WITHDRAWN: ("withdrew", "It does not go to Zoom."),
@@ -192,7 +192,7 @@ def _decided(occasion: Occasion, trunk_request: TrunkRequest, asked: str) -> Wor
     verb, next_step = _DECIDED[Action(action)]
     if action == Action.REQUEST_APPROVED and (window := _window(trunk_request)):
         next_step = (
-            f"It goes to Zoom when its change window opens, not before {window}. You are told how it ended."
+            f"It goes to Zoom when its change window opens, not before {window}. You will be told how it ended."
         )
     if action in (Action.REQUEST_DENIED, Action.REQUEST_WITHDRAWN):
         next_step = f"{next_step} {endings.sentence(trunk_request.kind)}".strip()
