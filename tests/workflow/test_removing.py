@@ -326,6 +326,9 @@ def test_a_trunk_that_zoom_has_with_another_caller_id_is_not_called_lost(
         ]
 
     monkeypatch.setattr(ZoomClient, "list_trunks", as_zoom_spells_it)
+    monkeypatch.setattr("trunks.workflow.sending.LOOKS", (0.0,))
+    provision(trunk_request.pk)
+    settle_in_time(trunk_request, looks=1)
     provision(trunk_request.pk)
     assert states(trunk_request) == ("failed", ["different"])
     line = trunk_request.lines.get()

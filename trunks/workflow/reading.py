@@ -54,6 +54,19 @@ def look_up(lines: Iterable[Line], rows: Sequence[Trunk]) -> Findings:
     return findings
 
 
+def look_after(lines: Iterable[Line], rows: Sequence[Trunk]) -> Findings:
+    """Return what `rows` say about `lines`, each of which was sent.
+
+    A row may be there before all its values are: the answer to an assignment does not name the caller ID either. Within
+    the quiet period other values than were sent tell nothing, as absence does.
+    """
+    findings = look_up(lines, rows)
+    odd = [line for line, finding in findings.items() if finding.likeness is Likeness.DIFFERENT]
+    if odd and _may_be_older(odd[0].trunk_request_id):
+        findings |= dict.fromkeys(odd, Finding(Likeness.UNMET, echo=True))
+    return findings
+
+
 def _may_be_older(pk: int) -> bool:
     """Say whether a list may be older than the last call of the request, which its object need not know of yet."""
     sent_at = TrunkRequest.objects.values_list("sent_at", flat=True).get(pk=pk)
@@ -112,7 +125,9 @@ def write_findings(claim: Claim, findings: Findings) -> None:
     if not any(finding.tells for finding in findings.values()):
         return
     settled = [line for line, finding in findings.items() if finding.likeness is not Likeness.UNMET]
-    landed = any(line.state == LineState.UNKNOWN for line in settled)
+    # With other values than were sent it is somebody else's row, of which the other lines of the call learn nothing.
+    other = Likeness.DIFFERENT
+    landed = any(line.state == LineState.UNKNOWN and findings[line].likeness is not other for line in settled)
     with transaction.atomic():
         claim.write(landed=Value(True) if landed else F("landed"))
         for line, finding in findings.items():

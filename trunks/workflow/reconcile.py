@@ -32,7 +32,7 @@ from trunks.workflow.claims import Claim, Fenced, claim_unconfirmed
 from trunks.workflow.content import lines_of
 from trunks.workflow.errors import Invalid
 from trunks.workflow.guard import demand
-from trunks.workflow.reading import look_up, read_list, unmet, without_old_news, write_findings
+from trunks.workflow.reading import look_after, look_up, read_list, unmet, without_old_news, write_findings
 from trunks.workflow.transitions import mark, move
 from trunks.workflow.words import sentence
 from trunks.zoom.errors import RateLimited, ZoomError
@@ -125,7 +125,7 @@ def _look(claim: Claim) -> None:
             )
             return
     lines = lines_of(claim.trunk_request)
-    findings = without_old_news(look_up([line for line in lines if line.state == LineState.UNKNOWN], rows))
+    findings = without_old_news(look_after([line for line in lines if line.state == LineState.UNKNOWN], rows))
     write_findings(claim, findings)
     missing = unmet(findings) + _displaced(claim, lines, rows)
     if missing and not _believable(claim):

@@ -13,7 +13,7 @@ from trunks.models import Line, LineState, Phase, Step, clock
 from trunks.models.trunk_request import line_content
 from trunks.workflow import settling
 from trunks.workflow.claims import Claim
-from trunks.workflow.reading import look_up, read_list, refuse, unmet, write_findings
+from trunks.workflow.reading import echoed, look_after, look_up, read_list, refuse, unmet, write_findings
 from trunks.workflow.stopping import Halted
 from trunks.workflow.transitions import mark, write_lines
 from trunks.workflow.words import sentence
@@ -179,12 +179,14 @@ def _read_back(claim: Claim, client: ZoomClient, group: list[Line]) -> bool:
     for pause in LOOKS:
         time.sleep(pause)
         try:
-            findings = look_up(group, read_list(claim, client))
+            findings = look_after(group, read_list(claim, client))
         except ZoomError as error:
             why = f"Zoom accepted the call, but its list cannot be read. {sentence(error)}"
             break
         write_findings(claim, findings)
         if not unmet(findings):
             return True
+        if echoed(findings):
+            why = "Zoom accepted the call, but its list shows other values so far."
     settling.leave_unconfirmed(claim, why, look_after=settling.backoff(0))
     return False
