@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from trunks import numbers
@@ -51,7 +51,9 @@ def compare(line: Line, rows: Sequence[Trunk], siblings: Callable[[], Iterable[M
     if line.phase == Phase.REMOVE:
         return _compare_removed(fitting, rows)
     findings = [_compare_caller_id(dnis, caller_id, row) for row in fitting]
-    return min(findings, key=lambda finding: _ORDER[finding.likeness], default=Finding(Likeness.UNMET))
+    best = min(findings, key=lambda finding: _ORDER[finding.likeness], default=Finding(Likeness.UNMET))
+    times = len({row.id for row in mine})
+    return replace(best, detail=f"{best.detail} {_too_often(dnis, times)}".strip()) if times > 1 else best
 
 
 def may_be_echo(line: Line, finding: Finding) -> bool:
@@ -68,6 +70,14 @@ def may_be_echo(line: Line, finding: Finding) -> bool:
     if shown not in ("", removed):
         return False
     return not line.sends or not line.answered or finding.likeness is Likeness.DIFFERENT
+
+
+def _too_often(dnis: str, times: int) -> str:
+    """Return what is wrong, and the way out, where the sub account has a DNIS more than once."""
+    return (
+        f"Zoom lists {dnis} {times} times: have all but one removed in Zoom's console, "
+        "or unassign it here, which removes every one."
+    )
 
 
 _ORDER = {Likeness.MET: 0, Likeness.CALLER_ID_NOT_REPORTED: 1, Likeness.DIFFERENT: 2}

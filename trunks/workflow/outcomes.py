@@ -64,6 +64,8 @@ def _note_present(line: Line, finding: Finding) -> None:
     """Note what is about to be removed: by which id, and with which caller ID it could be assigned again."""
     if finding.row is None:
         return
+    if line.answered and line.state == LineState.UNKNOWN:
+        return  # it says which one was removed: what is there now may be another of the same DNIS
     line.zoom_id = finding.row.id
     line.current_caller_id = numbers.caller_id_to_send(
         finding.row.outbound_caller_id or line.current_caller_id

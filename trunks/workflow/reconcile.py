@@ -32,7 +32,15 @@ from trunks.workflow.claims import Claim, Fenced, claim_unconfirmed
 from trunks.workflow.content import lines_of
 from trunks.workflow.errors import Invalid
 from trunks.workflow.guard import demand
-from trunks.workflow.reading import look_after, look_up, read_list, unmet, without_old_news, write_findings
+from trunks.workflow.reading import (
+    Findings,
+    look_after,
+    look_up,
+    read_list,
+    unmet,
+    without_old_news,
+    write_findings,
+)
 from trunks.workflow.transitions import mark, move
 from trunks.workflow.words import sentence
 from trunks.zoom.errors import RateLimited, ZoomError
@@ -130,7 +138,7 @@ def _look(claim: Claim) -> None:
     missing = unmet(findings) + _displaced(claim, lines, rows)
     if missing and not _believable(claim):
         return
-    _conclude(claim, missing)
+    _conclude(claim, missing, findings)
 
 
 def _displaced(claim: Claim, lines: list[Line], rows: Sequence[Trunk]) -> list[Line]:
@@ -176,14 +184,15 @@ def _look_again(claim: Claim, why: str, wait: float, **changes: object) -> None:
     claim.close(why)
 
 
-def _conclude(claim: Claim, missing: list[Line]) -> None:
+def _conclude(claim: Claim, missing: list[Line], findings: Findings) -> None:
     """Write the outcome of the lines that are surely not there, and settle or go on with the request."""
     claim.trunk_request.refresh_from_db(fields=["landed"])
     with audit.change():
         # The trouble of reading is over; what goes on has its tries before it.
         claim.write(tries=0)
         for line in missing:
-            _end_or_send_again(line, landed=claim.trunk_request.landed)
+            if not _another_is_there(line, findings):
+                _end_or_send_again(line, landed=claim.trunk_request.landed)
     lines = lines_of(claim.trunk_request)
     if any(line.state == LineState.NOT_SENT for line in lines):
         outcome = (
@@ -195,6 +204,16 @@ def _conclude(claim: Claim, missing: list[Line]) -> None:
         settling.release(claim, outcome, wait=0, action=action)
     else:
         settling.settle(claim, lines)
+
+
+def _another_is_there(line: Line, findings: Findings) -> bool:
+    """Have a removal go on where Zoom has removed one trunk and lists the DNIS once more, under another id."""
+    found = findings.get(line)
+    removed = line.phase == Phase.REMOVE and line.answered and line.sends < MOST_SENDS
+    if not (removed and found and found.row and found.row.id != line.zoom_id):
+        return False
+    mark([line], LineState.NOT_SENT, answered=False)
+    return True
 
 
 def _end_or_send_again(line: Line, *, landed: bool) -> None:
