@@ -19,10 +19,19 @@ class OneLine(logging.Formatter):
         super().__init__("%(asctime)s %(levelname)-7s %(name)s [%(request_id)s] %(message)s")
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line, without links that work once; a trace-back is the one thing that keeps its line breaks."""
-        text = _ONCE.sub(r"\1…", super().format(record))
-        head, mark, trace = text.partition("\nTraceback")
-        return "".join(c if c.isprintable() else repr(c)[1:-1] for c in head) + mark + trace
+        """Return the line, without links that work once; a trace-back follows it, each of its lines set in."""
+        return _ONCE.sub(r"\1…", super().format(record))
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # Python's name
+        return _visible(super().formatMessage(record))
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802  # Python's name
+        # Set in, because what an error says may hold what somebody typed: that must not look like a line of the log.
+        return "\n".join(f"  {_visible(line)}" for line in super().formatException(ei).splitlines())
+
+
+def _visible(text: str) -> str:
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 class Callers(logging.Filter):

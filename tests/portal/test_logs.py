@@ -40,6 +40,25 @@ def test_nobody_writes_a_line_of_their_own() -> None:
     assert "\n" not in line("Not Found: %s", "/a\r\n2026 ERROR b\u2028c")
 
 
+def test_who_knows_how_a_trace_back_begins_writes_no_line_either() -> None:
+    """A comment on a decision is logged with the move that it is given for."""
+    said = "agreed\nTraceback\n2026-11-28 10:00:00.000Z INFO forged"
+    assert "\n" not in line("TR-000001: pending to approved by %s. %s", "ann@example.com", said)
+
+
+def test_what_a_trace_back_quotes_begins_no_line_of_its_own(written: StringIO) -> None:
+    """The words of an error can hold what somebody typed, as those of a database do."""
+    try:
+        raise ValueError("DETAIL: (x\n2026-11-28 10:00:00.000Z INFO forged\x1b[2J) is there already")
+    except ValueError as error:
+        logging.getLogger("django.request").error("Said", exc_info=error)
+    first, *trace = written.getvalue().splitlines()
+    assert first.endswith("Said")
+    assert trace
+    assert all(one.startswith("  ") for one in trace)
+    assert "\x1b" not in written.getvalue()
+
+
 @pytest.fixture
 def written(monkeypatch: pytest.MonkeyPatch) -> Iterator[StringIO]:
     """Return what is written by a handler such as production has."""
