@@ -274,3 +274,21 @@ def test_who_has_no_password_proves_it_at_the_provider_and_loses_nothing(
 def test_a_proof_that_the_provider_dates_must_be_young(ago: float | None, *, fresh: bool) -> None:
     claims = {} if ago is None else {"auth_time": int(time.time() - ago)}
     assert recognising.is_fresh(claims) is fresh
+
+
+NEW = {"email": "eve@example.com", "email_verified": True}
+
+
+@pytest.mark.parametrize(
+    ("told", "called"),
+    [
+        ("Eve\N{RIGHT-TO-LEFT OVERRIDE} Ng\n", "Eve Ng"),
+        ("\N{ZERO WIDTH SPACE}\N{HANGUL FILLER}", "eve@example.com"),
+        (None, "eve@example.com"),
+    ],
+)
+def test_a_name_that_the_provider_tells_is_one_line_that_can_be_seen(
+    told: str | None, called: str, settings: Settings, db: None
+) -> None:
+    settings.OIDC_CREATE_PEOPLE = True
+    assert recognising.recognise(NEW | {"name": told}).name == called

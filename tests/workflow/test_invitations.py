@@ -21,6 +21,13 @@ from trunks.workflow.invitations import Offer, Sent
 
 EMAIL = "new@example.com"
 SECRET = "a long enough secret"
+UNSEEMLY = [
+    "\N{ZERO WIDTH SPACE}\N{HANGUL FILLER}",
+    "Sue\nSupervisor",
+    "Nina \N{RIGHT-TO-LEFT OVERRIDE}",
+    "Nina\N{LEFT-TO-RIGHT ISOLATE}",
+    "Nina\x1b[2J",
+]
 
 
 def offer(*wanted: Role, **more: Any) -> Offer:
@@ -158,6 +165,37 @@ def test_everything_wrong_with_an_offer_is_said_at_once(administrator: User) -> 
         invitations.invite(bad, actor=administrator)
     assert set(caught.value.problems) == {"email", "roles", "masters", "name", "ends_on"}
     assert not Invitation.objects.exists()
+
+
+@pytest.mark.parametrize("email", [f"{'n' * 250}@example.com", f"new@{'ä' * 60}.example"])
+def test_an_address_that_cannot_be_kept_or_written_to_is_said_to_be_none(
+    administrator: User, email: str
+) -> None:
+    """Django takes either: one is longer than the column, of the other no letter can be made."""
+    with pytest.raises(Invalid) as caught:
+        invitations.invite(offer(email=email), actor=administrator)
+    assert set(caught.value.problems) == {"email"}
+    assert not Invitation.objects.exists()
+
+
+@pytest.mark.parametrize("name", UNSEEMLY)
+def test_nobody_is_invited_under_a_name_that_cannot_be_seen(administrator: User, name: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        invitations.invite(offer(name=name), actor=administrator)
+    assert set(caught.value.problems) == {"name"}
+
+
+@pytest.mark.parametrize("name", UNSEEMLY)
+def test_nobody_joins_under_a_name_that_cannot_be_seen(sent: Sent, name: str) -> None:
+    """It stands beside every decision: nothing there, a second line, or all that follows it turned round."""
+    with pytest.raises(Invalid) as caught:
+        invitations.accept(sent.invitation, name=name, password=SECRET)
+    assert list(caught.value.problems) == ["name"]
+
+
+def test_a_name_of_another_script_with_its_joiners_is_one(sent: Sent) -> None:
+    name = "\N{ARABIC LETTER LAM}\N{ARABIC LETTER YEH}\N{ZERO WIDTH NON-JOINER}\N{ARABIC LETTER REH}"
+    assert invitations.accept(sent.invitation, name=name, password=SECRET).name == name
 
 
 @pytest.mark.parametrize("name", ["staff", "supervisor", "manager", "stranger", "superuser"])

@@ -12,7 +12,6 @@ from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
 from django.core import mail
 from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 from django.db import IntegrityError
 from django.urls import reverse
 from django.utils import timezone
@@ -20,7 +19,7 @@ from django.utils import timezone
 from trunks import access, audit
 from trunks.actions import Action
 from trunks.models import Invitation, MasterAccount, Role, RoleGrant, User
-from trunks.workflow import authority, roles, rules
+from trunks.workflow import authority, naming, roles
 from trunks.workflow.errors import Invalid, Problems, Stale
 from trunks.workflow.roles import ALL_MASTERS
 
@@ -154,17 +153,15 @@ _VOID = (
 
 def _demand_sound(invitation: Invitation, offer: Offer, actor: User | None) -> None:
     problems: Problems = {}
-    try:
-        validate_email(invitation.email)
-    except ValidationError:
-        problems["email"] = ["This is not an e-mail address."]
-    else:
+    if naming.is_address(invitation.email):
         problems |= _taken(invitation.email, actor)
+    else:
+        problems["email"] = ["This is not an e-mail address."]
     if not offer.wanted:
         problems["roles"] = ["Choose at least one role."]
     if not offer.masters:
         problems["masters"] = ["Choose for which master accounts, or all of them."]
-    if found := list(rules.text_problems(invitation.name, NAME_MAX_LENGTH)):
+    if invitation.name and (found := list(naming.problems(invitation.name, NAME_MAX_LENGTH))):
         problems["name"] = found
     try:
         roles.demand_future(offer.ends_on)
@@ -187,9 +184,10 @@ def _taken(email: str, actor: User | None) -> Problems:
 
 def _demand_account(user: User, password: str | None) -> None:
     problems: Problems = {}
-    found = list(rules.text_problems(user.name, NAME_MAX_LENGTH))
-    if found or not user.name:
-        problems["name"] = found or ["Give your name: it is shown beside everything you do."]
+    if not user.name:
+        problems["name"] = ["Give your name: it is shown beside everything you do."]
+    elif found := list(naming.problems(user.name, NAME_MAX_LENGTH)):
+        problems["name"] = found
     try:
         if password is not None:
             validate_password(password, user)

@@ -12,7 +12,7 @@ from django.conf import settings
 from trunks import audit
 from trunks.actions import Action
 from trunks.models import Invitation, Role, RoleGrant, User
-from trunks.workflow import invitations, roles
+from trunks.workflow import invitations, naming, roles
 from trunks.workflow.errors import Refused, Stale, WorkflowError
 
 FRESH_SECONDS = 300.0
@@ -53,7 +53,7 @@ def _by_address(claims: Claims, wanted: set[Role]) -> User:
     user = User.objects.filter(email=email).first()
     if user is not None:
         return user
-    name = str(claims.get("name") or email)[: invitations.NAME_MAX_LENGTH]
+    name = (naming.seemly(str(claims.get("name") or "")) or email)[: invitations.NAME_MAX_LENGTH]
     invitation = Invitation.objects.usable().filter(email=email).first()
     if invitation is not None:
         return _invited(invitation, name)

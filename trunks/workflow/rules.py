@@ -35,6 +35,8 @@ REASON_MAX_LENGTH = 2000
 TICKET_MAX_LENGTH = 60
 MOVE_IT = "To move it, file its unassignment and an assignment."
 WAIT = "Nobody knows yet what became of that; once it is settled, the DNIS can be removed."
+# Letters and signs to Unicode, of which nothing is drawn.
+_BLANK = "\u115f\u1160\u2800\u3164\uffa0"
 
 
 def problems(draft: Draft, *, amending: TrunkRequest | None = None, executing: bool = False) -> Problems:
@@ -77,7 +79,7 @@ def _text_problems(draft: Draft) -> Iterable[tuple[str, str]]:
 
 def says_nothing(text: str) -> bool:
     """Say whether nothing of a text can be seen: spaces of any kind, and characters without a width, are no reason."""
-    return all(unicodedata.category(sign)[0] in "ZCM" for sign in text)
+    return all(unicodedata.category(sign)[0] in "ZCM" or sign in _BLANK for sign in text)
 
 
 def text_problems(value: str, most: int) -> Iterable[str]:
