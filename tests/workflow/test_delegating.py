@@ -313,6 +313,32 @@ def test_who_stands_in_for_two_speaks_for_the_one_not_heard_yet(
     assert loaded(trunk_request).state == State.APPROVED
 
 
+@pytest.mark.parametrize("decides", ["supervisor", "second_supervisor", "second_staff", "manager"])
+def test_who_is_left_after_an_approval_are_those_who_are_not_spoken_for(
+    trunk_request: TrunkRequest,
+    supervisor: User,
+    second_supervisor: User,
+    second_staff: User,
+    manager: User,
+    decides: str,
+    request: pytest.FixtureRequest,
+) -> None:
+    """One stands in for both, one for the first alone, and the second supervisor for the first as well."""
+    loaded(trunk_request, approvals_needed=3)
+    for giver, receiver in (
+        (supervisor, manager),
+        (second_supervisor, manager),
+        (supervisor, second_staff),
+        (supervisor, second_supervisor),
+    ):
+        lend(giver, receiver)
+    approve(trunk_request, request.getfixturevalue(decides))
+    row = loaded(trunk_request)
+    left = [user for user in deciders.able(row) if not deciders.spoken_for(user, row)]
+    assert deciders.remaining(row) == left
+    assert 0 < len(left) < 4
+
+
 def test_the_database_allows_one_approval_in_one_right(
     trunk_request: TrunkRequest, supervisor: User, second_staff: User
 ) -> None:

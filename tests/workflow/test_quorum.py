@@ -5,13 +5,15 @@ from dataclasses import replace
 from functools import partial
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from tests import cast
 from tests.together import together
 from trunks import audit, dispatch
 from trunks.models import Permit, Role, RoleGrant, State, TrunkRequest, User
-from trunks.workflow import filing, permits, policy, quorum, review
+from trunks.workflow import deciders, filing, permits, policy, quorum, review
 from trunks.workflow.errors import Refused, Stale
 
 pytestmark = pytest.mark.sqlite
@@ -289,3 +291,20 @@ def test_an_approval_is_void_once_the_request_is_sent_back(
     now = fresh(for_two)
     review.send_back(now, actor=second_supervisor, version=now.version, comment="Which site?")
     assert [vote.void for vote in quorum.votes(fresh(for_two))] == ["void: the request was sent back", ""]
+
+
+@pytest.mark.django_db
+def test_who_is_still_needed_is_found_out_for_many_as_for_few(
+    for_two: TrunkRequest, supervisor: User, second_supervisor: User
+) -> None:
+    """A filed request asks it for its letters, and the page of who has approved for the names on it."""
+    approve(for_two, supervisor)
+    counts = []
+    for more in range(2):
+        with CaptureQueriesContext(connection) as queries:
+            left = deciders.remaining(fresh(for_two))
+        assert len(left) == 1 + 10 * more
+        counts.append(len(queries))
+        for number in range(10):
+            cast.person(f"Supervisor {more} {number}", Role.SUPERVISOR)
+    assert counts[0] == counts[1]

@@ -53,14 +53,20 @@ def voices(trunk_request: TrunkRequest) -> list[User]:
 
 def able(trunk_request: TrunkRequest) -> list[User]:
     """Return who could decide on the request, by name: supervisors, and those who stand in for one of them."""
-    barred, users = authors(trunk_request), voices(trunk_request)
-    given = delegations(trunk_request).exclude(giver__in=barred).exclude(receiver__in=barred)
-    return _by_name({*users, *(one.receiver for one in given.select_related("receiver"))})
+    return _by_name({*voices(trunk_request), *(one.receiver for one in _lent(trunk_request))})
 
 
 def remaining(trunk_request: TrunkRequest) -> list[User]:
-    """Return who could give one of the approvals that are still missing, by name."""
-    return [user for user in able(trunk_request) if not spoken_for(user, trunk_request)]
+    """Return who could give one of the approvals that are still missing, by name: of the able, who is not `spoken_for`.
+
+    It asks as much for many as for few: each request that is filed asks it for its letters.
+    """
+    given, own = quorum.counted(trunk_request), set(voices(trunk_request))
+    heard = {one.voice.pk for one in given}
+    # Who is a supervisor as well decides in their own right, whoever else has lent them one.
+    lent = {one.receiver for one in _lent(trunk_request) if one.giver_id not in heard} - own
+    free = {user for user in own if user.pk not in heard} | lent
+    return _by_name(free - {one.decided_by for one in given})
 
 
 def on_behalf_of(user: User, trunk_request: TrunkRequest) -> User | None:
@@ -75,6 +81,13 @@ def on_behalf_of(user: User, trunk_request: TrunkRequest) -> User | None:
 def delegations(trunk_request: TrunkRequest) -> DelegationQuerySet:
     """Return the delegations by which somebody may decide for the request's master account today."""
     return Delegation.objects.in_force().covering(trunk_request.master_id)
+
+
+def _lent(trunk_request: TrunkRequest) -> DelegationQuerySet:
+    """Return those by which somebody may decide on the very request, with who: the ban on authors follows both."""
+    barred = authors(trunk_request)
+    given = delegations(trunk_request).exclude(giver__in=barred).exclude(receiver__in=barred)
+    return given.select_related("receiver")
 
 
 def givers(user: User, trunk_request: TrunkRequest) -> list[User]:
