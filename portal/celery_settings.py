@@ -56,8 +56,8 @@ task_publish_retry_policy = {"max_retries": 1, "interval_start": 0, "interval_st
 # --- messages ---------------------------------------------------------------------------------------------------
 
 imports = ["portal.housekeeping"]
-# A worker takes from the second queue when the first is empty: what was approved waits for the letter that is being
-# written at most. People approve slower than Zoom answers, so the first is empty soon, and all letters go out.
+# A worker takes from the second queue when the first is empty: what was approved waits for the turn of letters that has
+# begun at most. People approve slower than Zoom answers, so the first is empty soon, and all letters go out.
 TELLING = "telling"
 task_default_queue = "celery"
 task_queues = [Queue(task_default_queue), Queue(TELLING, Exchange(TELLING), routing_key=TELLING)]

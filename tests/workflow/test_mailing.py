@@ -198,6 +198,17 @@ def test_a_round_sends_so_many_letters_and_leaves_the_others_for_the_next(
     assert len(mail.outbox) == 2
 
 
+def test_a_round_that_takes_long_lets_other_work_in(
+    waiting: list[Notice], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mail server that lets each letter wait must not keep a worker from what people have approved."""
+    monkeypatch.setattr(outbox, "TURN", -1.0)
+    mailing.send_due()
+    assert len(mail.outbox) == 1
+    mailing.send_due()
+    assert len(mail.outbox) == 2
+
+
 def test_a_letter_about_a_request_that_is_gone_is_not_sent(
     waiting: list[Notice], monkeypatch: pytest.MonkeyPatch
 ) -> None:

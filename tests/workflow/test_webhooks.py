@@ -373,6 +373,18 @@ def test_a_round_sends_so_many_deliveries_and_leaves_the_others_for_the_next(
     assert Delivery.objects.due().count() == due - 1
 
 
+def test_a_round_that_takes_long_lets_other_work_in(
+    receiver: Loopback, hook: Webhook, trunk_request: TrunkRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A receiver that takes nine of its ten seconds each time must not keep a worker from what people have approved."""
+    webhooks.send_test(hook, actor=hook.made_by)
+    spread()
+    assert Delivery.objects.due().count() == 2
+    monkeypatch.setattr(outbox, "TURN", -1.0)
+    delivering.send_due()
+    assert Delivery.objects.due().count() == 1
+
+
 def test_an_address_that_was_stored_and_is_none_keeps_nothing_from_the_other_webhooks(
     receiver: Loopback, hook: Webhook, trunk_request: TrunkRequest
 ) -> None:

@@ -24,9 +24,9 @@ logger = logging.getLogger(__name__)
 
 
 def send_due() -> None:
-    """Send what is due; a webhook that fails is left alone for the rest of this round."""
+    """Send what is due for a turn, at most 50; a webhook that fails is left alone for the rest of this round."""
     failed: set[int] = set()
-    for _ in range(BATCH):
+    for _ in outbox.one_round(BATCH):
         delivery = _claim(failed)
         if delivery is None:
             break

@@ -35,10 +35,10 @@ class Aside:
 
 
 def send_due() -> None:
-    """Send what is due, at most 100 e-mails over one connection; stop at once when the mail server is down."""
+    """Send what is due for a turn, at most 100 e-mails, over one connection; a mail server that is down ends it."""
     connection: BaseEmailBackend | None = None
     try:
-        for _ in range(BATCH):
+        for _ in outbox.one_round(BATCH):
             notice = _claim()
             if notice is None:
                 return

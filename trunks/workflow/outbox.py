@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -16,6 +17,7 @@ from trunks.compiled import Param
 from trunks.compiled_writing import Updates
 from trunks.models import Delivery, Notice, clock
 
+TURN = 20.0  # then the worker does other work first: requests must not wait behind a slow receiver
 FIRST_WAIT = 30.0
 GIVE_UP_AFTER = timedelta(days=1)
 
@@ -29,6 +31,15 @@ def first_free(due: QuerySet[Sendable]) -> QuerySet[Sendable]:
     """
     passing = connection.features.has_select_for_update_skip_locked
     return due.select_for_update(skip_locked=passing, of=("self",) if passing else ())[:1]
+
+
+def one_round(most: int) -> Iterator[int]:
+    """Count to `most`, but begin nothing more when a turn's seconds are over; what is left the sweep rings for."""
+    ends = time.monotonic() + TURN
+    for number in range(most):
+        if number and time.monotonic() > ends:
+            return
+        yield number
 
 
 def claim(first: Callable[[], Iterable[Sendable]], *, seconds: float) -> Sendable | None:
