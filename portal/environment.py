@@ -17,6 +17,7 @@ from django.core.exceptions import ImproperlyConfigured
 from trunks import receivers, seals
 
 LEAST_SIGNS, LEAST_VARIED = 50, 5  # as Django's check for deployment asks
+MOST = 100_000_000.0  # three years in seconds: what is added to a time must not lead beyond the calendar
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -60,6 +61,11 @@ def secret(name: str, default: str | None = None) -> str:
     return value
 
 
+def secret_words(name: str, default: str | None = None) -> list[str]:
+    """Return a comma-separated list of secrets, or of those in the file that `NAME_FILE` names."""
+    return [word.strip() for word in secret(name, default).split(",") if word.strip()]
+
+
 def signing_secret(name: str, *, strong: bool) -> str:
     """Return a secret to sign with, `strong` for others than the machine itself: who guesses it makes sessions."""
     value = secret(name)
@@ -79,8 +85,8 @@ def flag(name: str, *, default: bool = False) -> bool:
     raise ImproperlyConfigured(f"{name} must be 1 or 0, not {value!r}.")
 
 
-def number(name: str, default: float, *, least: float = 0.0) -> float:
-    """Return a number of at least `least`."""
+def number(name: str, default: float, *, least: float = 0.0, most: float = MOST) -> float:
+    """Return a number of at least `least` and at most `most`."""
     value = text(name, str(default))
     try:
         result = float(value)
@@ -90,13 +96,13 @@ def number(name: str, default: float, *, least: float = 0.0) -> float:
         raise ImproperlyConfigured(f"{name} must be a finite number.")
     if result < least:
         raise ImproperlyConfigured(f"{name} must be at least {least:g}, not {value}.")
+    if result > most:
+        raise ImproperlyConfigured(f"{name} must be at most {most:.0f}, not {value}.")
     return result
 
 
-def whole(name: str, default: int, *, least: int = 0, most: int | None = None) -> int:
-    result = number(name, default, least=least)
-    if most is not None and result > most:
-        raise ImproperlyConfigured(f"{name} must be at most {most}.")
+def whole(name: str, default: int, *, least: int = 0, most: float = MOST) -> int:
+    result = number(name, default, least=least, most=most)
     if result != int(result):
         raise ImproperlyConfigured(f"{name} must be a whole number, not {result}.")
     return int(result)
@@ -208,12 +214,7 @@ def dates(name: str) -> frozenset[date]:
 
 
 def is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return host == "localhost" or (is_ip_address(host) and ipaddress.ip_address(host).is_loopback)
 
 
 def is_ip_address(host: str) -> bool:
@@ -224,8 +225,11 @@ def is_ip_address(host: str) -> bool:
     return True
 
 
-def web_address(name: str, default: str | None = None) -> str:
-    """Return an https address, or an http one on the loopback interface: tokens never travel in clear text."""
+def web_address(name: str, default: str | None = None, *, root: bool = False) -> str:
+    """Return an https address, or an http one on the loopback interface: tokens never travel in clear text.
+
+    `root` is for one without a path.
+    """
     value = text(name, default).rstrip("/")
     try:
         parts = urlsplit(value)
@@ -238,9 +242,19 @@ def web_address(name: str, default: str | None = None) -> str:
         )
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ImproperlyConfigured(f"{name} must hold no credentials, query or fragment.")
+    if root and parts.path:
+        raise ImproperlyConfigured(f"{name} must hold no path: the portal is at the root of its host.")
+    if not (parts.hostname or "").isascii():
+        raise ImproperlyConfigured(f"{name} must be written as browsers send it: the host as xn--….")
     if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         raise ImproperlyConfigured(f"{name} must be https (http is for loopback addresses only).")
     return value
+
+
+def host_of(address: str) -> str:
+    """Return the host of an address as a browser names it: an IPv6 address stands in brackets."""
+    host = str(urlsplit(address).hostname)
+    return f"[{host}]" if ":" in host else host
 
 
 def signing_key(name: str) -> Ed25519PrivateKey | None:
@@ -277,7 +291,7 @@ def receiver(name: str) -> receivers.Receiver | None:
 
 def fernet_keys(name: str) -> list[str]:
     """Return the Fernet keys, first the one that encrypts; at least one."""
-    keys = [key.strip() for key in secret(name).split(",") if key.strip()]
+    keys = secret_words(name)
     for position, key in enumerate(keys, start=1):
         try:
             Fernet(key)

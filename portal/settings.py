@@ -20,12 +20,12 @@ DATA_DIR = env.folder("DATA_DIR", BASE_DIR / ".data")
 # --- who we are -------------------------------------------------------------------------------------------------
 
 DEBUG = env.flag("DEBUG")
-SITE_URL = env.web_address("SITE_URL", "http://127.0.0.1:8000")
+SITE_URL = env.web_address("SITE_URL", "http://127.0.0.1:8000", root=True)
 _site = urlsplit(SITE_URL)
 HTTPS = _site.scheme == "https"
 SECRET_KEY = env.signing_secret("SECRET_KEY", strong=HTTPS)
-SECRET_KEY_FALLBACKS = env.words("SECRET_KEY_FALLBACKS")
-ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", str(_site.hostname))
+SECRET_KEY_FALLBACKS = env.secret_words("SECRET_KEY_FALLBACKS", "")
+ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", env.host_of(SITE_URL))
 CSRF_TRUSTED_ORIGINS = [f"{_site.scheme}://{_site.netloc}"]
 FIELD_ENCRYPTION_KEYS = env.fernet_keys("FIELD_ENCRYPTION_KEYS")
 
@@ -138,8 +138,11 @@ QUIET_SECONDS = env.number("QUIET_SECONDS", 60)
 SWEEP_SECONDS = env.number("SWEEP_SECONDS", 15, least=0.1)
 GRACE_SECONDS = env.number("GRACE_SECONDS", 30)
 ASK_PEOPLE_SECONDS = env.number("ASK_PEOPLE_SECONDS", 3600, least=1)
-EXPIRY_DAYS = env.number("EXPIRY_DAYS", 30)
-REMIND_DAYS, ESCALATE_DAYS = env.number("REMIND_DAYS", 1), env.number("ESCALATE_DAYS", 2)
+_MOST_DAYS = 3650
+# After no days at all nothing could be decided.
+EXPIRY_DAYS = env.number("EXPIRY_DAYS", 30, least=0.01, most=_MOST_DAYS)
+REMIND_DAYS = env.number("REMIND_DAYS", 1, most=_MOST_DAYS)
+ESCALATE_DAYS = env.number("ESCALATE_DAYS", 2, most=_MOST_DAYS)
 SYNC_SECONDS = env.number("SYNC_SECONDS", 3600, least=1)
 if LEASE_SECONDS < HTTP_DEADLINE_SECONDS * 1.5:
     # A worker sends only while its lease outlives the call; a shorter lease would never let it send.
@@ -152,9 +155,7 @@ CALENDAR = Calendar(
     zone=env.zone("BUSINESS_ZONE", "UTC"),
     holidays=env.dates("HOLIDAYS"),
 )
-DIGEST_HOUR = env.whole("DIGEST_HOUR", 8)
-if DIGEST_HOUR > 23:
-    raise ImproperlyConfigured("DIGEST_HOUR must be an hour of the day, 0 to 23.")
+DIGEST_HOUR = env.whole("DIGEST_HOUR", 8, most=23)
 
 # --- proof of the audit trail -----------------------------------------------------------------------------------
 

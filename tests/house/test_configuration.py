@@ -15,6 +15,7 @@ READERS = {
     "number",
     "whole",
     "words",
+    "secret_words",
     "pairs",
     "choice",
     "web_address",
@@ -29,7 +30,7 @@ READERS = {
     "hosts",
     "redis_address",
 }
-SECRET_READERS = {"secret", "signing_secret", "fernet_keys", "signing_key", "redis_address"}
+SECRET_READERS = {"secret", "secret_words", "signing_secret", "fernet_keys", "signing_key", "redis_address"}
 
 
 def variables() -> dict[str, ast.Call]:
@@ -58,7 +59,7 @@ def test_the_readers_are_the_ones_there_are() -> None:
         for name, value in vars(environment).items()
         if callable(value) and value.__module__ == environment.__name__
     }
-    assert made - {"is_loopback", "is_ip_address", "made", "speak_plainly"} == READERS
+    assert made - {"is_loopback", "is_ip_address", "host_of", "made", "speak_plainly"} == READERS
 
 
 def test_settings_read_the_environment_through_the_checking_readers_only() -> None:

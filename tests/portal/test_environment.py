@@ -2,6 +2,7 @@
 
 import base64
 import os
+import secrets
 import subprocess
 from collections.abc import Callable
 from datetime import date
@@ -225,6 +226,7 @@ def test_a_key_to_sign_with_is_strong_where_others_reach_the_portal(give: Set, v
         ("QUIET_SECONDS", "soon", "must be a number"),
         ("AUDIT_SIGNING_KEY", "s3cret", "is not an Ed25519 key"),
         ("AUDIT_PUBLIC_KEYS", "no-key", "one of its entries is not a public key"),
+        ("DIGEST_HOUR", "24", "must be at most 23"),
         ("LOG_LEVEL", "chatty", "must be one of CRITICAL, DEBUG"),
         ("SAME_BROWSER_DECISIONS", "never", "must be one of flag, refuse, not 'never'"),
         ("QUIET_SECONDS", "inf", "must be a finite number"),
@@ -233,6 +235,12 @@ def test_a_key_to_sign_with_is_strong_where_others_reach_the_portal(give: Set, v
         ("REDIS_URL", "redis://", "and be complete"),
         ("ALLOWED_HOSTS", "https://portal.example.org", "must hold host names"),
         ("DATA_DIR", "/dev/null", "must be a folder: /dev/null: File exists"),
+        ("SITE_URL", "https://portal.example.org/trunks/", "must hold no path"),
+        ("SITE_URL", "https://pörtal.example.org", "xn--"),
+        ("EXPIRY_DAYS", "0", "must be at least"),
+        ("EXPIRY_DAYS", "9999999", "must be at most 3650, not 9999999"),
+        ("REMIND_DAYS", "9999999", "must be at most 3650"),
+        ("ASK_PEOPLE_SECONDS", "9999999999999", "must be at most 100000000"),
     ],
 )
 def test_the_portal_does_not_start_with_a_bad_value(
@@ -245,6 +253,28 @@ def test_the_portal_does_not_start_with_a_bad_value(
     assert name in said
     assert words in said
     assert "s3cret" not in said
+
+
+@pytest.mark.parametrize(
+    ("address", "host"),
+    [("http://[::1]:8000", "[::1]"), ("http://127.0.0.1", "127.0.0.1"), ("https://Portal.org", "portal.org")],
+)
+def test_the_portal_answers_the_host_of_its_own_address(address: str, host: str, tmp_path: Path) -> None:
+    asked = (
+        "from portal.settings import ALLOWED_HOSTS as own; from django.http import request;"
+        f" print(own, request.validate_host({host!r}, own))"
+    )
+    given = {"SITE_URL": address, "SECRET_KEY": secrets.token_urlsafe(50), "DATA_DIR": str(tmp_path)}
+    given["ALLOWED_HOSTS"] = ""
+    ended = run(["-c", asked], **given)
+    assert ended.stdout.strip() == f"[{host!r}] True"
+
+
+def test_former_keys_may_stand_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "former").write_text("one, two\n")
+    given = {"SECRET_KEY_FALLBACKS_FILE": str(tmp_path / "former"), "DATA_DIR": str(tmp_path)}
+    ended = run(["-c", "from portal import settings; print(settings.SECRET_KEY_FALLBACKS)"], **given)
+    assert ended.stdout.strip() == "['one', 'two']"
 
 
 def test_a_data_folder_in_which_nothing_can_be_made_is_named(tmp_path: Path) -> None:
