@@ -9,6 +9,8 @@ from pytest_django import DjangoAssertNumQueries
 
 from tests import cast
 from tests.conftest import SignedIn
+from trunks import audit
+from trunks.actions import Action
 from trunks.models import Attempt, Line, LineState, RoleGrant, State, SubAccount, TrunkRequest, User, ZoomCall
 from trunks.workflow import filing, preview, review, stopping
 from trunks.workflow.preview import ZoomNow
@@ -308,6 +310,31 @@ def test_the_number_of_queries_is_fixed(
         client.get(address(trunk_request))
     with django_assert_num_queries(12):
         client.get(address(trunk_request, "live/"), seen_by_version(trunk_request))
+
+
+def test_of_a_very_long_history_the_page_shows_its_beginning_and_the_newest(
+    signed_in: SignedIn, manager: User, supervisor: User, trunk_request: TrunkRequest
+) -> None:
+    """A request that waits for credentials is tried every five minutes, and each try is two events."""
+    with audit.change():
+        for number in range(300):
+            words = f"Try {number} of 300."
+            released = Action.PROVISIONING_RELEASED
+            audit.record(released, actor=None, why="provisioning", on=trunk_request, comment=words)
+    client = signed_in(supervisor)
+    content = shown(client, trunk_request)
+    assert "filed the request" in content
+    assert "Try 299 of 300." in content
+    assert content.count(" of 300.") == 99
+    assert "201 events between are left out here" in content
+    assert "whole story" not in content
+    assert "the whole story has them" in shown(signed_in(manager), trunk_request)
+    watching = seen_by(signed_in(supervisor), forced(trunk_request, State.APPLYING))
+    client = signed_in(supervisor)
+    assert client.get(address(trunk_request, "live/"), watching).status_code == 204
+    with audit.change():
+        audit.record(Action.REQUEST_CHECKED, actor=supervisor, on=trunk_request)
+    assert client.get(address(trunk_request, "live/"), watching).status_code == 200
 
 
 def seen_by_version(trunk_request: TrunkRequest) -> dict[str, str]:

@@ -36,6 +36,8 @@ QUICK_PICKS = {
 
 
 ATTEMPTS_SHOWN = 10
+# One that waits for weeks, say for credentials, is tried every five minutes: the page would be megabytes.
+EVENTS_AT_FIRST, EVENTS_LATELY = 20, 80
 NOT_WELL = (LineState.REFUSED, LineState.UNKNOWN, LineState.GIVEN_UP, LineState.NOT_SENT)
 
 
@@ -87,12 +89,13 @@ def request_page(
 
 def moving_parts(user: User, trunk_request: TrunkRequest) -> dict[str, Any]:
     """Return what the page shows of a request and what changes while it is worked on."""
-    events = list(audit.history(trunk_request))
+    events, left_out = _timeline(trunk_request)
     attempts = list(trunk_request.attempts.order_by("-id").prefetch_related("calls")[:ATTEMPTS_SHOWN])[::-1]
     number = trunk_request.attempts.count()
     calls = [call for attempt in attempts for call in attempt.calls.all()]
     lines = list(trunk_request.lines.all())
     ended = sum(attempt.ended_at is not None for attempt in attempts)
+    newest = events[-1].pk if events else 0
     return {
         "trunk_request": trunk_request,
         "lines": lines,
@@ -101,12 +104,22 @@ def moving_parts(user: User, trunk_request: TrunkRequest) -> dict[str, Any]:
         "quorum": quorum.of(trunk_request) if trunk_request.state == State.PENDING else None,
         "votes": quorum.votes(trunk_request),
         "events": events,
+        "left_out": left_out,
         "event_links": user.holds(Role.MANAGER, trunk_request.master_id)
         or user.holds(Role.ADMINISTRATOR, trunk_request.master_id),
         "attempts": attempts,
         "attempts_before": number - len(attempts),
-        "seen": f"{trunk_request.version}.{trunk_request.step}.{len(events)}.{number}.{len(calls)}.{ended}",
+        "seen": f"{trunk_request.version}.{trunk_request.step}.{newest}.{number}.{len(calls)}.{ended}",
     }
+
+
+def _timeline(trunk_request: TrunkRequest) -> tuple[list[Any], int]:
+    """Return the events to show, oldest first, with None in the place of those left out, and how many those are."""
+    history, most = audit.history(trunk_request), EVENTS_AT_FIRST + EVENTS_LATELY
+    lately = list(history.reverse()[: most + 1])[::-1]
+    if len(lately) <= most:
+        return lately, 0
+    return [*history[:EVENTS_AT_FIRST], None, *lately[-EVENTS_LATELY:]], history.count() - most
 
 
 def lost_lines(trunk_request: TrunkRequest) -> list[Line]:
