@@ -72,6 +72,23 @@ def test_one_that_has_ended_is_not_ended_again(supervisor: User, lost: TrunkRequ
         end_alarm(lost, supervisor)
 
 
+def test_one_that_ends_between_look_and_lock_is_ended_once(
+    supervisor: User, second_supervisor: User, lost: TrunkRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ending an alarm raises no version, so that the other page is not an old one."""
+    lost.refresh_from_db()
+
+    def other(comment: str, *, why: str) -> None:
+        monkeypatch.undo()
+        end_alarm(TrunkRequest.objects.get(pk=lost.pk), second_supervisor)
+
+    monkeypatch.setattr(attention, "demand_comment", other)
+    with pytest.raises(errors.Stale, match="no alarm"):
+        attention.end_alarm(lost, actor=supervisor, version=lost.version, comment=WHY)
+    [event] = audit.history(lost).filter(action=Action.REQUEST_ALARM_ENDED)
+    assert event.actor_id == second_supervisor.pk
+
+
 def test_what_failed_can_still_be_retried_and_alarms_again_when_that_fails(
     zoom: Zoom, staff: User, supervisor: User, dnis: str, lost: TrunkRequest
 ) -> None:

@@ -9,7 +9,7 @@ from trunks import access, audit
 from trunks.actions import Action
 from trunks.models import MasterAccount, Role, State, TrunkRequest, User, clock
 from trunks.models.trunk_request import TrunkRequestQuerySet
-from trunks.workflow import occasions, settling
+from trunks.workflow import occasions, policy, settling
 from trunks.workflow.errors import Stale
 from trunks.workflow.guard import demand, demand_comment
 from trunks.workflow.transitions import who_was_first
@@ -55,6 +55,8 @@ def end_alarm(trunk_request: TrunkRequest, *, actor: User, version: int, comment
         if not list(same.select_for_update(no_key=True)):
             raise Stale(who_was_first(trunk_request))
         lost = dict(trunk_request.lines.lost().values_list("pk", "current_dnis"))
+        if not lost:
+            raise Stale(policy.NO_ALARM)
         trunk_request.lines.filter(pk__in=lost).update(without_trunk=False)
         ended = {"dnis": sorted(lost.values())}
         audit.record(Action.REQUEST_ALARM_ENDED, actor=actor, on=trunk_request, before=ended, comment=comment)

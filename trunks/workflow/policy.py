@@ -10,6 +10,7 @@ from trunks.workflow.answers import YES, Answer
 
 OWN = "You filed or amended this request, so somebody else decides on it."
 ONLY_FILER = "Only the person who filed the request, or approved it, can withdraw it."
+NO_ALARM = "There is no alarm about a trunk of this request."
 MOVED = "Zoom has changed since this was filed or validated, so it has to be validated again before it is approved."
 
 
@@ -199,7 +200,7 @@ def _end_alarm(user: User, trunk_request: TrunkRequest) -> Answer:
         not any(line.without_trunk for line in trunk_request.lines.all())
         or not trunk_request.lines.lost().exists()
     ):
-        return Answer(False, "There is no alarm about a trunk of this request.", by_state=True)
+        return Answer(False, NO_ALARM, by_state=True)
     return YES
 
 
