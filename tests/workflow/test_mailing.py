@@ -1,7 +1,6 @@
 """Sending letters: once each, tried again for a day, and given up openly."""
 
 import random
-import smtplib
 from datetime import timedelta
 
 import pytest
@@ -127,33 +126,6 @@ def test_after_a_day_it_is_given_up_and_the_trail_says_so(
     event = audit.history(trunk_request).get(action="notice.failed")
     assert event.after == {"to": "sam-supervisor@example.com", "about": "asked"}
     assert event.comment == "ConnectionRefusedError: no mail server"
-
-
-@pytest.mark.parametrize(
-    ("error", "first", "goes_on"),
-    [
-        (smtplib.SMTPRecipientsRefused({"a@example.com": (550, b"nobody here")}), "failed", True),
-        (smtplib.SMTPRecipientsRefused({"a@example.com": (450, b"greylisted")}), "waiting", True),
-        (smtplib.SMTPDataError(554, b"spam"), "failed", True),
-        (smtplib.SMTPDataError(451, b"later"), "waiting", True),
-        (smtplib.SMTPAuthenticationError(535, b"who are you"), "waiting", False),
-        (smtplib.SMTPServerDisconnected("gone"), "waiting", False),
-        (ValueError("Invalid address"), "failed", True),
-    ],
-    ids=["unknown", "greylisted", "refused", "later", "unauthorised", "gone", "unwritable"],
-)
-def test_what_is_wrong_with_one_letter_does_not_stop_the_others(
-    waiting: list[Notice],
-    monkeypatch: pytest.MonkeyPatch,
-    error: Exception,
-    first: str,
-    *,
-    goes_on: bool,
-) -> None:
-    tries = break_mail(monkeypatch, error)
-    mailing.send_due()
-    assert len(tries) == (2 if goes_on else 1)
-    assert Notice.objects.get(pk=waiting[0].pk).sending == first
 
 
 def test_nothing_due_opens_no_connection(db: None, monkeypatch: pytest.MonkeyPatch) -> None:

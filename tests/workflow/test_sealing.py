@@ -7,8 +7,7 @@ import os
 from datetime import UTC, datetime, timedelta
 from errno import ENOSPC
 from pathlib import Path
-from smtplib import SMTPConnectError, SMTPRecipientsRefused, SMTPServerDisconnected
-from unittest.mock import Mock
+from smtplib import SMTPRecipientsRefused
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -284,19 +283,6 @@ def test_a_mailbox_that_refuses_its_letter_keeps_it_from_nobody_else(
     assert [letter.to for letter in mail.outbox] == [[manager.email]]
     assert told(digest) == ["digest.made", "digest.not_sent", "digest.sent"]
     assert audit.history(digest)[2].after["to"] == [manager.email]
-
-
-@pytest.mark.parametrize("error", [SMTPServerDisconnected("timed out"), SMTPConnectError(421, b"busy")])
-def test_a_mail_server_that_hangs_is_asked_once(
-    error: Exception, sealed: Sealed, manager: User, estate: cast.Estate, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Each try costs a time-out, and what a task of this queue does beside it waits so long."""
-    cast.person("Hans Here", Role.MANAGER, master=estate.master)
-    tries = Mock(side_effect=error)
-    monkeypatch.setattr(SEND, tries)
-    sealed.act()
-    sealed.pass_days()
-    assert tries.call_count == 1
 
 
 def test_a_letter_is_sent_once_though_another_process_has_no_such_cache(

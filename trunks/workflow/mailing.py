@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import smtplib
 from dataclasses import dataclass
 
 from django.core import mail
@@ -14,7 +13,7 @@ from trunks.actions import Action
 from trunks.compiled import Rows
 from trunks.models import How, Notice, Sending, State, Topic, TrunkRequest, clock
 from trunks.models.trunk_request import named_request
-from trunks.workflow import choosing, deciders, digest, letters, outbox
+from trunks.workflow import choosing, deciders, digest, letters, mail_faults, outbox
 from trunks.workflow.letters import Letter
 
 BATCH = 100
@@ -104,19 +103,11 @@ def _send(notice: Notice, letter: Letter, connection: BaseEmailBackend) -> bool:
     """Send one letter and write down what came of it; say whether the mail server is worth another."""
     try:
         connection.send_messages([letters.message(notice, letter)])
-    except smtplib.SMTPResponseException as error:
-        _failed(notice, error, for_good=500 <= error.smtp_code < 600 and not _is_about_the_server(error))
-        return not _is_about_the_server(error)
-    except smtplib.SMTPRecipientsRefused as error:
-        codes = [code for code, _ in error.recipients.values()]
-        _failed(notice, error, for_good=all(code >= 500 for code in codes))
-        return True
-    except OSError as error:
-        _failed(notice, error, for_good=False)
-        _put_off()
-        return False
-    except ValueError as error:  # an address or a word that no mail can carry
-        _failed(notice, error, for_good=True)
+    except (OSError, ValueError) as error:
+        _failed(notice, error, for_good=mail_faults.is_for_good(error))
+        if mail_faults.is_about_the_server(error):
+            _put_off()
+            return False
         return True
     with audit.change():
         subject = letters.one_line(letter.subject)
@@ -125,12 +116,6 @@ def _send(notice: Notice, letter: Letter, connection: BaseEmailBackend) -> bool:
             sending=Sending.SENT, sent_at=clock.now()
         )
     return True
-
-
-def _is_about_the_server(error: smtplib.SMTPResponseException) -> bool:
-    return isinstance(
-        error, (smtplib.SMTPConnectError, smtplib.SMTPHeloError, smtplib.SMTPAuthenticationError)
-    )
 
 
 def _put_off() -> None:

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import takewhile
-from smtplib import SMTPConnectError, SMTPException, SMTPHeloError, SMTPServerDisconnected
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.conf import settings
@@ -22,7 +21,7 @@ from django.utils import timezone
 from trunks import audit, audit_chain, dispatch, seals
 from trunks.actions import Action
 from trunks.models import AuditDigest, Heartbeat, Role, RoleGrant, User, clock
-from trunks.workflow import second_place
+from trunks.workflow import mail_faults, second_place
 
 # A transaction that began before midnight may end after it; its events then belong to the next digest.
 MARGIN = timedelta(minutes=5)
@@ -32,8 +31,6 @@ LETTER_DAYS = 60  # at most in one letter
 # One process sends the letters; where none could be sent, they are tried again an hour later. By a row and no cache:
 # without a Redis each process of a worker has its own.
 RETRY_SECONDS = 3600
-# What smtplib makes of a server that hangs, or has no time.
-NO_SERVER = (SMTPServerDisconnected, SMTPConnectError, SMTPHeloError)
 WHY = "daily digest"
 
 logger = logging.getLogger(__name__)
@@ -217,11 +214,11 @@ def _send(unsent: Sequence[AuditDigest], people: Sequence[User]) -> list[User]:
             connection = mail.get_connection(timeout=TIMEOUT_SECONDS)
             connection.send_messages([mail.EmailMessage(subject, text, to=[user.email])])
             sent.append(user)
-        except (OSError, ValueError) as error:  # ValueError: an address that no mail can carry
+        except (OSError, ValueError) as error:
             logger.exception("The digests of the audit trail could not be sent to a manager.")
             _report(f"E-mail: {type(error).__name__}: {error}")
-            if not isinstance(error, (SMTPException, ValueError)) or isinstance(error, NO_SERVER):
-                break  # no server is there, and would not be for the others
+            if mail_faults.is_about_the_server(error):
+                break
     return sent
 
 
