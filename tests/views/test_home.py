@@ -1,5 +1,7 @@
 """The home page: each role finds what it comes for."""
 
+from datetime import UTC, datetime
+
 import pytest
 from django.test import Client
 from django.utils import timezone
@@ -7,8 +9,10 @@ from pytest_django import DjangoAssertNumQueries
 
 from tests import cast
 from tests.conftest import SignedIn
-from trunks.models import Heartbeat, MasterAccount, TrunkRequest, User, clock
+from trunks.models import Circuit, Heartbeat, MasterAccount, TrunkRequest, User, clock
 from trunks.workflow import delegating, filing, review
+
+NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 
 
 def page(client: Client) -> str:
@@ -111,6 +115,37 @@ def test_a_failed_sync_is_shown_with_its_reason(
 ) -> None:
     MasterAccount.objects.filter(pk=estate.master.pk).update(sync_problem="Zoom refuses <b>us</b>.")
     assert "Zoom refuses &lt;b&gt;us&lt;/b&gt;." in page(signed_in(staff))
+
+
+def estate_of(client: Client, master: MasterAccount) -> str:
+    """Return how the estate's card says that `master` is."""
+    card = page(client).split('id="estate-title"')[1]
+    return card.split(f'scope="row">{master}')[1].split("</tr>")[0]
+
+
+@pytest.mark.parametrize(
+    ("trouble", "words"),
+    [
+        ({"opened_at": NOW, "failing_since": NOW}, "Zoom does not answer since"),
+        ({"refused_at": NOW}, "Zoom refused the credentials"),
+    ],
+    ids=["no-answer", "refused"],
+)
+def test_an_estate_whose_zoom_is_in_trouble_is_not_in_order(
+    signed_in: SignedIn, staff: User, estate: cast.Estate, trouble: dict[str, datetime], words: str
+) -> None:
+    MasterAccount.objects.update(synced_at=clock.now())
+    client = signed_in(staff)
+    assert "In order" in estate_of(client, estate.master)
+    Circuit.objects.create(master=estate.master, **trouble)
+    told = estate_of(client, estate.master)
+    assert words in told
+    assert "In order" not in told
+    assert "Unreadable list" not in told
+    MasterAccount.objects.update(sync_problem="Unreadable list")
+    told = estate_of(client, estate.master)
+    assert words in told
+    assert "Unreadable list" in told
 
 
 def test_other_masters_are_not_mentioned(signed_in: SignedIn, other_staff: User, estate: cast.Estate) -> None:

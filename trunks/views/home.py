@@ -43,10 +43,9 @@ def home(request: HtmxHttpRequest) -> HttpResponse:
 
 
 def _masters(user: User) -> QuerySet[MasterAccount]:
-    """Return the person's master accounts, each with the number of its trunks and sub accounts."""
-    return access.masters_for(user).annotate(
-        trunk_count=_count_of(MasterTrunk), sub_account_count=_count_of(SubAccount)
-    )
+    """Return the person's master accounts, each with its circuit and the number of its trunks and sub accounts."""
+    masters = access.masters_for(user).select_related("circuit")
+    return masters.annotate(trunk_count=_count_of(MasterTrunk), sub_account_count=_count_of(SubAccount))
 
 
 def _count_of(model: type[MasterTrunk | SubAccount]) -> Coalesce:
