@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from allauth.account.forms import ChangePasswordForm, ResetPasswordForm
+from allauth.account.forms import ChangePasswordForm, LoginForm, ResetPasswordForm, ResetPasswordKeyForm
 from allauth.mfa.adapter import get_adapter
 from allauth.mfa.models import Authenticator
 from allauth.mfa.webauthn.forms import (
@@ -120,6 +120,25 @@ class RenamePasskeyForm(EditWebAuthnForm):  # type: ignore[misc]  # allauth is n
         return saved
 
 
+class SentenceCase:
+    """Mixed into allauth's forms whose labels are in Title Case: the portal writes "New password"."""
+
+    fields: dict[str, forms.Field]
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        for field in self.fields.values():
+            field.label = str(field.label).capitalize()
+
+
+class SignInForm(SentenceCase, LoginForm):  # type: ignore[misc]  # allauth is not typed
+    """Signing in by a password."""
+
+
+class PasswordByLinkForm(SentenceCase, ResetPasswordKeyForm):  # type: ignore[misc]  # allauth is not typed
+    """Setting a new password by the link of a letter."""
+
+
 class AskForPasswordForm(ResetPasswordForm):  # type: ignore[misc]  # allauth is not typed
     """Asking for a new password, which allauth announces to nobody."""
 
@@ -128,7 +147,7 @@ class AskForPasswordForm(ResetPasswordForm):  # type: ignore[misc]  # allauth is
         return str(super().save(request, **more))
 
 
-class NewPasswordForm(ChangePasswordForm):  # type: ignore[misc]  # allauth is not typed
+class NewPasswordForm(SentenceCase, ChangePasswordForm):  # type: ignore[misc]  # allauth is not typed
     """Changing a password: whoever guesses the present one at a session that was left open is on record."""
 
     def clean_oldpassword(self) -> str:

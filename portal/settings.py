@@ -212,7 +212,9 @@ STEP_UP_SECONDS = env.number("STEP_UP_SECONDS", 900)
 MFA_ADAPTER = "portal.adapters.MFAAdapter"
 ACCOUNT_FORMS = {
     "change_password": "portal.forms.NewPasswordForm",
+    "login": "portal.forms.SignInForm",
     "reset_password": "portal.forms.AskForPasswordForm",
+    "reset_password_from_key": "portal.forms.PasswordByLinkForm",
 }
 MFA_FORMS = {
     "add_webauthn": "portal.forms.AddPasskeyForm",

@@ -45,7 +45,7 @@ def type_request(page: Page, estate: cast.Estate) -> None:
 def come_back(page: Page, person: User) -> None:
     page.fill("[name=login]", person.email)
     page.fill("[name=password]", cast.PASSWORD)
-    page.get_by_role("button", name="Sign In").click()
+    page.get_by_role("button", name="Sign in").click()
 
 
 def kept(page: Page) -> object:
@@ -103,7 +103,7 @@ def test_who_signs_out_or_leaves_the_form_leaves_nothing_in_the_tab(
     assert kept(page) is None
     type_request(page, estate)
     page.get_by_role("button", name="Sign out").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Sign In")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
     assert kept(page) is None
 
 
@@ -117,7 +117,7 @@ def test_an_amendment_is_kept_too_unless_the_request_has_moved_on(
         page.fill("[name=reason]", "Amended")
         Session.objects.all().delete()
         page.get_by_role("button", name="Amend and send").click()
-        expect(page.get_by_role("heading", level=1)).to_have_text("Sign In")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
         TrunkRequest.objects.update(version=trunk_request.version + moved)
         come_back(page, staff)
         expect(page.locator("[name=reason]")).to_have_value("New customer" if moved else "Amended")

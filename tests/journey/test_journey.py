@@ -21,7 +21,7 @@ def sign_in(browser: Browser, portal: Stack, who: str) -> Page:
     page.goto(f"{portal.url}/accounts/login/")
     page.fill("[name=login]", f"{who}@example.com")
     page.fill("[name=password]", PASSWORD)
-    page.get_by_role("button", name="Sign In").click()
+    page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Home")
     return page
 

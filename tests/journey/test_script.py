@@ -35,7 +35,7 @@ def sign_in(page: Page, person: User) -> None:
     page.goto("/accounts/login/")
     page.fill("[name=login]", person.email)
     page.fill("[name=password]", cast.PASSWORD)
-    page.get_by_role("button", name="Sign In").click()
+    page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Home")
 
 

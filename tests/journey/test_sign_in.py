@@ -42,7 +42,7 @@ def sign_in(page: Page, portal: Stack, email: str, password: str = PASSWORD) -> 
     page.goto(f"{portal.url}/accounts/login/")
     page.fill("[name=login]", email)
     page.fill("[name=password]", password)
-    page.get_by_role("button", name="Sign In", exact=True).click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
 
 
 def with_authenticator(page: Page) -> None:

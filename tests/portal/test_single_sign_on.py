@@ -202,7 +202,7 @@ def test_a_denied_consent_is_a_page_and_an_event(client: Client, staff: User) ->
     away = client.post(LOGIN)
     state = away["Location"].partition("state=")[2].partition("&")[0]
     answer = client.get(f"/accounts/oidc/sso/login/callback/?error=server_error&state={state}")
-    assert "Third-Party Login Failure" in answer.content.decode()
+    assert "Single sign-on failed" in answer.content.decode()
     assert AuditEvent.objects.get().action == "session.failed"
 
 
