@@ -17,6 +17,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.timesince import timesince
 
+from trunks import step_up
 from trunks.models import GOOD_LINE_STATES, Circuit, Line, LineState, State, TrunkRequest, WriteStop
 from trunks.templatetags.kinds import is_between
 from trunks.workflow import endings, policy, waiting
@@ -229,3 +230,9 @@ def control(field: forms.BoundField) -> SafeString:
     given = field.field.widget.attrs.get("class", "")
     bad = "is-invalid" if field.errors else ""
     return field.as_widget(attrs={"class": " ".join(filter(None, (kind, given, bad)))})
+
+
+@register.simple_tag(takes_context=True)
+def kept_for_proof(context: dict[str, Any]) -> step_up.Kept | None:
+    """Return what the proof that this page asks for will carry out, or None."""
+    return step_up.Kept.awaited(context["request"])

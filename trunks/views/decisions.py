@@ -13,6 +13,8 @@ from django.views.decorators.http import require_POST
 from trunks import access
 from trunks.forms.decisions import DecisionForm
 from trunks.models import TrunkRequest
+from trunks.references import reference_to
+from trunks.step_up import Kept
 from trunks.views.http import HtmxHttpRequest, problem_page
 from trunks.views.request_page import request_page
 from trunks.views.step_up import proof_required
@@ -23,8 +25,12 @@ from trunks.workflow.errors import Invalid, Refused, Stale
 Verb = Callable[[TrunkRequest, int, str], TrunkRequest | None]
 
 
+def _reference(kept: Kept) -> str:
+    return reference_to(kept.args["reference"])
+
+
 @require_POST
-@proof_required
+@proof_required("approve {}", _reference)
 def approve(request: HtmxHttpRequest, reference: int) -> HttpResponse:
     def verb(trunk_request: TrunkRequest, version: int, comment: str) -> TrunkRequest | None:
         stands_on = request.POST.get("base", "")
@@ -59,7 +65,7 @@ def revalidate(request: HtmxHttpRequest, reference: int) -> HttpResponse:
 
 
 @require_POST
-@proof_required
+@proof_required("deny {}", _reference)
 def deny(request: HtmxHttpRequest, reference: int) -> HttpResponse:
     def verb(trunk_request: TrunkRequest, version: int, comment: str) -> TrunkRequest | None:
         return review.deny(trunk_request, actor=request.user, version=version, comment=comment)
@@ -68,7 +74,7 @@ def deny(request: HtmxHttpRequest, reference: int) -> HttpResponse:
 
 
 @require_POST
-@proof_required
+@proof_required("send {} back", _reference)
 def send_back(request: HtmxHttpRequest, reference: int) -> HttpResponse:
     def verb(trunk_request: TrunkRequest, version: int, comment: str) -> TrunkRequest | None:
         return review.send_back(trunk_request, actor=request.user, version=version, comment=comment)

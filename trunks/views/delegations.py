@@ -19,7 +19,7 @@ from trunks.workflow.errors import Invalid, Refused, Stale
 
 
 @require_http_methods(["GET", "POST"])
-@proof_required
+@proof_required("let somebody else decide for you")
 def delegations(request: HtmxHttpRequest) -> HttpResponse:
     """List what the person gave, got, or administers; and take a new one from a supervisor."""
     if request.method == "GET":
@@ -44,7 +44,7 @@ def delegations(request: HtmxHttpRequest) -> HttpResponse:
 
 
 @require_POST
-@proof_required
+@proof_required("end the delegation to {}", lambda kept: access.delegation_for(kept.user, kept.args["pk"]))
 def end(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     delegation = access.delegation_for(request.user, pk)
     try:

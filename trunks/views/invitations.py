@@ -16,6 +16,7 @@ from trunks import access
 from trunks.forms.people import InviteForm, JoinForm
 from trunks.models import Invitation, Role
 from trunks.models.invitation import digest_of
+from trunks.step_up import Kept
 from trunks.views.http import HtmxHttpRequest, problem_page
 from trunks.views.people import what_may_be_given
 from trunks.views.step_up import proof_required
@@ -27,8 +28,12 @@ KEPT = "invitation"
 PAGE = "trunks/invitation.html"
 
 
+def _invited(kept: Kept) -> Invitation:
+    return access.invitation_for(kept.user, kept.args["pk"])
+
+
 @require_http_methods(["GET", "POST"])
-@proof_required
+@proof_required("invite {}", lambda kept: kept.post.get("email", ""))
 def invite(request: HtmxHttpRequest) -> HttpResponse:
     """Show the form, or invite somebody and show the link, this once."""
     access.require(request.user, Role.ADMINISTRATOR)
@@ -45,7 +50,7 @@ def invite(request: HtmxHttpRequest) -> HttpResponse:
 
 
 @require_POST
-@proof_required
+@proof_required("renew the invitation of {}", _invited)
 def renew(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     """Send an invitation with a new link, and show it, this once."""
     access.require(request.user, Role.ADMINISTRATOR)
@@ -56,7 +61,7 @@ def renew(request: HtmxHttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-@proof_required
+@proof_required("withdraw the invitation of {}", _invited)
 def withdraw(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     access.require(request.user, Role.ADMINISTRATOR)
     invitation = access.invitation_for(request.user, pk)

@@ -20,6 +20,7 @@ from django.views.decorators.http import require_GET, require_POST
 from trunks import access, audit
 from trunks.forms.people import ACTIVE, ALL, GrantForm, PeopleFilter, held
 from trunks.models import OPEN_STATES, Role, User
+from trunks.step_up import Kept
 from trunks.views.http import HtmxHttpRequest, problem_page
 from trunks.views.paging import page
 from trunks.views.step_up import proof_required
@@ -30,6 +31,10 @@ BY_NAME = ("name", "id")
 SHOWN_EVENTS = 50
 SHOWN_REQUESTS = 50
 SHOWN_INVITATIONS = 100
+
+
+def _whom(kept: Kept) -> User:
+    return access.person_for(kept.user, kept.args["pk"])
 
 
 @require_GET
@@ -58,7 +63,7 @@ def detail(request: HtmxHttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-@proof_required
+@proof_required("give a role to {}", _whom)
 def grant(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     """Give the person a role, or change until when they hold it."""
     person = _person(request, pk)
@@ -76,7 +81,7 @@ def grant(request: HtmxHttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-@proof_required
+@proof_required("take a role from {}", _whom)
 def revoke(request: HtmxHttpRequest, pk: int, grant_pk: int) -> HttpResponse:
     """Take a role away; one that somebody else has just taken away is said to be gone."""
     person = _person(request, pk)
@@ -91,7 +96,7 @@ def revoke(request: HtmxHttpRequest, pk: int, grant_pk: int) -> HttpResponse:
 
 
 @require_POST
-@proof_required
+@proof_required("deactivate {}", _whom)
 def deactivate(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     person = _person(request, pk)
     done = f"{person} is deactivated and signed out everywhere."
@@ -99,7 +104,7 @@ def deactivate(request: HtmxHttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-@proof_required
+@proof_required("reactivate {}", _whom)
 def reactivate(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     person = _person(request, pk)
     done = f"{person} can sign in again, with the roles below."
@@ -107,7 +112,7 @@ def reactivate(request: HtmxHttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-@proof_required
+@proof_required("sign {} out everywhere", _whom)
 def end_sessions(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     person = _person(request, pk)
     done = f"{person} is signed out everywhere."
@@ -115,7 +120,7 @@ def end_sessions(request: HtmxHttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-@proof_required
+@proof_required("remove the second factors of {}", _whom)
 def reset_factors(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     person = _person(request, pk)
     done = f"{person} has no second factor any more, and is signed out everywhere."

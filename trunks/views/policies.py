@@ -28,7 +28,7 @@ LISTED = 50
 
 
 @require_http_methods(["GET", "POST"])
-@proof_required
+@proof_required("save the approval policy of {}", lambda kept: access.master_for(kept.user, kept.args["pk"]))
 def policy(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     """Show the policy in force with its form, or save a new version."""
     master = _administered(request, pk)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
-from allauth.account.internal.flows.reauthentication import STATE_SESSION_KEY
 from allauth.account.utils import get_next_redirect_url
 from allauth.socialaccount.models import SocialAccount
 from django.conf import settings
-from django.http import HttpResponse, QueryDict
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import urlencode
@@ -38,15 +35,15 @@ def resume(request: HtmxHttpRequest) -> HttpResponse:
 
     Where a page asked for the proof and no form, lead back to it.
     """
-    kept = json.loads((request.session.get(STATE_SESSION_KEY) or {}).get("request") or "{}")
+    kept = step_up.Kept.of(request)
     if step_up.is_due(request):
         return redirect("home")
-    if not kept:
+    if kept is None:
         return redirect(request.session.pop(NEXT, "") or "home")
     values = [
         (name, value)
-        for name, values in QueryDict(kept["POST"]).lists()
+        for name, values in kept.post.lists()
         for value in values
         if name != "csrfmiddlewaretoken"
     ]
-    return render(request, "trunks/proof.html", {"path": kept["path"], "values": values})
+    return render(request, "trunks/proof.html", {"kept": kept, "values": values})

@@ -15,6 +15,7 @@ from trunks import access
 from trunks.forms.together import MOST, Shown, TogetherForm
 from trunks.models import Revision, State, TrunkRequest, User
 from trunks.references import REFERENCE, pk_of
+from trunks.step_up import Kept
 from trunks.templatetags.events import Difference
 from trunks.views.http import NOTHING_HERE, HtmxHttpRequest
 from trunks.views.step_up import proof_required
@@ -72,8 +73,12 @@ class Result:
     next: str = ""
 
 
+def _references(kept: Kept) -> str:
+    return ", ".join(one.reference for one in map(Shown.read, kept.post.getlist("chosen")) if one)
+
+
 @require_http_methods(["GET", "POST"])
-@proof_required
+@proof_required("approve {}", _references)
 def together(request: HtmxHttpRequest) -> HttpResponse:
     """Show the chosen requests on one page; posted, approve those that are ticked, each by itself."""
     access.require_decider(request.user)

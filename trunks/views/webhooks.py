@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from trunks import access
 from trunks.forms.webhooks import WebhookForm
 from trunks.models import Delivery, Webhook
+from trunks.step_up import Kept
 from trunks.views.http import HtmxHttpRequest, problem_page
 from trunks.views.paging import page
 from trunks.views.step_up import proof_required
@@ -20,8 +21,12 @@ from trunks.workflow import webhooks as verbs
 from trunks.workflow.errors import Invalid, Stale
 
 
+def _hook(kept: Kept) -> Webhook:
+    return access.webhook_for(kept.user, kept.args["pk"])
+
+
 @require_http_methods(["GET", "POST"])
-@proof_required
+@proof_required("add the webhook {}", lambda kept: kept.post.get("name", ""))
 def webhooks(request: HtmxHttpRequest) -> HttpResponse:
     """List the webhooks, and add one: the answer to that shows its secret, and nothing does so again."""
     access.require_all_masters(request.user)
@@ -51,7 +56,7 @@ def detail(request: HtmxHttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-@proof_required
+@proof_required("make a new secret for the webhook {}", _hook)
 def renew_secret(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     hook = verbs.renew_secret(access.webhook_for(request.user, pk), actor=request.user)
     return _detail(request, hook, secret=hook.secret)
@@ -63,13 +68,13 @@ def test(request: HtmxHttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-@proof_required
+@proof_required("switch off the webhook {}", _hook)
 def switch_off(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     return _do(request, pk, verbs.switch_off, "The webhook is switched off.")
 
 
 @require_POST
-@proof_required
+@proof_required("switch on the webhook {}", _hook)
 def switch_on(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     return _do(request, pk, verbs.switch_on, "The webhook is switched on.")
 

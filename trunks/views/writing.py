@@ -28,7 +28,7 @@ def writing(request: HtmxHttpRequest) -> HttpResponse:
 
 
 @require_POST
-@proof_required
+@proof_required("stop writing to Zoom")
 def stop(request: HtmxHttpRequest) -> HttpResponse:
     form = ReasonForm(request.POST)
     verb = partial(stopping.stop, actor=request.user, reason=request.POST.get("reason", ""))
@@ -38,21 +38,21 @@ def stop(request: HtmxHttpRequest) -> HttpResponse:
 
 
 @require_POST
-@proof_required
+@proof_required("ask for writing to Zoom to start again")
 def ask(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     verb = partial(stopping.ask_to_start, get_object_or_404(WriteStop, pk=pk), actor=request.user)
     return _carry_out(request, verb, "You asked for writing to start again. Another supervisor confirms it.")
 
 
 @require_POST
-@proof_required
+@proof_required("confirm the start of writing to Zoom")
 def confirm(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     verb = partial(stopping.confirm_start, get_object_or_404(WriteStop, pk=pk), actor=request.user)
     return _carry_out(request, verb, "Writing to Zoom has started again; what waited is taken up now.")
 
 
 @require_POST
-@proof_required
+@proof_required("decline the start of writing to Zoom")
 def decline(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     form = ReasonForm(request.POST)
     reason = request.POST.get("reason", "")
