@@ -51,9 +51,18 @@ class Kept:
         return kwargs
 
     @property
+    def again(self) -> str:
+        """Return the name of what is not kept and has to be entered again, or ""."""
+        return getattr(self._view, "again", "")
+
+    @property
+    def _view(self) -> Any:
+        return script_aware_resolve(self.path).func
+
+    @property
     def doing(self) -> str:
         """Return in a few words what is going to be done, "" where the person may not know of what it is about."""
-        words = getattr(script_aware_resolve(self.path).func, "doing", None)
+        words = getattr(self._view, "doing", None)
         try:
             return Truncator(words(self) if words else "").chars(NAME_LENGTH)
         except (Http404, PermissionDenied):

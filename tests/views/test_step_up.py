@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 
@@ -13,8 +14,18 @@ from pytest_django import Settings
 from tests import cast, totp
 from tests.conftest import SignedIn
 from trunks import audit, step_up
-from trunks.models import Invitation, Role, RoleGrant, State, TrunkRequest, User, Webhook, WriteStop
-from trunks.workflow import review
+from trunks.models import (
+    Invitation,
+    MasterAccount,
+    Role,
+    RoleGrant,
+    State,
+    TrunkRequest,
+    User,
+    Webhook,
+    WriteStop,
+)
+from trunks.workflow import estate, review
 
 COMMENT = "Seen & agreed: 100 % “right”"
 PROVE = "/accounts/reauthenticate/"
@@ -192,3 +203,67 @@ def test_an_invitation_survives_the_proof(
     assert answer.status_code == 200
     assert "/invitation/" in answer.content.decode()
     assert Invitation.objects.get().roles == ["staff", "manager"]
+
+
+CONNECT = "/masters/connect/"
+SECRET = "V3ry-s3cret-indeed"
+CREDENTIALS = {
+    "name": "Fabrikam & sons",
+    "account_id": "fabrikam-account-id",
+    "client_id": "fabrikam-client",
+    "client_secret": SECRET,
+    "rate_plan": "business",
+}
+
+
+@pytest.fixture
+def connecting(administrator: User, signed_in: SignedIn, settings: Settings) -> Client:
+    settings.REQUIRE_MFA = frozenset()
+    administrator.set_password(
+        cast.PASSWORD
+    )  # the cast's hash is renewed at its first use, which ends sessions
+    administrator.save(update_fields=["password"])
+    return aged(signed_in(administrator), 901)
+
+
+def test_connecting_asks_for_the_proof_before_the_form_is_shown(connecting: Client) -> None:
+    asked = connecting.get(CONNECT)
+    assert (asked.status_code, asked["Location"]) == (302, f"{PROVE}?next=%2Fmasters%2Fconnect%2F")
+    shown = connecting.get(asked["Location"]).content.decode()
+    assert "What you have entered" not in shown
+    answer = connecting.post(PROVE, {"password": cast.PASSWORD, "next": CONNECT})
+    assert answer["Location"] == CONNECT
+    assert connecting.get(CONNECT).status_code == 200
+
+
+def test_a_proof_that_grew_old_over_the_form_keeps_everything_but_the_secret(
+    connecting: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(estate, "_try_out", lambda *_: None)
+    asked = connecting.post(CONNECT, CREDENTIALS)
+    assert asked["Location"].startswith(PROVE)
+    assert SECRET not in json.dumps(dict(connecting.session))
+    shown = connecting.get(asked["Location"]).content.decode()
+    assert "<strong>connect Fabrikam &amp; sons</strong>" in shown
+    assert "but for the client secret: enter that again once you have confirmed" in shown
+    assert "is carried out" not in shown
+    again = connecting.post(PROVE, {"password": cast.PASSWORD, "next": CONNECT})
+    page = again.content.decode()
+    assert again.status_code == 422
+    assert "Client secret: It was not kept while you proved who you are. Enter it again." in page
+    assert 'value="fabrikam-account-id"' in page
+    assert '<option value="business" selected>' in page
+    assert 'action="/masters/connect/"' in page  # this page has the address of the proof
+    assert not MasterAccount.objects.exists()
+    assert connecting.post(CONNECT, CREDENTIALS)["Location"].startswith("/masters/?asked")
+    assert MasterAccount.objects.get().client_secret == SECRET
+
+
+def test_after_single_sign_on_the_secret_is_asked_for_as_well(connecting: Client) -> None:
+    connecting.post(CONNECT, CREDENTIALS)
+    page = aged(connecting, 1).get("/proof/").content.decode()
+    assert 'name="account_id" value="fabrikam-account-id"' in page
+    assert "client_secret" not in page
+    without = {name: value for name, value in CREDENTIALS.items() if name != "client_secret"}
+    assert "It was not kept" in connecting.post(CONNECT, without).content.decode()
+    assert "It was not kept" not in connecting.post(CONNECT, without | {"client_secret": ""}).content.decode()

@@ -18,9 +18,12 @@ from trunks import access
 from trunks.forms.estate import ConnectForm
 from trunks.models import MasterAccount, Role, User, usage
 from trunks.views.http import HtmxHttpRequest
+from trunks.views.step_up import proof_required
 from trunks.workflow import estate
 
 PATIENCE_SECONDS = 60
+SECRET = "client_secret"  # noqa: S105  # the name of the field
+NOT_KEPT = "It was not kept while you proved who you are. Enter it again."
 
 
 @dataclass(frozen=True)
@@ -66,12 +69,15 @@ def sync(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     return redirect(f"{reverse('masters')}?{asked.query}")
 
 
-@sensitive_post_parameters("client_secret")
+@sensitive_post_parameters(SECRET)
 @require_http_methods(["GET", "POST"])
+@proof_required("connect {}", lambda kept: kept.post.get("name", ""), secret=SECRET)
 def connect(request: HtmxHttpRequest) -> HttpResponse:
     """Connect a master account: its credentials are tried at Zoom before anything is stored."""
     _require_administrator_of_all(request.user)
     form = ConnectForm(request.POST if request.method == "POST" else None)
+    if SECRET not in request.POST:
+        form.fields[SECRET].error_messages["required"] = NOT_KEPT
     if form.is_valid():
         try:
             master = estate.connect(**form.credentials, actor=request.user)
