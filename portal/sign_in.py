@@ -24,12 +24,13 @@ from django.http import HttpRequest
 
 from trunks import step_up
 from trunks.models import User
-from trunks.workflow import signing_in
+from trunks.workflow import recognising, signing_in
 
 
 @receiver(session_began)
-def _session_began(request: HttpRequest, **_: Any) -> None:
+def _session_began(request: HttpRequest, user: User, **_: Any) -> None:
     step_up.mark(request)
+    recognising.take_back_unmapped(user)
 
 
 @receiver(user_logged_in)

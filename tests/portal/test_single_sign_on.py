@@ -140,6 +140,39 @@ def test_a_group_lets_in_and_gives_its_role_and_takes_it_away(
     assert [event.ground for event in audit.history(user).filter(action="role.revoked")] == [recognising.WHY]
 
 
+def test_with_the_last_pair_of_the_map_go_the_roles_that_it_gave(
+    db: None, client: Client, settings: Settings
+) -> None:
+    """As with any other pair: what no group gives any more is gone the next time that the person signs in."""
+    settings.OIDC_ROLE_MAP = {"portal-staff": "staff"}
+    enter(client, "grouped")
+    user = User.objects.get(email="grouped@example.com")
+    RoleGrant.objects.create(user=user, role=Role.MANAGER)
+    settings.OIDC_ROLE_MAP = {}
+    enter(Client(), "grouped")
+    assert User.objects.get(pk=user.pk).roles == {"manager"}
+    assert [event.ground for event in audit.history(user).filter(action="role.revoked")] == [recognising.WHY]
+
+
+@pytest.mark.parametrize(
+    ("role_map", "left"),
+    [({}, {"staff"}), ({"x": "manager"}, {"staff"}), ({"x": "supervisor"}, {"staff", "supervisor"})],
+)
+def test_who_comes_in_another_way_loses_what_no_group_gives_any_more(
+    staff: User, settings: Settings, role_map: dict[str, str], left: set[str]
+) -> None:
+    """Where single sign-on is taken away too, nobody comes in through it."""
+    roles.grant(staff, actor=None, role=Role.SUPERVISOR, why=recognising.WHY, by_group=True)
+    settings.OIDC_ROLE_MAP = role_map
+    settings.OIDC_ISSUER = ""
+    form = {"login": staff.email, "password": cast.PASSWORD}
+    answer = Client().post("/accounts/login/", form)
+    assert answer.status_code == 302
+    assert User.objects.get(pk=staff.pk).roles == left
+    taken = audit.history(staff).filter(action="role.revoked")
+    assert [event.ground for event in taken] == [recognising.UNMAPPED] * (2 - len(left))
+
+
 def test_the_last_administrator_keeps_the_role_though_the_group_is_gone(
     administrator: User, settings: Settings
 ) -> None:

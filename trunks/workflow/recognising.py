@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.conf import settings
@@ -17,6 +17,7 @@ from trunks.workflow.errors import Refused, Stale, WorkflowError
 
 FRESH_SECONDS = 300.0
 WHY = "group at the identity provider"
+UNMAPPED = "no group gives the role any more"
 NOBODY = "Nobody is known here by this account. Ask an administrator for an invitation."
 NOT_VERIFIED = (
     "The identity provider does not vouch for your e-mail address, so nobody can be recognised by it."
@@ -38,6 +39,14 @@ def recognise(claims: Claims, *, known: User | None = None) -> User:
         raise Refused(NOBODY)
     _follow_groups(user, wanted)
     return user
+
+
+def take_back_unmapped(user: User) -> None:
+    """Take back what a group gave and none can give any more: OIDC_ROLE_MAP does not name the role now.
+
+    For who comes in by a password or a passkey: single sign-on may have been taken away together with the map.
+    """
+    _take_back(user, set(settings.OIDC_ROLE_MAP.values()), why=UNMAPPED)
 
 
 def is_fresh(claims: Claims) -> bool:
@@ -80,16 +89,19 @@ def _mapped(claims: Claims) -> set[Role]:
 
 def _follow_groups(user: User, wanted: set[Role]) -> None:
     """Give the roles of the person's groups, and take back those that an earlier group gave; leave all others alone."""
-    if not settings.OIDC_ROLE_MAP:
-        return
     for role in sorted(wanted):
         if not RoleGrant.objects.in_force().filter(user=user, role=role, master=None).exists():
             try:
                 roles.grant(user, actor=None, role=role, why=WHY, by_group=True)
             except Stale as error:  # deactivated at this moment
                 raise Refused(NOBODY) from error
-    for grant in RoleGrant.objects.filter(user=user, by_group=True).exclude(role__in=wanted):
+    _take_back(user, wanted, why=WHY)
+
+
+def _take_back(user: User, kept: Iterable[str], *, why: str) -> None:
+    """Revoke what a group gave the person but for the roles `kept`. The last administrator stays one."""
+    for grant in RoleGrant.objects.filter(user=user, by_group=True).exclude(role__in=kept):
         try:
-            roles.revoke(grant, actor=None, why=WHY)
+            roles.revoke(grant, actor=None, why=why)
         except WorkflowError as error:
             logger.warning("Person %s keeps a role although its group is gone: %s", user.pk, error.reason)
