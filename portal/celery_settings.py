@@ -110,6 +110,12 @@ beat_schedule = {
         "schedule": 300.0,
         "options": {"expires": 300},
     },
+    "forget-ended": {
+        "task": "trunks.tasks.forget_ended",
+        "args": (0,),
+        "schedule": 3600.0,
+        "options": {"expires": 3600},
+    },
     "clear-sessions": {
         "task": "portal.housekeeping.clear_sessions",
         "schedule": 86400.0,

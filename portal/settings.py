@@ -143,6 +143,7 @@ _MOST_DAYS = 3650
 EXPIRY_DAYS = env.number("EXPIRY_DAYS", 30, least=0.01, most=_MOST_DAYS)
 REMIND_DAYS = env.number("REMIND_DAYS", 1, most=_MOST_DAYS)
 ESCALATE_DAYS = env.number("ESCALATE_DAYS", 2, most=_MOST_DAYS)
+OUTBOX_DAYS = env.whole("OUTBOX_DAYS", 365, most=_MOST_DAYS)
 SYNC_SECONDS = env.number("SYNC_SECONDS", 3600, least=1)
 if LEASE_SECONDS < HTTP_DEADLINE_SECONDS * 1.5:
     # A worker sends only while its lease outlives the call; a shorter lease would never let it send.

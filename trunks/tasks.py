@@ -12,6 +12,7 @@ from trunks.workflow import (
     checks,
     delivering,
     estate,
+    forgetting,
     mailing,
     preparing,
     probing,
@@ -144,6 +145,13 @@ def sweep() -> None:
 def make_audit_months() -> None:
     """Have the tables of the coming months' audit events ready before their first."""
     audit.make_coming_months()
+
+
+@shared_task
+def forget_ended(_: int) -> None:
+    """Delete letters and deliveries that ended more than OUTBOX_DAYS ago."""
+    with _as_task():
+        forgetting.forget_ended()
 
 
 @shared_task(expires=settings.SWEEP_SECONDS * 4)
