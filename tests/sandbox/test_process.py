@@ -14,6 +14,7 @@ import requests
 
 from tests.sandbox.callers import control
 from tests.sandbox.conftest import Connect
+from trunks.sandbox import faults, switches
 from trunks.sandbox.cli import READY
 from trunks.sandbox.estate import NORTHWIND, demo_estate
 from trunks.sandbox.server import Sandbox
@@ -207,3 +208,26 @@ def test_the_sandbox_imports_neither_django_nor_the_client() -> None:
     code = f"import sys, trunks.sandbox.cli; print({names}, 'trunks.zoom' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=10)
     assert done.stdout.strip() == "[] False"
+
+
+@pytest.mark.parametrize("command", [MODULE, COMMAND], ids=["module", "command"])
+def test_the_help_names_every_switch_with_its_values_and_every_fault(command: list[str]) -> None:
+    shown = subprocess.run([*command, "--help"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    assert list(switches.ABOUT) == list(switches.DEFAULTS)
+    assert list(faults.ABOUT) == list(faults.APPLY)
+    lines = shown.splitlines()
+    for name, choices in switches.CHOICES.items():
+        assert any(line.startswith(f"  {name}={'|'.join(choices)} ") for line in lines)
+        assert any(line.endswith(f" {switches.ABOUT[name]}") for line in lines)
+    assert any(line.startswith("  list_delay=SECONDS ") for line in lines)
+    for kind, about in faults.ABOUT.items():
+        [line] = [line for line in lines if line.startswith(f"  {kind} ")]
+        assert about in line
+    assert "method, path, times, skip, apply, seconds" in shown
+    assert all(len(line) <= 120 for line in lines)
+
+
+def test_the_docs_name_every_switch_and_every_fault() -> None:
+    section = (ROOT / "docs/architecture.md").read_text().partition("## The sandbox")[2].partition("\n## ")[0]
+    for name, about in {**switches.ABOUT, **faults.ABOUT}.items():
+        assert f"| `{name}` | {about} |" in section

@@ -5,12 +5,13 @@ import json
 import logging
 import signal
 import sys
+import textwrap
 import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from trunks.sandbox import faults
+from trunks.sandbox import faults, switches
 from trunks.sandbox.estate import big_estate, demo_estate, empty_estate
 from trunks.sandbox.records import Estate
 from trunks.sandbox.server import Sandbox
@@ -20,6 +21,28 @@ DEFAULT_PORT = 8090
 # The last line of the greeting; whoever starts the sandbox may wait for it.
 READY = "Ready. Ctrl-C stops it."
 MOST_SUB_ACCOUNTS = 100_000
+
+
+def epilog() -> str:
+    """Return what the help ends with: every switch with its values, and every kind of fault."""
+    values = {name: "|".join(choices) for name, choices in switches.CHOICES.items()} | {
+        "list_delay": "SECONDS"
+    }
+    behaviours = [f"  {f'{name}={values[name]}':<38} {about}" for name, about in switches.ABOUT.items()]
+    kinds = [
+        f"  {kind:<14} {about}; apply: {', '.join(faults.APPLY[kind] or ('never',))}"
+        for kind, about in faults.ABOUT.items()
+    ]
+    return "\n".join(
+        [
+            "switches, for what Zoom leaves undocumented (the first value is the default; list_delay's is 0):",
+            *behaviours,
+            "",
+            'faults, by "kind" ("apply" says whether and when the call takes effect; its first value is the default):',
+            *kinds,
+            textwrap.fill(f"  beside it: {', '.join(faults.KEYS)}", 100, subsequent_indent="    "),
+        ]
+    )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         type=parse_switch,
         metavar="NAME=VALUE",
-        help="may be repeated",
+        help="how the sandbox behaves where Zoom's texts say nothing: see below; may be repeated",
     )
     parser.add_argument(
         "--fault",
@@ -42,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         type=parse_fault,
         metavar="JSON",
-        help='e.g. {"kind": "drop", "method": "POST", "nth": 2, "apply": "before"}; may be repeated',
+        help='e.g. {"kind": "drop", "method": "POST", "nth": 2, "apply": "before"}: see below; may be repeated',
     )
     parser.add_argument("--estate", type=parse_estate, default="demo", help="demo, empty or big:NUMBER")
     parser.add_argument("--seed", type=int, default=0, help="for faults with a probability, and for jitter")
@@ -138,6 +161,11 @@ def _log_to_stdout() -> None:
 
 def main(arguments: list[str]) -> int:
     """Run with the given command-line arguments."""
-    parser = argparse.ArgumentParser(prog="python -m trunks.sandbox", description=DESCRIPTION)
+    parser = argparse.ArgumentParser(
+        prog="python -m trunks.sandbox",
+        description=DESCRIPTION,
+        epilog=epilog(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     add_arguments(parser)
     return run(vars(parser.parse_args(arguments)))

@@ -27,6 +27,23 @@ APPLY: dict[str, tuple[str, ...]] = {
     "unauthorized": ("never", "before"),
     "latency": ("before",),
 }
+# What each is, for the help.
+ABOUT = {
+    "429": "too many calls; with seconds, limit, headers and retry_after",
+    "500": "Zoom's own error",
+    "502": "a gateway's page: bad gateway",
+    "503": "a gateway's page: no service",
+    "504": "a gateway's page: time-out",
+    "html": "a page where JSON should be",
+    "broken_json": "half of the JSON, as if it were whole",
+    "empty_object": "{} where more should be",
+    "drop": "the connection is closed without an answer",
+    "half_body": "the connection is closed in the middle of the body",
+    "hang": "no answer for so many seconds",
+    "slow": "the body in drips, over so many seconds",
+    "unauthorized": "401, the token is refused",
+    "latency": "the answer comes so many seconds later; for ever unless times says how often",
+}
 SECONDS = {"hang": 5.0, "slow": 2.0, "latency": 0.1, "429": 1.0}
 RETRY_AFTER = ("", "seconds", "http-date", "iso", "absent", "absurd")
 LIMITS = ("qps", "daily", "concurrent")
@@ -96,6 +113,18 @@ class Fault:
         return {
             item.name: getattr(self, item.name) for item in dataclasses.fields(self) if item.name != "_path"
         }
+
+
+# What a rule may say besides its kind; `nth` and `count` are `_build`'s.
+KEYS = (
+    *(
+        item.name
+        for item in dataclasses.fields(Fault)
+        if item.name not in ("kind", "id", "seen", "fired", "_path")
+    ),
+    "nth",
+    "count",
+)
 
 
 def _require(holds: bool, message: str) -> None:

@@ -12,6 +12,18 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "delete_unknown": ("404", "204", "400"),
     "token_rule": ("many", "one"),
 }
+# What each is about, for the help.
+ABOUT = {
+    "trunk_id": "whether an assigned trunk has an id of its own or the master trunk's",
+    "assign_body": "what a successful assignment is answered with",
+    "list_caller_id": "whether lists show the caller ID",
+    "second_assignment": "what a second assignment of the same master trunk does",
+    "duplicate_dnis": "what becomes of a DNIS that another sub account has",
+    "partial": "whether the good lines of a call with a bad one are applied",
+    "delete_unknown": "how the removal of a trunk that is gone is answered",
+    "token_rule": "whether a new token ends the one before",
+    "list_delay": "how many seconds pass until a list shows a change",
+}
 MAX_LIST_DELAY_SECONDS = 3600.0
 DEFAULTS = {name: choices[0] for name, choices in CHOICES.items()} | {"list_delay": "0"}
 
