@@ -7,6 +7,7 @@ import pytest
 from celery import current_app
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.core.cache import cache
+from django.core.management.commands import flush
 from django.db import connection
 from django.db.backends.base.operations import BaseDatabaseOperations
 from django.test import Client
@@ -43,8 +44,8 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(BaseDatabaseOperations, "execute_sql_flush", trail.flush)
-        if connection.vendor == "postgresql":
-            patch.setattr(type(connection.ops), "sql_flush", trail.deletions)
+        patch.setattr(type(connection.ops), "sql_flush", trail.deletions)
+        patch.setattr(flush, "emit_post_migrate_signal", lambda *_: None)
         yield
     # Where none of the chosen tests asked for it, pytest-django has made no test database.
     made = str(connection.settings_dict["NAME"]).startswith("test_")
