@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from trunks import receivers
+from trunks import mounts, receivers
 from trunks.receivers import File, Line, NotAReceiver, Tcp, Udp
 
 MOMENT = datetime(2026, 11, 26, 10, 0, tzinfo=UTC)
@@ -177,3 +177,21 @@ def test_a_server_that_never_ends_the_connection_is_not_waited_for(monkeypatch: 
 def test_a_host_name_that_is_no_word_of_ascii_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "gethostname", lambda: "ü \n")
     assert receivers.framed(line("{1}"), "{1}").split()[2] == b"-"
+
+
+def test_a_file_whose_folder_does_not_answer_is_one_that_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    back, opened = threading.Event(), os.open
+
+    def hang(path: str, flags: int, mode: int = 0o777) -> int:
+        back.wait(30)
+        return opened(path, flags, mode)
+
+    monkeypatch.setattr(mounts, "PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr(os, "open", hang)
+    with pytest.raises(OSError, match="no answer"):
+        File(tmp_path / "audit.jsonl").deliver([line("{1}")])
+    back.set()
+    mounts._waiting[tmp_path].join(10)
+    assert (tmp_path / "audit.jsonl").read_text() == "{1}\n"

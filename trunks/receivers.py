@@ -11,9 +11,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, Protocol
 from urllib.parse import urlsplit
+
+from trunks import mounts
 
 TIMEOUT_SECONDS = 5.0
 LOG_AUDIT, NOTICE, INFORMATIONAL = 13, 5, 6  # facility and severities of RFC 5424
@@ -72,6 +75,9 @@ class File:
     path: Path
 
     def deliver(self, lines: Sequence[Line]) -> None:
+        mounts.ask(self.path.parent, partial(self._add, lines))
+
+    def _add(self, lines: Sequence[Line]) -> None:
         new = not self.path.exists()
         with _opened(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT) as file:
             whole = "".join(f"{line.text}\n" for line in lines).encode()

@@ -13,7 +13,7 @@ import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
-from errno import ENOLCK, ENOSPC
+from errno import ENOLCK, ENOSPC, ETIMEDOUT
 from pathlib import Path
 
 import pytest
@@ -26,13 +26,23 @@ from tests import trail
 from tests.processes import PYTHON, ROOT
 from tests.sealed import Sealed, clock_at, hash_anew, unguarded
 from tests.test_audit_guard import run
-from trunks import archives, audit, audit_archive, audit_export, audit_index, audit_roles, seals
+from trunks import archives, audit, audit_archive, audit_export, audit_index, audit_roles, mounts, seals
 from trunks.audit_archive import Span
 from trunks.audit_reading import Filters
-from trunks.models import AuditArchive, AuditDigest, AuditEntry, AuditStream, Mark, MonthReview, User
+from trunks.models import (
+    AuditArchive,
+    AuditCheck,
+    AuditDigest,
+    AuditEntry,
+    AuditStream,
+    Mark,
+    MonthReview,
+    Result,
+    User,
+)
 from trunks.models.audit_event import AuditEvent, AuditHead
 from trunks.receivers import File
-from trunks.workflow import archiving, exporting, monthly, verifying
+from trunks.workflow import archiving, checks, exporting, monthly, verifying
 from trunks.workflow.errors import Invalid
 
 pytestmark = [pytest.mark.sqlite, pytest.mark.django_db]
@@ -538,6 +548,24 @@ def test_what_is_done_to_an_archive_is_found(
     assert not found.passed
     assert words in found.problem
     assert found.bad == 1
+
+
+def test_a_folder_of_archives_that_does_not_answer_is_no_alarm(
+    sealed: Sealed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive()
+    folder, ask = Path(sealed.settings.AUDIT_ARCHIVE_DIR), mounts.ask
+
+    def hang(asked: Path, what: Callable[[], object]) -> object:
+        if asked == folder:
+            raise mounts.NoAnswer(ETIMEDOUT, "it does not answer", str(folder))
+        return ask(asked, what)
+
+    monkeypatch.setattr(mounts, "ask", hang)
+    check = checks.run_here(full=True)
+    assert check.result == Result.BROKEN
+    assert check.problem == "The folder of archives (AUDIT_ARCHIVE_DIR) cannot be read: it does not answer."
+    assert AuditCheck.alarm() is None
 
 
 def test_without_the_folder_a_check_says_that_the_files_were_not_looked_at(sealed: Sealed) -> None:

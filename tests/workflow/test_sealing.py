@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import threading
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from errno import ENOSPC
 from pathlib import Path
@@ -20,7 +22,7 @@ from pytest_django import Settings
 from tests import cast
 from tests.sealed import Sealed, clock_at, noon
 from tests.together import together
-from trunks import audit, dispatch, seals, tasks
+from trunks import audit, dispatch, mounts, seals, tasks
 from trunks.models import AuditDigest, Heartbeat, Role, User, clock
 from trunks.models.audit_event import AuditEvent
 from trunks.workflow import sealing, second_place, sweeping, verifying
@@ -202,6 +204,54 @@ def test_a_second_place_without_room_is_not_filled_with_what_was_begun(
     assert event.comment == "AUDIT_DIGEST_DIR: No space left on device"
     sealing.deliver()
     assert second_place.days() == [digest.day]
+
+
+@pytest.fixture
+def hung(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """Have no folder answer, as one of a machine that is gone, until the event is set."""
+    back, listed = threading.Event(), Path.iterdir
+
+    def hang(folder: Path) -> Iterator[Path]:
+        back.wait(30)
+        return listed(folder)
+
+    monkeypatch.setattr(mounts, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(Path, "iterdir", hang)
+    yield back
+    back.set()
+
+
+def test_a_second_place_that_does_not_answer_keeps_no_worker(
+    sealed: Sealed, tmp_path: Path, manager: User, hung: threading.Event
+) -> None:
+    sealed.act()
+    [digest] = sealed.pass_days()
+    assert told(digest) == ["digest.made", "digest.not_sent", "digest.sent"]
+    said = audit.history(digest)[1].comment
+    assert said == "AUDIT_DIGEST_DIR: no answer within 0.1 seconds"
+    assert not Heartbeat.objects.filter(name=Heartbeat.SECOND_PLACE).exists()
+    with pytest.raises(OSError, match="it does not answer"):
+        verifying.verify()
+    hung.set()
+    mounts._waiting[tmp_path].join(10)
+    sealing.deliver()
+    assert second_place.days() == [digest.day]
+    assert Heartbeat.objects.filter(name=Heartbeat.SECOND_PLACE).exists()
+
+
+def test_a_digest_that_does_not_answer_is_not_one_that_is_missing(
+    sealed: Sealed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sealed.act()
+    [digest] = sealed.pass_days()
+    path = tmp_path / digest.file_name
+    path.unlink()
+    os.mkfifo(path)
+    monkeypatch.setattr(mounts, "PATIENCE_SECONDS", 0.1)
+    with pytest.raises(mounts.NoAnswer):
+        verifying.verify()
+    path.open("w").close()  # nobody is left waiting
+    mounts._waiting[tmp_path].join(10)
 
 
 def test_a_second_place_that_is_away_before_the_first_digest_stops_nothing(sealed: Sealed) -> None:

@@ -168,9 +168,17 @@ class Heartbeat(models.Model):
     WORKER = "worker"
     # No process: when one took the turn to send the managers a day's digest.
     DIGEST_LETTERS = "digest-letters"
+    # No process either: when every digest was last seen to lie in the second place.
+    SECOND_PLACE = "second-place"
 
     def __str__(self) -> str:
         return self.name
+
+    @classmethod
+    def write(cls, name: str) -> None:
+        """Write down that `name` was seen now, by the database's clock."""
+        if not cls.objects.filter(name=name).update(at=clock.now()):
+            cls.objects.get_or_create(name=name, defaults={"at": clock.now()})
 
     @classmethod
     def take_turn(cls, name: str, *, every: float, ahead: float) -> bool:

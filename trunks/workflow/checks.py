@@ -10,7 +10,9 @@ import logging
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 
+from django.conf import settings
 from django.db import DatabaseError, IntegrityError
 from django.db.models import Q
 from django.db.models.functions import Coalesce
@@ -187,7 +189,9 @@ def _write(check: AuditCheck, found: verifying.Finding | OSError) -> bool:
     """Fill in the result; say whether this was the first to end the check."""
     if isinstance(found, OSError):
         check.result = Result.BROKEN
-        check.problem = f"The second place (AUDIT_DIGEST_DIR) cannot be read: {found.strerror}."
+        archives = settings.AUDIT_ARCHIVE_DIR and found.filename == str(Path(settings.AUDIT_ARCHIVE_DIR))
+        where = "folder of archives (AUDIT_ARCHIVE_DIR)" if archives else "second place (AUDIT_DIGEST_DIR)"
+        check.problem = f"The {where} cannot be read: {found.strerror}."
     else:
         check.result = Result.PASSED if found.passed else Result.FAILED
         check.position, check.hash = found.place.position, found.place.hash

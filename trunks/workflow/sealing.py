@@ -81,6 +81,8 @@ def deliver() -> None:
     """Put into the second place what is not there yet. A place that cannot be written is reported once a digest."""
     try:
         second_place.put(_missing_there())
+        if second_place.is_set():
+            Heartbeat.write(Heartbeat.SECOND_PLACE)
     except OSError as error:
         logger.exception("The digests of the audit trail cannot be written to AUDIT_DIGEST_DIR.")
         _report(f"AUDIT_DIGEST_DIR: {error.strerror or type(error).__name__}")

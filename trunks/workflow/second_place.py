@@ -1,6 +1,7 @@
 """The second place of the digests: a folder that the database does not reach, such as a mounted bucket or another host.
 
 Files are only ever added, whole and flushed to the disk before they get their name; none is opened for writing again.
+A place that does not answer is one that cannot be read: mounts.NoAnswer, which is an OSError.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 from django.conf import settings
 
-from trunks import archives
+from trunks import archives, mounts
 from trunks.models import AuditDigest
 
 NAME = re.compile(r"audit-(\d{4}-\d{2}-\d{2})\.json")
@@ -25,8 +27,8 @@ def is_set() -> bool:
 
 
 def days() -> list[date]:
-    """Return the days of which a digest lies there, oldest first."""
-    return sorted(_days()) if is_set() else []
+    """Return the days of which a digest lies there, oldest first. Raises OSError."""
+    return mounts.ask(_folder(), lambda: sorted(_days())) if is_set() else []
 
 
 def newest_day() -> date | None:
@@ -34,10 +36,16 @@ def newest_day() -> date | None:
 
 
 def content(day: date) -> tuple[str, str] | None:
-    """Return statement and signature of the digest that lies there for `day`, or None when it cannot be read."""
+    """Return statement and signature of the digest that lies there for `day`, or None when it cannot be read.
+
+    Raises mounts.NoAnswer.
+    """
+    path = _folder() / f"audit-{day.isoformat()}.json"
     try:
-        said = json.loads((_folder() / f"audit-{day.isoformat()}.json").read_text(encoding="utf-8"))
+        said = json.loads(mounts.ask(_folder(), partial(path.read_text, encoding="utf-8")))
         return str(said["statement"]), str(said["signature"])
+    except mounts.NoAnswer:
+        raise
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
@@ -47,8 +55,12 @@ def put(digests: Iterable[AuditDigest]) -> None:
     if not is_set():
         return
     for digest in digests:
-        with archives.written(_folder() / digest.file_name, [digest.envelope.encode()]):
-            pass  # a digest is looked at where it lies, by whoever verifies
+        mounts.ask(_folder(), partial(_write, _folder() / digest.file_name, digest.envelope.encode()))
+
+
+def _write(path: Path, envelope: bytes) -> None:
+    with archives.written(path, [envelope]):
+        pass  # a digest is looked at where it lies, by whoever verifies
 
 
 def _days() -> Iterator[date]:

@@ -155,9 +155,8 @@ def _expire(trunk_request: TrunkRequest) -> None:
 
 
 def beat(name: str) -> None:
-    """Write down that the process kind `name` is alive, by the database's clock."""
-    if not Heartbeat.objects.filter(name=name).update(at=clock.now()):
-        Heartbeat.objects.get_or_create(name=name, defaults={"at": clock.now()})
+    """Write down that the process kind `name` is alive."""
+    Heartbeat.write(name)
 
 
 def wake(master: MasterAccount) -> None:

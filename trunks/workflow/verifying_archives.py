@@ -7,7 +7,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from trunks import archives, seals
+from trunks import archives, mounts, seals
 from trunks.audit_chain import Misfit, Place
 from trunks.models import AuditArchive, AuditDigest
 
@@ -44,8 +44,12 @@ def _believed(archive: AuditArchive, place: Place) -> archives.Manifest:
 
 
 def _demand_file(archive: AuditArchive, said: archives.Manifest, folder: Path) -> None:
+    path = folder / said.file_name
     try:
-        there = archives.sha256_of(folder / said.file_name)
+        mounts.ask(folder, path.stat)  # reading all of it may take long; finding it may not
+        there = archives.sha256_of(path)
+    except mounts.NoAnswer:
+        raise
     except OSError as error:
         words = f"the {archive} cannot be read in AUDIT_ARCHIVE_DIR: {error.strerror}."
         raise Misfit(said.first, words) from error
