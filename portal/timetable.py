@@ -53,6 +53,6 @@ class Timetable(PersistentScheduler):
         """Take for rung now what was rung at a time that is still to come, by a clock that was ahead."""
         now = self.app.now()
         for entry in self.schedule.values():
-            if entry.last_run_at > now:
+            if entry.last_run_at and entry.last_run_at > now:
                 entry.last_run_at = now
         self._heap = None  # when each is due next, by the old clock
