@@ -78,10 +78,8 @@ def signing_secret(name: str, *, strong: bool) -> str:
 
 def flag(name: str, *, default: bool = False) -> bool:
     value = text(name, "1" if default else "0").lower()
-    if value in ("1", "true", "yes", "on"):
-        return True
-    if value in ("0", "false", "no", "off"):
-        return False
+    if value in ("1", "true", "yes", "on", "0", "false", "no", "off"):
+        return value in ("1", "true", "yes", "on")
     raise ImproperlyConfigured(f"{name} must be 1 or 0, not {value!r}.")
 
 
@@ -94,10 +92,9 @@ def number(name: str, default: float, *, least: float = 0.0, most: float = MOST)
         raise ImproperlyConfigured(f"{name} must be a number, not {value!r}.") from None
     if not math.isfinite(result):
         raise ImproperlyConfigured(f"{name} must be a finite number.")
-    if result < least:
-        raise ImproperlyConfigured(f"{name} must be at least {least:g}, not {value}.")
-    if result > most:
-        raise ImproperlyConfigured(f"{name} must be at most {most:.0f}, not {value}.")
+    if not least <= result <= most:
+        bound = f"least {least:g}" if result < least else f"most {most:.0f}"
+        raise ImproperlyConfigured(f"{name} must be at {bound}, not {value}.")
     return result
 
 

@@ -33,8 +33,8 @@ class Timetable(PersistentScheduler):
                 logger.warning(
                     "beat begins its schedule anew, as it cannot be read: %s.", type(error).__name__
                 )
-                self._store.close()
-                self._remove_db()
+                self._store.close()  # type: ignore[attr-defined]  # celery-types does not know of it
+                self._remove_db()  # type: ignore[attr-defined]
                 super().setup_schedule()
         except dbm.error as error:
             sys.exit(f"beat cannot write its schedule in DATA_DIR ({settings.DATA_DIR}): {error}.")
