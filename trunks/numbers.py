@@ -48,9 +48,7 @@ def dnis_problems(
             "A DNIS is written with the digits 0 to 9 only: no spaces, signs or other characters."
         )
     if not prefix_length <= len(dnis) <= max_length:
-        problems.append(
-            f"A DNIS has {prefix_length} to {max_length} digits; this has {len(dnis)} characters."
-        )
+        problems.append(f"A DNIS has {prefix_length} to {max_length} digits; this has {len(dnis)}.")
     if prefix is None:
         return problems
     if not prefix:

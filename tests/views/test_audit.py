@@ -271,8 +271,8 @@ def test_an_events_page_says_who_when_and_from_where(
 def test_what_the_system_did_names_its_ground(client: Client, manager: User, estate: cast.Estate) -> None:
     happened(estate.sub, None, Action.SYNC_FINISHED)
     page = client.get(f"/audit/{newest(manager)}/").content.decode()
-    assert '<strong title="On the ground: test">The portal</strong>' in client.get("/audit/").content.decode()
-    assert "On the ground: test" in page
+    assert '<strong title="Reason: test">The portal</strong>' in client.get("/audit/").content.decode()
+    assert "Reason: test" in page
     assert "System (" not in page
     assert "not from a browser" in page
 

@@ -64,7 +64,7 @@ def test_a_reference_does_not_break_at_its_hyphen_and_the_name_of_a_person_may()
 
 def test_the_portal_itself_acts_on_a_ground_and_an_old_action_keeps_its_name() -> None:
     drawn = told(event(action="gone.done", actor_name="System (schedule)"))
-    assert drawn == '<strong title="On the ground: schedule">The portal</strong> gone.done'
+    assert drawn == '<strong title="Reason: schedule">The portal</strong> gone.done'
 
 
 def test_a_sign_in_under_an_address_that_nobody_has_leads_to_no_page_of_a_person() -> None:

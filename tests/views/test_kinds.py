@@ -539,7 +539,7 @@ def test_the_timeline_tells_what_is_about_to_be_sent(
         "<li>Assign 18888125 of trunk 268, no caller ID.</li>",
         f"POST {path}",
     ):
-        assert text in content.replace('<strong title="On the ground: provisioning">', ""), text
+        assert text in content.replace('<strong title="Reason: provisioning">', ""), text
     assert content.count("From here until") == 1
 
 

@@ -126,7 +126,7 @@ def test_who_comes_too_late_is_told(
     response = signed_in(second_supervisor).post("/writing/stop/", {"reason": "me too"})
     assert response.status_code == 409
     assert "stopped by Sam Supervisor" in response.content.decode()
-    assert 'href="/writing/">Go to the stop and start of writing</a>' in response.content.decode()
+    assert 'href="/writing/">Go to Writing to Zoom</a>' in response.content.decode()
 
 
 @pytest.mark.parametrize("who", ["staff", "supervisor", "manager", "administrator", "stranger"])

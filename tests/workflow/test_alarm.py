@@ -60,7 +60,7 @@ def test_it_is_not_ended_under_a_retry_that_was_first(
     lost.refresh_from_db()
     same = TrunkRequest.objects.get(pk=lost.pk)
     monkeypatch.setattr("trunks.workflow.attention.demand_comment", lambda *_, **__: retry(same, supervisor))
-    with pytest.raises(errors.Stale, match="asked for another try"):
+    with pytest.raises(errors.Stale, match="asked to retry"):
         attention.end_alarm(lost, actor=supervisor, version=lost.version, comment=WHY)
     assert list(access.without_trunk_for(supervisor)) == [lost]
 

@@ -11,7 +11,7 @@ class MarkForm(forms.Form):
     """How something that was drawn is found, and the question in words."""
 
     mark = forms.ChoiceField(
-        label="How it is found",
+        label="Finding",
         # Nothing is proposed: who marks has to say it.
         choices=[("", "Choose"), *((mark.value, mark.label) for mark in (Mark.IN_ORDER, Mark.QUESTION))],
         error_messages={"required": "Choose in order or question."},

@@ -74,7 +74,7 @@ def _named(event: Event) -> str:
     if event.actor_id:
         behalf = f" on behalf of {escape(event.on_behalf_of_name)}" if event.on_behalf_of_name else ""
         return f'<strong><a href="/audit/people/{event.actor_id}/">{who}</a></strong>{behalf}'
-    return f'<strong title="On the ground: {escape(event.ground)}">{who}</strong>'
+    return f'<strong title="Reason: {escape(event.ground)}">{who}</strong>'
 
 
 @cache

@@ -26,7 +26,7 @@ QUESTIONS: dict[str, tuple[str, ...]] = {
     "Who decided": DECISIONS,
     "What was sent": (Action.PROVISIONING_INTENDED,),
     "What Zoom answered": (Action.PROVISIONING_ANSWERED,),
-    "How it stands": (
+    "Outcome": (
         *(Action.PROVISIONING_SETTLED, Action.PROVISIONING_UNCONFIRMED, Action.PROVISIONING_NOT_APPLIED),
         *(Action.REQUEST_WITHDRAWN, Action.REQUEST_EXPIRED, Action.REQUEST_GIVEN_UP, *DECISIONS),
     ),

@@ -76,7 +76,7 @@ def _carry_out(
             request,
             409,
             reason=error.reason,
-            back=(reverse("writing"), "Go to the stop and start of writing"),
+            back=(reverse("writing"), "Go to Writing to Zoom"),
         )
     messages.success(request, done)
     return redirect("writing")
