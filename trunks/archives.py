@@ -105,10 +105,10 @@ def _read(text: str) -> Manifest:
 
 @contextmanager
 def written(path: Path, pieces: Iterable[bytes]) -> Iterator[Path]:
-    """Write a file aside, whole and flushed, for the block to look at; it gets its name only if nothing is raised.
+    """Write a whole, flushed file under a temporary name for the block to check; rename it only if nothing is raised.
 
-    What is left of one that was not finished is removed: it would keep a full disk full, and each try would add to it.
-    Who is killed removes nothing, so whoever writes the same next removes what nobody holds any more.
+    An unfinished file is removed: it would keep a full disk full, and each try would add another. A process that is
+    killed removes nothing, so the next one to write the same file removes what no process holds any more.
     """
     _remove_what_is_left(path)
     new = path.with_name(f".{uuid.uuid4().hex}")

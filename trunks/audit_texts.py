@@ -1,4 +1,4 @@
-"""The index of the texts of the audit trail: in which events some words stand.
+"""The index of the texts of the audit trail: finds the events that hold given words.
 
 What events say repeats itself: a request's number, a person's name, a customer's stand in many of them. PostgreSQL
 looks for words among the lines that differ, by their trigrams, and each event has the numbers of its lines. SQLite's

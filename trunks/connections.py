@@ -122,7 +122,7 @@ class DatabaseTokenStore:
             time.sleep(POLL_SECONDS)
 
     def set_aside(self, outdated: str) -> None:
-        """Give the token of that value to nobody who asks from now on; who has it goes on with it."""
+        """Give the token of that value to nobody who asks from now on; whoever has it already goes on with it."""
         row = ZoomToken.objects.filter(master=self._master).first()
         if row is not None and row.value == outdated:
             ZoomToken.objects.filter(pk=row.pk, serial=row.serial).update(expires_at=0)

@@ -182,11 +182,11 @@ class Heartbeat(models.Model):
 
     @classmethod
     def take_turn(cls, name: str, *, every: float, ahead: float) -> bool:
-        """Say whether this process has the turn of that name: nobody took it within the last `every` seconds.
+        """Say whether this process gets the turn of that name: nobody took it within the last `every` seconds.
 
-        A database whose clock was set back must not wait until it is as late again: a turn that lies more than `ahead`
-        seconds ahead is none. By less it may: who waited for the other's asks with the time at which its own statement
-        began.
+        A turn that lies more than `ahead` seconds in the future is ignored, because the database's clock was set back
+        and nobody must wait until it has caught up. A little ahead is normal: whoever waited for another's statement
+        asks with the time at which its own began.
         """
         free = Q(at__lte=clock.after(-every)) | Q(at__gt=clock.after(ahead))
         if cls.objects.filter(free, name=name).update(at=clock.now()):

@@ -143,10 +143,9 @@ def explained(lines: list[Line], calls: list[ZoomCall]) -> dict[int, Explained]:
 def what_to_do(
     user: User, trunk_request: TrunkRequest, failed: DecisionForm | None = None, verb: str = ""
 ) -> dict[str, Any]:
-    """Return the actions, what keeps the content from being approved as it stands, for whom somebody stands in, and all
-    that is offered in one word.
+    """Return the actions, why the content cannot be approved, on whose behalf the person decides, and the offer.
 
-    By `offer` a page that is being looked at tells whether what it offers is still what would be offered.
+    The offer is everything the page offers in one word; an open page compares it to learn whether that has changed.
     """
     found = panels(user, trunk_request, failed, verb)
     approve = found.get("approve")

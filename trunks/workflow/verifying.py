@@ -1,4 +1,4 @@
-"""Verification of the audit trail: that no event was altered, left out, put in between, or cut off.
+"""Verification of the audit trail: that no event was altered, removed, inserted or cut off.
 
 The chain shows what was changed by somebody who could not compute hashes; the digests show it to whoever holds the
 public key, even when all hashes were computed anew; the second place shows what was cut off at the end.
