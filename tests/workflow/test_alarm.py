@@ -11,7 +11,7 @@ from tests.workflow import test_meanwhile, test_removing
 from tests.workflow.conftest import Zoom
 from tests.workflow.test_meanwhile import refuse_once, retry
 from tests.workflow.test_removing import TRUNKS, at_zoom, to_change
-from tests.workflow.timing import let_pass, states
+from tests.workflow.timing import carry_out_in_time, let_pass, states
 from trunks import access, audit
 from trunks.actions import Action
 from trunks.models import Notice, Topic, TrunkRequest, User, clock
@@ -94,10 +94,9 @@ def test_what_failed_can_still_be_retried_and_alarms_again_when_that_fails(
 ) -> None:
     end_alarm(lost, supervisor)
     retry(lost, supervisor)
-    let_pass(lost)
-    refuse_once(zoom)
-    refuse_once(zoom)
-    provision(lost.pk)
+    for _ in range(4):
+        refuse_once(zoom)
+    carry_out_in_time(lost)
     assert states(lost) == ("failed", ["refused"])
     assert list(access.without_trunk_for(supervisor)) == [lost]
 

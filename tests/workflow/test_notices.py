@@ -11,6 +11,7 @@ from tests import cast
 from tests.outbox import break_mail, deliver, silence, standing
 from tests.together import together
 from tests.workflow.conftest import Zoom
+from tests.workflow.timing import carry_out_in_time
 from trunks import access, audit
 from trunks.models import (
     How,
@@ -154,7 +155,7 @@ def lose(zoom: Zoom, staff: User, supervisor: User, monkeypatch: pytest.MonkeyPa
     draft = filing.Draft(zoom.sub, "change", "Customer asked", "", [line])
     trunk_request = cast.approved(filing.file(draft, actor=staff), supervisor)
     zoom.before_post(monkeypatch, zoom.remove_trunk)
-    provisioning.provision(trunk_request.pk)
+    carry_out_in_time(trunk_request)
     trunk_request.refresh_from_db()
     return trunk_request
 
@@ -175,7 +176,7 @@ def test_a_retry_that_fails_again_tells_again_and_one_that_succeeds_ends_the_ala
     for expected in (1, 0):
         provisioning.retry(trunk_request, actor=supervisor, version=trunk_request.version)
         assert list(access.without_trunk_for(staff)) == [trunk_request], "nothing is mended by asking"
-        provisioning.provision(trunk_request.pk)
+        carry_out_in_time(trunk_request)
         assert alarms(deliver()) == expected
         trunk_request.refresh_from_db()
         zoom.put_trunk_back()

@@ -14,6 +14,7 @@ from trunks.models.trunk_request import line_content
 from trunks.workflow import settling
 from trunks.workflow.claims import Claim
 from trunks.workflow.reading import echoed, look_after, look_up, read_list, refuse, unmet, write_findings
+from trunks.workflow.reconcile import MOST_SENDS
 from trunks.workflow.stopping import Halted
 from trunks.workflow.transitions import mark, write_lines
 from trunks.workflow.words import sentence
@@ -161,8 +162,24 @@ def _refused(claim: Claim, client: ZoomClient, group: list[Line], error: ZoomErr
         settling.leave_unconfirmed(claim, f"{words} {sentence(unread)}", look_after=settings.QUIET_SECONDS)
         return False
     write_findings(claim, findings)
-    refuse(claim, unmet(findings), words)
-    return True
+    missing = unmet(findings)
+    old = [line for line in missing if line.phase == Phase.RESTORE and line.sends < MOST_SENDS]
+    refuse(claim, [line for line in missing if line not in old], words)
+    if old:
+        _put_back_later(claim, old, words)
+    return not old
+
+
+def _put_back_later(claim: Claim, old: list[Line], words: str) -> None:
+    """Try once more later to put back what Zoom has just had and refuses now.
+
+    The pages alarm at once; the letter waits for the end, since it may be mended in a minute.
+    """
+    with audit.change():
+        claim.hold()
+        mark(old, LineState.NOT_SENT, without_trunk=True)
+    outcome = f"Zoom refuses the old values, which it had a moment ago; they are sent again. {words}"
+    settling.release(claim, outcome, wait=settings.QUIET_SECONDS, counted=False)
 
 
 def _doubt(claim: Claim, group: list[Line], words: str) -> None:
