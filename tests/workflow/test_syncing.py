@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -155,6 +156,25 @@ def test_a_call_that_fails_now_and_then_makes_the_reading_slower_and_not_fail(
     sandbox.fault("html", path=OF_SUB_ACCOUNTS, times=patience.SECOND_TRIES)
     assert estate.sync(master.pk)
     assert not SubAccount.objects.exclude(trunks_problem="").exists()
+
+
+def test_an_account_that_one_list_lacks_is_asked_for_once_more(
+    master: MasterAccount, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An account that is removed while the pages are read moves another to a page that was read before."""
+    assert estate.sync(master.pk)
+    account = SubAccount.objects.filter(master=master)[0]
+    real, lacking = ZoomClient.list_sub_accounts, [account.zoom_id]
+
+    def lists(*args: Any) -> Iterator[types.SubAccount]:
+        gone = lacking.pop() if lacking else ""
+        return (row for row in real(*args) if row.id != gone)
+
+    monkeypatch.setattr(ZoomClient, "list_sub_accounts", lists)
+    assert estate.sync(master.pk)
+    assert not lacking
+    account.refresh_from_db()
+    assert account.gone_at is None
 
 
 def test_a_place_in_the_list_that_zoom_forgot_is_looked_for_from_the_beginning(

@@ -105,6 +105,23 @@ class TestListingTrunks:
             zoom.get(TRUNKS, json=page, match=[query_param_matcher(query)])
         assert [trunk.id for trunk in client.list_trunks("sub")] == ["1", "2"]
 
+    def test_a_row_that_moved_to_a_page_that_was_read_is_found_by_the_second_reading(
+        self, client: Opened, zoom: responses.RequestsMock
+    ) -> None:
+        """Row 1 was removed between the two pages, so that row 3 stood on the first by then."""
+        one, two, three, four = ({"id": id_, "dnis": f"1888800{id_}"} for id_ in "1234")
+        first, second = [], [query_param_matcher({"next_page_token": "x"})]
+        zoom.get(TRUNKS, json={"sip_trunks": [one, two], "next_page_token": "x"}, match=first)
+        zoom.get(TRUNKS, json={"sip_trunks": [four], "next_page_token": ""}, match=second)
+        zoom.get(TRUNKS, json={"sip_trunks": [two, three], "next_page_token": "x"}, match=first)
+        zoom.get(TRUNKS, json={"sip_trunks": [four], "next_page_token": ""}, match=second)
+        assert [trunk.id for trunk in client.list_trunks("sub")] == ["2", "3", "4", "1"]
+
+    def test_a_part_of_a_list_is_no_list(self, client: Opened, zoom: responses.RequestsMock) -> None:
+        zoom.get(TRUNKS, json={"sip_trunks": [], "total_records": 0}, status=206)
+        with pytest.raises(Unreadable, match="a part of the list"):
+            client.list_trunks("sub")
+
     def test_a_page_token_that_leads_back_to_the_same_rows_means_nothing(
         self, client: Opened, zoom: responses.RequestsMock
     ) -> None:

@@ -18,7 +18,7 @@ from trunks.turns import BATCH
 from trunks.workflow import circuits, speaking, sweeping
 from trunks.workflow.errors import Refused
 from trunks.workflow.listing import read_account
-from trunks.workflow.mirroring import mirror_accounts, mirror_trunks
+from trunks.workflow.mirroring import mirror_accounts, mirror_trunks, read_accounts
 from trunks.workflow.patience import patiently, through_limits
 from trunks.workflow.words import sentence
 from trunks.zoom import errors, types
@@ -275,7 +275,7 @@ def _read_all(
     _hold(master)
     progress(f"{len(trunks)} trunks of {master}.")
     gone_trunks = mirror_trunks(master, trunks)
-    listed = patiently(lambda: list(client.list_sub_accounts(page)))
+    listed = read_accounts(master, lambda: patiently(lambda: list(client.list_sub_accounts(page))))
     accounts = [account for account in listed if account.id != master.zoom_id]
     _hold(master, sync_total=len(accounts))
     progress(f"{len(accounts)} sub accounts.")

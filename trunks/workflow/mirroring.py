@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.db import transaction
@@ -25,6 +25,18 @@ def mirror_trunks(master: MasterAccount, rows: Sequence[Trunk]) -> int:
         if row.id  # what has no id cannot be assigned
     }
     return _mirror(MasterTrunk, master, fields)
+
+
+def read_accounts(master: MasterAccount, read: Callable[[], Sequence[Account]]) -> list[Account]:
+    """Return the master's sub accounts, read once more when one is missing: it may be there all the same.
+
+    The list comes in pages. An account that is removed meanwhile moves another to a page that was read before.
+    """
+    found = {account.id: account for account in read()}
+    present = SubAccount.objects.filter(master=master, gone_at=None).values_list("zoom_id", flat=True)
+    if set(present) - set(found):
+        found |= {account.id: account for account in read()}
+    return list(found.values())
 
 
 def mirror_accounts(master: MasterAccount, rows: Sequence[Account]) -> int:

@@ -20,6 +20,7 @@ from trunks.zoom.errors import CredentialsRefused, RateLimited, Redirected, Unre
 from trunks.zoom.hooks import Patience, at_once, no_brake, no_objection, no_record, no_verdict, no_wait
 from trunks.zoom.reading import (
     WrongShapeError,
+    put_together,
     read_assigned,
     read_done,
     read_sub_account,
@@ -129,11 +130,16 @@ class ZoomClient:
     def list_trunks(self, account_id: str = "me", patience: Patience = at_once) -> list[Trunk]:
         """Return all trunks of a sub account, or the master's own ("me"), each page read with `patience`.
 
-        Zoom documents no paging of this list, so that a page token that leads back to the same rows means nothing.
+        Zoom documents no paging of this list, so that a page token that leads back to the same rows means nothing. What
+        came in pages is read twice: what is taken away meanwhile moves a row to a page that was read before.
         """
-        errand = Errand(f"listing the trunks of account {account_id}")
-        ask = _Ask(errand, "GET", _trunks(account_id), read_trunks, most=LIST_BYTES)
-        return list(self._pages(ask, patience, may_repeat=True))
+        errand, sizes = Errand(f"listing the trunks of account {account_id}"), list[int]()
+        read = partial(read_trunks, sizes=sizes)
+        ask = _Ask(errand, "GET", _trunks(account_id), read, most=LIST_BYTES)
+        rows = list(self._pages(ask, patience, may_repeat=True))
+        if len(rows) <= sizes[0]:
+            return rows
+        return put_together(rows, list(self._pages(ask, patience, may_repeat=True)))
 
     def assign_trunks(self, account_id: str, assignments: Sequence[Assignment]) -> list[Trunk]:
         """Assign 1 to 30 trunks to a sub account and return what Zoom says it assigned, which may be nothing.

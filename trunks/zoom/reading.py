@@ -5,7 +5,8 @@ A list that is empty because Zoom failed would read as "nothing is assigned", an
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from http.client import PARTIAL_CONTENT
 from typing import TypeVar
 
 from trunks.zoom.types import SubAccount, Trunk
@@ -23,13 +24,21 @@ class WrongShapeError(Exception):
     """The answer is not what Zoom's API text promises; the words say where."""
 
 
-def read_trunks(answer: Answer) -> tuple[list[Trunk], str]:
-    """Return one page of trunks and the token of the next page, "" on the last.
+def read_trunks(answer: Answer, sizes: list[int]) -> tuple[list[Trunk], str]:
+    """Return one page of trunks and the token of the next page, "" on the last; add to `sizes` how many they are.
 
     Zoom documents no paging of this list; should it come, the rows of later pages must not look absent. In Zoom's own
     example `total_records` is wrong, so that nothing but a 0 is believed.
     """
-    return _page(answer, "sip_trunks", _trunk)
+    page, token = _page(answer, "sip_trunks", _trunk)
+    sizes.append(len(page))
+    return page, token
+
+
+def put_together(first: Sequence[Trunk], again: Sequence[Trunk]) -> list[Trunk]:
+    """Return the rows of the second reading of a list, and those of the first whose DNIS it does not show."""
+    shown = {row.dnis for row in again}
+    return [*again, *(row for row in first if row.dnis not in shown)]
 
 
 def read_assigned(answer: Answer) -> list[Trunk]:
@@ -75,6 +84,8 @@ def _object(answer: Answer) -> dict[str, object]:
 
 
 def _page(answer: Answer, key: str, read: Callable[[dict[str, object]], Item]) -> tuple[list[Item], str]:
+    if answer.status == PARTIAL_CONTENT:
+        raise WrongShapeError("it is only a part of the list")
     body = _object(answer)
     token = _token(body)
     if body.get(key) is None and number(body.get("total_records")) == 0:
