@@ -13,10 +13,12 @@ from tests.workflow.test_meanwhile import refuse_once
 from tests.workflow.test_removing import NEW, OLD, at_zoom, settle_in_time, to_change
 from tests.workflow.timing import states
 from trunks.models import TrunkRequest, User
+from trunks.workflow import estate
 from trunks.workflow.provisioning import provision
 from trunks.workflow.reconcile import settle
 from trunks.zoom.client import ZoomClient
 from trunks.zoom.types import Trunk
+from trunks.zoom.wire import Answer, Wire
 
 pytestmark = pytest.mark.sqlite
 BY_DEFAULT = "+10000000000"
@@ -88,6 +90,28 @@ def test_other_values_that_stay_are_believed_after_the_quiet_period(
     settle_in_time(trunk_request, looks=1)
     assert states(trunk_request) == ("failed", ["different"])
     assert BY_DEFAULT in trunk_request.lines.get().detail
+
+
+def test_a_caller_id_of_which_the_list_hides_digits_is_not_assigned_again(
+    zoom: Zoom, staff: User, supervisor: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The old values were put back with the caller ID +1415*****00, in these very characters."""
+    real = Wire.send
+
+    def masks(*args: Any, **options: Any) -> Answer:
+        answer = real(*args, **options)
+        return replace(answer, text=answer.text.replace(OLD, OLD[:5] + "*****" + OLD[-2:]))
+
+    monkeypatch.setattr(Wire, "send", masks)
+    dnis = zoom.trunk.prefix + "777"
+    zoom.in_console(dnis, OLD)
+    assert estate.sync(zoom.master.pk)
+    change = to_change(zoom, staff, supervisor, dnis, zoom.trunk.prefix + "888")
+    refuse_once(zoom)
+    provision(change.pk)
+    assert states(change) == ("failed", ["refused"])
+    assert at_zoom(zoom) == {dnis: ""}
+    assert "is not known and could not be set" in change.lines.get().detail
 
 
 def test_a_row_of_somebody_else_does_not_stand_for_the_other_lines_of_a_refused_call(

@@ -136,6 +136,15 @@ class TestListingTrunks:
         with pytest.raises(Unreadable, match="twice"):
             client.list_trunks("sub")
 
+    @pytest.mark.parametrize(
+        "shown", ["+346*****56", "1603****199", "\u2022\u2022\u2022\u20220100", "xxx-xxx-0100"]
+    )
+    def test_a_caller_id_of_which_digits_are_hidden_is_none(
+        self, client: Opened, zoom: responses.RequestsMock, shown: str
+    ) -> None:
+        zoom.get(TRUNKS, json={"sip_trunks": [{"id": "1", "outbound_caller_id": shown}]})
+        assert client.list_trunks("sub")[0].outbound_caller_id is None
+
     def test_a_reported_caller_id_is_kept(self, client: Opened, zoom: responses.RequestsMock) -> None:
         zoom.get(TRUNKS, json={"sip_trunks": [{"id": "1", "outbound_caller_id": "+15550100"}]})
         assert client.list_trunks("sub")[0].outbound_caller_id == "+15550100"

@@ -17,6 +17,7 @@ Item = TypeVar("Item")
 
 _BETWEEN = {"Zs", "Pd", "Cf"}  # spaces and dashes, also those that do not break, and signs that nobody sees
 _DIGITS = re.compile(r"[0-9]+")
+_MASKED = re.compile(r"[*\u2022]{2}|[xX]{3}")
 ID_LENGTH = 200  # what is kept of Zoom's ids; those that are known have 22 characters
 
 
@@ -116,10 +117,17 @@ def _trunk(row: dict[str, object]) -> Trunk:
         sip_server_address=_words(row, "sip_server_address"),
         dnis=dnis,
         number_prefix=_words(row, "number_prefix"),
-        outbound_caller_id=None
-        if row.get("outbound_caller_id") is None
-        else _text(row, "outbound_caller_id"),
+        outbound_caller_id=_caller_id(row),
     )
+
+
+def _caller_id(row: dict[str, object]) -> str | None:
+    """Return the caller ID, or None where the list does not tell it: absent, or with digits made unreadable.
+
+    Zoom shows numbers so in reports, as 1603****199. Compared or assigned again, it would be taken for the caller ID.
+    """
+    shown = None if row.get("outbound_caller_id") is None else _text(row, "outbound_caller_id")
+    return None if shown and _MASKED.search(shown) else shown
 
 
 def _bare(dnis: str) -> str:
