@@ -188,6 +188,27 @@ def test_a_probe_closes_it_when_zoom_is_back_and_what_waited_is_rung_for(
     assert states(trunk_request)[0] == "done"
 
 
+def test_a_list_of_the_master_that_fails_for_good_does_not_hold_up_what_zoom_answers(
+    zoom: Zoom, staff: User, supervisor: User
+) -> None:
+    trunk_request = zoom.approved(staff, supervisor, zoom.trunk.prefix + "777")
+    zoom.sandbox.fault("503", path="/accounts/me/", times=0)
+    circuit = fail(zoom.master)
+    assert probe(circuit).opened_at
+    assert probe(circuit).opened_at is None
+    provision(trunk_request.pk)
+    assert states(trunk_request) == ("done", ["assigned"])
+
+
+def test_with_nothing_that_waits_the_masters_list_is_asked_for_each_time(zoom: Zoom) -> None:
+    zoom.sandbox.fault("503", path="/accounts/me/", times=0)
+    circuit = fail(zoom.master)
+    zoom.sandbox.journal.clear()
+    for _ in range(3):
+        assert probe(circuit).opened_at
+    assert len(zoom.sandbox.calls_of("GET", "/accounts/me/sip_trunk/trunks")) == 3
+
+
 def test_the_sweep_rings_for_the_probe_when_it_is_due_and_one_of_many_makes_it(
     zoom: Zoom, down: Callable[[], None], rung: list[tuple[str, int]]
 ) -> None:

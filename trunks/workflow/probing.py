@@ -7,7 +7,7 @@ import logging
 from django.db.models import F, Q
 
 from trunks import dispatch
-from trunks.models import Circuit, clock
+from trunks.models import WORKING_STATES, Circuit, TrunkRequest, clock
 from trunks.models.stops import CircuitQuerySet
 from trunks.workflow import circuits, speaking
 from trunks.zoom.errors import ZoomError
@@ -22,7 +22,10 @@ def ring_probes() -> None:
 
 
 def probe(master_pk: int) -> None:
-    """Read the master's own trunks, once for all who are rung; the client counts the answer and closes the circuit."""
+    """Read a list, once for all who are rung; the client counts the answer and closes the circuit.
+
+    By turns the master's own trunks and what waits: one list that fails for good must not hold up those that do not.
+    """
     circuit = _due().filter(master=master_pk).select_related("master").first()
     if circuit is None:
         return
@@ -32,9 +35,16 @@ def probe(master_pk: int) -> None:
         return
     try:
         with speaking.client_for(circuit.master) as client:
-            client.list_trunks()
+            client.list_trunks(_whose(circuit))
     except ZoomError as error:
         logger.info("%s: Zoom is not back yet: %s", circuit.master, error)
+
+
+def _whose(circuit: Circuit) -> str:
+    """Return the account to ask about: the master, or each second time the sub account of what has waited longest."""
+    waiting = TrunkRequest.objects.filter(master=circuit.master_id, state__in=WORKING_STATES).order_by("pk")
+    accounts = waiting.values_list("sub_account__zoom_id", flat=True)
+    return (circuit.probes % 2 and accounts.first()) or "me"
 
 
 def _due() -> CircuitQuerySet:
