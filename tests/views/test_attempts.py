@@ -310,6 +310,15 @@ def test_administrators_see_unexplained_errors_of_their_masters(
     assert "Foreign" not in signed_in(own).get("/errors/").content.decode()
 
 
+@pytest.mark.sqlite
+@pytest.mark.parametrize("moment", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+14:00", "2026-11-28"])
+def test_a_place_at_a_moment_that_no_page_names_shows_the_first_page(
+    signed_in: SignedIn, administrator: User, moment: str
+) -> None:
+    answer = signed_in(administrator).get("/errors/", {"after": f'["{moment}", 1]'})
+    assert answer.status_code == 200
+
+
 @pytest.mark.parametrize("who", ["staff", "supervisor", "manager", "stranger"])
 def test_unexplained_errors_are_for_administrators(
     signed_in: SignedIn, request: pytest.FixtureRequest, who: str

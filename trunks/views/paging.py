@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 from django.core.exceptions import FieldDoesNotExist, ValidationError
@@ -64,7 +65,9 @@ def _place(queryset: QuerySet[Row], text: str, key: Sequence[str]) -> list[Any]:
         if b"\0" in "".join(value for value in values if isinstance(value, str)).encode():
             return []
         fields = [queryset.model._meta.get_field(name.lstrip("-")) for name in key]
-        return [field.to_python(value) for field, value in zip(fields, values, strict=True)]  # type: ignore[union-attr]
+        found = [field.to_python(value) for field, value in zip(fields, values, strict=True)]  # type: ignore[union-attr]
+        # Of the first and the last day there are moments that cannot be told in UTC, as SQLite has them.
+        return [value.astimezone(UTC) if isinstance(value, datetime) else value for value in found]
     except (ValueError, TypeError, OverflowError, RecursionError, ValidationError, FieldDoesNotExist):
         return []
 
