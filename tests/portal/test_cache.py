@@ -17,6 +17,7 @@ from pytest_django import Settings
 from portal import cache as shared
 from tests import cast
 from tests.conftest import SignedIn
+from tests.portal.test_environment import run
 from tests.processes import start
 from trunks import audit
 from trunks.models import User
@@ -140,3 +141,13 @@ def test_a_redis_that_is_away_is_not_asked_each_time_and_is_asked_again(
     monkeypatch.setattr(shared, "_away_until", 0.0)
     assert [cache.get("counter", "nothing") for _ in range(2)] == ["nothing"] * 2
     assert len(asked) == 1
+
+
+def test_without_a_redis_a_flood_of_others_pushes_no_count_out(tmp_path: Path) -> None:
+    """Each address that is tried is counted by itself: hundreds that nobody has must not make the one be forgotten."""
+    flood = (
+        "import django; django.setup(); from django.core.cache import cache; cache.set('tries', 5, 300);"
+        " [cache.set(f'other-{number}', 1, 300) for number in range(5000)]; print(cache.get('tries'))"
+    )
+    given = {"REDIS_URL": "", "DATA_DIR": str(tmp_path)}
+    assert run(["-c", flood], **given).stdout.strip() == "5"
