@@ -167,6 +167,34 @@ def test_it_ends_for_good_when_either_is_deactivated(
     assert Delegation.objects.get().ended_by == administrator
 
 
+@pytest.mark.parametrize("how", ["deactivate", "revoke"])
+def test_one_that_its_giver_ends_at_the_same_moment_stops_neither_deactivating_nor_revoking(
+    estate: cast.Estate,
+    supervisor: User,
+    second_staff: User,
+    manager: User,
+    administrator: User,
+    monkeypatch: pytest.MonkeyPatch,
+    how: str,
+) -> None:
+    lend(supervisor, second_staff)
+    lend(supervisor, manager)
+    usual = delegating._told
+
+    def told(delegation: Delegation) -> dict[str, Any]:
+        Delegation.objects.exclude(pk=delegation.pk).update(ended_at=timezone.now(), ended_by=supervisor)
+        return usual(delegation)
+
+    monkeypatch.setattr(delegating, "_told", told)
+    if how == "deactivate":
+        people.deactivate(supervisor, actor=administrator)
+        assert not again(supervisor).is_active
+    else:
+        roles.revoke(supervisor.role_grants.get(), actor=administrator)
+        assert not again(supervisor).holds(Role.SUPERVISOR)
+    assert {one.ended_by for one in Delegation.objects.all()} == {supervisor, administrator}
+
+
 def test_it_ends_when_the_role_is_revoked_and_is_not_revived_with_it(
     trunk_request: TrunkRequest, supervisor: User, second_staff: User, administrator: User
 ) -> None:

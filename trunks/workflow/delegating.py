@@ -85,7 +85,8 @@ def end(delegation: Delegation, *, actor: User) -> None:
     if not answer:
         _refuse(answer, "end", actor, on=delegation)
     with audit.change():
-        _end(delegation, actor)
+        if not _end(delegation, actor):
+            raise Stale("The delegation has been ended already.")
 
 
 def end_all_of(person: User, *, actor: User) -> None:
@@ -143,12 +144,14 @@ def _wrong_reason(reason: str) -> Sequence[tuple[str, str]]:
     return found
 
 
-def _end(delegation: Delegation, actor: User | None, why: str = "") -> None:
+def _end(delegation: Delegation, actor: User | None, why: str = "") -> bool:
+    """End it, and say whether this did: somebody may have been first."""
     # The row is what a decision locks that is being made by it.
     rows = Delegation.objects.filter(pk=delegation.pk, ended_at=None)
     if not rows.update(ended_at=clock.now(), ended_by=actor):
-        raise Stale("The delegation has been ended already.")
+        return False
     audit.record(Action.DELEGATION_ENDED, actor=actor, why=why, on=delegation, before=_told(delegation))
+    return True
 
 
 def _told(delegation: Delegation) -> dict[str, Any]:
