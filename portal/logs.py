@@ -62,6 +62,8 @@ def configuration(level: str) -> dict[str, Any]:
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
             "django.server": {"handlers": ["stderr"], "propagate": False},
+            # The pool's, which tells that a child has ended; it propagates nothing.
+            "multiprocessing": {"handlers": ["stderr"], "level": "ERROR", "propagate": False},
             "urllib3": {"level": "INFO"},
             # Sweeps ring every few seconds; what is worth a line is logged where it happens.
             "celery.app.trace": {"level": "WARNING"},

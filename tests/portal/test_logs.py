@@ -1,6 +1,9 @@
 """The log: one line for an event, and nothing in it that opens a door."""
 
 import logging
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from io import StringIO
 from logging.config import dictConfig
@@ -11,6 +14,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from portal import logs
+from tests.processes import ROOT
 from trunks import context, tasks
 
 
@@ -116,3 +120,36 @@ def test_the_line_of_a_task_that_failed_bears_the_id_of_what_it_did(
     tasks.provision.apply(args=(7,))
     [line_of_it] = [line for line in written.getvalue().splitlines() if "ERROR" in line]
     assert f"celery.app.trace [{ids[0]}] Task trunks.tasks.provision" in line_of_it
+
+
+AS_A_WORKER = """
+import threading, billiard.util, django
+from portal.celery import app
+
+django.setup()
+app.log.setup(loglevel="INFO", redirect_stdouts=True)
+app.log.get_default_logger().info("a word of Celery's")
+billiard.util.get_logger().error("Process 'ForkPoolWorker-1' exited")
+print("a letter\\nof two lines")
+
+def fail():
+    raise ValueError("in a thread")
+
+thread = threading.Thread(target=fail)
+thread.start()
+thread.join()
+"""
+
+
+def test_a_worker_writes_lines_as_the_web_does_and_leaves_what_others_write_in_one_piece() -> None:
+    """Celery would give each word that is written to stderr a line: a trace-back could not be read, nor searched."""
+    ended = subprocess.run(
+        [sys.executable, "-c", AS_A_WORKER], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    stamp = r"[-0-9]{10} [:.0-9]{12}Z"
+    assert re.search(rf"^{stamp} INFO    celery\S* \[-\] a word of Celery's$", ended.stderr, re.M)
+    assert re.search(rf"^{stamp} ERROR   multiprocessing \[-\] Process 'Fork.* exited$", ended.stderr, re.M)
+    assert ended.stdout == "a letter\nof two lines\n"
+    trace = ended.stderr.partition("Exception in thread")[2]
+    assert trace.splitlines()[1] == "Traceback (most recent call last):"
+    assert trace.splitlines()[-1] == "ValueError: in a thread"
