@@ -116,6 +116,28 @@ def test_an_administrator_has_a_master_read_again(
     assert (event.action, event.actor_id) == (Action.SYNC_REQUESTED, administrator.pk)
 
 
+@pytest.mark.parametrize("held", [True, False], ids=["within a piece", "between two"])
+def test_of_a_reading_under_way_it_says_that_it_goes_on(
+    client: Client, estate: cast.Estate, rung: list[tuple[str, int]], *, held: bool
+) -> None:
+    MasterAccount.objects.filter(pk=estate.master.pk).update(
+        sync_started_at=timezone.now() - timedelta(seconds=100),
+        sync_until=timezone.now() + timedelta(seconds=60) if held else None,
+        sync_done=3,
+        sync_total=7,
+    )
+    page = client.get("/masters/").content.decode()
+    assert page.count('data-sync="running"') == 1
+    assert "3 of 7 sub accounts read" in page
+    page = client.post(f"/masters/{estate.master.pk}/sync/", follow=True).content.decode()
+    assert "Northwind is being read already, and that goes on." in page
+    assert "Asked for" not in page
+    part = client.post(f"/masters/{estate.master.pk}/sync/", headers=HTMX).content.decode()
+    assert 'data-sync="running"' in part
+    MasterAccount.objects.update(sync_done=7, sync_until=None)
+    assert 'data-sync="running"' not in client.get("/masters/").content.decode()
+
+
 def test_htmx_gets_the_list_that_follows_the_reading(client: Client, estate: cast.Estate) -> None:
     part = client.post(f"/masters/{estate.master.pk}/sync/", headers=HTMX).content.decode()
     assert "A worker begins in a moment" in part

@@ -363,6 +363,26 @@ def test_what_takes_longer_than_a_task_may_run_is_read_in_pieces(
     assert len(readings(sandbox)) == 24
 
 
+def test_who_asks_between_two_pieces_leaves_the_reading_that_is_under_way(
+    master: MasterAccount, sandbox: Sandbox, rung: list[tuple[str, int]], settings: Settings
+) -> None:
+    """It began anew: of a large estate the end was not seen while somebody was looking and asking."""
+    assert not estate.sync(master.pk, seconds=0)
+    tasks.sync_master(master.pk)
+    assert len(set(readings(sandbox))) == len(readings(sandbox)) == 12
+    assert audit.history(master).get().action == "sync.finished"
+    tasks.sync_rest(master.pk)  # rung for by the first piece
+
+
+def test_what_was_left_off_a_while_ago_and_never_gone_on_with_is_begun_anew_for_who_asks(
+    master: MasterAccount, sandbox: Sandbox, rung: list[tuple[str, int]]
+) -> None:
+    assert not estate.sync(master.pk, seconds=0)
+    MasterAccount.objects.update(sync_started_at=clock.after(-MasterAccount.BETWEEN_PIECES_SECONDS - 1))
+    tasks.sync_master(master.pk)
+    assert len(readings(sandbox)) == 13
+
+
 def test_where_a_worker_was_lost_the_next_goes_on(
     master: MasterAccount, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.db.models.expressions import Combinable
 
 from trunks import numbers
@@ -39,6 +39,9 @@ class MasterAccount(models.Model):
     sync_problem = models.TextField(blank=True)
     synced_at = models.DateTimeField(null=True, blank=True)
 
+    # A piece of a reading takes three minutes at most; the next waits for a free worker.
+    BETWEEN_PIECES_SECONDS = 360.0
+
     class Meta:
         ordering = ["name"]
         constraints = [
@@ -54,6 +57,24 @@ class MasterAccount(models.Model):
     def unread() -> Q:
         """Return the condition that nobody is reading the account's estate."""
         return Q(sync_until=None) | Q(sync_until__lt=clock.now())
+
+    @staticmethod
+    def unfinished(seconds: float) -> Q:
+        """Return the condition that a reading of the last so many seconds was left off before its end."""
+        began = Q(sync_started_at__gt=clock.after(-seconds))
+        return began & Q(sync_problem="", sync_done__lt=F("sync_total"))
+
+    @classmethod
+    def between_pieces(cls) -> Q:
+        """Return the condition that a worker has just let go of a reading, and one is rung for to go on."""
+        return Q(sync_until=None) & cls.unfinished(cls.BETWEEN_PIECES_SECONDS)
+
+    def is_being_read(self, now: datetime) -> bool:
+        """Say whether the estate is being read, as far as this instance knows; a moment between two pieces counts."""
+        if self.sync_until is None and self.sync_started_at and not self.sync_problem:
+            left_off = now - self.sync_started_at < timedelta(seconds=self.BETWEEN_PIECES_SECONDS)
+            return left_off and self.sync_done < self.sync_total
+        return self.sync_until is not None and self.sync_until > now
 
     @staticmethod
     def lease() -> Combinable:

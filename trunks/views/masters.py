@@ -61,11 +61,16 @@ def sync(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     """Have a worker read the estate of one master account again."""
     master = access.master_for(request.user, pk)
     access.require(request.user, Role.ADMINISTRATOR, master_id=pk)
+    under_way = master.is_being_read(timezone.now())
     estate.request_sync(master, actor=request.user)
-    asked = Asked(pk, timezone.now().timestamp())
+    asked = Asked() if under_way else Asked(pk, timezone.now().timestamp())
     if request.htmx:
         return _list(request, asked)
-    messages.success(request, f"Asked for {master} to be read again. This page shows how far it is.")
+    again, goes_on = (
+        f"Asked for {master} to be read again.",
+        f"{master} is being read already, and that goes on.",
+    )
+    messages.success(request, f"{goes_on if under_way else again} This page shows how far it is.")
     return redirect(f"{reverse('masters')}?{asked.query}")
 
 
@@ -99,7 +104,7 @@ def _list(request: HtmxHttpRequest, asked: Asked) -> HttpResponse:
     now = timezone.now()
     context = {
         "masters": rows,
-        "running": {master.pk for master in rows if master.sync_until and master.sync_until > now},
+        "running": {master.pk for master in rows if master.is_being_read(now)},
         "waiting": {master.pk for master in rows if asked.waits_for(master, now.timestamp())},
         "asked": asked,
         "administered": set(access.administered_masters(request.user).values_list("pk", flat=True)),

@@ -233,13 +233,15 @@ def sync(
 
 
 def _begin(master_pk: int, *, go_on: bool) -> MasterAccount | None:
-    lately = Q(sync_started_at__gt=clock.after(-2 * settings.SYNC_SECONDS))
-    unfinished = lately & Q(sync_problem="", sync_done__lt=F("sync_total")) if go_on else Q(pk=None)
+    # Who asks between two pieces of a reading has the next one read, and not all of it anew.
+    left_off = (
+        MasterAccount.unfinished(2 * settings.SYNC_SECONDS) if go_on else MasterAccount.between_pieces()
+    )
     begun = MasterAccount.objects.filter(MasterAccount.unread(), pk=master_pk).update(
         sync_started_at=clock.read(),  # a value, so that it can be told from a later one: see `as_begun`
         sync_until=MasterAccount.lease(),
-        sync_done=Case(When(unfinished, then=F("sync_done")), default=0),
-        sync_total=Case(When(unfinished, then=F("sync_total")), default=0),
+        sync_done=Case(When(left_off, then=F("sync_done")), default=0),
+        sync_total=Case(When(left_off, then=F("sync_total")), default=0),
         sync_problem="",
     )
     return MasterAccount.objects.get(pk=master_pk) if begun else None
