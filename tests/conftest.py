@@ -1,5 +1,6 @@
 """Fixtures for all tests: the cast, the estate, and clients that are signed in."""
 
+import gc
 import time
 from collections.abc import Callable, Iterator
 
@@ -21,6 +22,10 @@ from trunks.workflow import filing
 SignedIn = Callable[[User], Client]
 LONGEST = ("chaos", "journey")
 DAY, LAST_SECONDS = 86400, 5
+
+# Most of what a test makes is gone soon, and with Django in memory each look at all that is there takes a tenth of a
+# second. What a cycle keeps open is still found, at the end of the run at the latest.
+gc.set_threshold(50_000, 20, 50)
 
 
 @pytest.hookimpl(trylast=True)
