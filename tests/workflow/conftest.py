@@ -16,7 +16,7 @@ from trunks.sandbox.estate import NORTHWIND, demo_estate
 from trunks.sandbox.records import Estate
 from trunks.sandbox.server import Sandbox
 from trunks.workflow import estate as estates
-from trunks.workflow import filing
+from trunks.workflow import filing, sweeping
 
 
 @dataclass
@@ -128,14 +128,16 @@ def sandbox(settings: Settings) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def zoom(sandbox: Sandbox, transactional_db: None) -> Zoom:
-    master = estates.connect(
-        name="Northwind Telecom",
-        account_id=NORTHWIND.account_id,
-        client_id=NORTHWIND.client_id,
-        client_secret=NORTHWIND.client_secret,
-        actor=None,
-        why="test",
-    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sweeping, "wake", lambda _: None)  # a sweep of everything, where nothing waits yet
+        master = estates.connect(
+            name="Northwind Telecom",
+            account_id=NORTHWIND.account_id,
+            client_id=NORTHWIND.client_id,
+            client_secret=NORTHWIND.client_secret,
+            actor=None,
+            why="test",
+        )
     assert estates.sync(master.pk)
     free = SubAccount.objects.filter(master=master, trunks_problem="", listed_trunks=None).order_by("name")
     trunk = MasterTrunk.objects.filter(master=master).order_by("pk")[0]
