@@ -8,8 +8,6 @@ from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.management import call_command
 from pytest_django import Settings
 
-pytestmark = pytest.mark.sqlite
-
 
 @pytest.fixture
 def source(tmp_path: Path, settings: Settings) -> Path:

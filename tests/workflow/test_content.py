@@ -13,8 +13,6 @@ from trunks.models import Line, MasterTrunk, TrunkRequest, User
 from trunks.workflow import filing
 from trunks.workflow.content import content_of, digest_of
 
-pytestmark = pytest.mark.sqlite
-
 _text = st.text(max_size=8)
 _line = st.fixed_dictionaries({"trunk": _text, "dnis": _text, "outbound_caller_id": _text})
 _content = st.fixed_dictionaries(
@@ -40,6 +38,7 @@ def test_the_digest_survives_the_database_and_the_order_of_keys(content: dict[st
     assert digest_of(dict(reversed(stored.items()))) == digest_of(content)
 
 
+@pytest.mark.sqlite
 def test_a_draft_has_the_content_of_the_request_made_from_it(estate: cast.Estate, staff: User) -> None:
     draft = cast.draft(estate.sub, estate.trunk, "18888124", "18888123", caller_id="1234")
     trunk_request = filing.file(draft, actor=staff)
@@ -47,12 +46,14 @@ def test_a_draft_has_the_content_of_the_request_made_from_it(estate: cast.Estate
     assert trunk_request.content_digest == digest_of(draft.content())
 
 
+@pytest.mark.sqlite
 def test_reason_and_ticket_are_not_what_would_be_carried_out(estate: cast.Estate) -> None:
     draft = cast.draft(estate.sub, estate.trunk, "18888124")
     other = replace(draft, reason="Another", ticket="")
     assert digest_of(draft.content()) == digest_of(other.content())
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("change", [{"dnis": "18888999"}, {"outbound_caller_id": ""}, {"position": 7}])
 def test_whatever_would_be_carried_out_changes_the_digest(
     change: dict[str, Any], estate: cast.Estate, staff: User
@@ -63,6 +64,7 @@ def test_whatever_would_be_carried_out_changes_the_digest(
     assert digest_of(content_of(trunk_request)) != trunk_request.content_digest
 
 
+@pytest.mark.sqlite
 def test_another_trunk_at_zoom_changes_the_digest(estate: cast.Estate, trunk_request: TrunkRequest) -> None:
     MasterTrunk.objects.filter(pk=estate.trunk.pk).update(zoom_id="999")
     assert digest_of(content_of(trunk_request)) != trunk_request.content_digest
