@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from itertools import count
+from typing import Any
 
 import pytest
 import responses
@@ -110,7 +111,8 @@ class TestListingTrunks:
     ) -> None:
         """Row 1 was removed between the two pages, so that row 3 stood on the first by then."""
         one, two, three, four = ({"id": id_, "dnis": f"1888800{id_}"} for id_ in "1234")
-        first, second = [], [query_param_matcher({"next_page_token": "x"})]
+        first: list[Any] = []
+        second = [query_param_matcher({"next_page_token": "x"})]
         zoom.get(TRUNKS, json={"sip_trunks": [one, two], "next_page_token": "x"}, match=first)
         zoom.get(TRUNKS, json={"sip_trunks": [four], "next_page_token": ""}, match=second)
         zoom.get(TRUNKS, json={"sip_trunks": [two, three], "next_page_token": "x"}, match=first)
