@@ -117,12 +117,8 @@ CACHES = {
             "OPTIONS": {"socket_timeout": 3, "serializer": "portal.cache.JsonSerializer"},
         }
         if REDIS_URL
-        # One web process with threads is the embedded default, so memory is shared by all who count. Django keeps 300
-        # entries: whoever tries as many addresses would have the tries of each forgotten.
-        else {
-            "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
-            "OPTIONS": {"MAX_ENTRIES": 10_000},
-        }
+        # One web process with threads is the embedded default: all who count share it. Django keeps 300 entries only.
+        else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 10_000}}
     )
 }
 BROKER_DIR = DATA_DIR / "broker"

@@ -13,7 +13,7 @@ from trunks.actions import Action
 from trunks.models import LineState, State, TrunkRequest, User
 from trunks.sandbox.estate import CONTOSO
 from trunks.sandbox.server import Sandbox
-from trunks.workflow import estate, filing, provisioning, reconcile, review
+from trunks.workflow import connecting, estate, filing, provisioning, reconcile, review
 
 
 def said() -> set[str]:
@@ -90,7 +90,7 @@ def test_every_verb_on_a_request_leaves_one_event_with_its_actor(
 def test_every_verb_on_a_master_account_leaves_an_event(administrator: User, settings: Settings) -> None:
     with Sandbox(rate_limits=False) as sandbox:
         settings.ZOOM_API_URL, settings.ZOOM_OAUTH_URL = sandbox.api_url, sandbox.oauth_url
-        master = estate.connect(
+        master = connecting.connect(
             name=CONTOSO.name,
             account_id=CONTOSO.account_id,
             client_id=CONTOSO.client_id,

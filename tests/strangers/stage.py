@@ -28,7 +28,7 @@ from trunks.models import (
     SubAccount,
     TrunkRequest,
 )
-from trunks.workflow import estate, filing, probing, provisioning, reconcile, review, sweeping
+from trunks.workflow import connecting, filing, probing, provisioning, reconcile, review, sweeping
 
 WORK: dict[str, Callable[[int], None]] = {
     dispatch.PROVISION: provisioning.provision,
@@ -94,7 +94,7 @@ class Stage:
         return any(fault.hits in ("POST", "DELETE") for fault in self.habits.drawn)
 
     def connect(self) -> MasterAccount:
-        master = estate.connect(
+        master = connecting.connect(
             name=f"Stranger {self.seed}",
             account_id=MASTER,
             client_id="client",

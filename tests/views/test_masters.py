@@ -13,7 +13,7 @@ from tests.conftest import SignedIn
 from trunks import audit, dispatch
 from trunks.actions import Action
 from trunks.models import MasterAccount, Role, User
-from trunks.workflow import estate as verbs
+from trunks.workflow import connecting as verbs
 
 HTMX = {"HX-Request": "true"}
 FORM = {

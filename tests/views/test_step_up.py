@@ -25,7 +25,8 @@ from trunks.models import (
     Webhook,
     WriteStop,
 )
-from trunks.workflow import estate, review
+from trunks.workflow import connecting as connect_verbs
+from trunks.workflow import review
 
 COMMENT = "Seen & agreed: 100 % “right”"
 PROVE = "/accounts/reauthenticate/"
@@ -239,7 +240,7 @@ def test_connecting_asks_for_the_proof_before_the_form_is_shown(connecting: Clie
 def test_a_proof_that_grew_old_over_the_form_keeps_everything_but_the_secret(
     connecting: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(estate, "_try_out", lambda *_: None)
+    monkeypatch.setattr(connect_verbs, "_try_out", lambda *_: None)
     asked = connecting.post(CONNECT, CREDENTIALS)
     assert asked["Location"].startswith(PROVE)
     assert SECRET not in json.dumps(dict(connecting.session))

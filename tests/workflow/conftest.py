@@ -15,6 +15,7 @@ from trunks.sandbox import console
 from trunks.sandbox.estate import NORTHWIND, demo_estate
 from trunks.sandbox.records import Estate
 from trunks.sandbox.server import Sandbox
+from trunks.workflow import connecting
 from trunks.workflow import estate as estates
 from trunks.workflow import filing, sweeping
 
@@ -130,7 +131,7 @@ def sandbox(settings: Settings) -> Iterator[Sandbox]:
 def zoom(sandbox: Sandbox, transactional_db: None) -> Zoom:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sweeping, "wake", lambda _: None)  # a sweep of everything, where nothing waits yet
-        master = estates.connect(
+        master = connecting.connect(
             name="Northwind Telecom",
             account_id=NORTHWIND.account_id,
             client_id=NORTHWIND.client_id,

@@ -10,7 +10,7 @@ from tests.workflow.conftest import Zoom
 from tests.workflow.timing import let_pass, states
 from trunks import audit, dispatch, tasks
 from trunks.models import Circuit, MasterAccount, User, ZoomToken, clock
-from trunks.workflow import circuits, estate, probing, reconcile, speaking, sweeping
+from trunks.workflow import circuits, connecting, estate, probing, reconcile, speaking, sweeping
 from trunks.workflow.provisioning import provision
 from trunks.zoom import errors
 from trunks.zoom.errors import ZoomError
@@ -257,7 +257,7 @@ def test_an_answer_to_anybody_closes_it_too(zoom: Zoom) -> None:
 
 def test_new_credentials_are_not_held_against_the_old_refusal(zoom: Zoom) -> None:
     circuits.note(zoom.master, errors.CredentialsRefused("Invalid access token.", status=401, code=124))
-    estate.connect(
+    connecting.connect(
         name=zoom.master.name,
         account_id=zoom.master.zoom_id,
         client_id=zoom.master.client_id,

@@ -40,6 +40,7 @@ from trunks.workflow import (
     authority,
     checks,
     choosing,
+    connecting,
     delegating,
     drafts,
     errors,
@@ -212,12 +213,19 @@ PARTS: set[Verb] = {
     *(authority.may_give, authority.may_change_roles, authority.may_change_person),
     *(delegating.may_make, delegating.may_end, delegating.problems),
     *(delegating.end_all_of, delegating.end_what_is_void),
-    *(authority.demand, authority.refuse, filing.problems, transitions.move, occasions.note),
+    *(
+        authority.demand,
+        authority.refuse,
+        connecting.refuse,
+        filing.problems,
+        transitions.move,
+        occasions.note,
+    ),
     *(drafts.twin_of, importing.plan),
     looks.note,  # which version was on a supervisor's screen; the decision that follows has the event
 }
 # Each of these has tests of its own that look at its event: it asks Zoom first, or needs more than one person.
-ELSEWHERE: dict[Verb, str] = {estate.connect: "test_connecting", notices.send_again: "test_notices"}
+ELSEWHERE: dict[Verb, str] = {connecting.connect: "test_connecting", notices.send_again: "test_notices"}
 # A month has to be over first; who is refused is looked at there as well.
 ELSEWHERE |= dict.fromkeys((monthly.draw, monthly.mark, monthly.sign_off, monthly.hand_out), "test_monthly")
 # That something was read; nobody is refused it who sees the page.

@@ -13,7 +13,7 @@ from trunks.models.audit_event import AuditEvent
 from trunks.sandbox import estate as sandbox_estate
 from trunks.sandbox.estate import CONTOSO, NORTHWIND, DemoCredential
 from trunks.sandbox.server import Sandbox
-from trunks.workflow import estate
+from trunks.workflow import connecting
 from trunks.workflow.errors import Refused
 from trunks.zoom.client import ZoomClient
 
@@ -32,7 +32,7 @@ def connect(credential: DemoCredential, **changes: object) -> MasterAccount:
         "actor": None,
         "why": "test",
     }
-    return estate.connect(**{**given, **changes})  # type: ignore[arg-type]
+    return connecting.connect(**{**given, **changes})  # type: ignore[arg-type]
 
 
 def test_good_credentials_are_stored_and_recorded(sandbox: Sandbox, administrator: User) -> None:
@@ -96,7 +96,7 @@ def test_the_same_account_again_gets_the_new_credentials(sandbox: Sandbox) -> No
 def test_bad_credentials_are_told_in_plain_words_and_not_stored(
     credential: DemoCredential, words: str, sandbox: Sandbox
 ) -> None:
-    with pytest.raises(estate.CannotConnect) as caught:
+    with pytest.raises(connecting.CannotConnect) as caught:
         connect(credential)
     assert any(words in finding for finding in caught.value.findings), caught.value.findings
     assert caught.value.reason == " ".join(caught.value.findings)
@@ -107,7 +107,7 @@ def test_bad_credentials_are_told_in_plain_words_and_not_stored(
 
 def test_zoom_that_cannot_be_reached_is_told_and_nothing_stored(settings: Settings) -> None:
     settings.ZOOM_OAUTH_URL = settings.ZOOM_API_URL = "http://127.0.0.1:9"
-    with pytest.raises(estate.CannotConnect, match="Zoom cannot be reached"):
+    with pytest.raises(connecting.CannotConnect, match="Zoom cannot be reached"):
         connect(NORTHWIND)
     assert not MasterAccount.objects.exists()
 
@@ -121,7 +121,7 @@ def test_a_zoom_that_fails_once_does_not_stop_the_connecting(sandbox: Sandbox) -
 
 def test_who_waits_for_a_zoom_that_is_down_is_not_told_that_it_goes_on_by_itself(sandbox: Sandbox) -> None:
     sandbox.fault("503", path=TRUNKS, times=0)
-    with pytest.raises(estate.CannotConnect, match=r"internal problem\. Try again in a moment") as caught:
+    with pytest.raises(connecting.CannotConnect, match=r"internal problem\. Try again in a moment") as caught:
         connect(NORTHWIND)
     assert "by itself" not in caught.value.reason
 
@@ -132,7 +132,7 @@ def test_who_waits_for_a_zoom_that_is_down_is_not_told_that_it_goes_on_by_itself
 def test_nor_that_a_limit_which_lasts_is_over_in_a_moment(sandbox: Sandbox, limit: str, when: str) -> None:
     retry_after = "seconds" if limit == "qps" else "absent"
     sandbox.fault("429", path=TRUNKS, times=0, seconds=600.0, limit=limit, retry_after=retry_after)
-    with pytest.raises(estate.CannotConnect, match=rf"limit.* is reached\. Try again {when}") as caught:
+    with pytest.raises(connecting.CannotConnect, match=rf"limit.* is reached\. Try again {when}") as caught:
         connect(NORTHWIND)
     assert "in a moment" not in caught.value.reason
 
@@ -140,7 +140,7 @@ def test_nor_that_a_limit_which_lasts_is_over_in_a_moment(sandbox: Sandbox, limi
 def test_what_could_not_be_connected_is_on_record_without_the_secret(
     sandbox: Sandbox, administrator: User
 ) -> None:
-    with pytest.raises(estate.CannotConnect) as caught:
+    with pytest.raises(connecting.CannotConnect) as caught:
         connect(CONTOSO, client_secret="wrong-secret-2468", actor=administrator, why="")
     event = AuditEvent.objects.get()
     assert (event.action, event.outcome, event.actor) == ("master.not_connected", "failed", administrator)
@@ -156,7 +156,7 @@ def test_what_could_not_be_connected_is_on_record_without_the_secret(
 
 def test_new_credentials_that_do_not_do_are_told_in_the_history_of_the_account(sandbox: Sandbox) -> None:
     master = connect(CONTOSO)
-    with pytest.raises(estate.CannotConnect):
+    with pytest.raises(connecting.CannotConnect):
         connect(CONTOSO, client_secret="wrong-secret-2468")
     event = audit.history(master).last()
     assert event is not None
@@ -164,7 +164,7 @@ def test_new_credentials_that_do_not_do_are_told_in_the_history_of_the_account(s
 
 
 def test_a_command_line_in_another_encoding_is_on_record_as_far_as_it_can_be(sandbox: Sandbox) -> None:
-    with pytest.raises(estate.CannotConnect):
+    with pytest.raises(connecting.CannotConnect):
         connect(CONTOSO, name="caf\udce9", client_id="a\0b")
     event = AuditEvent.objects.get()
     assert (event.object_label, event.after["client_id"]) == ("caf?", "a?b")
@@ -172,7 +172,7 @@ def test_a_command_line_in_another_encoding_is_on_record_as_far_as_it_can_be(san
 
 def test_the_name_of_another_account_is_not_taken_twice(sandbox: Sandbox) -> None:
     connect(CONTOSO)
-    with pytest.raises(estate.CannotConnect, match="has the name Contoso Carrier Services already"):
+    with pytest.raises(connecting.CannotConnect, match="has the name Contoso Carrier Services already"):
         connect(NORTHWIND, name=CONTOSO.name)
     assert MasterAccount.objects.count() == 1
 
@@ -218,7 +218,7 @@ def test_no_secret_is_logged(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     connect(CONTOSO)
-    with pytest.raises(estate.CannotConnect):
+    with pytest.raises(connecting.CannotConnect):
         connect(CONTOSO, client_secret="wrong-secret-1")
     out, err = capfd.readouterr()
     for secret in (CONTOSO.client_secret, "wrong-secret-1"):

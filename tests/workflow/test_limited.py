@@ -8,7 +8,7 @@ from tests.workflow.conftest import Zoom
 from tests.workflow.test_removing import at_zoom, to_change
 from tests.workflow.timing import let_pass, states
 from trunks.models import Line, MasterAccount, RateBudget, User
-from trunks.workflow import estate, preview, settling
+from trunks.workflow import connecting, estate, preview, settling
 from trunks.workflow.provisioning import provision
 from trunks.zoom.errors import RateLimited
 from trunks.zoom.retry_after import LEAST_DAILY_WAIT, LEAST_WAIT, LONGEST_DAILY_WAIT, LONGEST_WAIT, believed
@@ -140,8 +140,8 @@ def test_a_429_that_meets_a_persons_look_slows_the_workers_down_too(
 def test_credentials_tried_again_for_a_known_account_keep_to_its_budget(zoom: Zoom) -> None:
     pause(zoom, 600)
     master = zoom.master
-    with pytest.raises(estate.CannotConnect, match="Zoom is busy"):
-        estate.connect(
+    with pytest.raises(connecting.CannotConnect, match="Zoom is busy"):
+        connecting.connect(
             name=master.name,
             account_id=master.zoom_id,
             client_id=master.client_id,
@@ -156,7 +156,7 @@ def test_a_share_is_kept_when_new_credentials_come_without_one(zoom: Zoom) -> No
 
     def connect(rate_share: int | None) -> MasterAccount:
         let_budget_pass()
-        return estate.connect(
+        return connecting.connect(
             name=master.name,
             account_id=master.zoom_id,
             client_id=master.client_id,

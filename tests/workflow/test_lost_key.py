@@ -19,7 +19,7 @@ from tests.workflow.timing import let_pass
 from trunks.models import MasterAccount, State, User, ZoomToken
 from trunks.models.fields import Unreadable
 from trunks.sandbox.estate import NORTHWIND
-from trunks.workflow import estate, people
+from trunks.workflow import connecting, estate, people
 from trunks.workflow.provisioning import provision
 
 pytestmark = [pytest.mark.sqlite, pytest.mark.django_db]
@@ -34,7 +34,7 @@ def lost(zoom: Zoom, settings: Settings) -> list[str]:
 
 
 def connect_again() -> MasterAccount:
-    return estate.connect(
+    return connecting.connect(
         name=NORTHWIND.name,
         account_id=NORTHWIND.account_id,
         client_id=NORTHWIND.client_id,

@@ -13,7 +13,7 @@ from tests.workflow.conftest import Zoom
 from tests.workflow.timing import let_pass, states
 from trunks import audit
 from trunks.models import Attempt, Line, Role, RoleGrant, TrunkRequest, User
-from trunks.workflow import errors, estate, reading, reconcile, settling, sweeping
+from trunks.workflow import connecting, errors, reading, reconcile, settling, sweeping
 from trunks.workflow.provisioning import provision
 from trunks.workflow.reconcile import settle
 from trunks.zoom.client import ZoomClient
@@ -287,7 +287,7 @@ def test_refused_credentials_keep_the_request_waiting_until_they_are_mended(
     assert "refuses the portal's credentials" in filed.waiting_for
     zoom.sandbox.clear_faults()
     rung.clear()
-    estate.connect(
+    connecting.connect(
         name=zoom.master.name,
         account_id=zoom.master.zoom_id,
         client_id=zoom.master.client_id,

@@ -100,5 +100,5 @@ class ConnectForm(forms.Form):
 
     @property
     def credentials(self) -> dict[str, Any]:
-        """Return what `workflow.estate.connect` takes."""
+        """Return what `workflow.connecting.connect` takes."""
         return dict(self.cleaned_data)

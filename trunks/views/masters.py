@@ -19,7 +19,7 @@ from trunks.forms.estate import ConnectForm
 from trunks.models import MasterAccount, Role, User, usage
 from trunks.views.http import HtmxHttpRequest
 from trunks.views.step_up import proof_required
-from trunks.workflow import estate
+from trunks.workflow import connecting, estate
 
 PATIENCE_SECONDS = 60
 SECRET = "client_secret"  # noqa: S105  # the name of the field
@@ -85,8 +85,8 @@ def connect(request: HtmxHttpRequest) -> HttpResponse:
         form.fields[SECRET].error_messages["required"] = NOT_KEPT
     if form.is_valid():
         try:
-            master = estate.connect(**form.credentials, actor=request.user)
-        except estate.CannotConnect as error:
+            master = connecting.connect(**form.credentials, actor=request.user)
+        except connecting.CannotConnect as error:
             form.add_error(None, error.findings)
         else:
             return _connected(request, master)

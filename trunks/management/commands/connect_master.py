@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from trunks.management import whose
 from trunks.models import MasterAccount, RatePlan
-from trunks.workflow import estate
+from trunks.workflow import connecting, estate
 
 
 class Command(BaseCommand):
@@ -51,7 +51,7 @@ class Command(BaseCommand):
 
     def _connect(self, options: dict[str, Any]) -> MasterAccount:
         try:
-            return estate.connect(
+            return connecting.connect(
                 name=options["name"],
                 account_id=options["account_id"],
                 client_id=options["client_id"],
@@ -62,7 +62,7 @@ class Command(BaseCommand):
                 why=whose(),
                 progress=self.stdout.write,
             )
-        except estate.CannotConnect as error:
+        except connecting.CannotConnect as error:
             raise CommandError("\n".join(["Not connected; nothing was stored.", *error.findings])) from error
 
 

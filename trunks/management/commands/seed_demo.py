@@ -16,7 +16,7 @@ from trunks import audit
 from trunks.management import demo_decisions, demo_people, demo_policy, demo_requests, demo_year
 from trunks.models import MasterAccount, Role, TrunkRequest
 from trunks.sandbox.estate import CONTOSO, NORTHWIND, DemoCredential
-from trunks.workflow import estate, people
+from trunks.workflow import connecting, estate, people
 
 PEOPLE = (
     ("staff", "Stella Staff", Role.STAFF),
@@ -84,7 +84,7 @@ class Command(BaseCommand):
         if MasterAccount.objects.filter(zoom_id=credential.account_id, synced_at__isnull=False).exists():
             return
         try:
-            master = estate.connect(
+            master = connecting.connect(
                 name=credential.name,
                 account_id=credential.account_id,
                 client_id=credential.client_id,
@@ -92,7 +92,7 @@ class Command(BaseCommand):
                 actor=None,
                 why=WHY,
             )
-        except estate.CannotConnect as error:
+        except connecting.CannotConnect as error:
             raise CommandError(f"The sandbox does not let the demo in: {error}") from error
         if not estate.sync(master.pk, progress=self.stdout.write, why=WHY):
             raise CommandError(f"The estate of {master} could not be read from the sandbox.")
