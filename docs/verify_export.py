@@ -5,17 +5,17 @@
     python3 -I verify_export.py events.csv --proof proof.jsonl --key …
 
 `export.jsonl` is what the portal hands out as JSON Lines: one event a line, and in the last line the proof. An archive
-of a month (`audit-2026-01.jsonl.gz`) is the same, packed. A table (`events.csv`) has its proof in a file of its own,
-beside it in the ZIP file; it is verified as it was handed out, and not as a spreadsheet has saved it again. The public
-key comes from the portal's operator, by another way than the export. `--digests` names a folder of the digests' files,
-such as a copy of the second place; then those count, and not the ones in the export.
+of a month (`audit-2026-01.jsonl.gz`) is the same, compressed. A table (`events.csv`) has its proof in a file of its
+own, beside it in the ZIP file; verify it as it was handed out, not after a spreadsheet has saved it. Get the public key
+from the portal's operator, by another way than the export. `--digests` names a folder with the files of the digests,
+such as a copy of the second place; then those count instead of the ones in the export.
 
 What is verified, and what is not:
 - every line: that it is, character by character, what the portal writes;
 - every event: its hash over all its fields and the hash of the event before, so that no field of it was altered;
-- where events follow each other without a gap: that none was removed, swapped or put in between;
-- every digest: its signature, that the key was valid on that day, that it follows the digest of the day before; one of
-  before the first day of all keys may be unsigned, and then proves nothing;
+- where events follow each other without a gap: that none was removed, swapped or inserted;
+- every digest: its signature, that the key was valid on that day, that it follows the digest of the day before; one
+  from before the first day of every key may be unsigned, and then proves nothing;
 - where an event is the last of a digest: that the signed hash is the event's. An event is *proven* when a chain of
   events in this export leads from it to such a hash. Without one it is only consistent with itself.
 - not the proof itself: what comes after the last proven event could have been cut off, with its numbers made to fit.
@@ -138,12 +138,12 @@ def check_event(event, before):
     if hash_of(event) != event["hash"]:
         raise Wrong(f"event {number}: a field or its hash was altered")
     if number == 1 and event["previous"] != "0" * 64:
-        raise Wrong("event 1: something is to have been before it")
+        raise Wrong("event 1: it names an event before it, and there can be none")
     if before and number <= before["id"]:
-        raise Wrong(f"event {number}: it stands after event {before['id']}")
+        raise Wrong(f"event {number}: it comes after event {before['id']}")
     follows = before and number == before["id"] + 1
     if follows and event["previous"] != before["hash"]:
-        raise Wrong(f"event {number}: it does not follow the event before; one was altered or put in")
+        raise Wrong(f"event {number}: it does not follow the event before; one was altered or inserted")
     return follows
 
 
@@ -265,7 +265,7 @@ def verify(path, proof_path, folder, keys):
     left_out = f"with {gaps} gaps where this export leaves events out" if gaps else "without a gap"
     said = f"In order: {count} events {left_out}, {proven} of them proven by {len(signed)} signed hashes."
     if count and not proven:
-        said += "\nNone of them is proven: whoever computes all hashes anew could have written this file."
+        said += "\nNone of them is proven: anybody who computes all hashes could have written this file."
     return said
 
 
@@ -273,10 +273,10 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("export")
-    parser.add_argument("--proof", metavar="FILE")
-    parser.add_argument("--key", action="append", default=[], required=True)
-    parser.add_argument("--digests", metavar="FOLDER")
+    parser.add_argument("export", help="the file to verify: .jsonl, .jsonl.gz or .csv")
+    parser.add_argument("--proof", metavar="FILE", help="the proof of a .csv: proof.jsonl")
+    parser.add_argument("--key", action="append", default=[], required=True, help="a public key")
+    parser.add_argument("--digests", metavar="FOLDER", help="digests to use instead of those in the export")
     options = parser.parse_args()
     if options.export.lower().endswith(".csv") and not options.proof:
         parser.error("a table has its proof in a file of its own: --proof proof.jsonl")

@@ -126,7 +126,7 @@ def test_a_filtered_export_is_only_consistent_with_itself(
     assert (status, said.split("(")[0]) == (
         0,
         "In order: 2 events with 1 gaps where this export leaves events out, 0 of them proven by 1 signed hashes.\n"
-        "None of them is proven: whoever computes all hashes anew could have written this file.\n",
+        "None of them is proven: anybody who computes all hashes could have written this file.\n",
     )
 
 
@@ -230,8 +230,8 @@ ATTACKS: dict[str, tuple[Change, str]] = {
         "event 2: a field or its hash was altered",
     ),
     "removed": (lambda lines: lines.pop(3), "there are 11 events here, and 12 were exported"),
-    "swapped": (lambda lines: lines.insert(3, lines.pop(6)), "event 4: it stands after event 7"),
-    "doubled": (lambda lines: lines.insert(3, lines[3]), "event 4: it stands after event 4"),
+    "swapped": (lambda lines: lines.insert(3, lines.pop(6)), "event 4: it comes after event 7"),
+    "doubled": (lambda lines: lines.insert(3, lines[3]), "event 4: it comes after event 4"),
     "cut off": (lambda lines: lines.pop(), "the last line with the proof is missing"),
     "signature": (
         lambda lines: lines[-1]["proof"]["digests"][0].update(signature="AAAA"),

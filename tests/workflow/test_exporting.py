@@ -175,9 +175,9 @@ ATTACKS: dict[str, tuple[Callable[[Rows], Any], str]] = {
     "the end is cut off": (lambda table: table.pop(), "there are 13 events here, and 14 were exported"),
     "two lines are swapped": (
         lambda table: table.insert(3, table.pop(4)),
-        "event 3: it stands after event 4",
+        "event 3: it comes after event 4",
     ),
-    "a line comes twice": (lambda table: table.insert(3, table[3]), "event 3: it stands after event 3"),
+    "a line comes twice": (lambda table: table.insert(3, table[3]), "event 3: it comes after event 3"),
     "a cell is added": (lambda table: table[2].append("x"), "row 3 is not as the portal writes it"),
     "a column is added": (
         add_column,
