@@ -15,7 +15,7 @@ from trunks.models import Hold, ListedTrunk, MasterAccount, MasterTrunk, SubAcco
 from trunks.sandbox.console import act
 from trunks.sandbox.estate import CONTOSO, big_estate
 from trunks.sandbox.server import Sandbox
-from trunks.workflow import estate, filing, listing, patience
+from trunks.workflow import estate, filing, listing, mirroring, patience
 from trunks.workflow.errors import Refused
 from trunks.zoom import errors, types
 from trunks.zoom.client import ZoomClient
@@ -206,6 +206,17 @@ def test_the_master_is_no_sub_account_though_zoom_lists_it(
     monkeypatch.setattr(ZoomClient, "list_sub_accounts", listing)
     assert estate.sync(master.pk)
     assert master.sub_accounts.count() == 12
+
+
+def test_a_name_that_a_customer_has_chosen_turns_no_sentence_round(master: MasterAccount) -> None:
+    """It stands in what a supervisor approves: "2 trunks for Acme", and in the trail."""
+    odd = {"1": "Ac\N{RIGHT-TO-LEFT OVERRIDE}me\n2", "2": "\N{ZERO WIDTH SPACE}"}
+    rows = [types.SubAccount(pk, name, "", "", "", "") for pk, name in odd.items()]
+    mirroring.mirror_accounts(master, rows)
+    mirroring.mirror_trunks(master, [types.Trunk("1", "To\N{RIGHT-TO-LEFT EMBEDDING}kyo", "", "", "", None)])
+    accounts = SubAccount.objects.filter(master=master, gone_at=None).order_by("zoom_id")
+    assert [str(account) for account in accounts] == ["Ac me 2", "2"]
+    assert MasterTrunk.objects.get(master=master, gone_at=None).name == "To kyo"
 
 
 def test_a_master_trunk_without_an_id_is_left_out(

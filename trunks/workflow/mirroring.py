@@ -8,6 +8,7 @@ from typing import Any
 from django.db import transaction
 
 from trunks.models import MasterAccount, MasterTrunk, SubAccount, clock
+from trunks.workflow.naming import seemly
 from trunks.zoom.types import SubAccount as Account
 from trunks.zoom.types import Trunk
 
@@ -16,7 +17,7 @@ def mirror_trunks(master: MasterAccount, rows: Sequence[Trunk]) -> int:
     """Make the master's trunks those of `rows`, and return how many are newly gone."""
     fields = {
         row.id: {
-            "name": row.name[:255],
+            "name": seemly(row.name)[:255],
             "sip_server_address": row.sip_server_address[:255],
             "dnis": row.dnis[:64],
             "number_prefix": row.number_prefix[:64],
@@ -43,7 +44,7 @@ def mirror_accounts(master: MasterAccount, rows: Sequence[Account]) -> int:
     """Make the master's sub accounts those of `rows`, and return how many are newly gone."""
     fields = {
         row.id: {
-            "name": row.name[:255],
+            "name": seemly(row.name)[:255],
             "number": row.number[:64],
             "account_type": row.account_type[:64],
             "owner_email": row.owner_email[:255],

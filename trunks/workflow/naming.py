@@ -1,4 +1,4 @@
-"""What a person can be called, and written to: the name stands in the midst of the sentences that tell of decisions."""
+"""What somebody can be called, and written to: names stand in the midst of the sentences that tell of decisions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def problems(name: str, most: int) -> Iterable[str]:
 
 
 def seemly(name: str) -> str:
-    """Return a name that comes from elsewhere as somebody can be called here; "" where nothing of it can be seen."""
+    """Return a name from elsewhere, which nobody can refuse, as it can stand here; "" where nothing of it is seen."""
     shown = " ".join("".join(" " if _controls(sign) else sign for sign in name).split())
     return "" if rules.says_nothing(shown) else shown
 
