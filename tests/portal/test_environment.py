@@ -162,6 +162,21 @@ def test_any_other_address_is_refused(value: str, give: Set) -> None:
     refused(env.web_address)
 
 
+def test_an_address_may_have_to_be_without_a_path_and_is_written_as_browsers_send_it(give: Set) -> None:
+    give("https://example.com/v2/")
+    refused(env.web_address, "must hold no path", root=True)
+    give("https://example.com/")
+    assert env.web_address(NAME, root=True) == "https://example.com"
+    give("https://exämple.com")
+    refused(env.web_address, "xn--")
+
+
+def test_a_number_does_not_lead_beyond_the_calendar(give: Set) -> None:
+    give("100000001")
+    refused(env.number, "must be at most 100000000, not 100000001", default=1)
+    refused(env.whole, "must be at most 10,", default=1, most=10)
+
+
 def test_keys_are_fernet_keys_and_at_least_one(give: Set) -> None:
     one, two = Fernet.generate_key().decode(), Fernet.generate_key().decode()
     give(f"{one}, {two}")
