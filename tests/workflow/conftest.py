@@ -15,9 +15,8 @@ from trunks.sandbox import console
 from trunks.sandbox.estate import NORTHWIND, demo_estate
 from trunks.sandbox.records import Estate
 from trunks.sandbox.server import Sandbox
-from trunks.workflow import connecting
+from trunks.workflow import connecting, filing, sweeping
 from trunks.workflow import estate as estates
-from trunks.workflow import filing, sweeping
 
 
 @dataclass
