@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from celery import shared_task
 from django.conf import settings
 
-from trunks import audit, audit_index, context
+from trunks import audit, context
 from trunks.workflow import (
     checks,
     delivering,
@@ -18,12 +18,12 @@ from trunks.workflow import (
     probing,
     provisioning,
     reconcile,
-    reminding,
     rounds,
     sealing,
     spreading,
     streaming,
     sweeping,
+    upkeep,
 )
 
 
@@ -109,6 +109,7 @@ def sync_all(_: int = 0) -> None:
 def keep_audit(_: int) -> None:
     """Make the digests of the days that are over, and ask for the checks that are due."""
     with _as_task():
+        sweeping.beat(upkeep.AUDIT)
         sealing.make_due()
         checks.schedule()
 
@@ -135,10 +136,9 @@ def stream_audit(_: int) -> None:
 def sweep() -> None:
     with _as_task():
         sweeping.beat("worker")
-        sweeping.expire_stale()
-        reminding.tell()
+        sweeping.beat("beat")
         sweeping.sweep_in_turn()
-        audit_index.catch_up()
+        upkeep.do()
 
 
 @shared_task
@@ -157,4 +157,6 @@ def forget_ended(_: int) -> None:
 @shared_task(expires=settings.SWEEP_SECONDS * 4)
 def alive(_: int) -> None:
     """Show that a worker takes messages."""
-    sweeping.beat("worker")
+    with _as_task():
+        sweeping.beat("worker")
+        upkeep.do_if_late()

@@ -26,9 +26,17 @@ def read_next() -> None:
             dispatch.ring_now(dispatch.SYNC_ALL, 0)
 
 
-def _due() -> QuerySet[MasterAccount]:
+def ring_late() -> None:
+    """Ring where an estate was not read for one and a half intervals, in case beat is not heard."""
+    if _due(1.5).exists():
+        dispatch.ring_now(dispatch.SYNC_ALL, 0)
+
+
+def _due(intervals: float = 0.5) -> QuerySet[MasterAccount]:
     """Return what nobody reads or has begun to within half an interval: beat may ring twice, or a little early."""
-    long_ago = Q(sync_started_at=None) | Q(sync_started_at__lt=clock.after(-settings.SYNC_SECONDS / 2))
+    long_ago = Q(sync_started_at=None) | Q(
+        sync_started_at__lt=clock.after(-settings.SYNC_SECONDS * intervals)
+    )
     # A time that is still to come is from before the database's clock was set back.
     due = MasterAccount.objects.filter(
         long_ago | Q(sync_started_at__gt=clock.after(1)), MasterAccount.unread()
