@@ -1,6 +1,7 @@
 """What machines ask about the portal."""
 
 from datetime import timedelta
+from unittest import mock
 
 import pytest
 from django.conf import settings as configured
@@ -11,7 +12,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from trunks import dispatch
-from trunks.models import Heartbeat, TrunkRequest
+from trunks.models import Heartbeat, TrunkRequest, clock
 
 
 @pytest.fixture
@@ -93,8 +94,8 @@ def test_health_is_read_and_not_cached(
 def test_metrics_count_requests_by_state_and_the_age_of_what_waits(
     client: Client, trunk_request: TrunkRequest, worker: Heartbeat
 ) -> None:
-    TrunkRequest.objects.update(changed_at=timezone.now() - timedelta(seconds=500))
-    Heartbeat.objects.update(at=timezone.now() - timedelta(seconds=30))
+    TrunkRequest.objects.update(changed_at=timezone.now() - timedelta(seconds=505))
+    Heartbeat.objects.update(at=timezone.now() - timedelta(seconds=35))
     Heartbeat.objects.create(name=Heartbeat.DIGEST_LETTERS, at=timezone.now() - timedelta(hours=1))
     lines = dict(line.rsplit(" ", 1) for line in client.get("/metrics").content.decode().splitlines())
     assert lines['portal_requests{state="pending"}'] == "1.0"
@@ -103,6 +104,16 @@ def test_metrics_count_requests_by_state_and_the_age_of_what_waits(
     assert lines['portal_oldest_request_seconds{state="approved"}'] == "0.0"
     assert 30 <= float(lines['portal_heartbeat_age_seconds{name="worker"}']) < 100
     assert len([name for name in lines if "heartbeat_age_seconds{" in name]) == 1, "of processes alone"
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_ages_are_told_by_the_clock_that_wrote_the_moments(
+    client: Client, worker: Heartbeat, hours: int
+) -> None:
+    Heartbeat.objects.update(at=clock.after(-35))
+    with mock.patch.object(timezone, "now", return_value=timezone.now() + timedelta(hours=hours)):
+        lines = dict(line.rsplit(" ", 1) for line in client.get("/metrics").content.decode().splitlines())
+    assert 30 <= float(lines['portal_heartbeat_age_seconds{name="worker"}']) < 100
 
 
 @pytest.mark.django_db

@@ -7,7 +7,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
+from tests.sealed import clock_at
 from tests.together import together
 from trunks import audit, audit_export, dispatch, tasks
 from trunks.actions import Action
@@ -235,7 +236,8 @@ def test_the_lag_is_measured(staff: User, basket: Basket, client: Client, settin
     act(staff, 3)
     shown = client.get("/metrics").content.decode()
     assert "portal_audit_stream_lag_events 3.0" in shown
-    assert streaming.lag()[1] > 0
+    with clock_at(datetime.now(UTC), database=datetime.now(UTC) + timedelta(hours=1)):
+        assert streaming.lag()[1] > 3500
     streaming.stream()
     assert streaming.lag() == (0, 0.0)
     settings.AUDIT_STREAM = None

@@ -8,10 +8,9 @@ from datetime import datetime
 from secrets import compare_digest
 
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
 from django.db.models import Count, Min
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -19,7 +18,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from trunks import audit, audit_roles, dispatch
-from trunks.models import AuditCheck, AuditDigest, Circuit, Heartbeat, State, TrunkRequest, WriteStop
+from trunks.models import AuditCheck, AuditDigest, Circuit, Heartbeat, State, TrunkRequest, WriteStop, clock
 from trunks.workflow import streaming
 
 BROKER_TIMEOUT = 1.0
@@ -39,7 +38,10 @@ def healthz(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 def readyz(request: HttpRequest) -> JsonResponse:
-    """Say whether database, broker and a worker are there; 503 when one is missing. Names no host and no error."""
+    """Say whether database, broker and a worker are there; 503 when one is missing. Names no host and no error.
+
+    A database that takes no changes is missing.
+    """
     database = _database_answers()
     checks = {
         "database": database,
@@ -67,7 +69,7 @@ class Work(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics, ages in seconds; an age is 0 when nothing waits."""
-        now = timezone.now()
+        now = clock.read()  # as what it is compared with: the web's may differ
         yield from _requests(now)
         yield from _heartbeats(now)
         yield GaugeMetricFamily(
@@ -144,7 +146,9 @@ def _audit(now: datetime) -> Iterator[Metric]:
 def _heartbeats(now: datetime) -> Iterator[Metric]:
     """Yield how long ago each kind of process was seen; one that never was has no value, which alerts as absent."""
     seen = GaugeMetricFamily(
-        "portal_heartbeat_age_seconds", "Time since a process was last seen.", labels=["name"]
+        "portal_heartbeat_age_seconds",
+        "Time since a process was last seen, or what recurs was last done.",
+        labels=["name"],
     )
     for beat in Heartbeat.objects.exclude(name=Heartbeat.DIGEST_LETTERS).order_by("name"):
         seen.add_metric([beat.name], _age(beat.at, now))
@@ -156,11 +160,20 @@ def _age(since: datetime | None, now: datetime) -> float:
 
 
 def _database_answers() -> bool:
+    """Say whether the database answers and takes changes: a standby, or one that has run full, only answers."""
     try:
         Heartbeat.objects.exists()
+        return not _read_only()
     except DatabaseError:
         return False
-    return True
+
+
+def _read_only() -> bool:
+    if connection.vendor != "postgresql":
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW transaction_read_only")
+        return bool(cursor.fetchone()[0] == "on")
 
 
 def _worker_seen() -> bool:

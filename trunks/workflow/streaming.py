@@ -12,7 +12,6 @@ import time
 
 from django.conf import settings
 from django.db.models import F, Q, QuerySet
-from django.utils import timezone
 
 from trunks import audit_chain, audit_export, dispatch, ocsf
 from trunks.models import AuditStream, clock
@@ -57,7 +56,7 @@ def lag() -> tuple[int, float]:
     position = AuditStream.objects.values_list("position", flat=True).first() or 0
     behind = audit_chain.ends()[0].position - position
     first = audit_chain.moment_of(audit_chain.at(position + 1)) if behind > 0 else None
-    return max(behind, 0), max((timezone.now() - first).total_seconds(), 0.0) if first else 0.0
+    return max(behind, 0), max((clock.read() - first).total_seconds(), 0.0) if first else 0.0
 
 
 def _claim() -> int | None:
