@@ -146,6 +146,12 @@ def test_sub_accounts_are_found_by_name_id_number_and_dnis(
     assert [row.name for row in access.search_sub_accounts(here, q)] == sorted(found)
 
 
+def test_a_search_of_sub_accounts_puts_no_question_to_each_of_them(staff: User) -> None:
+    asked = str(access.search_sub_accounts(staff, "18888").query)
+    assert "18888" in asked
+    assert "EXISTS" not in asked
+
+
 @pytest.mark.parametrize(
     ("q", "found"),
     [("", 2), ("hq", 1), ("268", 1), ("18888", 1), ("trunk", 2), ("Carrier", 0), ("8888", 0)],

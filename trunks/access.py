@@ -177,10 +177,10 @@ def search_sub_accounts(user: User, q: str) -> QuerySet[SubAccount]:
     found = sub_accounts_for(user)
     if not q:
         return found
-    listed = ListedTrunk.objects.filter(sub_account=OuterRef("pk"), gone_at=None, dnis__startswith=q)
-    return found.filter(
-        Q(name__icontains=q) | Q(zoom_id__icontains=q) | Q(number__startswith=q) | Exists(listed)
-    )
+    # Not `Exists`: of 100,000 questions PostgreSQL expects so much that it compiles the query, which takes seconds.
+    listed = ListedTrunk.objects.filter(gone_at=None, dnis__startswith=q).values("sub_account")
+    words = Q(name__icontains=q) | Q(zoom_id__icontains=q) | Q(number__startswith=q)
+    return found.filter(words | Q(pk__in=listed))
 
 
 def master_trunks_for(user: User) -> QuerySet[MasterTrunk]:
