@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from django.conf import settings as configured
 from django.db import OperationalError, connection
 from django.db.utils import ConnectionHandler
 from django.test import Client
 
+from portal import sessions
 from tests import trail
 from tests.conftest import SignedIn
 from trunks.models import State, TrunkRequest, User
@@ -69,6 +71,19 @@ def test_a_lost_connection(trunk_request: TrunkRequest, supervisor: User, signed
     with when_an_event_is_written("PERFORM pg_terminate_backend(pg_backend_pid()); PERFORM pg_sleep(1)"):
         page = approve(client, trunk_request)
     assert unavailable.AWAY in page
+    assert_nothing_was_done(page, trunk_request)
+
+
+@pytest.mark.sqlite
+def test_a_database_that_takes_no_changes(
+    trunk_request: TrunkRequest, supervisor: User, signed_in: SignedIn
+) -> None:
+    client = signed_in(supervisor)
+    ours = connection.vendor == "sqlite"
+    trail.run("PRAGMA query_only = on" if ours else "SET default_transaction_read_only = on")
+    page = approve(client, trunk_request)
+    assert client.get("/readyz").json()["database"] is ours  # which has no word for it
+    assert unavailable.READ_ONLY in page
     assert_nothing_was_done(page, trunk_request)
 
 
@@ -166,3 +181,56 @@ def test_a_page_that_cannot_be_shown_says_so_and_other_faults_are_left_to_django
     assert answer.status_code == 503
     assert "This cannot be shown right now" in answer.content.decode()
     assert unavailable.answer(answer.wsgi_request, ZeroDivisionError()) is None
+
+
+def away(*_: object, **__: object) -> None:
+    raise OperationalError("connection refused")
+
+
+@pytest.mark.sqlite
+def test_a_database_that_is_away_is_told_of_before_anybody_is_known(
+    trunk_request: TrunkRequest, supervisor: User, signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = signed_in(supervisor)
+    client.raise_request_exception = False
+    monkeypatch.setattr(sessions, "_SESSION", away)  # when it is asked who somebody is
+    answer = client.get("/")
+    assert (answer.status_code, answer["Retry-After"]) == (503, "5")
+    page = answer.content.decode()
+    assert "This cannot be shown right now" in page
+    assert f"<code>{answer['X-Request-ID']}</code>" in page
+    page = approve(client, trunk_request)
+    assert unavailable.AWAY in page
+    assert_nothing_was_done(page, trunk_request)
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize("ours", [True, False])
+def test_a_form_from_elsewhere_is_not_handed_back(monkeypatch: pytest.MonkeyPatch, ours: bool) -> None:
+    monkeypatch.setattr(sessions, "_SESSION", away)
+    client = Client(enforce_csrf_checks=True, raise_request_exception=False)
+    client.cookies[configured.SESSION_COOKIE_NAME] = "s" * 32
+    client.cookies[configured.CSRF_COOKIE_NAME] = "a" * 32
+    typed = {"comment": COMMENT, "csrfmiddlewaretoken": "a" * 32 if ours else "b" * 32}
+    answer = client.post("/requests/TR-000001/approve/", typed)
+    assert answer.status_code == 503
+    assert ("They &quot;grow" in answer.content.decode()) is ours
+
+
+@pytest.mark.sqlite
+def test_what_a_view_may_have_done_is_not_called_undone(
+    trunk_request: TrunkRequest, supervisor: User, signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = signed_in(supervisor)
+    client.raise_request_exception = False
+    monkeypatch.setattr(sessions.SessionStore, "save", away)  # of what the page says next
+    monkeypatch.setattr(configured, "SESSION_SAVE_EVERY_REQUEST", True)
+    answer = client.post(
+        f"/requests/{trunk_request.reference}/approve/", {"version": "1", "comment": COMMENT}
+    )
+    page = answer.content.decode()
+    assert answer.status_code == 500
+    assert "may or may not have been saved" in page
+    assert f"<code>{answer['X-Request-ID']}</code>" in page
+    trunk_request.refresh_from_db()
+    assert trunk_request.state == State.APPROVED

@@ -17,7 +17,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.timesince import timesince
 
-from trunks import step_up
+from trunks import context, step_up
 from trunks.models import GOOD_LINE_STATES, Circuit, Line, LineState, State, TrunkRequest, WriteStop
 from trunks.templatetags.kinds import is_between
 from trunks.workflow import endings, policy, waiting
@@ -79,6 +79,12 @@ WINDOW = "It waits for its change window. Nothing has been done at Zoom yet."
 BETWEEN = (
     "The change is between its two steps: a trunk is removed, and the one in its place is not assigned yet."
 )
+
+
+@register.simple_tag
+def request_id() -> str:
+    """Return the id that the log, the audit trail and the answer's header have of this web request."""
+    return context.current().request_id
 
 
 @register.simple_tag

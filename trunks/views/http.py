@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -11,6 +12,7 @@ from django_htmx.middleware import HtmxDetails
 
 from trunks import access
 from trunks.models import User
+from trunks.views import unavailable
 from trunks.workflow import refusals
 
 SAFE = ("GET", "HEAD", "OPTIONS")
@@ -79,5 +81,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer a fault of the portal's own, without the database: it may be what failed."""
+    """Answer a fault of the portal's own, without the database: it may be what failed, while somebody was looked up."""
+    if page := unavailable.answer_unasked(request, sys.exc_info()[1]):
+        return page
     return HttpResponse(render_to_string("500.html"), status=500)

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from django.contrib import messages
-from django.db import InterfaceError, OperationalError
+from django.db import DatabaseError, InterfaceError
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods
@@ -105,7 +105,7 @@ def _approve(request: HtmxHttpRequest, one: Shown, comment: str, done: list[str]
         review.approve(
             trunk_request, actor=request.user, version=one.version, comment=comment, stands_on=one.base
         )
-    except (OperationalError, InterfaceError):
+    except (DatabaseError, InterfaceError):
         # Those before it are decided; the page that says what the database did not do has to know them.
         request.done_so_far = done
         raise
