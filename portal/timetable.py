@@ -3,6 +3,7 @@
 import dbm
 import sys
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from celery.beat import PersistentScheduler
@@ -33,8 +34,10 @@ class Timetable(PersistentScheduler):
                 logger.warning(
                     "beat begins its schedule anew, as it cannot be read: %s.", type(error).__name__
                 )
-                self._store.close()  # type: ignore[attr-defined]  # celery-types does not know of it
-                self._remove_db()  # type: ignore[attr-defined]
+                self._store.close()  # type: ignore[attr-defined]  # the stubs know less than there is
+                for suffix in self.known_suffixes:
+                    path = f"{self.schedule_filename}{suffix}"  # type: ignore[attr-defined]
+                    Path(path).unlink(missing_ok=True)
                 super().setup_schedule()
         except dbm.error as error:
             sys.exit(f"beat cannot write its schedule in DATA_DIR ({settings.DATA_DIR}): {error}.")
