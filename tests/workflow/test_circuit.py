@@ -4,13 +4,14 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 from pytest_django import Settings
 
 from tests.workflow.conftest import Zoom
 from tests.workflow.timing import let_pass, states
 from trunks import audit, dispatch, tasks
-from trunks.models import Circuit, MasterAccount, User, ZoomToken, clock
-from trunks.workflow import circuits, connecting, estate, probing, reconcile, speaking, sweeping
+from trunks.models import Circuit, MasterAccount, TrunkRequest, User, ZoomToken, clock
+from trunks.workflow import circuits, connecting, estate, probing, reconcile, settling, speaking, sweeping
 from trunks.workflow.provisioning import provision
 from trunks.zoom import errors
 from trunks.zoom.errors import ZoomError
@@ -282,6 +283,27 @@ def test_refused_credentials_are_remembered_until_zoom_takes_them(zoom: Zoom) ->
     assert circuit.refused_at is not None
     circuits.note(zoom.master, None)
     assert Circuit.objects.filter(master=zoom.master, refused_at=None, refusal="").exists()
+
+
+def test_one_request_tries_refused_credentials_for_all_and_wakes_the_others(
+    zoom: Zoom, staff: User, supervisor: User, rung: list[tuple[str, int]]
+) -> None:
+    """Of a hundred that waited over a weekend each had tried every five minutes: a hundred thousand events."""
+    first, second = (zoom.approved(staff, supervisor, f"{zoom.trunk.prefix}77{n}") for n in (1, 2))
+    TrunkRequest.objects.update(tries=12)
+    zoom.sandbox.fault("unauthorized", times=0)
+    waits = []
+    for trunk_request in (first, second):
+        provision(trunk_request.pk)
+        trunk_request.refresh_from_db()
+        assert trunk_request.state == "approved"
+        assert trunk_request.next_attempt_at
+        waits.append((trunk_request.next_attempt_at - timezone.now()).total_seconds())
+    assert waits[0] < settling.LONGEST_BACKOFF * 1.25
+    assert waits[1] > settling.LONGEST_REFUSED * 0.7
+    rung.clear()
+    circuits.note(zoom.master, None)
+    assert set(rung) >= {("trunks.tasks.provision", first.pk), ("trunks.tasks.provision", second.pk)}
 
 
 @pytest.mark.parametrize("problem", ["", "Zoom has an internal problem."])

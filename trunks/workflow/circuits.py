@@ -13,7 +13,7 @@ from django.db.models import F, Q
 from trunks import audit, dispatch
 from trunks.actions import Action
 from trunks.compiled import Found, Param
-from trunks.models import Circuit, MasterAccount, clock
+from trunks.models import Circuit, MasterAccount, State, TrunkRequest, clock
 from trunks.workflow.ringing import ring_ready
 from trunks.workflow.words import sentence
 from trunks.zoom import errors
@@ -54,9 +54,15 @@ def try_soon(master_id: int) -> bool:
 
 
 def forgive(master: MasterAccount) -> None:
-    """Forget that Zoom refused the credentials: Zoom has accepted them since, or there are new ones."""
+    """Forget that Zoom refused the credentials: Zoom has accepted them since, or there are new ones.
+
+    What waits for them is tried now: by itself it would be in up to an hour.
+    """
     refused = Circuit.objects.filter(master=master, refused_at__isnull=False)
     if refused.update(refused_at=None, refusal=""):
+        waiting = TrunkRequest.objects.filter(master=master, state__in=(State.APPROVED, State.UNCONFIRMED))
+        if waiting.filter(tries__gt=0).update(next_attempt_at=clock.now()):
+            transaction.on_commit(ring_ready)
         _read_again(master)
 
 

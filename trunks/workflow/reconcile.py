@@ -129,7 +129,7 @@ def _look(claim: Claim) -> None:
             return
         except ZoomError as error:
             _look_again(
-                claim, sentence(error), settling.backoff(claim.trunk_request.tries), tries=F("tries") + 1
+                claim, sentence(error), settling.pause(claim.trunk_request, error), tries=F("tries") + 1
             )
             return
     lines = lines_of(claim.trunk_request)

@@ -40,6 +40,9 @@ from trunks.zoom.errors import CredentialsRefused, HeldBack, RateLimited, Redire
 WHY = "provisioning"
 ALARM_SECONDS = 60.0  # of waiting between the two steps of a change
 LONGEST_BACKOFF = 300.0
+# Refused credentials are mended by people, which takes hours, and each try is two events: one request goes on trying
+# for all, and the others are woken when Zoom has accepted them.
+LONGEST_REFUSED = 3600.0
 _FREE = {"lease_until": None, "step": Step.NONE}
 
 
@@ -190,7 +193,7 @@ def wait_for(claim: Claim, error: ZoomError) -> None:
 
 def wait_for_zoom(claim: Claim, error: ZoomError) -> None:
     """Put the request back, nothing having been sent, until Zoom can be reached or lets the portal in again."""
-    release(claim, sentence(error), wait=backoff(claim.trunk_request.tries))
+    release(claim, sentence(error), wait=pause(claim.trunk_request, error))
 
 
 def wait_for_list(claim: Claim) -> None:
@@ -243,9 +246,25 @@ def refuse_rest(claim: Claim, outcome: str) -> None:
             mark([line], LineState.NOT_SENT, detail=f"{line.detail} {outcome}".strip())
 
 
-def backoff(tries: int) -> float:
+def backoff(tries: int, longest: float = LONGEST_BACKOFF) -> float:
     """Return how many seconds to wait after `tries` failures in a row: doubling from 2 s to 5 min, with jitter."""
-    return min(2.0 * float(2 ** min(tries, 10)), LONGEST_BACKOFF) * random.uniform(0.75, 1.25)  # noqa: S311  # no secret
+    return min(2.0 * float(2 ** min(tries, 12)), longest) * random.uniform(0.75, 1.25)  # noqa: S311  # no secret
+
+
+def pause(trunk_request: TrunkRequest, error: ZoomError) -> float:
+    """Return how many seconds to wait after `error`: up to 5 min, or to an hour where another request tries for all."""
+    refused = isinstance(error, CredentialsRefused)
+    return backoff(
+        trunk_request.tries, LONGEST_REFUSED if refused and _follows(trunk_request) else LONGEST_BACKOFF
+    )
+
+
+def _follows(trunk_request: TrunkRequest) -> bool:
+    """Say whether an older request of the master account waits for Zoom as well."""
+    waiting = TrunkRequest.objects.filter(
+        master=trunk_request.master_id, state__in=(State.APPROVED, State.UNCONFIRMED)
+    )
+    return waiting.filter(tries__gt=0, pk__lt=trunk_request.pk).exists()
 
 
 def _summary(lines: Sequence[Line]) -> str:
