@@ -255,6 +255,17 @@ def test_home_lists_it_for_supervisors_with_masters_in_trouble(
     assert "Zoom refuses &lt;us&gt;." in signed_in(administrator).get("/").content.decode()
 
 
+def test_what_zoom_accepted_is_not_said_to_have_no_answer(
+    signed_in: SignedIn, supervisor: User, unconfirmed: TrunkRequest
+) -> None:
+    unconfirmed.lines.update(answered=True)
+    TrunkRequest.objects.update(needs_attention=True)
+    content = signed_in(supervisor).get(f"/requests/{unconfirmed.reference}/").content.decode()
+    assert "what came of it is not known yet" in content
+    assert "has settled it" in content
+    assert "no answer came back" not in content
+
+
 def test_a_supervisor_gives_up_with_a_reason(
     signed_in: SignedIn, supervisor: User, unconfirmed: TrunkRequest
 ) -> None:
@@ -270,6 +281,8 @@ def test_a_supervisor_gives_up_with_a_reason(
     assert 'data-state="failed"' in content
     assert 'data-line-state="given_up"' in content
     assert "Given up, outcome unknown" in content
+    assert "whether those are in place is not known" in content
+    assert "is not in place at Zoom" not in content
 
 
 def test_staff_see_who_could_give_up_and_cannot(

@@ -64,8 +64,8 @@ NEXT: dict[str, str] = {
     State.APPROVED: "A worker takes it up next. Nothing has been done at Zoom yet.",
     State.APPLYING: "The portal is talking to Zoom. This page follows along.",
     State.UNCONFIRMED: (
-        "Something was sent and no clear answer came back. The portal keeps reading Zoom's list until it knows, "
-        "and sends nothing again before that."
+        "Something was sent, and what came of it is not known yet. The portal keeps reading Zoom's list until it "
+        "knows, and sends nothing again before that."
     ),
     State.DONE: "Zoom's own list shows every line as it was asked for.",
     State.PARTIAL: "Some lines are done at Zoom and some are not. The lines below say which and why.",
@@ -75,6 +75,10 @@ NEXT: dict[str, str] = {
     State.EXPIRED: "Nobody decided in time; file it again if it is still needed.",
 }
 PARTLY = "A worker takes up next what is not done yet. The lines below say what is at Zoom already."
+GIVEN_UP = (
+    "People gave up finding out what Zoom did with some lines: whether those are in place is not known. "
+    "The lines below say which."
+)
 WINDOW = "It waits for its change window. Nothing has been done at Zoom yet."
 BETWEEN = (
     "The change is between its two steps: a trunk is removed, and the one in its place is not assigned yet."
@@ -109,6 +113,9 @@ def what_next(trunk_request: TrunkRequest) -> str:
         return WINDOW
     if trunk_request.state == State.APPROVED and not is_untouched(trunk_request):
         return PARTLY
+    ended = trunk_request.state in (State.PARTIAL, State.FAILED)
+    if ended and any(line.state == LineState.GIVEN_UP for line in trunk_request.lines.all()):
+        return GIVEN_UP
     meaning = NEXT.get(trunk_request.state, "")
     undone = trunk_request.state in (State.DENIED, State.WITHDRAWN, State.EXPIRED)
     return f"{meaning} {endings.sentence(trunk_request.kind)}" if undone else meaning
