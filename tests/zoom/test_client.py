@@ -210,6 +210,38 @@ class TestListingTrunks:
 
 
 class TestSubAccounts:
+    @pytest.mark.parametrize("total", [3, "3"])
+    def test_an_empty_list_beside_a_count_is_no_list(
+        self, client: Opened, zoom: responses.RequestsMock, total: object
+    ) -> None:
+        """Believed, it would make every sub account gone."""
+        zoom.get(f"{API}/accounts", json={"total_records": total, "accounts": [], "next_page_token": ""})
+        with pytest.raises(Unreadable, match="the list is empty, and Zoom counts 3") as caught:
+            list(client.list_sub_accounts())
+        assert caught.value.retryable
+
+    def test_nor_are_empty_pages_beside_a_count(self, client: Opened, zoom: responses.RequestsMock) -> None:
+        for token, then in (("", "x"), ("x", "")):
+            query = {"page_size": "300"} | ({"next_page_token": token} if token else {})
+            body = {"total_records": 3, "accounts": [], "next_page_token": then}
+            zoom.get(f"{API}/accounts", json=body, match=[query_param_matcher(query)])
+        with pytest.raises(Unreadable, match="counts 3"):
+            list(client.list_sub_accounts())
+
+    @pytest.mark.parametrize("total", [0, "0", -1, None, "many"])
+    def test_an_empty_list_without_a_count_is_empty(
+        self, client: Opened, zoom: responses.RequestsMock, total: object
+    ) -> None:
+        zoom.get(f"{API}/accounts", json={"total_records": total, "accounts": []})
+        assert list(client.list_sub_accounts()) == []
+
+    def test_a_last_page_may_be_empty(self, client: Opened, zoom: responses.RequestsMock) -> None:
+        for token, then, rows in (("", "x", [{"id": "a"}]), ("x", "", [])):
+            query = {"page_size": "300"} | ({"next_page_token": token} if token else {})
+            body = {"total_records": 1, "accounts": rows, "next_page_token": then}
+            zoom.get(f"{API}/accounts", json=body, match=[query_param_matcher(query)])
+        assert [account.id for account in client.list_sub_accounts()] == ["a"]
+
     def test_all_pages_are_read_with_the_same_query(
         self, client: Opened, zoom: responses.RequestsMock
     ) -> None:

@@ -19,12 +19,12 @@ from trunks.zoom.deadline import Limit, time_limit
 from trunks.zoom.errors import CredentialsRefused, RateLimited, Redirected, Unreadable, ZoomError
 from trunks.zoom.hooks import Patience, at_once, no_brake, no_objection, no_record, no_verdict, no_wait
 from trunks.zoom.reading import (
+    SubAccountPages,
     WrongShapeError,
     put_together,
     read_assigned,
     read_done,
     read_sub_account,
-    read_sub_accounts,
     read_trunks,
 )
 from trunks.zoom.types import Assignment, Call, Label, SubAccount, Trunk
@@ -119,7 +119,7 @@ class ZoomClient:
         Each page is read with `patience`: one that Zoom holds back does not start the list anew. A page token lives
         15 minutes. One that comes twice with nothing new is Unreadable, as are ten pages without, and the 10,001st.
         """
-        ask = _Ask(Errand("listing the sub accounts"), "GET", "/accounts", read_sub_accounts, Label.MEDIUM)
+        ask = _Ask(Errand("listing the sub accounts"), "GET", "/accounts", SubAccountPages(), Label.MEDIUM)
         yield from self._pages(replace(ask, query={"page_size": str(PAGE_SIZE)}, most=LIST_BYTES), patience)
 
     def sub_account(self, account_id: str) -> SubAccount:

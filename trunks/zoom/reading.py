@@ -61,9 +61,22 @@ def read_sub_account(answer: Answer) -> SubAccount:
     return _sub_account(_object(answer))
 
 
-def read_sub_accounts(answer: Answer) -> tuple[list[SubAccount], str]:
-    """Return one page of sub accounts and the token of the next page, "" on the last."""
-    return _page(answer, "accounts", _sub_account)
+class SubAccountPages:
+    """Reads the pages of one listing: each returns its sub accounts and the token of the next page, "" on the last.
+
+    A list that is empty to its end although Zoom counts rows is none; of any other the count proves nothing.
+    """
+
+    def __init__(self) -> None:
+        self._found = False
+
+    def __call__(self, answer: Answer) -> tuple[list[SubAccount], str]:
+        rows, token = _page(answer, "accounts", _sub_account)
+        self._found = self._found or bool(rows)
+        total = 0 if self._found or token else number(_object(answer).get("total_records"))
+        if total and total > 0:
+            raise WrongShapeError(f"the list is empty, and Zoom counts {total}")
+        return rows, token
 
 
 def _accepted(answer: Answer) -> object:
