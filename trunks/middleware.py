@@ -104,10 +104,13 @@ def bounded(get_response: Handler) -> Handler:
 
     Without a length nothing is read at all: that is how WSGI servers hand over a body that does not tell its own.
     Raises BadRequest for what names another encoding than UTF-8, in which all forms are sent: some of Python's know
-    halves of characters, which no database takes, and some do not make text at all.
+    halves of characters, which no database takes, and some do not make text at all. So does a content type that is
+    nonsense (`portal.handler`).
     """
 
     def middleware(request: HttpRequest) -> HttpResponse:
+        if getattr(request, "unreadable", False):
+            raise BadRequest("Its content type cannot be read.")
         if request.encoding and codecs.lookup(request.encoding).name != "utf-8":
             raise BadRequest("It names another encoding than UTF-8.")
         told = request.META.get("CONTENT_LENGTH") or "0"
