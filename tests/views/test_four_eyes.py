@@ -215,3 +215,15 @@ def test_the_number_of_queries_does_not_grow_with_the_requests(
     client.get(URL)
     with django_assert_max_num_queries(27):
         client.get(URL)
+
+
+def test_how_long_something_took_stands_in_one_line(
+    client: Client, estate: cast.Estate, staff: User, supervisor: User
+) -> None:
+    """In narrow columns "3 h 54 min" broke before its last word, so that every second row had two lines."""
+    trunk_request = filing.file(cast.draft(estate.sub, estate.trunk, "18888777"), actor=staff)
+    review.approve(trunk_request, actor=supervisor, version=1)
+    page = client.get(URL).content.decode()
+    cells = re.findall(r'<td data-label="(?:To decision|To done|Took)[^>]*>', page)
+    assert len(cells) >= 5
+    assert all('class="nowrap"' in cell for cell in cells)
