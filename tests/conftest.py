@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from celery import current_app
+from django.conf import settings
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.core.cache import cache
 from django.core.management.commands import flush
@@ -13,6 +14,7 @@ from django.db import connection
 from django.db.backends.base.operations import BaseDatabaseOperations
 from django.test import Client
 from pytest_django import DjangoDbBlocker
+from whitenoise.middleware import WhiteNoiseMiddleware
 
 from tests import cast, trail
 from trunks import dispatch, turns
@@ -68,6 +70,24 @@ def _quick_passwords() -> Iterator[None]:
     """Spare tests a second for each password that is set or typed; real processes take the rounds that they take."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(PBKDF2PasswordHasher, "iterations", cast.QuickHasher.iterations)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _static_files_found_once() -> Iterator[None]:
+    """Spare each new client, which makes its middleware anew, to look through all folders of static files."""
+    look = WhiteNoiseMiddleware.add_files_from_finders
+    found: dict[str, dict[str, object]] = {}
+
+    def take_over(middleware: WhiteNoiseMiddleware) -> None:
+        folders = repr(settings.STATICFILES_DIRS)
+        if folders not in found:
+            look(middleware)
+            found[folders] = middleware.files
+        middleware.files = found[folders]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", take_over)
         yield
 
 
