@@ -15,6 +15,7 @@ from django.db import models
 from django.db.models import (
     Case,
     CharField,
+    Count,
     DateTimeField,
     Exists,
     ExpressionWrapper,
@@ -63,9 +64,12 @@ def unread(accounts: QuerySet[SubAccount]) -> QuerySet[SubAccount]:
     return accounts.filter(~Q(trunks_problem="") | Q(trunks_read_at=None), gone_at=None)
 
 
-def drifting(accounts: QuerySet[SubAccount], kinds: Sequence[str]) -> QuerySet[ListedTrunk]:
+def drifting(
+    accounts: QuerySet[SubAccount], kinds: Sequence[str], *, many: bool = False
+) -> QuerySet[ListedTrunk]:
     """Return the rows of Zoom's lists of `accounts` with one of `kinds`, each with `drift` and `word`.
 
+    `many` is for more than a few accounts: which rows can drift at all is asked once, and not of each row.
     `word` is the primary key of the line that has the portal's last word, or None. Nothing is claimed of a DNIS that
     an open request is about, nor of a row that the newest list does not show but that is not yet believed to be gone.
     """
@@ -73,6 +77,8 @@ def drifting(accounts: QuerySet[SubAccount], kinds: Sequence[str]) -> QuerySet[L
     vanished = Q(~Exists(_instead()), gone_at__gte=clock.after(-86_400 * MISSED_DAYS))
     rows = ListedTrunk.objects.filter(shown | vanished, ~Exists(_open()), sub_account__in=readable(accounts))
     word = Coalesce(*(Subquery(lines.values("pk")[:1]) for lines in (_holders(), _words(), _refused())))
+    if many and Drift.NOT_FILED not in kinds:
+        rows = rows.filter(_spoken_of())
     found = rows.exclude(dnis="").annotate(drift=_drift(), word=word)
     return found.filter(drift__in=kinds).select_related("sub_account__master")
 
@@ -90,6 +96,20 @@ def listed_as(rows: Collection[ListedTrunk]) -> QuerySet[ListedTrunk]:
     accounts = readable(SubAccount.objects.all())
     found = ListedTrunk.objects.filter(**of, gone_at=None, sub_account__in=accounts)
     return found.select_related("sub_account").order_by("sub_account__name", "pk")
+
+
+def _spoken_of() -> Q:
+    """Return which rows can be more than not filed: some line names the DNIS, or a list of another account does.
+
+    Of an estate that was just connected that is nothing, and six questions of each row would be asked in vain.
+    """
+    listed = ListedTrunk.objects.filter(gone_at=None).order_by().values("dnis", "master")
+    twice = listed.annotate(accounts=Count("sub_account", distinct=True)).filter(accounts__gt=1)
+    lines = Line.objects.order_by()
+    named = Q(dnis__in=lines.values("dnis")) | Q(
+        dnis__in=lines.exclude(current_dnis="").values("current_dnis")
+    )
+    return named | Q(dnis__in=twice.values("dnis"))
 
 
 def _instead() -> QuerySet[ListedTrunk]:

@@ -66,7 +66,7 @@ def drift(request: HtmxHttpRequest) -> HttpResponse:
     """List the differences by DNIS, and say which sub accounts' lists are not known."""
     chosen = DriftFilter(request.GET, masters=access.masters_for(request.user))
     accounts = chosen.of_master(access.sub_accounts_for(request.user).order_by())
-    found = page(chosen.apply(drifting(accounts, chosen.kinds)), request, ("dnis", "id"))
+    found = page(chosen.apply(drifting(accounts, chosen.kinds, many=True)), request, ("dnis", "id"))
     fileable = set(access.fileable_masters(request.user).values_list("pk", flat=True))
     unknown = list(unread(accounts).order_by("name", "pk")[: SHOWN_UNREAD + 1])
     context = {
