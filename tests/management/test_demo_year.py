@@ -47,6 +47,7 @@ def test_a_year_is_on_record_and_its_chain_is_whole(said: str) -> None:
     _who_gave_18888123_to_customer_7()
     _what_is_held_is_what_zoom_lists()
     _nothing_was_decided_by_its_author()
+    _only_people_have_an_address()
 
 
 def _who_gave_18888123_to_customer_7() -> None:
@@ -72,3 +73,9 @@ def _what_is_held_is_what_zoom_lists() -> None:
 def _nothing_was_decided_by_its_author() -> None:
     for filed_by, decided_by in TrunkRequest.objects.values_list("filed_by", "decisions__decided_by"):
         assert filed_by != decided_by
+
+
+def _only_people_have_an_address() -> None:
+    told = AuditEvent.objects.filter(at__lt=timezone.now() - timedelta(days=1)).order_by()
+    assert not told.filter(actor=None).exclude(ip="").exclude(action="session.failed").exists()
+    assert not told.exclude(actor=None).filter(ip="").exists()

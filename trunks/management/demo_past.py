@@ -91,6 +91,16 @@ def in_context(at: datetime, do: Doing) -> None:
         do(at)
 
 
+def by_a_worker(do: Doing) -> Doing:
+    """Return `do` as a worker does it, which has no address and no browser."""
+
+    def doing(at: datetime) -> None:
+        with context.bound(Context(context.current().request_id)):
+            do(at)
+
+    return doing
+
+
 def line(told: Told, trunk: MasterTrunk, removes: str) -> None:
     past = told.past
     failed = past.fate == "failed"
@@ -232,3 +242,7 @@ def settled(told: Told, at: datetime) -> None:
 def _tracking_id(told: Told) -> str:
     """Return what Zoom's answer is to have been known by."""
     return f"v=2.0;clid=us06;rid=WEB_{hashlib.sha256(told.row.reference.encode()).hexdigest()[:32]}"
+
+
+# What no person does.
+OF_WORKERS = (expired, begun, intended, answered, settled)

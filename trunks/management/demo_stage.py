@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from trunks import audit
 from trunks.actions import Action
@@ -101,7 +102,8 @@ def _of_stop(stop: WriteStop, action: Action, actor: User) -> None:
 
 
 def _bound(step: Callable[[Told, datetime], None], told: Told) -> Doing:
-    return lambda at: step(told, at)
+    do: Doing = partial(step, told)
+    return steps.by_a_worker(do) if step in steps.OF_WORKERS else do
 
 
 def _both(*steps: Callable[[Told, datetime], None]) -> Callable[[Told, datetime], None]:

@@ -174,9 +174,9 @@ def _days(stage: Stage, start: datetime, chance: random.Random) -> Iterator[Deed
     for number in range(DAYS):
         day = (start + timedelta(days=number)).replace(hour=0, minute=12)
         if day < timezone.now() - timedelta(days=2):
-            yield Deed(day, partial(_seal, (day - timedelta(days=1)).date()))
+            yield Deed(day, demo_past.by_a_worker(partial(_seal, (day - timedelta(days=1)).date())))
         if number % 7 == 1:
-            yield Deed(day.replace(hour=3), stage.synced)
+            yield Deed(day.replace(hour=3), demo_past.by_a_worker(stage.synced))
         if day.weekday() in (0, 2, 3):
             person = chance.choice(stage.people)
             came = day.replace(hour=8, minute=chance.randint(0, 59))
