@@ -1,4 +1,4 @@
-"""An answer whose status says yes and whose body holds an error that nobody knows: no proof of anything."""
+"""An answer whose status says yes and whose body holds an error that nobody knows, or that no API has written."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ from trunks.zoom.wire import Answer, Wire
 
 pytestmark = pytest.mark.sqlite
 ERROR = '{"code": 5000, "message": "Internal service error"}'
+HIDDEN = Answer(200, {}, ERROR)
+# A proxy in between, which wants to be asked something first.
+PROXYS = Answer(403, {"Content-Type": "text/html"}, "<h1>Access denied</h1>")
 SAID = "Internal service error, HTTP 200, code 5000"
 
 
@@ -26,7 +29,14 @@ def dnis(zoom: Zoom) -> str:
     return f"{zoom.trunk.prefix}777"
 
 
-def hide(monkeypatch: pytest.MonkeyPatch, method: str, *, done: bool = True, times: int = 1) -> list[str]:
+def hide(
+    monkeypatch: pytest.MonkeyPatch,
+    method: str,
+    *,
+    done: bool = True,
+    times: int = 1,
+    answer: Answer = HIDDEN,
+) -> list[str]:
     """Answer calls of `method` so, carried out or not; the first list after that is as old as the last before.
 
     Return the methods of the calls that were answered so.
@@ -38,15 +48,15 @@ def hide(monkeypatch: pytest.MonkeyPatch, method: str, *, done: bool = True, tim
             odd.append(method)
             if done:
                 real(wire, request, *args, **options)
-            return Answer(200, {}, ERROR)
+            return answer
         if request.method != "GET":
             return real(wire, request, *args, **options)
         if odd and (old := before.pop(str(request.url), None)):
             return old
-        answer = real(wire, request, *args, **options)
+        honest = real(wire, request, *args, **options)
         if not odd:
-            before[str(request.url)] = answer
-        return answer
+            before[str(request.url)] = honest
+        return honest
 
     monkeypatch.setattr(Wire, "send", send)
     return odd
@@ -123,27 +133,44 @@ def test_several_lines_then_go_one_by_one(
     assert [len((call.sent or {})["sip_trunks"]) for call in posts] == [3, 1, 1, 1]
 
 
+ANSWERS = pytest.mark.parametrize(("answer", "said"), [(HIDDEN, SAID), (PROXYS, "Access denied, HTTP 403")])
+
+
+@ANSWERS
 def test_a_list_is_read_again(
-    zoom: Zoom, staff: User, supervisor: User, dnis: str, monkeypatch: pytest.MonkeyPatch
+    zoom: Zoom,
+    staff: User,
+    supervisor: User,
+    dnis: str,
+    monkeypatch: pytest.MonkeyPatch,
+    answer: Answer,
+    said: str,
 ) -> None:
     filed = zoom.approved(staff, supervisor, dnis)
-    hide(monkeypatch, "GET", times=2)
+    hide(monkeypatch, "GET", times=2, answer=answer)
     provision(filed.pk)
     assert states(filed) == ("approved", ["not_sent"])
-    assert SAID in filed.waiting_for
+    assert said in filed.waiting_for
     in_the_end(filed)
     assert states(filed) == ("done", ["assigned"])
 
 
+@ANSWERS
 def test_a_list_that_is_answered_so_time_and_again_is_refused(
-    zoom: Zoom, staff: User, supervisor: User, dnis: str, monkeypatch: pytest.MonkeyPatch
+    zoom: Zoom,
+    staff: User,
+    supervisor: User,
+    dnis: str,
+    monkeypatch: pytest.MonkeyPatch,
+    answer: Answer,
+    said: str,
 ) -> None:
     filed = zoom.approved(staff, supervisor, dnis)
-    odd = hide(monkeypatch, "GET", times=99)
+    odd = hide(monkeypatch, "GET", times=99, answer=answer)
     in_the_end(filed)
     assert states(filed) == ("failed", ["refused"])
     assert len(odd) == provisioning.UNCLEAR_TRIES + 1
-    assert SAID in filed.lines.get().detail
+    assert said in filed.lines.get().detail
     call = ZoomCall.objects.filter(attempt__trunk_request=filed).first()
     decoded = words.decode(call) if call else None
     assert decoded is not None

@@ -26,6 +26,7 @@ from trunks.zoom.verdict import error_of
 from trunks.zoom.wire import Answer, Errand
 
 WRITE = Errand("assigning", write=True)
+READ = Errand("listing")
 NB = "This account does not exist or does not belong to"
 NP = (
     "Your account does not have the permission to make updates on this account. "
@@ -186,6 +187,13 @@ class TestWords:
         found = verdict(404, text)
         assert type(found) is Refused
         assert (found.code, found.message) == (None, message)
+
+    def test_such_a_page_is_no_answer_to_a_reading_and_a_no_to_a_write(self) -> None:
+        page = Answer(403, {}, "<h1>Access denied</h1>")
+        for errand, again in ((READ, True), (WRITE, False)):
+            found = error_of(page, errand)
+            assert found is not None
+            assert (type(found), found.retryable, found.might_have_happened) == (Refused, again, False)
 
     def test_the_tracking_id_is_found_in_any_case(self) -> None:
         assert verdict(404, "", X_ZM_TrackingID="WEB_1").tracking_id == "WEB_1"

@@ -242,7 +242,7 @@ def _cannot_read(claim: Claim, waiting: list[Line], error: ZoomError) -> bool:
 
 
 def _unclear_for_long(claim: Claim, error: ZoomError) -> bool:
-    unclear = isinstance(error, errors.Refused) and (error.status or 0) < 300
+    unclear = isinstance(error, errors.Refused) and error.retryable
     return unclear and claim.trunk_request.tries >= UNCLEAR_TRIES
 
 

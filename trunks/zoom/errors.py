@@ -233,7 +233,8 @@ class InvalidParameter(ZoomError):
 class Refused(ZoomError):
     """Any other definite 4xx. Retry: no. Happened: no.
 
-    What a 2xx says that nobody knows is in doubt, as of any other answer that is not understood.
+    What a 2xx says that nobody knows is in doubt, as of any other answer that is not understood. What is refused to a
+    read in other words than the API's may be read again.
     """
 
     summary = "Zoom refused"

@@ -151,6 +151,9 @@ def _refused(answer: Answer, errand: Errand, complaint: Complaint, details: Deta
     elif answer.status < 300 and complaint.code != 300 and not 400 <= (complaint.code or 0) < 500:
         # The status says yes, the body what nobody knows, such as trouble of Zoom's own: that is no definite no.
         details |= Details(retryable=not errand.write, might_have_happened=errand.write)
+    elif complaint.code is None and parsed(answer.text) is ...:
+        # The page of a proxy, say: nobody at Zoom has spoken, and another reading may get through.
+        details |= Details(retryable=not errand.write)
     return Refused(complaint.message, **details)
 
 
