@@ -354,7 +354,7 @@ def test_what_has_not_arrived_in_the_second_place_is_only_noted(sealed: Sealed, 
     newest, _ = newest_and_oldest()
     (tmp_path / newest.file_name).unlink()
     finding = verifying.verify()
-    assert (finding.bad, finding.notes) == (None, ("1 digests are not in the second place yet.",))
+    assert (finding.bad, finding.notes) == (None, ("Digests that are not in the second place yet: 1.",))
 
 
 def test_a_file_that_cannot_be_read_says_at_least_that_it_is_there(sealed: Sealed, tmp_path: Path) -> None:

@@ -297,4 +297,4 @@ def _notes(tally: _Tally) -> Iterator[str]:
     if not second_place.is_set():
         yield "No second place is set (AUDIT_DIGEST_DIR): events cut off at the end would not be missed."
     elif tally.not_there:
-        yield f"{tally.not_there} digests are not in the second place yet."
+        yield f"Digests that are not in the second place yet: {tally.not_there}."
