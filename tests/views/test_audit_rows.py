@@ -75,3 +75,9 @@ def test_a_sign_in_under_an_address_that_nobody_has_leads_to_no_page_of_a_person
 def test_a_deed_in_the_right_of_somebody_else_says_whose() -> None:
     lent = event(actor_id=3, actor_name="Sue", on_behalf_of_name="Sam <b>")
     assert "Sue</a></strong> on behalf of Sam &lt;b&gt; filed the request" in told(lent)
+
+
+def test_who_did_something_with_their_own_account_is_named_once() -> None:
+    own = {"action": "session.began", "actor_id": 3, "actor_name": "Sam", "object_type": "user"}
+    assert told(event(**own, object_id="3", object_label="Sam")).endswith("Sam</a></strong> signed in")
+    assert told(event(**own, object_id="4", object_label="Sue")).endswith('">Sue</a>')

@@ -94,6 +94,11 @@ class AuditEvent(models.Model):
         return self.actor_name if self.actor_id else "The portal"
 
     @property
+    def is_own(self) -> bool:
+        """Say whether somebody did it with their own account: who it is about need not be said again."""
+        return self.object_type == "user" and self.object_id == str(self.actor_id)
+
+    @property
     def ground(self) -> str:
         return "" if self.actor_id else self.actor_name.removeprefix("System (").removesuffix(")")
 

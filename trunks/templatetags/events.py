@@ -119,7 +119,8 @@ class Event(Protocol):
 
     @property
     def who(self) -> str: ...
-
+    @property
+    def is_own(self) -> bool: ...
     @property
     def ground(self) -> str: ...
 

@@ -60,10 +60,10 @@ def trail_rows(events: Iterable[Event]) -> SafeString:
 
 
 def _told(event: Event) -> str:
-    url, label = object_url(event), escape(event.object_label)
+    url, label = object_url(event), "" if event.is_own else escape(event.object_label)
     # A reference is one word: it does not break at its hyphen. A person's name may break.
     whole = ' class="nowrap"' if event.object_type == "trunkrequest" else ""
-    about = f'<a href="{escape(url)}"{whole}>{label}</a>' if url else label
+    about = f'<a href="{escape(url)}"{whole}>{label}</a>' if url and label else label
     words = _short(event.comment, COMMENT_LENGTH)
     said = f'<span class="sub">“{escape(words)}”</span>' if words else ""
     return f"{_named(event)} {_deed(event.action)}{': ' if label else ''}{about}{said}"
