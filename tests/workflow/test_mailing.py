@@ -156,7 +156,7 @@ def test_a_letter_is_plain_text_and_html_with_the_same_words(
 
 def test_a_held_claim_is_for_one_try(waiting: list[Notice], staff: User) -> None:
     assert cast.PASSWORD not in str(waiting[0])
-    assert str(waiting[0]) == "letter to Sam Supervisor"
+    assert str(waiting[0]) == "e-mail to Sam Supervisor"
     assert str(waiting[0].occasion).startswith("asked:")
 
 
