@@ -230,7 +230,9 @@ def _estate(sandbox: Sandbox, limit: int) -> tuple[MasterAccount, list[MasterTru
         NORTHWIND.name, NORTHWIND.account_id, (NORTHWIND.client_id, NORTHWIND.client_secret)
     )
     master.rate_plan, master.rate_share = RatePlan.BUSINESS, limit * 100 // FULL_LIMIT
-    master.sync_started_at = timezone.now()  # else the workers, which hear no beat, would read the estate meanwhile
+    master.sync_started_at = (
+        timezone.now()
+    )  # else the workers, which hear no beat, would read the estate meanwhile
     master.save()
     known = sandbox.estate.accounts[NORTHWIND.account_id].trunks[:2]
     trunks = [cast.master_trunk(master, row.id, row.name, row.dnis, row.sip_server_address) for row in known]
