@@ -5,6 +5,7 @@ from typing import Any, NoReturn
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialLogin
+from django.db import IntegrityError
 from django.http import HttpRequest
 from django.shortcuts import redirect, render
 
@@ -12,6 +13,8 @@ from trunks import step_up
 from trunks.models import User
 from trunks.workflow import recognising, signing_in
 from trunks.workflow.errors import Refused
+
+TWICE = "You came in for the first time in two windows at once. Sign in again."
 
 
 class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  # allauth is not typed
@@ -27,11 +30,13 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  
             _prove(request, known, claims)
         try:
             user = recognising.recognise(claims, known=known)
+            if known is None:
+                sociallogin.connect(request, user)
         except Refused as error:
-            signing_in.failed(str(claims.get("email") or ""), why=error.reason)
-            refuse(request, error.reason)
-        if known is None:
-            sociallogin.connect(request, user)
+            _fail(request, claims, error.reason)
+        except IntegrityError:
+            # The person, or their account at the provider, was stored between being looked for and this.
+            _fail(request, claims, TWICE)
 
     def on_authentication_error(self, request: HttpRequest, provider: Any, **more: Any) -> None:
         signing_in.failed("", why="the identity provider gave no answer that holds")
@@ -41,6 +46,11 @@ def claims_of(sociallogin: SocialLogin) -> dict[str, Any]:
     """Return what the provider says of the person: the signed token, and over it what the userinfo adds."""
     data = sociallogin.account.extra_data
     return {**(data.get("id_token") or {}), **(data.get("userinfo") or {})}
+
+
+def _fail(request: HttpRequest, claims: dict[str, Any], reason: str) -> NoReturn:
+    signing_in.failed(str(claims.get("email") or ""), why=reason)
+    refuse(request, reason)
 
 
 def refuse(request: HttpRequest, reason: str) -> NoReturn:

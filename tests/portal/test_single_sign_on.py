@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from allauth.socialaccount.models import SocialAccount
+from django.db import connection
 from django.test import Client
 from pytest_django import Settings
 
@@ -124,6 +126,37 @@ def test_strangers_come_in_without_a_role_where_that_is_wanted(
     user = User.objects.get(email="new@example.com")
     assert user.roles == set()
     assert audit.history(user)[0].action == "person.joined"
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("late", ["the person", "the account at the provider"])
+def test_who_comes_in_for_the_first_time_in_two_windows_at_once_is_told_to_sign_in_again(
+    client: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch, late: str
+) -> None:
+    settings.OIDC_CREATE_PEOPLE = True
+    manager, name = (User.objects, "create_user") if late == "the person" else (recognising, "recognise")
+    real, first = getattr(manager, name), [True]
+
+    def other_window() -> int:
+        try:
+            return enter(Client(), "new")
+        finally:
+            connection.close()  # the thread's own
+
+    def second(*given: Any, **more: Any) -> Any:
+        if first:
+            first.clear()
+            with ThreadPoolExecutor() as windows:
+                assert windows.submit(other_window).result() == 200
+        return real(*given, **more)
+
+    monkeypatch.setattr(manager, name, second)
+    away = client.post(LOGIN)
+    back = identity_provider.come_back(away["Location"], "new")
+    answer = client.get(back.partition("://testserver")[2], follow=True)
+    assert answer.status_code == 403
+    assert "Sign in again." in answer.content.decode()
+    assert User.objects.count() == SocialAccount.objects.count() == 1
 
 
 def test_a_group_lets_in_and_gives_its_role_and_takes_it_away(
