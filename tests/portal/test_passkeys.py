@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from urllib.parse import quote
 
 import pytest
@@ -116,16 +117,17 @@ def test_after_a_wrong_passkey_as_a_proof_the_way_back_and_what_was_typed_are_st
     passkey_of(staff)
     monkeypatch.setattr("allauth.mfa.webauthn.internal.auth.get_credentials", lambda _: [])
     session = client.session
-    session[STATE_SESSION_KEY] = {"request": "kept"}
-    session.save()
     back = f"/requests/{trunk_request.reference}/approve/"
+    kept = {"request": json.dumps({"path": back, "POST": "version=1"})}
+    session[STATE_SESSION_KEY] = kept
+    session.save()
     page = f"{PASSKEYS}reauthenticate/"
     answer = client.post(page, {"credential": of(staff), "next": back})
     assert answer["Location"] == f"{page}?next={quote(back, safe='')}"
     again = client.get(answer["Location"])
     assert f'name="next" value="{back}"' in again.content.decode()
     assert "Incorrect code" in again.content.decode()
-    assert client.session[STATE_SESSION_KEY] == {"request": "kept"}
+    assert client.session[STATE_SESSION_KEY] == kept
     elsewhere = client.post(page, {"credential": of(staff), "next": "https://elsewhere.example/"})
     assert elsewhere["Location"] == page
 

@@ -4,8 +4,8 @@ import pytest
 from django.test import Client, RequestFactory
 
 from tests.conftest import SignedIn
-from trunks.models import User
-from trunks.views import home, http
+from trunks.models import User, usage
+from trunks.views import http
 
 
 def test_an_unknown_address_is_answered_in_the_portal_s_look(signed_in: SignedIn, staff: User) -> None:
@@ -23,10 +23,10 @@ def test_an_address_is_not_repeated_as_html(signed_in: SignedIn, staff: User) ->
 def test_a_fault_of_the_portal_asks_nothing_of_the_database(
     signed_in: SignedIn, staff: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(user: User) -> None:
+    def broken(_: object) -> None:
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr(home, "_masters", broken)
+    monkeypatch.setattr(usage, "with_estate_counts", broken)
     client = signed_in(staff)
     client.raise_request_exception = False
     response = client.get("/")

@@ -50,6 +50,10 @@ class TrunkRequestQuerySet(models.QuerySet["TrunkRequest"]):
             state__in=WORKING_STATES,
         )
 
+    def put_off(self) -> TrunkRequestQuerySet:
+        """Return what waits because a call, or its read-back, has failed."""
+        return self.filter(state__in=(State.APPROVED, State.UNCONFIRMED), tries__gt=0)
+
     def halfway(self) -> TrunkRequestQuerySet:
         """Return the changes that have removed a trunk and not assigned another yet: customers without a trunk."""
         return self.filter(_is_halfway(), state__in=WORKING_STATES)

@@ -13,7 +13,7 @@ from django.db.models import F, Q
 from trunks import audit, dispatch
 from trunks.actions import Action
 from trunks.compiled import Found, Param
-from trunks.models import Circuit, MasterAccount, State, TrunkRequest, clock
+from trunks.models import Circuit, MasterAccount, TrunkRequest, clock
 from trunks.workflow.ringing import ring_ready
 from trunks.workflow.words import sentence
 from trunks.zoom import errors
@@ -60,8 +60,7 @@ def forgive(master: MasterAccount) -> None:
     """
     refused = Circuit.objects.filter(master=master, refused_at__isnull=False)
     if refused.update(refused_at=None, refusal=""):
-        waiting = TrunkRequest.objects.filter(master=master, state__in=(State.APPROVED, State.UNCONFIRMED))
-        if waiting.filter(tries__gt=0).update(next_attempt_at=clock.now()):
+        if TrunkRequest.objects.put_off().filter(master=master).update(next_attempt_at=clock.now()):
             transaction.on_commit(ring_ready)
         _read_again(master)
 

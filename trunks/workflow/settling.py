@@ -253,18 +253,9 @@ def backoff(tries: int, longest: float = LONGEST_BACKOFF) -> float:
 
 def pause(trunk_request: TrunkRequest, error: ZoomError) -> float:
     """Return how many seconds to wait after `error`: up to 5 min, or to an hour where another request tries for all."""
-    refused = isinstance(error, CredentialsRefused)
-    return backoff(
-        trunk_request.tries, LONGEST_REFUSED if refused and _follows(trunk_request) else LONGEST_BACKOFF
-    )
-
-
-def _follows(trunk_request: TrunkRequest) -> bool:
-    """Say whether an older request of the master account waits for Zoom as well."""
-    waiting = TrunkRequest.objects.filter(
-        master=trunk_request.master_id, state__in=(State.APPROVED, State.UNCONFIRMED)
-    )
-    return waiting.filter(tries__gt=0, pk__lt=trunk_request.pk).exists()
+    older = TrunkRequest.objects.put_off().filter(master=trunk_request.master_id, pk__lt=trunk_request.pk)
+    follows = isinstance(error, CredentialsRefused) and older.exists()
+    return backoff(trunk_request.tries, LONGEST_REFUSED if follows else LONGEST_BACKOFF)
 
 
 def _summary(lines: Sequence[Line]) -> str:
