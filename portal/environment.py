@@ -18,6 +18,7 @@ from trunks import receivers, seals
 
 LEAST_SIGNS, LEAST_VARIED = 50, 5  # as Django's check for deployment asks
 MOST = 100_000_000.0  # three years in seconds: what is added to a time must not lead beyond the calendar
+_FLAGS = dict.fromkeys(("1", "true", "yes", "on"), True) | dict.fromkeys(("0", "false", "no", "off"), False)
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -78,9 +79,9 @@ def signing_secret(name: str, *, strong: bool) -> str:
 
 def flag(name: str, *, default: bool = False) -> bool:
     value = text(name, "1" if default else "0").lower()
-    if value in ("1", "true", "yes", "on", "0", "false", "no", "off"):
-        return value in ("1", "true", "yes", "on")
-    raise ImproperlyConfigured(f"{name} must be 1 or 0, not {value!r}.")
+    if value not in _FLAGS:
+        raise ImproperlyConfigured(f"{name} must be 1 or 0, not {value!r}.")
+    return _FLAGS[value]
 
 
 def number(name: str, default: float, *, least: float = 0.0, most: float = MOST) -> float:

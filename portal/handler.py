@@ -14,9 +14,8 @@ class Request(WSGIRequest):
     def _set_content_type_params(self, meta: Mapping[str, Any]) -> None:
         try:
             super()._set_content_type_params(meta)  # type: ignore[misc]  # the stubs leave it out
-        except (
-            ValueError
-        ):  # an encoding that nobody knows, or one that does not fit what it is said to encode
+        except ValueError:
+            # An encoding that nobody knows, or one that does not fit what it is said to encode.
             self.content_type, self.content_params, self.unreadable = "", {}, True
 
 

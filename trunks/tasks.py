@@ -8,6 +8,7 @@ from celery import shared_task
 from django.conf import settings
 
 from trunks import audit, context
+from trunks.models import Heartbeat
 from trunks.workflow import (
     checks,
     delivering,
@@ -109,7 +110,7 @@ def sync_all(_: int = 0) -> None:
 def keep_audit(_: int) -> None:
     """Make the digests of the days that are over, and ask for the checks that are due."""
     with _as_task():
-        sweeping.beat(upkeep.AUDIT)
+        Heartbeat.write(upkeep.AUDIT)
         sealing.make_due()
         checks.schedule()
 
@@ -135,8 +136,8 @@ def stream_audit(_: int) -> None:
 @shared_task(expires=settings.SWEEP_SECONDS * 4)
 def sweep() -> None:
     with _as_task():
-        sweeping.beat("worker")
-        sweeping.beat("beat")
+        Heartbeat.write(Heartbeat.WORKER)
+        Heartbeat.write("beat")
         sweeping.sweep_in_turn()
         upkeep.do()
 
@@ -158,5 +159,5 @@ def forget_ended(_: int) -> None:
 def alive(_: int) -> None:
     """Show that a worker takes messages."""
     with _as_task():
-        sweeping.beat("worker")
+        Heartbeat.write(Heartbeat.WORKER)
         upkeep.do_if_late()

@@ -12,9 +12,8 @@ from tests import cast, trail
 from tests.conftest import SignedIn
 from trunks import audit, audit_index, context
 from trunks.actions import Action
-from trunks.models import MasterAccount, Role, RoleGrant, TrunkRequest, User
+from trunks.models import Heartbeat, MasterAccount, Role, RoleGrant, TrunkRequest, User
 from trunks.models.audit_event import AuditEvent, AuditHead
-from trunks.workflow import sweeping
 
 HOSTILE = "<script>alert('x')</script>"
 
@@ -228,7 +227,7 @@ def test_the_trail_takes_as_many_queries_for_100_events_as_for_10(
     for number in range(10):
         happened(cast.sub_account(estate.master, f"a{number}", f"A {number}"), staff)
     audit_index.catch_up()
-    sweeping.beat("worker")
+    Heartbeat.write("worker")
     with django_assert_max_num_queries(8) as counted:
         client.get("/audit/?rows=100")
     for number in range(100):

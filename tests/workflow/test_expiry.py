@@ -95,10 +95,10 @@ def test_who_decides_after_the_expiry_is_told(trunk_request: TrunkRequest, super
 
 
 def test_a_heart_beats_in_one_row(db: None) -> None:
-    sweeping.beat("worker")
+    Heartbeat.write("worker")
     Heartbeat.objects.update(at=cast.LONG_AGO)
-    sweeping.beat("worker")
-    sweeping.beat("beat")
+    Heartbeat.write("worker")
+    Heartbeat.write("beat")
     beats = dict(Heartbeat.objects.values_list("name", "at"))
     assert set(beats) == {"worker", "beat"}
     assert all(at > cast.LONG_AGO for at in beats.values())

@@ -154,13 +154,8 @@ def _expire(trunk_request: TrunkRequest) -> None:
         return
 
 
-def beat(name: str) -> None:
-    """Write down that the process kind `name` is alive."""
-    Heartbeat.write(name)
-
-
 def wake(master: MasterAccount) -> None:
     """Let requests of `master` that wait for Zoom be tried at once, because its credentials were mended."""
-    stuck = TrunkRequest.objects.filter(master=master, state=State.APPROVED)
-    stuck.filter(tries__gt=0).update(next_attempt_at=clock.now())
+    stuck = TrunkRequest.objects.put_off().filter(master=master, state=State.APPROVED)
+    stuck.update(next_attempt_at=clock.now())
     sweep()
