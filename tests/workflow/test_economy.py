@@ -9,15 +9,18 @@ from trunks.models import User
 from trunks.workflow.provisioning import provision
 
 FRAMES = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE")
+# Asked only when a call has to wait for its turn, so the quicker the machine the oftener.
+LAST_LOOK = "FROM trunks_ratebudget"
 
 
 def statements_of(pk: int) -> list[str]:
-    """Return what carrying out the request `pk` asks of the database, without the frames of transactions."""
+    """Return what carrying out the request `pk` asks of the database, without transactions' frames and waiting."""
     with CaptureQueriesContext(
         connection,
     ) as asked:
         provision(pk)
-    return [query["sql"] for query in asked if not query["sql"].startswith(FRAMES)]
+    sent = [query["sql"] for query in asked if not query["sql"].startswith(FRAMES)]
+    return [sql for sql in sent if LAST_LOOK not in sql]
 
 
 def test_a_request_of_one_line_takes_a_worker_few_statements(
@@ -28,7 +31,7 @@ def test_a_request_of_one_line_takes_a_worker_few_statements(
     second = zoom.approved(staff, supervisor, zoom.trunk.prefix + "778")
     asked = statements_of(second.pk)
     assert states(second) == ("done", ["assigned"])
-    assert len(asked) <= 46, "\n".join(asked)
+    assert len(asked) <= 45, "\n".join(asked)
 
 
 def test_more_lines_cost_few_statements_each(zoom: Zoom, staff: User, supervisor: User) -> None:
