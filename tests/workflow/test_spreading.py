@@ -2,11 +2,13 @@
 
 import pytest
 from django.db import transaction
+from pytest_django import Settings
 
 from tests import cast
 from tests.outbox import deliver, silence, standing
 from tests.together import together
 from trunks import audit, dispatch, tasks
+from trunks.actions import Action
 from trunks.models import Notice, Occasion, Role, RoleGrant, State, Topic, TrunkRequest, User
 from trunks.workflow import attention, filing, occasions, review, spreading
 
@@ -66,6 +68,52 @@ def test_a_decision_is_told_to_the_requester_alone(
     silence()
     getattr(review, verb)(trunk_request, actor=supervisor, version=1, comment="Because.")
     assert told() == ["Stella Staff"]
+
+
+@pytest.fixture
+def spreads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """For which occasions a worker is rung."""
+    rung: list[int] = []
+    usual = dispatch.ring_now
+
+    def ring_now(task: str, pk: int) -> bool:
+        if task == dispatch.SPREAD:
+            rung.append(pk)
+        return usual(task, pk)
+
+    monkeypatch.setattr(dispatch, "ring_now", ring_now)
+    return rung
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_approval_waits_for_what_comes_of_it(
+    trunk_request: TrunkRequest, supervisor: User, staff: User, spreads: list[int]
+) -> None:
+    spreading.spread_due()
+    review.approve(trunk_request, actor=supervisor, version=1)
+    assert spreads == []
+    occasions.note(Action.PROVISIONING_SETTLED, trunk_request, actor=None)
+    assert len(spreads) == 1
+    spreading.spread(spreads[0])
+    told = Notice.objects.filter(user=staff).order_by("pk")
+    assert [notice.occasion.topic for notice in told] == [Topic.DECIDED, Topic.SETTLED]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_approval_that_is_carried_out_later_is_told_at_once(
+    settings: Settings, trunk_request: TrunkRequest, supervisor: User, spreads: list[int]
+) -> None:
+    settings.GRACE_SECONDS = 60
+    review.approve(trunk_request, actor=supervisor, version=1)
+    assert len(spreads) == 1
+
+
+def test_what_other_requests_are_told_of_is_left_to_others(
+    trunk_request: TrunkRequest, estate: cast.Estate, staff: User
+) -> None:
+    other = filing.file(cast.draft(estate.other_sub, estate.trunk, "18888321"), actor=staff)
+    spreading.spread(Occasion.objects.get(trunk_request=other).pk)
+    assert [one.trunk_request for one in Occasion.objects.unspread()] == [trunk_request]
 
 
 def test_who_withdraws_their_own_request_is_not_told(trunk_request: TrunkRequest, staff: User) -> None:

@@ -36,12 +36,18 @@ def note(
     comment: str = "",
     on_behalf_of: User | None = None,
 ) -> None:
-    """Record that people are to be told of `action`, if it is one of those; a worker is rung after the commit."""
+    """Record that people are to be told of `action`, if it is one of those; a worker is rung after the commit.
+
+    Not of an approval that a worker is rung for anyway: letters would take the processors and the database from it just
+    then. What comes of it is told in a second or so, and the approval with it, or by the next sweep.
+    """
     topic = TOPICS.get(action)
     if topic is None:
         return
     facts = {"action": action.value, "comment": comment}
-    _write(topic, trunk_request, actor, facts | ({"for": str(on_behalf_of)} if on_behalf_of else {}))
+    made = _write(topic, trunk_request, actor, facts | ({"for": str(on_behalf_of)} if on_behalf_of else {}))
+    if action is not Action.REQUEST_APPROVED or trunk_request.next_attempt_at:
+        dispatch.ring(dispatch.SPREAD, made.pk)
 
 
 def note_lost(trunk_request: TrunkRequest) -> None:
@@ -55,15 +61,16 @@ def note_once(topic: Topic, trunk_request: TrunkRequest | None, key: str, facts:
         return False
     try:
         with transaction.atomic():
-            _create(topic, trunk_request, None, facts, key)
+            made = _create(topic, trunk_request, None, facts, key)
+            dispatch.ring(dispatch.SPREAD, made.pk)
     except IntegrityError:
         return False  # another sweep was first
     return True
 
 
-def _write(topic: Topic, trunk_request: TrunkRequest, actor: User | None, facts: dict[str, str]) -> None:
+def _write(topic: Topic, trunk_request: TrunkRequest, actor: User | None, facts: dict[str, str]) -> Occasion:
     # The version rises with each move, so one thing that happened to a request has one key.
-    _create(topic, trunk_request, actor, facts, f"{topic}:{trunk_request.pk}:{trunk_request.version}")
+    return _create(topic, trunk_request, actor, facts, f"{topic}:{trunk_request.pk}:{trunk_request.version}")
 
 
 _OCCASIONS = Inserts(Occasion)
@@ -75,10 +82,10 @@ def _create(
     actor: User | None,
     facts: dict[str, str],
     key: str,
-) -> None:
+) -> Occasion:
     facts = {"state": trunk_request.state, **facts} if trunk_request else facts
     made = Occasion(
         key=key, topic=topic, trunk_request=trunk_request, actor=actor, facts=facts, at=clock.now()
     )
     _OCCASIONS.insert(made)
-    dispatch.ring(dispatch.SPREAD, made.pk)
+    return made

@@ -27,13 +27,19 @@ WHY_LOST = "a customer is without a trunk"
 
 
 def spread(pk: int) -> None:
-    """Make the letters of the occasion `pk`; quietly nothing when somebody was first, or there is no such occasion."""
-    found = _UNSPREAD(pk=pk)
-    if not found:
-        return
-    [occasion] = found
+    """Make the letters of the occasion `pk`, after those of what the same request had people told of before.
+
+    Quietly nothing when somebody was first, or there is no such occasion.
+    """
+    for occasion in _UNSPREAD(pk=pk):
+        before = _BEFORE(pk=pk, trunk_request=occasion.trunk_request_id) if occasion.trunk_request_id else []
+        for one in (*before, occasion):
+            _spread(one)
+
+
+def _spread(occasion: Occasion) -> None:
     with audit.change():
-        if not _SPREAD.update({"pk": pk}, spread_at=clock.now()):
+        if not _SPREAD.update({"pk": occasion.pk}, spread_at=clock.now()):
             return
         if _is_over(occasion):
             return
@@ -55,6 +61,9 @@ def _is_over(occasion: Occasion) -> bool:
 
 
 _UNSPREAD = Rows(lambda: Occasion.objects.unspread().filter(pk=Param("pk")))
+_BEFORE = Rows(
+    lambda: Occasion.objects.unspread().filter(pk__lt=Param("pk"), trunk_request=Param("trunk_request"))
+)
 _SPREAD = Updates(lambda: Occasion.objects.filter(pk=Param("pk"), spread_at=None))
 _NOTICES = Inserts(Notice)
 
