@@ -180,7 +180,8 @@ def _sleep_until(turn: float, master: MasterAccount, label: Label) -> float | No
         ahead = RateBudget.look(master, label.value)
         if ahead.pause > 0:
             return None
-    time.sleep(max(0.0, turn - time.monotonic()))
+    if (left := turn - time.monotonic()) > 0:
+        time.sleep(left)
     return ahead.slack
 
 
