@@ -1,6 +1,5 @@
 """What a worker does beside its tasks: it sweeps, as the loss of beat must stop nothing, and tends its processes."""
 
-import gc
 import logging
 import os
 import threading
@@ -11,6 +10,8 @@ from celery import Task
 from celery.signals import task_postrun, task_prerun, worker_process_init, worker_ready, worker_shutting_down
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connections
+
+from portal import memory
 
 logger = logging.getLogger(__name__)
 _stop = threading.Event()
@@ -58,7 +59,7 @@ def settle(**_: Any) -> None:
     parent that is itself ending forgets what it handed out a moment before, reads no more, and waits for the child.
     What was done is in the database; a message that nobody acknowledged comes again and finds it there.
     """
-    gc.freeze()
+    memory.keep_apart()
     tries = LEAVING_SECONDS / pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_INTERVAL
     pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT = round(tries)
 
