@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.contrib.staticfiles.storage import ManifestStaticFilesStorage
+from django.utils.functional import cached_property
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 _Patterns = Iterable[tuple[str, Iterable[Any]]]
@@ -28,3 +29,15 @@ class StaticFiles(CompressedManifestStaticFilesStorage):  # type: ignore[misc]  
     def stored_name(self, name: str) -> str:
         """Return the hashed name, or `name` itself when collectstatic has not been run: a page beats an error."""
         return str(super().stored_name(name)) if self.hashed_files else name
+
+    def url(self, name: str, force: bool = False) -> str:
+        """Return the address of a file; of what was collected, which stays as it is, it is worked out once."""
+        if force or not self.hashed_files:
+            return str(super().url(name, force))
+        if name not in self._addresses:
+            self._addresses[name] = str(super().url(name))
+        return self._addresses[name]
+
+    @cached_property
+    def _addresses(self) -> dict[str, str]:
+        return {}

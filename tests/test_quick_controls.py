@@ -9,7 +9,16 @@ import pytest
 from django import forms
 
 from trunks.forms.audit import AuditFilter
-from trunks.forms.selects import Known, QuickDate, QuickHidden, QuickInput, QuickSelect, QuickSelectMany
+from trunks.forms.selects import (
+    Known,
+    QuickCheck,
+    QuickDate,
+    QuickHidden,
+    QuickInput,
+    QuickSelect,
+    QuickSelectMany,
+    shared,
+)
 
 EVIL = "\"><script>'&"
 PAIRS = [("", "Any"), ("Group <b>", [("1", "One & only"), (EVIL, EVIL)]), (3, "Three")]
@@ -44,6 +53,36 @@ def test_an_input_is_the_same(quick: type[forms.Widget], own: type[forms.Widget]
     drawn, wanted = (widget(attrs={"title": EVIL}).render("x", value, given) for widget in (quick, own))
     assert Tags(drawn).found == Tags(wanted).found
     assert quick().is_hidden == own().is_hidden
+
+
+@pytest.mark.parametrize("value", [None, "", False, True, "x", EVIL])
+def test_a_box_to_tick_is_the_same(value: object) -> None:
+    given = {"class": "form-check-input", "id": "id_x", "required": False}
+    drawn, wanted = (widget().render("x", value, given) for widget in (QuickCheck, forms.CheckboxInput))
+    assert Tags(drawn).found == Tags(wanted).found
+
+
+def test_what_is_known_and_not_chosen_is_drawn_once() -> None:
+    known = Known(PAIRS)
+    drawn = [QuickSelect(choices=known).render("x", None) for _ in range(2)]
+    wanted = forms.Select(choices=PAIRS).render("x", None)
+    assert [Tags(one).found for one in drawn] == [Tags(wanted).found] * 2
+    assert known.unchosen is known.unchosen
+    chosen = QuickSelect(choices=known).render("x", "3")
+    assert Tags(chosen).found == Tags(forms.Select(choices=PAIRS).render("x", "3")).found
+
+
+def test_a_shared_field_is_the_same_in_all_forms_and_holds_nothing_of_one() -> None:
+    class Asked(forms.Form):
+        number = shared(forms.IntegerField(max_value=5))
+        own = forms.CharField()
+
+    first, second = Asked({"number": "7", "own": "x"}), Asked({"number": "3", "own": "y"})
+    assert first.fields["number"] is second.fields["number"]
+    assert first.fields["own"] is not second.fields["own"]
+    assert list(first.errors) == ["number"]
+    assert second.is_valid()
+    assert second.cleaned_data == {"number": 3, "own": "y"}
 
 
 @pytest.mark.parametrize("value", [None, "1", EVIL, 3, "unknown"])

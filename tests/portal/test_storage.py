@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from django.contrib.staticfiles.storage import staticfiles_storage
+from django.contrib.staticfiles.storage import ManifestStaticFilesStorage, staticfiles_storage
 from django.core.management import call_command
 from pytest_django import Settings
 
@@ -45,6 +45,15 @@ def test_collectstatic_takes_everything_the_portal_serves(tmp_path: Path, settin
     call_command("collectstatic", interactive=False, verbosity=0)
     assert staticfiles_storage.url("vendor/tabler/tabler.min.css").endswith(".css")
     assert list((tmp_path / "collected" / "vendor" / "tabler").glob("tabler.min.*.css"))
+
+
+def test_an_address_is_worked_out_once(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (source / "own.css").write_text("a{}")
+    call_command("collectstatic", interactive=False, verbosity=0)
+    address = staticfiles_storage.url("own.css")
+    assert address.startswith("/static/own.")
+    monkeypatch.setattr(ManifestStaticFilesStorage, "url", None)
+    assert staticfiles_storage.url("own.css") == address
 
 
 def test_a_page_can_be_shown_before_anything_was_collected(tmp_path: Path, settings: Settings) -> None:

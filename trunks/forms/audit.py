@@ -19,7 +19,16 @@ from trunks.actions import Action, Outcome
 from trunks.audit_index import STEP, Facet, Standing
 from trunks.audit_reading import READERS
 from trunks.forms.choices import NO_CHOICE
-from trunks.forms.selects import Known, QuickDate, QuickHidden, QuickInput, QuickSelect, QuickSelectMany
+from trunks.forms.selects import (
+    Known,
+    QuickCheck,
+    QuickDate,
+    QuickHidden,
+    QuickInput,
+    QuickSelect,
+    QuickSelectMany,
+    shared,
+)
 from trunks.models import SavedView, User
 
 OBJECTS = [
@@ -72,30 +81,40 @@ FILTERS = (
 class AuditFilter(forms.Form):
     """What a reader asks of the trail. Days are those of the reader's own zone, both inclusive."""
 
-    q = forms.CharField(label="Words", required=False, max_length=200, widget=QuickInput)
-    dnis = forms.CharField(label="DNIS", required=False, max_length=20, widget=QuickInput)
-    outcome = forms.ChoiceField(
-        label="Outcome",
-        required=False,
-        choices=[("", "Any"), *Outcome.choices],
-        widget=QuickSelect,
-        error_messages=NO_CHOICE,
+    q = shared(forms.CharField(label="Words", required=False, max_length=200, widget=QuickInput))
+    dnis = shared(forms.CharField(label="DNIS", required=False, max_length=20, widget=QuickInput))
+    outcome = shared(
+        forms.ChoiceField(
+            label="Outcome",
+            required=False,
+            choices=[("", "Any"), *Outcome.choices],
+            widget=QuickSelect,
+            error_messages=NO_CHOICE,
+        )
     )
-    object_type = forms.ChoiceField(
-        label="Kind of object",
-        required=False,
-        choices=OBJECTS,
-        widget=QuickSelect,
-        error_messages=NO_CHOICE,
+    object_type = shared(
+        forms.ChoiceField(
+            label="Kind of object",
+            required=False,
+            choices=OBJECTS,
+            widget=QuickSelect,
+            error_messages=NO_CHOICE,
+        )
     )
-    object_id = forms.CharField(required=False, max_length=40, widget=QuickHidden)
-    sub_account = forms.IntegerField(required=False, min_value=1, max_value=2**63 - 1, widget=QuickHidden)
-    ip = forms.GenericIPAddressField(
-        label="Address it came from", required=False, unpack_ipv4=True, widget=QuickInput
+    object_id = shared(forms.CharField(required=False, max_length=40, widget=QuickHidden))
+    sub_account = shared(
+        forms.IntegerField(required=False, min_value=1, max_value=2**63 - 1, widget=QuickHidden)
     )
-    request_id = forms.CharField(label="Web request id", required=False, max_length=36, widget=QuickInput)
-    since = forms.DateField(label="From", required=False, widget=DAY)
-    until = forms.DateField(label="To", required=False, widget=DAY)
+    ip = shared(
+        forms.GenericIPAddressField(
+            label="Address it came from", required=False, unpack_ipv4=True, widget=QuickInput
+        )
+    )
+    request_id = shared(
+        forms.CharField(label="Web request id", required=False, max_length=36, widget=QuickInput)
+    )
+    since = shared(forms.DateField(label="From", required=False, widget=DAY))
+    until = shared(forms.DateField(label="To", required=False, widget=DAY))
 
     def __init__(self, *args: Any, user: User, standing: Standing, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -110,7 +129,7 @@ class AuditFilter(forms.Form):
         self.fields["action"] = forms.MultipleChoiceField(
             label="Actions",
             required=False,
-            choices=Known(_actions()),
+            choices=_actions(),
             widget=MANY_ACTIONS,
             error_messages=NO_CHOICE,
         )
@@ -185,7 +204,7 @@ class KeepView(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stu
             "name": "Name",
             "shared": "Other managers of the master account chosen see it too; without one, those of all",
         }
-        widgets = {"name": QuickInput, "query": QuickHidden}
+        widgets = {"name": QuickInput, "query": QuickHidden, "shared": QuickCheck}
 
 
 def kept_query(text: str, *, user: User, standing: Standing) -> str:
@@ -262,7 +281,7 @@ def _is_unknown(asked: str, choices: list[tuple[str, str]], standing: Standing) 
 
 
 @cache
-def _actions() -> list[tuple[str, list[tuple[str, str]]]]:
+def _actions() -> Known:
     """Return each family of actions with its members, as a select groups them."""
     families: dict[str, list[tuple[str, str]]] = {}
     for action in Action:
@@ -270,7 +289,7 @@ def _actions() -> list[tuple[str, list[tuple[str, str]]]]:
         families.setdefault(FAMILIES.get(family, family.capitalize()), []).append(
             (action.value, action.sentence)
         )
-    return list(families.items())
+    return Known(list(families.items()))
 
 
 def _in_words(field: forms.Field, value: Any) -> str:

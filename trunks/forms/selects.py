@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from html import escape
-from typing import Any
+from typing import Any, TypeVar
 
 from django import forms
 from django.forms.renderers import BaseRenderer
 from django.forms.widgets import Input
 from django.utils.choices import BaseChoiceIterator
+from django.utils.functional import cached_property
 from django.utils.safestring import SafeString, mark_safe
+
+Field = TypeVar("Field", bound=forms.Field)
 
 
 class Known(BaseChoiceIterator):
@@ -23,6 +26,20 @@ class Known(BaseChoiceIterator):
     def __iter__(self) -> Iterator[tuple[Any, Any]]:
         return iter(self.pairs)
 
+    @cached_property
+    def unchosen(self) -> SafeString:
+        """The options as they are drawn while none is chosen; for those who keep the choices from page to page."""
+        return mark_safe(_options(self, set()))  # noqa: S308  # escaped, each of it
+
+
+def shared(field: Field) -> Field:
+    """Have all forms of a class use this very field, where Django gives each form a copy to change.
+
+    For forms that change nothing of it: the copies take as long as all of the form's checks.
+    """
+    vars(field)["__deepcopy__"] = lambda _: field
+    return field
+
 
 class QuickSelect(forms.Select):
     """The same select, drawn in one go."""
@@ -31,7 +48,8 @@ class QuickSelect(forms.Select):
         self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: BaseRenderer | None = None
     ) -> SafeString:
         chosen = set(self.format_value(value))
-        drawn = "".join([_drawn(title, members, chosen) for title, members in self.choices])
+        known = self.choices if isinstance(self.choices, Known) and not chosen else None
+        drawn = known.unchosen if known else _options(self.choices, chosen)
         extra = {"multiple": True} if self.allow_multiple_selected else {}
         attributes = _flat({"name": name, **self.build_attrs(self.attrs, attrs), **extra})
         return mark_safe(f"<select{attributes}>{drawn}</select>")  # noqa: S308  # escaped, each of it
@@ -45,6 +63,10 @@ def _flat(attributes: dict[str, Any]) -> str:
         if value is not None and value is not False
     ]
     return "".join(drawn)
+
+
+def _options(choices: Any, chosen: set[str]) -> str:
+    return "".join([_drawn(title, members, chosen) for title, members in choices])
 
 
 def _drawn(key: Any, members: Any, chosen: set[str]) -> str:
@@ -83,6 +105,17 @@ class QuickInput(_Quick, forms.TextInput):
 
 class QuickDate(_Quick, forms.DateInput):
     """The same for a day."""
+
+
+class QuickCheck(forms.CheckboxInput):
+    """The same box to tick, drawn in one go."""
+
+    def render(
+        self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: BaseRenderer | None = None
+    ) -> SafeString:
+        given = {"value": self.format_value(value), "checked": self.check_test(value)}
+        attributes = _flat({"type": "checkbox", "name": name, **given, **self.build_attrs(self.attrs, attrs)})
+        return mark_safe(f"<input{attributes}>")  # noqa: S308  # escaped by _flat
 
 
 class QuickHidden(_Quick, forms.HiddenInput):

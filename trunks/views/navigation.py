@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple
 
 from django.db.models import DateField, DurationField, Exists, QuerySet
@@ -75,7 +76,7 @@ class Navigation:
         return [self._item(title, name, icon) for title, name, icon, wanted in PAGES if roles & wanted]
 
     def _item(self, title: str, name: str, icon: str) -> Item:
-        url = reverse(name)
+        url = _address(name)
         active = self.path == url if name == "home" else self.path.startswith(url)
         count = access.decidable_by(self.user).count() if name == "approvals" else 0
         return Item(title, url, icon, active, count)
@@ -111,6 +112,12 @@ class Navigation:
             return []
         masters = access.masters_for(self.user)
         return list(Circuit.objects.open().filter(master__in=masters).select_related("master"))
+
+
+@cache
+def _address(name: str) -> str:
+    """Return the address of a page of the menu: the same on every page."""
+    return reverse(name)
 
 
 def _signs() -> QuerySet[Heartbeat, Any]:
