@@ -7,6 +7,8 @@ from django.db.models import DateTimeField, DurationField, ExpressionWrapper, Q,
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
 
+from trunks.compiled import prepared
+
 _SQLITE = "SELECT STRFTIME('%Y-%m-%d %H:%M:%f', 'NOW')"
 
 
@@ -31,7 +33,7 @@ def unleased() -> Q:
 
 def read() -> datetime:
     """Return the database's present time as a value (UTC; milliseconds on SQLite, as in `now`)."""
-    with connection.cursor() as cursor:
+    with prepared() as cursor:
         cursor.execute(_SQLITE if connection.vendor == "sqlite" else "SELECT CURRENT_TIMESTAMP")
         value = cursor.fetchone()[0]
     return value if isinstance(value, datetime) else datetime.fromisoformat(value).replace(tzinfo=UTC)
