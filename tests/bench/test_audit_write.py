@@ -59,3 +59,6 @@ def test_a_fork_would_be_found() -> None:
 def test_the_ratios_are_said() -> None:
     said = audit_write.described({"chained": 900.0, "bare": 1800.0, "auditlog": 450.0})
     assert said == "chained 900, bare 1,800, auditlog 450, 50% of bare, 2.00 x auditlog"
+    assert audit_write.described({"chained": 8.0, "bare": 16.0, "unchained": 10.0}).endswith(
+        "80% of unchained"
+    )
