@@ -216,7 +216,7 @@ PARTS: set[Verb] = {
     *(
         authority.demand,
         authority.refuse,
-        connecting.refuse,
+        refusals.refuse,
         filing.problems,
         transitions.move,
         occasions.note,

@@ -7,11 +7,11 @@ from typing import NoReturn
 
 from django.db import models
 
-from trunks import access, audit
+from trunks import access
 from trunks.actions import Action
 from trunks.models import MasterAccount, Role, RoleGrant, User
+from trunks.workflow import refusals
 from trunks.workflow.answers import YES, Answer
-from trunks.workflow.errors import Refused
 
 NOT_YOURSELF = "Nobody changes their own roles or account."
 ONLY_ALL = "Only an administrator of all master accounts can do this."
@@ -66,11 +66,9 @@ def demand(answer: Answer, what: str, *, actor: User, on: models.Model) -> None:
 
 
 def refuse(answer: Answer, what: str, *, actor: User, on: models.Model) -> NoReturn:
-    """Write the refusal down, in a transaction of its own, and raise it."""
-    with audit.change():
-        refused = {"action": what, "reason": answer.reason}
-        audit.record(Action.PERSON_ACTION_REFUSED, actor=actor, on=on, after=refused)
-    raise Refused(answer.reason, who=answer.who)
+    """Write the refusal of a change of people or roles down, and raise it; see `refusals.refuse`."""
+    action = Action.PERSON_ACTION_REFUSED
+    refusals.refuse(action, what, answer.reason, who=answer.who, actor=actor, on=on)
 
 
 def governed_without(person: User, grant: RoleGrant | None = None) -> bool:

@@ -22,8 +22,7 @@ from trunks import audit, dispatch
 from trunks.actions import Action
 from trunks.audit_chain import Place, Unreadable, readable
 from trunks.models import AuditCheck, AuditDigest, Result, Role, User, clock
-from trunks.workflow import verifying
-from trunks.workflow.errors import Refused
+from trunks.workflow import refusals, verifying
 
 LOST_SECONDS = 60.0
 FULL_DAYS = 7
@@ -43,10 +42,8 @@ logger = logging.getLogger(__name__)
 def ask(*, actor: User, full: bool) -> AuditCheck:
     """Have the trail verified by a worker; return the check, or the one that is under way. Raises Refused."""
     if not (actor.holds(Role.MANAGER) or actor.holds(Role.ADMINISTRATOR)):
-        with audit.change():
-            refused = {"action": "verify", "reason": ONLY_READERS}
-            audit.record(Action.AUDIT_ACTION_REFUSED, actor=actor, on=actor, after=refused)
-        raise Refused(ONLY_READERS, who="a manager or an administrator")
+        action, who = Action.AUDIT_ACTION_REFUSED, "a manager or an administrator"
+        refusals.refuse(action, "verify", ONLY_READERS, who=who, actor=actor, on=actor)
     return _begin(AuditCheck(full=full, asked_by=actor, asked_at=timezone.now()), actor=actor)
 
 

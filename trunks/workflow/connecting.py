@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NoReturn
-
-from django.db import models
+from typing import Any
 
 from trunks import access, audit, connections
 from trunks.actions import Action
 from trunks.models import MasterAccount, RatePlan, Role, User, clock
-from trunks.workflow import circuits, sweeping
-from trunks.workflow.errors import Refused
+from trunks.workflow import circuits, refusals, sweeping
 from trunks.workflow.patience import patiently
 from trunks.workflow.words import sentence
 from trunks.zoom import errors, types
@@ -61,7 +58,9 @@ def connect(
     (nothing is stored then), and Refused for a person who is not administrator of all masters.
     """
     if actor is not None and not access.for_all_masters(actor, Role.ADMINISTRATOR):
-        refuse("connect", "Only an administrator for all master accounts can connect one.", actor, on=actor)
+        reason = "Only an administrator for all master accounts can connect one."
+        action = Action.MASTER_ACTION_REFUSED
+        refusals.refuse(action, "connect", reason, who="an administrator", actor=actor, on=actor)
     try:
         if not 0 < len(name.strip()) <= NAME_MAX_LENGTH:
             raise CannotConnect([f"The name has 1 to {NAME_MAX_LENGTH} characters."])
@@ -159,11 +158,3 @@ def _token_finding(client: ZoomClient) -> str:
 def _first(accounts: Iterable[types.SubAccount]) -> str:
     next(iter(accounts), None)
     return ""
-
-
-def refuse(what: str, reason: str, actor: User, *, on: models.Model) -> NoReturn:
-    """Write the refusal down, in a transaction of its own, and raise it."""
-    with audit.change():
-        refused = {"action": what, "reason": reason}
-        audit.record(Action.MASTER_ACTION_REFUSED, actor=actor, on=on, after=refused)
-    raise Refused(reason, who="an administrator")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any, NoReturn
+from typing import Any
 
 from django.db import models
 from django.db.models import Q
@@ -14,9 +14,9 @@ from django.utils import timezone
 from trunks import access, audit
 from trunks.actions import Action
 from trunks.models import STAND_INS, Delegation, MasterAccount, Role, User, clock
-from trunks.workflow import rules
+from trunks.workflow import refusals, rules
 from trunks.workflow.answers import YES, Answer
-from trunks.workflow.errors import Invalid, Problems, Refused, Stale
+from trunks.workflow.errors import Invalid, Problems, Stale
 
 REASON_MAX_LENGTH = 500
 LONGEST_DAYS = 366
@@ -59,9 +59,7 @@ def may_end(actor: User, delegation: Delegation) -> Answer:
 
 def make(terms: Terms, *, actor: User) -> Delegation:
     """Let `terms.receiver` decide on behalf of `actor`, who stays able to. Raises Refused or Invalid."""
-    answer = may_make(actor, terms.masters)
-    if not answer:
-        _refuse(answer, "make", actor, on=actor)
+    _demand(may_make(actor, terms.masters), "make", actor, on=actor)
     if found := problems(terms, actor=actor):
         raise Invalid(found)
     with audit.change():
@@ -81,9 +79,7 @@ def make(terms: Terms, *, actor: User) -> Delegation:
 
 def end(delegation: Delegation, *, actor: User) -> None:
     """End it now, for good; what was decided by it stays. Raises Refused, or Stale when it has ended already."""
-    answer = may_end(actor, delegation)
-    if not answer:
-        _refuse(answer, "end", actor, on=delegation)
+    _demand(may_end(actor, delegation), "end", actor, on=delegation)
     with audit.change():
         if not _end(delegation, actor):
             raise Stale("The delegation has been ended already.")
@@ -165,9 +161,8 @@ def _told(delegation: Delegation) -> dict[str, Any]:
     }
 
 
-def _refuse(answer: Answer, what: str, actor: User, *, on: models.Model) -> NoReturn:
-    """Write the refusal down, in a transaction of its own, and raise it."""
-    with audit.change():
-        refused = {"action": what, "reason": answer.reason}
-        audit.record(Action.DELEGATION_REFUSED, actor=actor, on=on, after=refused)
-    raise Refused(answer.reason, who=answer.who)
+def _demand(answer: Answer, what: str, actor: User, *, on: models.Model) -> None:
+    """Raise Refused, and write the refusal down, unless the answer is yes."""
+    if not answer:
+        action = Action.DELEGATION_REFUSED
+        refusals.refuse(action, what, answer.reason, who=answer.who, actor=actor, on=on)

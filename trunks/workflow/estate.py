@@ -14,8 +14,8 @@ from trunks import audit, dispatch
 from trunks.actions import Action
 from trunks.models import Line, MasterAccount, Role, SubAccount, User, clock
 from trunks.turns import BATCH
-from trunks.workflow import speaking
-from trunks.workflow.connecting import Progress, quietly, refuse
+from trunks.workflow import refusals, speaking
+from trunks.workflow.connecting import Progress, quietly
 from trunks.workflow.listing import read_account
 from trunks.workflow.mirroring import mirror_accounts, mirror_trunks, read_accounts
 from trunks.workflow.patience import patiently, through_limits
@@ -39,9 +39,9 @@ class _LeftOff(Exception):
 def request_sync(master: MasterAccount, *, actor: User) -> None:
     """Have a worker read the estate of `master` again. Raises Refused."""
     if not actor.holds(Role.ADMINISTRATOR, master.pk):
-        refuse(
-            "sync", f"Only an administrator for {master} can have its estate read again.", actor, on=master
-        )
+        reason = f"Only an administrator for {master} can have its estate read again."
+        action = Action.MASTER_ACTION_REFUSED
+        refusals.refuse(action, "sync", reason, who="an administrator", actor=actor, on=master)
     with audit.change():
         audit.record(Action.SYNC_REQUESTED, actor=actor, on=master, master=master)
         dispatch.ring(dispatch.SYNC, master.pk)

@@ -29,11 +29,11 @@ from trunks.models import (
     clock,
 )
 from trunks.models.trunk_request import first_hold
-from trunks.workflow import base, occasions, permits, rules, waiting
+from trunks.workflow import base, occasions, permits, refusals, rules, waiting
 from trunks.workflow.approval_rules import facts_of, snapshot
 from trunks.workflow.content import digest_of
 from trunks.workflow.drafts import Draft, LineDraft, completed, draft_of, present_caller_ids, twin_of
-from trunks.workflow.errors import AlreadyFiled, Invalid, Problems, Refused
+from trunks.workflow.errors import AlreadyFiled, Invalid, Problems
 from trunks.workflow.guard import demand, demand_comment
 from trunks.workflow.transitions import move
 
@@ -145,10 +145,8 @@ def _account_of(draft: Draft, actor: User) -> SubAccount:
         raise Invalid(rules.problems(draft))
     if not actor.holds(Role.STAFF, draft.sub_account.master_id):
         reason = f"Only staff for {draft.sub_account.master} can file requests for its sub accounts."
-        with audit.change():
-            refused = {"action": "file", "reason": reason}
-            audit.record(Action.FILING_REFUSED, actor=actor, on=draft.sub_account, after=refused)
-        raise Refused(reason, who=f"somebody with the role staff for {draft.sub_account.master}")
+        who = f"somebody with the role staff for {draft.sub_account.master}"
+        refusals.refuse(Action.FILING_REFUSED, "file", reason, who=who, actor=actor, on=draft.sub_account)
     return draft.sub_account
 
 

@@ -2,11 +2,10 @@
 
 from typing import NoReturn
 
-from trunks import audit
 from trunks.actions import Action
 from trunks.models import TrunkRequest, User
-from trunks.workflow import policy, rules
-from trunks.workflow.errors import Invalid, Refused, Stale
+from trunks.workflow import policy, refusals, rules
+from trunks.workflow.errors import Invalid, Stale
 from trunks.workflow.transitions import who_was_first
 
 
@@ -27,11 +26,8 @@ def demand(user: User, verb: str, trunk_request: TrunkRequest, *, version: int |
 
 
 def refuse(user: User, verb: str, trunk_request: TrunkRequest, reason: str, *, who: str = "") -> NoReturn:
-    """Record that `user` was refused `verb`, and raise Refused."""
-    with audit.change():
-        refused = {"action": verb, "reason": reason}
-        audit.record(Action.ACTION_REFUSED, actor=user, on=trunk_request, after=refused)
-    raise Refused(reason, who=who)
+    """Record that `user` was refused `verb`, and raise Refused; see `refusals.refuse`."""
+    refusals.refuse(Action.ACTION_REFUSED, verb, reason, who=who, actor=user, on=trunk_request)
 
 
 def demand_comment(comment: str, *, why: str = "") -> None:

@@ -19,9 +19,9 @@ from trunks.actions import Action
 from trunks.audit_population import bounds, population
 from trunks.models import Mark, MonthReview, Role, SampledItem, User
 from trunks.sampling import Candidate
-from trunks.workflow import rules, sealing
+from trunks.workflow import refusals, rules, sealing
 from trunks.workflow.deciders import holders
-from trunks.workflow.errors import Invalid, Refused, Stale
+from trunks.workflow.errors import Invalid, Stale
 
 MANAGERS = "Only managers for all master accounts review a month."
 WHO = "another manager"
@@ -198,7 +198,5 @@ def _demand_manager(actor: User, on: models.Model, what: str) -> None:
 
 
 def _refuse(actor: User, on: models.Model, what: str, reason: str) -> NoReturn:
-    with audit.change():
-        refused = {"action": f"review: {what}", "reason": reason}
-        audit.record(Action.AUDIT_ACTION_REFUSED, actor=actor, on=on, after=refused)
-    raise Refused(reason, who=WHO)
+    action = Action.AUDIT_ACTION_REFUSED
+    refusals.refuse(action, f"review: {what}", reason, who=WHO, actor=actor, on=on)

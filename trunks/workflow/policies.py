@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NoReturn
 from zoneinfo import available_timezones
 
 from django.db import IntegrityError
@@ -13,8 +12,9 @@ from trunks import audit
 from trunks.actions import Action
 from trunks.models import ApprovalPolicy, MasterAccount, Role, User
 from trunks.models.approval_policy import CONDITIONS, MOST_APPROVALS
+from trunks.workflow import refusals
 from trunks.workflow.approval_rules import approvals, sentences
-from trunks.workflow.errors import Invalid, Problems, Refused, Stale
+from trunks.workflow.errors import Invalid, Problems, Stale
 
 ONLY_ADMINISTRATORS = "Only an administrator for {master} can change its approval policy."
 
@@ -34,7 +34,9 @@ def save(policy: ApprovalPolicy, *, actor: User, version: int) -> ApprovalPolicy
     """
     master = policy.master
     if not actor.holds(Role.ADMINISTRATOR, master.pk):
-        _refuse(master, actor)
+        action, what = Action.MASTER_ACTION_REFUSED, "change the approval policy"
+        reason = ONLY_ADMINISTRATORS.format(master=master)
+        refusals.refuse(action, what, reason, who="an administrator", actor=actor, on=master)
     now = ApprovalPolicy.current(master)
     if now.version != version:
         raise Stale(_standing(now))
@@ -65,15 +67,6 @@ def _write(policy: ApprovalPolicy, now: ApprovalPolicy, master: MasterAccount, a
             )
     except IntegrityError as error:
         raise Stale(_standing(ApprovalPolicy.current(master))) from error
-
-
-def _refuse(master: MasterAccount, actor: User) -> NoReturn:
-    """Write the refusal down, in a transaction of its own, and raise it."""
-    reason = ONLY_ADMINISTRATORS.format(master=master)
-    with audit.change():
-        refused = {"action": "change the approval policy", "reason": reason}
-        audit.record(Action.MASTER_ACTION_REFUSED, actor=actor, on=master, after=refused)
-    raise Refused(reason, who="an administrator")
 
 
 def _standing(now: ApprovalPolicy) -> str:

@@ -24,7 +24,7 @@ from trunks import access, audit, audit_chain, audit_export, audit_reading, disp
 from trunks.actions import Action
 from trunks.audit_lines import Piece
 from trunks.models import Ending, FilePart, PreparedFile, User, clock
-from trunks.workflow import archive
+from trunks.workflow import archive, refusals
 from trunks.workflow.errors import Refused
 
 KEPT = timedelta(hours=24)
@@ -122,12 +122,9 @@ def scope(user: User) -> list[int] | None:
 
 
 def _demand_reader(actor: User) -> None:
-    if any(actor.holds(role) for role in audit_reading.READERS):
-        return
-    with audit.change():
-        refused = {"action": "export", "reason": ONLY_READERS}
-        audit.record(Action.AUDIT_ACTION_REFUSED, actor=actor, on=actor, after=refused)
-    raise Refused(ONLY_READERS, who="a manager or an administrator")
+    if not any(actor.holds(role) for role in audit_reading.READERS):
+        action, who = Action.AUDIT_ACTION_REFUSED, "a manager or an administrator"
+        refusals.refuse(action, "export", ONLY_READERS, who=who, actor=actor, on=actor)
 
 
 def _write(file: PreparedFile) -> None:

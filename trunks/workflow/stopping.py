@@ -15,9 +15,9 @@ from trunks import audit
 from trunks.actions import Action
 from trunks.compiled import Found
 from trunks.models import Role, RoleGrant, User, WriteStop, clock
-from trunks.workflow import rules
+from trunks.workflow import refusals, rules
 from trunks.workflow.answers import YES, Answer
-from trunks.workflow.errors import Invalid, Refused, Stale
+from trunks.workflow.errors import Invalid, Stale
 from trunks.workflow.ringing import ring_ready
 
 REASON_MAX_LENGTH = 500
@@ -179,9 +179,6 @@ def _demand_reason(reason: str) -> None:
 def _demand(actor: User, verb: str, stop: WriteStop | None) -> None:
     """Raise Refused where `may` says no, and write that down in a transaction of its own."""
     answer = may(actor, verb, stop)
-    if answer:
-        return
-    with audit.change():
-        refused = {"action": verb, "reason": answer.reason}
-        audit.record(Action.WRITING_ACTION_REFUSED, actor=actor, on=stop or actor, after=refused)
-    raise Refused(answer.reason, who=answer.who)
+    if not answer:
+        action, on = Action.WRITING_ACTION_REFUSED, stop or actor
+        refusals.refuse(action, verb, answer.reason, who=answer.who, actor=actor, on=on)

@@ -12,8 +12,8 @@ from trunks import access, audit, dispatch
 from trunks.actions import Action
 from trunks.models import Delivery, Role, Sending, User, Webhook, clock
 from trunks.models.webhook import HOOK_TOPICS
-from trunks.workflow import deliveries, posting
-from trunks.workflow.errors import Invalid, Problems, Refused, Stale
+from trunks.workflow import deliveries, posting, refusals
+from trunks.workflow.errors import Invalid, Problems, Stale
 
 ONLY_ALL = "Only an administrator of all master accounts can do this."
 NAME_LENGTH, URL_LENGTH = 80, 500
@@ -119,7 +119,5 @@ def _switch(hook: Webhook, actor: User, *, on: bool, action: Action) -> None:
 
 def _demand(actor: User) -> None:
     if not access.for_all_masters(actor, Role.ADMINISTRATOR):
-        with audit.change():
-            refused = {"action": "webhook", "reason": ONLY_ALL}
-            audit.record(Action.WEBHOOK_ACTION_REFUSED, actor=actor, on=actor, after=refused)
-        raise Refused(ONLY_ALL, who="an administrator of all master accounts")
+        action, who = Action.WEBHOOK_ACTION_REFUSED, "an administrator of all master accounts"
+        refusals.refuse(action, "webhook", ONLY_ALL, who=who, actor=actor, on=actor)
