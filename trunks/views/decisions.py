@@ -15,7 +15,7 @@ from trunks.forms.decisions import DecisionForm
 from trunks.models import TrunkRequest
 from trunks.references import reference_to
 from trunks.step_up import Kept
-from trunks.views.http import HtmxHttpRequest, problem_page
+from trunks.views.http import HtmxHttpRequest, not_done_page
 from trunks.views.request_page import request_page
 from trunks.views.step_up import proof_required
 from trunks.views.together import approved_words
@@ -172,5 +172,4 @@ def _with_problems(
 def not_done(request: HtmxHttpRequest, reference: int, error: Refused | Stale) -> HttpResponse:
     """Answer 403 with the rule and who could, or 409 with who was first; both show how the request stands now."""
     trunk_request = access.trunk_request_for(request.user, reference)
-    status, who = (403, error.who) if isinstance(error, Refused) else (409, "")
-    return problem_page(request, status, reason=error.reason, who=who, trunk_request=trunk_request)
+    return not_done_page(request, error, trunk_request=trunk_request)

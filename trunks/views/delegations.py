@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from trunks import access
 from trunks.forms.delegations import DelegationForm
 from trunks.models import Delegation, Role, User
-from trunks.views.http import HtmxHttpRequest, problem_page
+from trunks.views.http import HtmxHttpRequest, not_done_page
 from trunks.views.paging import page
 from trunks.views.step_up import proof_required
 from trunks.workflow import delegating
@@ -36,7 +36,7 @@ def delegations(request: HtmxHttpRequest) -> HttpResponse:
             form.add_error(field, sentences)
         return _page(request, form, status=422)
     except Refused as error:
-        return problem_page(request, 403, reason=error.reason, who=error.who)
+        return not_done_page(request, error)
     messages.success(
         request, f"{made.receiver} decides on your behalf until the end of {made.ends_on:%-d %B %Y} (UTC)."
     )
@@ -49,12 +49,8 @@ def end(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     delegation = access.delegation_for(request.user, pk)
     try:
         delegating.end(delegation, actor=request.user)
-    except Refused as error:
-        return problem_page(request, 403, reason=error.reason, who=error.who)
-    except Stale as error:
-        return problem_page(
-            request, 409, reason=error.reason, back=(reverse("delegations"), "Go to the delegations")
-        )
+    except (Refused, Stale) as error:
+        return not_done_page(request, error, back=(reverse("delegations"), "Go to the delegations"))
     messages.success(request, f"{delegation.receiver} decides on behalf of {delegation.giver} no longer.")
     return redirect("delegations")
 

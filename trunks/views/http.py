@@ -11,9 +11,10 @@ from django.template.loader import render_to_string
 from django_htmx.middleware import HtmxDetails
 
 from trunks import access
-from trunks.models import User
+from trunks.models import TrunkRequest, User
 from trunks.views import unavailable
 from trunks.workflow import refusals
+from trunks.workflow.errors import Refused, Stale
 
 SAFE = ("GET", "HEAD", "OPTIONS")
 # Names of addresses where a GET carries something out of the portal, which is an event: who is refused it has tried.
@@ -37,6 +38,23 @@ def problem_page(request: HttpRequest, status: int, *, reason: str = "", **conte
     `back`, an address and words for it, leads to where it can be seen how things stand now.
     """
     return render(request, f"{status}.html", {"reason": reason} | context, status=status)
+
+
+def not_done_page(
+    request: HttpRequest,
+    error: Refused | Stale,
+    *,
+    back: tuple[str, str] | None = None,
+    trunk_request: TrunkRequest | None = None,
+) -> HttpResponse:
+    """Answer what a verb did not do: 403 with the rule and who could, or 409 with who was first.
+
+    What was refused leads nowhere; where somebody was first, `back` leads to how things stand now. A request leads to
+    itself, either way.
+    """
+    if isinstance(error, Refused):
+        return problem_page(request, 403, reason=error.reason, who=error.who, trunk_request=trunk_request)
+    return problem_page(request, 409, reason=error.reason, back=back, trunk_request=trunk_request)
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:

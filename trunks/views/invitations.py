@@ -17,11 +17,11 @@ from trunks.forms.people import InviteForm, JoinForm
 from trunks.models import Invitation, Role
 from trunks.models.invitation import digest_of
 from trunks.step_up import Kept
-from trunks.views.http import HtmxHttpRequest, problem_page
+from trunks.views.http import HtmxHttpRequest, not_done_page
 from trunks.views.people import what_may_be_given
 from trunks.views.step_up import proof_required
 from trunks.workflow import invitations
-from trunks.workflow.errors import Invalid, Refused, Stale, WorkflowError
+from trunks.workflow.errors import Invalid, Refused, Stale
 from trunks.workflow.invitations import Sent
 
 KEPT = "invitation"
@@ -128,7 +128,5 @@ def _sent(request: HtmxHttpRequest, sent: Sent) -> HttpResponse:
     return render(request, "trunks/invited.html", {"sent": sent, "invitation": sent.invitation})
 
 
-def _not_done(request: HtmxHttpRequest, error: WorkflowError) -> HttpResponse:
-    if isinstance(error, Refused):
-        return problem_page(request, 403, reason=error.reason, who=error.who)
-    return problem_page(request, 409, reason=error.reason, back=(reverse("people"), "Go to the people"))
+def _not_done(request: HtmxHttpRequest, error: Refused | Stale) -> HttpResponse:
+    return not_done_page(request, error, back=(reverse("people"), "Go to the people"))

@@ -12,7 +12,7 @@ from trunks import access
 from trunks.forms.notices import ChoicesForm
 from trunks.models import Role
 from trunks.models.notice import ALARMS
-from trunks.views.http import HtmxHttpRequest, problem_page
+from trunks.views.http import HtmxHttpRequest, not_done_page
 from trunks.views.paging import page
 from trunks.workflow import choosing
 from trunks.workflow import notices as verbs
@@ -48,8 +48,6 @@ def send_again(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     try:
         verbs.send_again(notice, actor=request.user)
     except Stale as error:
-        return problem_page(
-            request, 409, reason=error.reason, back=(reverse("notices_unsent"), "Go to the unsent mail")
-        )
+        return not_done_page(request, error, back=(reverse("notices_unsent"), "Go to the unsent mail"))
     messages.success(request, f"The e-mail to {notice.user} is sent again now.")
     return redirect("notices_unsent")

@@ -21,7 +21,7 @@ from trunks import access, audit
 from trunks.forms.people import ACTIVE, ALL, GrantForm, PeopleFilter, held
 from trunks.models import OPEN_STATES, Role, User
 from trunks.step_up import Kept
-from trunks.views.http import HtmxHttpRequest, problem_page
+from trunks.views.http import HtmxHttpRequest, not_done_page, problem_page
 from trunks.views.paging import page
 from trunks.views.step_up import proof_required
 from trunks.workflow import authority, oversight, people, roles
@@ -163,10 +163,8 @@ def _carry_out(
         for field, sentences in error.problems.items():
             form.add_error(field, sentences)
         return _page(request, person, form)
-    except Refused as error:
-        return problem_page(request, 403, reason=error.reason, who=error.who)
-    except Stale as error:
-        return problem_page(request, 409, reason=error.reason, back=_back(person.pk))
+    except (Refused, Stale) as error:
+        return not_done_page(request, error, back=_back(person.pk))
     messages.success(request, done)
     if not access.people_for(request.user).filter(pk=person.pk).exists():
         return redirect("people")  # with the last role that one administers, the person is out of sight

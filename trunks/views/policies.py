@@ -16,7 +16,7 @@ from trunks.forms.decisions import Problem
 from trunks.forms.policies import PolicyForm, initial_of
 from trunks.models import ApprovalPolicy, MasterAccount, Role
 from trunks.models.approval_policy import CONDITIONS
-from trunks.views.http import HtmxHttpRequest, problem_page
+from trunks.views.http import HtmxHttpRequest, not_done_page
 from trunks.views.step_up import proof_required
 from trunks.workflow import policies
 from trunks.workflow.approval_rules import sentences
@@ -42,12 +42,9 @@ def policy(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     except Invalid as error:
         form.show(error.problems)
         return _page(request, master, form, status=422)
-    except Refused as error:
-        return problem_page(request, 403, reason=error.reason, who=error.who)
-    except Stale as error:
-        return problem_page(
-            request, 409, reason=error.reason, back=(reverse("master_policy", args=[pk]), "Go to the policy")
-        )
+    except (Refused, Stale) as error:
+        back = reverse("master_policy", args=[pk]), "Go to the policy"
+        return not_done_page(request, error, back=back)
     messages.success(request, f"Version {saved.version} of the policy of {master} is in force.")
     return redirect("master_policy", pk)
 

@@ -11,7 +11,7 @@ from trunks import access, audit_reading
 from trunks.audit_index import standing
 from trunks.forms.audit import AuditFilter, asked_query
 from trunks.models import Ending, PreparedFile
-from trunks.views.http import HtmxHttpRequest, problem_page
+from trunks.views.http import HtmxHttpRequest, not_done_page
 from trunks.workflow import preparing
 from trunks.workflow.errors import Refused
 
@@ -59,7 +59,7 @@ def take(request: HtmxHttpRequest, pk: int) -> HttpResponseBase:
     try:
         lines = preparing.take(file, actor=request.user)
     except Refused as error:
-        return problem_page(request, 403, reason=error.reason, who=error.who)
+        return not_done_page(request, error)
     kind = "application/zip" if file.format == "csv" else "application/x-ndjson; charset=utf-8"
     response = StreamingHttpResponse(lines, content_type=kind)
     response["Content-Disposition"] = f'attachment; filename="{file.name}"'

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from trunks import access, audit_reading, seals
 from trunks.models import AuditCheck, AuditDigest
-from trunks.views.http import HtmxHttpRequest, problem_page
+from trunks.views.http import HtmxHttpRequest, not_done_page
 from trunks.views.paging import page
 from trunks.workflow import archive, checks
 from trunks.workflow.errors import Refused
@@ -52,7 +52,7 @@ def verify_now(request: HtmxHttpRequest) -> HttpResponse:
     try:
         check = checks.ask(actor=request.user, full=request.POST.get("kind") != "incremental")
     except Refused as error:
-        return problem_page(request, 403, reason=error.reason, who=error.who)
+        return not_done_page(request, error)
     if request.htmx:
         return render(request, "trunks/partials/verification_live.html", _checks())
     mine = check.asked_by_id == request.user.pk

@@ -14,7 +14,7 @@ from trunks import access
 from trunks.forms.webhooks import WebhookForm
 from trunks.models import Delivery, Webhook
 from trunks.step_up import Kept
-from trunks.views.http import HtmxHttpRequest, problem_page
+from trunks.views.http import HtmxHttpRequest, not_done_page
 from trunks.views.paging import page
 from trunks.views.step_up import proof_required
 from trunks.workflow import webhooks as verbs
@@ -85,7 +85,7 @@ def send_again(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     try:
         verbs.send_again(delivery, actor=request.user)
     except Stale as error:
-        return problem_page(request, 409, reason=error.reason, back=_back(delivery.webhook_id))
+        return not_done_page(request, error, back=_back(delivery.webhook_id))
     on = delivery.webhook.is_active
     messages.success(
         request, f"The delivery is sent again {'now' if on else 'when the webhook is switched on'}."
@@ -98,7 +98,7 @@ def _do(request: HtmxHttpRequest, pk: int, verb: Callable[..., object], done: st
     try:
         verb(hook, actor=request.user)
     except Stale as error:
-        return problem_page(request, 409, reason=error.reason, back=_back(pk))
+        return not_done_page(request, error, back=_back(pk))
     messages.success(request, done)
     return redirect("webhook", pk)
 

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 from trunks import access
 from trunks.forms.writing import ReasonForm
 from trunks.models import Role, State, User, WriteStop
-from trunks.views.http import HtmxHttpRequest, problem_page
+from trunks.views.http import HtmxHttpRequest, not_done_page
 from trunks.views.step_up import proof_required
 from trunks.workflow import stopping
 from trunks.workflow.errors import Invalid, Refused, Stale
@@ -69,15 +69,8 @@ def _carry_out(
         verb()
     except Invalid as error:
         return _page(request, form, error)
-    except Refused as error:
-        return problem_page(request, 403, reason=error.reason, who=error.who)
-    except Stale as error:
-        return problem_page(
-            request,
-            409,
-            reason=error.reason,
-            back=(reverse("writing"), "Go to Writing to Zoom"),
-        )
+    except (Refused, Stale) as error:
+        return not_done_page(request, error, back=(reverse("writing"), "Go to Writing to Zoom"))
     messages.success(request, done)
     return redirect("writing")
 
