@@ -170,7 +170,9 @@ def test_a_manager_of_one_master_account_is_refused_and_that_is_on_record(
         f"{URL}items/{item.pk}/mark/": fields(item, "in_order"),
         f"{URL}{MONTH}/sign-off/": {},
     }.items():
-        assert client.post(path, data).status_code == 403
+        answer = client.post(path, data)
+        assert answer.status_code == 403
+        assert "Who could: another manager." in answer.content.decode()
         assert AuditEvent.objects.order_by("-id")[0].actor == some
     assert client.post(f"{URL}items/{item.pk}/mark/", {}).status_code == 403
 

@@ -15,7 +15,7 @@ from trunks.forms.decisions import Problem
 from trunks.forms.monthly import MarkForm
 from trunks.models import Mark, MonthReview, Role, SampledItem, User
 from trunks.sampling import GROUNDS, SIZE
-from trunks.views.http import HtmxHttpRequest
+from trunks.views.http import HtmxHttpRequest, not_done_page
 from trunks.workflow import monthly
 from trunks.workflow.errors import Invalid, Refused, Stale, WorkflowError
 
@@ -115,9 +115,7 @@ def _review(month: str) -> MonthReview:
 
 def _not_done(request: HtmxHttpRequest, error: WorkflowError) -> HttpResponse | None:
     """Return the page for what a rule forbids, or None for what the person can put right."""
-    if not isinstance(error, Refused):
-        return None
-    return render(request, "403.html", {"reason": error.reason}, status=403)
+    return not_done_page(request, error) if isinstance(error, Refused) else None
 
 
 def _months(request: HtmxHttpRequest, error: WorkflowError | None = None) -> HttpResponse:
