@@ -11,6 +11,7 @@ from django.core.files.uploadedfile import UploadedFile
 from trunks import access, tables
 from trunks.forms.choices import NO_CHOICE
 from trunks.forms.decisions import Problem
+from trunks.forms.problems import of_fields
 from trunks.forms.why import WhyForm
 from trunks.models import MasterAccount, User
 from trunks.workflow import importing
@@ -129,8 +130,7 @@ class ImportForm(WhyForm):
 
     def summary(self) -> list[Problem]:
         """Return what is wrong, in the order of the page and of the table, with the place to go to."""
-        found = [Problem(f"{field.label}: {text}", field.auto_id) for field in self for text in field.errors]
-        found += list(_told(self.troubles[:MOST_PROBLEMS]))
+        found = [*of_fields(self), *_told(self.troubles[:MOST_PROBLEMS])]
         more = len(self.troubles) - MOST_PROBLEMS
         return [*found, Problem(f"{more} more are shown beside their rows.", "rows")] if more > 0 else found
 

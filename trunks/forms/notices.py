@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 
 from trunks.forms.decisions import Problem
+from trunks.forms.problems import of_fields
 from trunks.models import How, Topic
 from trunks.models.notice import ALARMS
 from trunks.workflow import choosing
@@ -38,4 +39,4 @@ class ChoicesForm(forms.Form):
 
     def summary(self) -> list[Problem]:
         """Return every problem in the order of the page, each with the id of its field."""
-        return [Problem(f"{field.label}: {text}", field.auto_id) for field in self for text in field.errors]
+        return of_fields(self)

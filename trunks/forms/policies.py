@@ -10,7 +10,6 @@ from trunks.forms.decisions import VersionField
 from trunks.models import ApprovalPolicy, MasterAccount
 from trunks.models.approval_policy import RULES
 from trunks.workflow.approval_rules import DAY_NAMES, approvals
-from trunks.workflow.errors import Problems
 
 NUMBERS = [(number, approvals(number)) for number in (1, 2, 3)]
 RAISED = [(0, "no change"), *NUMBERS[1:]]
@@ -60,10 +59,6 @@ class PolicyForm(forms.Form):
         typed["days"] = "".join(sorted(typed["days"]))
         given = {name: value for name, value in typed.items() if value not in (None, "") or name == "days"}
         return ApprovalPolicy(master=master, **given)
-
-    def show(self, problems: Problems) -> None:
-        for name, sentences in problems.items():
-            self.add_error(name if name in self.fields else None, sentences)
 
 
 def initial_of(policy: ApprovalPolicy) -> dict[str, Any]:

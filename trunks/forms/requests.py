@@ -16,6 +16,7 @@ from trunks.forms.choices import MAX_OPTIONS, NO_CHOICE, NOT_A_CHOICE, offered_s
 from trunks.forms.decisions import Problem, VersionField
 from trunks.forms.lines import LineForm, posted_lines
 from trunks.forms.present import Present, present_of
+from trunks.forms.problems import of_fields, show
 from trunks.forms.why import WhyForm
 from trunks.models import MAX_LINES, Kind, MasterAccount, MasterTrunk, SubAccount, TrunkRequest, User
 from trunks.workflow import filing
@@ -194,30 +195,20 @@ class RequestForm(WhyForm):
         )
 
     def show(self, problems: Problems) -> None:
-        """Put the workflow's sentences beside their fields; a field that has a problem of its own keeps that."""
+        """Put the workflow's sentences beside the fields of the form and of its lines."""
         for name, sentences in problems.items():
             if match := _LINE_KEY.match(name):
-                line = self.asked[int(match[1])]
-                if match[2] not in line.errors:
-                    line.add_error(match[2], sentences)
-            elif name not in self.fields:
-                self.add_error(None, sentences)
-            elif name not in self.errors:
-                self.add_error(name, sentences)
+                show(self.asked[int(match[1])], {match[2]: sentences})
+            else:
+                show(self, {name: sentences})
 
     def summary(self) -> list[Problem]:
         """Return every problem in the order of the page, each with the id of its field."""
         if not self.is_bound:
             return []
-        found = [Problem(str(text), "lines") for text in self.non_field_errors()]
-        for field in self:
-            found += [Problem(f"{field.label}: {text}", field.auto_id) for text in field.errors]
+        found = [Problem(str(text), "lines") for text in self.non_field_errors()] + of_fields(self)
         for line in self.asked:
-            for field in line:
-                found += [
-                    Problem(f"Line {line.number}, {field.label}: {text}", field.auto_id)
-                    for text in field.errors
-                ]
+            found += [Problem(f"Line {line.number}, {one.text}", one.anchor) for one in of_fields(line)]
         return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django import forms
 
 from trunks.forms.decisions import Problem
+from trunks.forms.problems import of_fields
 from trunks.models.webhook import HOOK_TOPICS, HOOK_WORDS
 
 
@@ -31,4 +32,4 @@ class WebhookForm(forms.Form):
 
     def summary(self) -> list[Problem]:
         """Return every problem in the order of the page, each with the id of its field."""
-        return [Problem(f"{field.label}: {text}", field.auto_id) for field in self for text in field.errors]
+        return of_fields(self)

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST
 
 from trunks import access
 from trunks.forms.decisions import DecisionForm
+from trunks.forms.problems import show
 from trunks.models import TrunkRequest
 from trunks.references import reference_to
 from trunks.step_up import Kept
@@ -163,8 +164,7 @@ def _carry_out(
 def _with_problems(
     request: HtmxHttpRequest, reference: int, name: str, form: DecisionForm, error: Invalid
 ) -> HttpResponse:
-    for field, sentences in error.problems.items():
-        form.add_error(field if field in form.fields else None, sentences)
+    show(form, error.problems)
     trunk_request = access.trunk_request_for(request.user, reference)
     return request_page(request, trunk_request, failed=form, verb=name, status=422)
 

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from trunks import access
 from trunks.forms.delegations import DelegationForm
+from trunks.forms.problems import show
 from trunks.models import Delegation, Role, User
 from trunks.views.http import HtmxHttpRequest, not_done_page
 from trunks.views.paging import page
@@ -32,8 +33,7 @@ def delegations(request: HtmxHttpRequest) -> HttpResponse:
             return _page(request, form, status=422)
         made = delegating.make(form.terms, actor=request.user)
     except Invalid as error:
-        for field, sentences in error.problems.items():
-            form.add_error(field, sentences)
+        show(form, error.problems)
         return _page(request, form, status=422)
     except Refused as error:
         return not_done_page(request, error)

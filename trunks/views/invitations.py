@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from trunks import access
 from trunks.forms.people import InviteForm, JoinForm
+from trunks.forms.problems import show
 from trunks.models import Invitation, Role
 from trunks.models.invitation import digest_of
 from trunks.step_up import Kept
@@ -42,8 +43,7 @@ def invite(request: HtmxHttpRequest) -> HttpResponse:
         try:
             return _sent(request, invitations.invite(form.offer, actor=request.user))
         except Invalid as error:
-            for field, sentences in error.problems.items():
-                form.add_error(field, sentences)
+            show(form, error.problems)
         except Refused as error:
             return _not_done(request, error)
     return render(request, "trunks/invite.html", {"form": form}, status=422 if form.errors else 200)
@@ -105,8 +105,7 @@ def accept(request: HttpRequest) -> HttpResponse:
         try:
             return _join(request, invitation, form)
         except Invalid as error:
-            for field, sentences in error.problems.items():
-                form.add_error(field, sentences)
+            show(form, error.problems)
         except Stale as error:
             return render(request, PAGE, {"void": error.reason}, status=409)
     context = {"form": form, "invitation": invitation}

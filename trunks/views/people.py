@@ -19,6 +19,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from trunks import access, audit
 from trunks.forms.people import ACTIVE, ALL, GrantForm, PeopleFilter, held
+from trunks.forms.problems import show
 from trunks.models import OPEN_STATES, Role, User
 from trunks.step_up import Kept
 from trunks.views.http import HtmxHttpRequest, not_done_page, problem_page
@@ -160,8 +161,7 @@ def _carry_out(
         verb(person)
     except Invalid as error:
         assert form is not None  # noqa: S101  # only what comes from a form can be invalid
-        for field, sentences in error.problems.items():
-            form.add_error(field, sentences)
+        show(form, error.problems)
         return _page(request, person, form)
     except (Refused, Stale) as error:
         return not_done_page(request, error, back=_back(person.pk))

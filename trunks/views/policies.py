@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from trunks import access
 from trunks.forms.decisions import Problem
 from trunks.forms.policies import PolicyForm, initial_of
+from trunks.forms.problems import of_fields, show
 from trunks.models import ApprovalPolicy, MasterAccount, Role
 from trunks.models.approval_policy import CONDITIONS
 from trunks.views.http import HtmxHttpRequest, not_done_page
@@ -40,7 +41,7 @@ def policy(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     try:
         saved = policies.save(form.policy(master), actor=request.user, version=form.cleaned_data["version"])
     except Invalid as error:
-        form.show(error.problems)
+        show(form, error.problems)
         return _page(request, master, form, status=422)
     except (Refused, Stale) as error:
         back = reverse("master_policy", args=[pk]), "Go to the policy"
@@ -103,7 +104,4 @@ def _preview(master: MasterAccount, form: PolicyForm) -> dict[str, Any]:
 
 
 def _summary(form: PolicyForm) -> list[Problem]:
-    found = [Problem(str(text)) for text in form.non_field_errors()]
-    return found + [
-        Problem(f"{field.label}: {text}", field.auto_id) for field in form for text in field.errors
-    ]
+    return [*(Problem(str(text)) for text in form.non_field_errors()), *of_fields(form)]

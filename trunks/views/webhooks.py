@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from trunks import access
+from trunks.forms.problems import show
 from trunks.forms.webhooks import WebhookForm
 from trunks.models import Delivery, Webhook
 from trunks.step_up import Kept
@@ -43,9 +44,7 @@ def webhooks(request: HtmxHttpRequest) -> HttpResponse:
             actor=request.user,
         )
     except Invalid as error:
-        for field, sentences in error.problems.items():
-            if field not in form.errors:
-                form.add_error(field, sentences)
+        show(form, error.problems)
         return _list(request, form, status=422)
     return _detail(request, made, secret=made.secret)
 
