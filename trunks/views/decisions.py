@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Protocol
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -13,7 +14,7 @@ from django.views.decorators.http import require_POST
 from trunks import access
 from trunks.forms.decisions import DecisionForm
 from trunks.forms.problems import show
-from trunks.models import TrunkRequest
+from trunks.models import TrunkRequest, User
 from trunks.references import reference_to
 from trunks.step_up import Kept
 from trunks.views.http import HtmxHttpRequest, not_done_page
@@ -23,7 +24,13 @@ from trunks.views.together import approved_words
 from trunks.workflow import attention, endings, filing, provisioning, reconcile, review
 from trunks.workflow.errors import Invalid, Refused, Stale
 
-Verb = Callable[[TrunkRequest, int, str], TrunkRequest | None]
+
+class Verb(Protocol):
+    """What somebody does to a request as a page showed it, with what they wrote beside it."""
+
+    def __call__(
+        self, trunk_request: TrunkRequest, /, *, actor: User, version: int, comment: str
+    ) -> object: ...
 
 
 def _reference(kept: Kept) -> str:
@@ -33,70 +40,50 @@ def _reference(kept: Kept) -> str:
 @require_POST
 @proof_required("approve {}", _reference)
 def approve(request: HtmxHttpRequest, reference: int) -> HttpResponse:
-    def verb(trunk_request: TrunkRequest, version: int, comment: str) -> TrunkRequest | None:
-        stands_on = request.POST.get("base", "")
-        return review.approve(
-            trunk_request, actor=request.user, version=version, comment=comment, stands_on=stands_on
-        )
-
+    verb = partial(review.approve, stands_on=request.POST.get("base", ""))
     return _carry_out(request, reference, "approve", verb, approved_words)
 
 
 @require_POST
 def take_back(request: HtmxHttpRequest, reference: int) -> HttpResponse:
-    def verb(trunk_request: TrunkRequest, version: int, comment: str) -> TrunkRequest | None:
-        return review.take_back(trunk_request, actor=request.user, version=version, comment=comment)
-
-    return _carry_out(request, reference, "take_back", verb, "waits again: your approval is taken back.")
+    done = "waits again: your approval is taken back."
+    return _carry_out(request, reference, "take_back", review.take_back, done)
 
 
 @require_POST
 def revalidate(request: HtmxHttpRequest, reference: int) -> HttpResponse:
     before = access.trunk_request_for(request.user, reference).version
 
-    def verb(trunk_request: TrunkRequest, version: int, comment: str) -> TrunkRequest | None:
-        return review.revalidate(trunk_request, actor=request.user, version=version)
-
     def done(trunk_request: TrunkRequest) -> str:
         if trunk_request.version == before:
             return "is as it was: Zoom was read, and nothing that concerns it has changed."
         return "is validated again, against what Zoom has now. Look at it before you decide."
 
-    return _carry_out(request, reference, "revalidate", verb, done)
+    return _carry_out(request, reference, "revalidate", _uncommented(review.revalidate), done)
 
 
 @require_POST
 @proof_required("deny {}", _reference)
 def deny(request: HtmxHttpRequest, reference: int) -> HttpResponse:
-    def verb(trunk_request: TrunkRequest, version: int, comment: str) -> TrunkRequest | None:
-        return review.deny(trunk_request, actor=request.user, version=version, comment=comment)
-
-    return _carry_out(request, reference, "deny", verb, partial(_ended, "denied"))
+    return _carry_out(request, reference, "deny", review.deny, partial(_ended, "denied"))
 
 
 @require_POST
 @proof_required("send {} back", _reference)
 def send_back(request: HtmxHttpRequest, reference: int) -> HttpResponse:
-    def verb(trunk_request: TrunkRequest, version: int, comment: str) -> TrunkRequest | None:
-        return review.send_back(trunk_request, actor=request.user, version=version, comment=comment)
-
-    return _carry_out(request, reference, "send_back", verb, "sent back to the person who filed it.")
+    done = "sent back to the person who filed it."
+    return _carry_out(request, reference, "send_back", review.send_back, done)
 
 
 @require_POST
 def withdraw(request: HtmxHttpRequest, reference: int) -> HttpResponse:
-    def verb(trunk_request: TrunkRequest, version: int, comment: str) -> TrunkRequest | None:
-        return filing.withdraw(trunk_request, actor=request.user, version=version, comment=comment)
-
-    return _carry_out(request, reference, "withdraw", verb, partial(_ended, "withdrawn"))
+    return _carry_out(request, reference, "withdraw", filing.withdraw, partial(_ended, "withdrawn"))
 
 
 @require_POST
 def retry(request: HtmxHttpRequest, reference: int) -> HttpResponse:
-    def verb(trunk_request: TrunkRequest, version: int, comment: str) -> TrunkRequest | None:
-        return provisioning.retry(trunk_request, actor=request.user, version=version)
-
-    return _carry_out(request, reference, "retry", verb, "queued again, for the lines that did not succeed.")
+    done = "queued again, for the lines that did not succeed."
+    return _carry_out(request, reference, "retry", _uncommented(provisioning.retry), done)
 
 
 @require_POST
@@ -119,20 +106,23 @@ def check(request: HtmxHttpRequest, reference: int) -> HttpResponse:
 
 @require_POST
 def give_up(request: HtmxHttpRequest, reference: int) -> HttpResponse:
-    def verb(trunk_request: TrunkRequest, version: int, comment: str) -> TrunkRequest:
-        return reconcile.give_up(trunk_request, actor=request.user, version=version, comment=comment)
-
-    return _carry_out(request, reference, "give_up", verb, "was given up. Its page says what is not known.")
+    done = "was given up. Its page says what is not known."
+    return _carry_out(request, reference, "give_up", reconcile.give_up, done)
 
 
 @require_POST
 def end_alarm(request: HtmxHttpRequest, reference: int) -> HttpResponse:
-    def verb(trunk_request: TrunkRequest, version: int, comment: str) -> None:
-        attention.end_alarm(trunk_request, actor=request.user, version=version, comment=comment)
+    done = "no longer raises the alarm about the customer's trunk."
+    return _carry_out(request, reference, "end_alarm", attention.end_alarm, done)
 
-    return _carry_out(
-        request, reference, "end_alarm", verb, "no longer raises the alarm about the customer's trunk."
-    )
+
+def _uncommented(verb: Callable[..., object]) -> Verb:
+    """Return a verb that takes no comment as one that leaves the form's aside."""
+
+    def carry_out(trunk_request: TrunkRequest, /, *, actor: User, version: int, comment: str) -> object:
+        return verb(trunk_request, actor=actor, version=version)
+
+    return carry_out
 
 
 def _ended(how: str, trunk_request: TrunkRequest) -> str:
@@ -152,7 +142,7 @@ def _carry_out(
     if not form.is_valid():
         return request_page(request, trunk_request, failed=form, verb=name, status=422)
     try:
-        verb(trunk_request, form.cleaned_data["version"], form.cleaned_data["comment"])
+        verb(trunk_request, actor=request.user, **form.cleaned_data)
     except Invalid as error:
         return _with_problems(request, reference, name, form, error)
     except (Refused, Stale) as error:
