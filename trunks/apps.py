@@ -12,7 +12,7 @@ class TrunksConfig(AppConfig):
 
     def import_models(self) -> None:
         super().import_models()
-        # Not re-exported by trunks.models: nobody but trunks.audit may reach for it.
+        # Not re-exported by trunks.models: nobody but trunks.audit and the modules beside it may reach for it.
         from trunks.models import audit_event  # noqa: F401, PLC0415
 
     def ready(self) -> None:

@@ -1,7 +1,7 @@
 """The events of the audit trail as people ask for them: by filters, one by one, about one object.
 
 What is asked here is asked of the events themselves. How a page of the trail is found as quickly among ten million as
-among ten thousand is in `trunks.audit_index`.
+among ten thousand is in `trunks.audit_finding`.
 """
 
 from __future__ import annotations

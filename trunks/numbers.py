@@ -1,4 +1,4 @@
-"""The rules for DNIS and caller IDs: pure functions, used by forms, workflow and constraints alike.
+"""The rules for DNIS and caller IDs: pure functions, used by models and workflow alike.
 
 Source: Zoom's text of `POST /accounts/{accountId}/sip_trunk/trunks` (5 to 8 characters, the first five equal to those
 of the master trunk's DNIS; caller ID at most 32 characters). "Digits only" is the text's word, not a pattern of

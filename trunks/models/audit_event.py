@@ -1,4 +1,4 @@
-"""The audit trail's tables. Only `trunks.audit` reads and writes them."""
+"""The audit trail's tables. Only `trunks.audit` writes them; it and the `audit_…` modules beside it read them."""
 
 from __future__ import annotations
 

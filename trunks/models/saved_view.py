@@ -18,8 +18,10 @@ class SavedViewQuerySet(models.QuerySet["SavedView"]):
 
 
 class SavedView(models.Model):
-    """Somebody's filters. `query` is that part of the address, checked before it is kept. Name and filters tell of
-    customers, numbers and people, so a shared one is not for everybody: see `access.saved_views_for`.
+    """Somebody's filters. `query` is that part of the address, checked before it is kept.
+
+    Name and filters tell of customers, numbers and people, so a shared one is not for everybody: see
+    `access.saved_views_for`.
     """
 
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")

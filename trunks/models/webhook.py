@@ -10,8 +10,8 @@ from trunks.models import clock
 from trunks.models.fields import EncryptedTextField
 from trunks.models.notice import Occasion, Sending, Topic
 
-# What a webhook can be told of; the morning mail and the portal's own troubles are for people.
-# What another system is told of, in words that are not those of one person.
+# What another system is told of, in words that are not those of one person. The morning mail and the portal's own
+# troubles are for people.
 HOOK_WORDS = {
     Topic.ASKED: "A request waits for a decision",
     Topic.REMINDER: "A request still waits for a decision",

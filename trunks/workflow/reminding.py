@@ -1,4 +1,4 @@
-"""Telling people of requests that wait too long: first those who can decide, then others. A sweep calls it."""
+"""Telling people of requests that wait too long: first those who can decide, then others. Upkeep calls it."""
 
 from __future__ import annotations
 

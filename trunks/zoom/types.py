@@ -67,7 +67,7 @@ class Token:
 
 @dataclass(frozen=True)
 class Call:
-    """The record of one HTTP call to the API, for the audit trail; never holds a header or a token of ours.
+    """The record of one HTTP call to the API, as attempts keep it; never holds a header or a token of ours.
 
     `path` is relative to the API's base URL and has no query. `status` is None when no answer came. `answer`
     is the decoded body, cut to 4,000 characters. `error` is empty when the call did what it should. `left` and `heard`
