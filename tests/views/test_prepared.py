@@ -101,6 +101,9 @@ def test_who_may_read_another_part_of_the_trail_is_told_why(signed_in: SignedIn,
     PreparedFile.objects.update(scope=[0])
     answer = signed_in(manager).get(f"{PAGE}{file.pk}/")
     assert (answer.status_code, preparing.CHANGED in answer.content.decode()) == (403, True)
+    newest = AuditEvent.objects.latest("id")
+    assert (newest.actor_email, newest.outcome, newest.object_id) == (manager.email, "refused", str(file.pk))
+    assert newest.after == {"action": "take a prepared file", "reason": preparing.CHANGED}
 
 
 def test_one_whose_day_is_over_is_gone_before_the_sweep_comes(signed_in: SignedIn, manager: User) -> None:

@@ -25,7 +25,6 @@ from trunks.actions import Action
 from trunks.audit_lines import Piece
 from trunks.models import Ending, FilePart, PreparedFile, User, clock
 from trunks.workflow import archive, refusals
-from trunks.workflow.errors import Refused
 
 KEPT = timedelta(hours=24)
 LEASE = 60.0  # a piece, and a window in which nothing is found, take far less
@@ -80,7 +79,8 @@ def take(file: PreparedFile, *, actor: User) -> Iterator[bytes]:
     """Return the content of a file that is ready, and write down that it was taken. Raises Refused."""
     _demand_reader(actor)
     if file.scope != scope(actor):
-        raise Refused(CHANGED, who="you, with a newly prepared file")
+        action, who = Action.AUDIT_ACTION_REFUSED, "you, with a newly prepared file"
+        refusals.refuse(action, "take a prepared file", CHANGED, who=who, actor=actor, on=file)
     with audit.change():
         told = {"events": file.events, "format": file.format, "filters": file.asked}
         audit.record(Action.FILE_TAKEN, actor=actor, on=file, after=told)
