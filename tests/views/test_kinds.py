@@ -361,7 +361,7 @@ def test_the_number_of_queries_does_not_grow_with_the_lines(
         data |= {f"lines-{number}-trunk": estate.trunk.pk, f"lines-{number}-dnis": str(18888100 + number)}
         data |= {f"lines-{number}-current_dnis": str(18888100 + number)}
     client = signed_in(staff)
-    with django_assert_num_queries(21 if kind == "unassign" else 22):
+    with django_assert_num_queries(19 if kind == "unassign" else 20):
         assert client.post(NEW, data).status_code == 422
 
 

@@ -417,5 +417,5 @@ def test_the_number_of_queries_does_not_grow_with_the_lines(
 ) -> None:
     lines = [(estate.trunk.pk, str(90001100 + number)) for number in range(count)]
     client = signed_in(staff)
-    with django_assert_num_queries(22):
+    with django_assert_num_queries(21):
         refused(client, typed(estate, *lines))

@@ -97,11 +97,12 @@ class RequestForm(WhyForm):
         """
         asked = str((self.data if self.is_bound else self.initial).get("master") or "")
         if not asked:
-            chosen_rows = (self.chosen_sub_account(), self._first_trunk())
+            chosen_rows = (self.chosen_sub_account, self._first_trunk())
             asked = next((str(row.master_id) for row in chosen_rows if row), "")
         chosen = [master for master in self.masters if str(master.pk) == asked]
         return next(iter(chosen or self.masters), None)
 
+    @cached_property
     def chosen_sub_account(self) -> SubAccount | None:
         asked = str(self["sub_account"].value() or "")
         return self.sub_accounts().filter(pk=asked).first() if re.fullmatch("[0-9]{1,18}", asked) else None
@@ -115,7 +116,7 @@ class RequestForm(WhyForm):
         field.queryset = self.sub_accounts()
         offered = list(offered_sub_accounts(self.user, self.chosen_master, ""))
         self.more_sub_accounts = len(offered) > MAX_OPTIONS
-        asked = self.chosen_sub_account()
+        asked = self.chosen_sub_account
         if asked and asked not in offered[:MAX_OPTIONS]:
             offered.insert(0, asked)
         choices = [("", "Choose a sub account")] if offered else [("", "No sub account is known yet")]
@@ -156,7 +157,7 @@ class RequestForm(WhyForm):
     @cached_property
     def present(self) -> Present | None:
         """Return what the chosen sub account has, where the kind is about that."""
-        account = None if self.chosen_kind == Kind.ASSIGN else self.chosen_sub_account()
+        account = None if self.chosen_kind == Kind.ASSIGN else self.chosen_sub_account
         return present_of(account, self.trunks.values()) if account else None
 
     # --- what was typed ------------------------------------------------------------------------------------------

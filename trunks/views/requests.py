@@ -151,7 +151,7 @@ def sub_account_options(request: HtmxHttpRequest) -> HttpResponse:
     q = request.GET.get("sub_account_q", "").strip().replace("\x00", "")
     found = list(offered_sub_accounts(request.user, form.chosen_master, q))
     told = {"q": q, "count": len(found), "more": len(found) > MAX_OPTIONS, "max_options": MAX_OPTIONS}
-    chosen = form.chosen_sub_account()
+    chosen = form.chosen_sub_account
     if chosen and chosen not in found[:MAX_OPTIONS]:
         found.insert(0, chosen)
     context = {"options": found[:MAX_OPTIONS], "chosen": chosen} | told
