@@ -14,7 +14,7 @@ from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
 from allauth.usersessions.adapter import DefaultUserSessionsAdapter
 from allauth.usersessions.models import UserSession
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.fernet import InvalidToken
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
@@ -23,6 +23,7 @@ from django.urls import reverse
 from portal import held_back
 from trunks import middleware, step_up
 from trunks.models import User
+from trunks.models.fields import cipher
 from trunks.workflow import signing_in
 
 NO_ADDRESS = "0.0.0.0"  # noqa: S104  # nothing listens on it
@@ -120,7 +121,7 @@ class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth is not typ
     """Keeps the secrets of second factors as the portal keeps Zoom's: a stolen database dump opens nothing."""
 
     def encrypt(self, text: str) -> str:
-        return _cipher().encrypt(text.encode()).decode()
+        return cipher().encrypt(text.encode()).decode()
 
     def get_public_key_credential_rp_entity(self) -> dict[str, str]:
         # The name of the site, not what the caller wrote into Host: a passkey is good for one site.
@@ -133,7 +134,7 @@ class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth is not typ
     def decrypt(self, encrypted_text: str) -> str:
         """Return the text. Raises FactorUnreadable where no key reads it."""
         try:
-            return _cipher().decrypt(encrypted_text.encode()).decode()
+            return cipher().decrypt(encrypted_text.encode()).decode()
         except InvalidToken as error:
             raise FactorUnreadable(UNREADABLE) from error
 
@@ -141,7 +142,3 @@ class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth is not typ
 def _at_the_site(url: str) -> str:
     parts = urlsplit(url)
     return settings.SITE_URL + urlunsplit(("", "", parts.path, parts.query, ""))
-
-
-def _cipher() -> MultiFernet:
-    return MultiFernet([Fernet(key) for key in settings.FIELD_ENCRYPTION_KEYS])

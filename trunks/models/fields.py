@@ -12,7 +12,8 @@ from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 
-def _cipher() -> MultiFernet:
+def cipher() -> MultiFernet:
+    """Return what encrypts whatever is kept encrypted, second factors too: with the keys of now."""
     return _cipher_of(tuple(settings.FIELD_ENCRYPTION_KEYS))
 
 
@@ -52,13 +53,13 @@ class EncryptedTextField(models.TextField):  # type: ignore[type-arg]  # generic
     def get_prep_value(self, value: str | None) -> str | None:
         if isinstance(value, Unreadable):
             return value.stored
-        return value if not value else _cipher().encrypt(value.encode()).decode()
+        return value if not value else cipher().encrypt(value.encode()).decode()
 
     def from_db_value(
         self, value: str | None, _expression: object, _connection: BaseDatabaseWrapper
     ) -> str | None:
         try:
-            return value if not value else _cipher().decrypt(value.encode()).decode()
+            return value if not value else cipher().decrypt(value.encode()).decode()
         except InvalidToken:
             return Unreadable(value or "")
 
