@@ -49,8 +49,7 @@ def problems(draft: Draft, *, actor: User, amending: TrunkRequest | None = None)
     if not kept and (wrong := waiting.window_problem(draft.not_before)):
         found.setdefault("not_before", []).append(wrong)
     if draft.sub_account and not actor.holds(Role.STAFF, draft.sub_account.master_id):
-        sentence = f"Only staff for {draft.sub_account.master} can file requests for its sub accounts."
-        found.setdefault("sub_account", []).append(sentence)
+        found.setdefault("sub_account", []).append(_only_staff(draft.sub_account))
     return found
 
 
@@ -144,10 +143,14 @@ def _account_of(draft: Draft, actor: User) -> SubAccount:
     if draft.sub_account is None:
         raise Invalid(rules.problems(draft))
     if not actor.holds(Role.STAFF, draft.sub_account.master_id):
-        reason = f"Only staff for {draft.sub_account.master} can file requests for its sub accounts."
+        reason = _only_staff(draft.sub_account)
         who = f"somebody with the role staff for {draft.sub_account.master}"
         refusals.refuse(Action.FILING_REFUSED, "file", reason, who=who, actor=actor, on=draft.sub_account)
     return draft.sub_account
+
+
+def _only_staff(sub_account: SubAccount) -> str:
+    return f"Only staff for {sub_account.master} can file requests for its sub accounts."
 
 
 def _demand_valid(draft: Draft, actor: User, amending: TrunkRequest | None) -> None:
