@@ -134,9 +134,7 @@ def _digest_of(day: date) -> AuditDigest:
         previous=seals.fingerprint(before.statement) if before else seals.GENESIS,
         earliest=audit_chain.moment_of(audit_chain.at(reached + 1)) if last > reached else None,
         latest=audit_chain.moment_of(place) if last > reached else None,
-        key=seals.key_id(seals.public_bytes(settings.AUDIT_SIGNING_KEY))
-        if settings.AUDIT_SIGNING_KEY
-        else "",
+        key=seals.key_id(seals.public_bytes(signing)) if signing else "",
     )
     return _signed(statement, signing)
 
