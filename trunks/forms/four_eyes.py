@@ -8,9 +8,9 @@ from typing import Any
 from django import forms
 from django.utils import timezone
 
+from trunks.audit_population import QUICK_SECONDS
 from trunks.models import MasterAccount
 
-QUICK_SECONDS = 30
 PERIODS = [
     ("1", "This month"),
     ("3", "3 months"),

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_GET
 from trunks import access, audit_finding, four_eyes
 from trunks.actions import Action
 from trunks.audit_index import Standing, standing
+from trunks.audit_population import DECIDING
 from trunks.audit_reading import READERS, Filters
 from trunks.forms.four_eyes import ReportFilter
 from trunks.four_eyes import Scope, Verdicts
@@ -24,7 +25,6 @@ from trunks.models.spans import Lengths
 from trunks.views.charts import Chart, chart
 from trunks.views.http import HtmxHttpRequest
 
-DECIDING = ("approve", "deny", "send_back")
 BREAK_GLASS = (
     *(
         Action.WRITING_STOPPED,
