@@ -289,7 +289,7 @@ def require(user: User, *roles: Role, master_id: int | None = None) -> None:
     if any(user.holds(role, master_id) for role in roles):
         return
     wanted = " or ".join(role.label.lower() for role in roles)
-    raise PermissionDenied(f"This page is for people with the role {wanted}. An administrator can grant it.")
+    raise PermissionDenied(f"This page is for people with the role {wanted}.")
 
 
 def _one(rows: QuerySet[Row], pk: int, *, scoped: bool = False) -> Row:

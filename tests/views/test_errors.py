@@ -47,6 +47,14 @@ def test_a_page_that_is_too_old_says_what_to_do_and_nothing_of_roles(staff: User
     assert "ask an administrator" not in content
 
 
+def test_a_page_for_another_role_says_once_who_grants_it(signed_in: SignedIn, staff: User) -> None:
+    response = signed_in(staff).get("/approvals/")
+    content = response.content.decode().split("error-page")[1]
+    assert response.status_code == 403
+    assert "This page is for people with the role supervisor." in content
+    assert content.count("ask an administrator") == content.count("administrator") == 1
+
+
 def test_more_fields_than_any_form_has_are_answered_in_the_portal_s_look(
     signed_in: SignedIn, staff: User
 ) -> None:

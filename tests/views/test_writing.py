@@ -5,7 +5,7 @@ from django.test import Client
 
 from tests import cast
 from tests.conftest import SignedIn
-from trunks.models import TrunkRequest, User, WriteStop
+from trunks.models import Role, TrunkRequest, User, WriteStop
 from trunks.workflow import circuits, stopping
 from trunks.zoom import errors
 
@@ -103,11 +103,19 @@ def test_who_stopped_sees_why_they_cannot_confirm_and_is_refused_in_the_same_wor
 
 
 def test_everybody_else_reads_why_they_cannot_start_it(
-    signed_in: SignedIn, staff: User, stop: WriteStop
+    signed_in: SignedIn, staff: User, second_supervisor: User, stop: WriteStop
 ) -> None:
     content = page(signed_in(staff))
     assert stopping.ONLY_SUPERVISORS in content
-    assert "<strong>Who could:</strong> a supervisor." in content
+    assert "<strong>Who could:</strong> Sam Supervisor, Sue Supervisor." in content
+
+
+def test_who_knows_of_one_master_account_is_told_of_its_supervisors_alone(
+    signed_in: SignedIn, estate: cast.Estate, supervisor: User, stop: WriteStop
+) -> None:
+    cast.person("Ann Elsewhere", Role.SUPERVISOR, master=estate.foreign_master)
+    clerk = cast.person("Cleo Clerk", Role.STAFF, master=estate.master)
+    assert "<strong>Who could:</strong> Sam Supervisor." in page(signed_in(clerk))
 
 
 def test_a_supervisor_keeps_it_stopped_with_a_reason(

@@ -100,7 +100,7 @@ def sign_off(request: HtmxHttpRequest, month: str) -> HttpResponse:
 
 def _require(user: User) -> None:
     if not monthly.may_review(user):
-        raise PermissionDenied(f"{monthly.MANAGERS} An administrator can grant the role.")
+        raise PermissionDenied(monthly.MANAGERS)
 
 
 def _review(month: str) -> MonthReview:

@@ -60,7 +60,7 @@ def may(user: User, verb: str, stop: WriteStop | None) -> Answer:
     Whether the stop is at that point is not asked here: the change of the row finds out.
     """
     if not user.holds(Role.SUPERVISOR):
-        return Answer(False, ONLY_SUPERVISORS, "a supervisor")
+        return Answer(False, ONLY_SUPERVISORS, _who_stops(user))
     if verb == "confirm" and stop and user.pk in (stop.start_asked_by_id, stop.stopped_by_id):
         reason = NOT_TWICE if user.pk == stop.start_asked_by_id else NOT_ONES_OWN
         return Answer(False, reason, _who_confirms(stop))
@@ -69,18 +69,29 @@ def may(user: User, verb: str, stop: WriteStop | None) -> Answer:
 
 def actions(user: User, stop: WriteStop | None) -> dict[str, Answer]:
     """Return the answer for every verb, for the page that shows the buttons."""
+    if not user.holds(Role.SUPERVISOR):  # one answer for all, looked up once
+        return dict.fromkeys(VERBS, may(user, "stop", stop))
     return {verb: may(user, verb, stop) for verb in VERBS}
 
 
 def confirmers(stop: WriteStop, *, asker: User | None = None) -> list[User]:
     """Return by name the supervisors who could confirm the start that was asked for, or that `asker` would ask for."""
     asked = asker.pk if asker else stop.start_asked_by_id
+    return [user for user in _supervisors() if user.pk not in (asked, stop.stopped_by_id)]
+
+
+def _supervisors(*masters: int | None) -> list[User]:
+    """Return the supervisors by name; with `masters`, those alone who are it for one of them or for all."""
     grants = RoleGrant.objects.in_force().filter(role=Role.SUPERVISOR).select_related("user")
-    users = {grant.user for grant in grants}
-    return sorted(
-        (user for user in users if user.pk not in (asked, stop.stopped_by_id)),
-        key=lambda user: (str(user), user.pk),
-    )
+    if masters and None not in masters:
+        grants = grants.filter(models.Q(master=None) | models.Q(master__in=masters))
+    return sorted({grant.user for grant in grants}, key=lambda user: (str(user), user.pk))
+
+
+def _who_stops(user: User) -> str:
+    """Return who could stop writing or start it: of the supervisors, those whose master accounts `user` knows of."""
+    could = _supervisors(*{grant.master_id for grant in user.grants})
+    return ", ".join(str(one) for one in could[:NAMES_SHOWN]) or NOBODY_YET
 
 
 def dead_end(stop: WriteStop, user: User) -> str:
