@@ -47,8 +47,10 @@ def dnis_problems(
         problems.append(
             "A DNIS is written with the digits 0 to 9 only: no spaces, signs or other characters."
         )
-    if not prefix_length <= len(dnis) <= max_length:
-        problems.append(f"A DNIS has {prefix_length} to {max_length} digits; this has {len(dnis)}.")
+    # What is no digit has been told of: "18888 123" has eight of them, and is not too long as well.
+    digits = sum(sign.isdigit() for sign in dnis)
+    if not prefix_length <= digits <= max_length:
+        problems.append(f"A DNIS has {prefix_length} to {max_length} digits; this has {digits}.")
     if prefix is None:
         return problems
     if not prefix:

@@ -94,9 +94,12 @@
       strong.textContent = prefix;
       whole.append(strong, dnis.slice(prefix.length));
     } else whole.textContent = dnis;
-    const good = fits && /^[0-9]+$/.test(dnis) && dnis.length >= shortest && dnis.length <= longest;
-    hint.classList.add(good ? "preview-good" : "preview-bad");
-    hint.append(whole, fits ? ` · ${dnis.length} of ${shortest} to ${longest} digits` : ` · does not begin with ${prefix}`);
+    const wrong = !fits ? `does not begin with ${prefix}`
+      : !/^[0-9]+$/.test(dnis) ? "digits only"
+      : dnis.length < shortest ? `${dnis.length} digits, at least ${shortest}`
+      : dnis.length > longest ? `${dnis.length} digits, at most ${longest}` : "";
+    hint.classList.add(wrong ? "preview-bad" : "preview-good");
+    hint.append(whole, ` · ${wrong || `${dnis.length} digits`}`);
   }
 
   async function proposeDnis(button) {

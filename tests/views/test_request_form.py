@@ -50,6 +50,15 @@ def test_a_master_account_of_which_no_trunk_is_known_is_named(
     assert f"<span>No trunk of {estate.master} is known yet." in content
 
 
+def test_the_summary_is_in_the_order_of_the_page(
+    signed_in: SignedIn, staff: User, estate: cast.Estate
+) -> None:
+    content = refused(signed_in(staff), {"kind": "assign", "reason": "", "sub_account": ""})
+    summary = content.split('id="problems"')[1].split("</ul>")[0]
+    said = ["Choose a sub account.", "Say why this is needed.", "Add at least one line."]
+    assert said == sorted(said, key=summary.index)
+
+
 def test_filing_leads_to_the_request(signed_in: SignedIn, staff: User, estate: cast.Estate) -> None:
     data = typed(
         estate, (estate.trunk.pk, " 18888001 ", " +14155550100 "), (estate.other_trunk.pk, "90001002")

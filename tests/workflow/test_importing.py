@@ -136,6 +136,11 @@ def test_every_problem_of_every_row_is_said_at_once(estate: cast.Estate, staff: 
     ]
 
 
+def test_of_a_dnis_that_is_no_number_nothing_is_said_of_trunks(estate: cast.Estate, staff: User) -> None:
+    plan = plan_of(estate, staff, "Adatum Logistics,=77777", "Adatum Logistics,seven")
+    assert {(row, name) for row, name, _ in told(plan)} == {(2, "dnis"), (3, "dnis")}
+
+
 def ref() -> str:
     return TrunkRequest.objects.get().reference
 

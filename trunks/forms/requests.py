@@ -207,7 +207,7 @@ class RequestForm(WhyForm):
         """Return every problem in the order of the page, each with the id of its field."""
         if not self.is_bound:
             return []
-        found = [Problem(str(text), "lines") for text in self.non_field_errors()] + of_fields(self)
+        found = of_fields(self) + [Problem(str(text), "lines") for text in self.non_field_errors()]
         for line in self.asked:
             found += [Problem(f"Line {line.number}, {one.text}", one.anchor) for one in of_fields(line)]
         return found

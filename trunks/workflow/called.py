@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from django.db.models import Q
 
+from trunks import numbers
 from trunks.models import MasterAccount, MasterTrunk, SubAccount
 from trunks.models.estate import Mirrored
 
@@ -66,6 +67,8 @@ class Trunks:
             return (
                 f"{len(found)} trunks of {self.master} have the prefix {found[0].prefix}: name one ({names})."
             )
+        if not numbers.is_digits(dnis):
+            return ""  # and so is that it is no number
         words = f"No trunk of {self.master} has a prefix with which {dnis[:40]} begins."
         if any(row.prefix and f"0{dnis}".startswith(row.prefix) for row in self.rows):
             words += " With a 0 before it one has: spreadsheet programs take leading zeros away."
