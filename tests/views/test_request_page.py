@@ -158,6 +158,26 @@ def test_hostile_text_is_escaped_everywhere(
     assert "<script>alert" not in shown(signed_in(supervisor), trunk_request)
 
 
+def test_what_was_sent_back_says_at_its_top_who_did_and_why(
+    signed_in: SignedIn, supervisor: User, staff: User, trunk_request: TrunkRequest
+) -> None:
+    assert "why-sent-back" not in shown(signed_in(staff), trunk_request)
+    review.send_back(trunk_request, actor=supervisor, version=1, comment="Which caller ID?")
+    content = shown(signed_in(staff), trunk_request)
+    assert (
+        '<p class="quote" id="why-sent-back"><strong>Sam Supervisor:</strong> Which caller ID?</p>' in content
+    )
+    audit.record(
+        Action.PROVISIONING_STOPPED,
+        actor=None,
+        why="approved request",
+        on=trunk_request,
+        comment="It is taken.",
+    )
+    content = shown(signed_in(staff), trunk_request)
+    assert 'id="why-sent-back"><strong>The portal:</strong> It is taken.</p>' in content
+
+
 @pytest.mark.parametrize(
     ("who", "sentence"),
     [

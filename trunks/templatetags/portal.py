@@ -60,7 +60,7 @@ ICONS: dict[str, str] = {
 }
 NEXT: dict[str, str] = {
     State.PENDING: "A supervisor who did not write it decides next. Nothing has been sent to Zoom.",
-    State.SENT_BACK: "It needs a change: amend it, and it goes to the supervisors again.",
+    State.SENT_BACK: "It needs a change. Once it is amended, the supervisors decide again.",
     State.APPROVED: "A worker takes it up next. Nothing has been done at Zoom yet.",
     State.APPLYING: "The portal is talking to Zoom. This page follows along.",
     State.UNCONFIRMED: (

@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from trunks import audit
+from trunks.actions import Action
 from trunks.forms.decisions import DecisionForm, Problem
 from trunks.models import Line, LineState, Role, State, TrunkRequest, User, ZoomCall
 from trunks.views.http import HtmxHttpRequest
@@ -29,6 +30,7 @@ OFFERED: dict[str, tuple[str, ...]] = {
     State.PARTIAL: ("retry", "end_alarm"),
     State.FAILED: ("retry", "end_alarm"),
 }
+SENDING_BACK = (Action.REQUEST_SENT_BACK, Action.PROVISIONING_STOPPED)
 QUICK_PICKS = {
     "deny": ("Not agreed with the customer", "Duplicate of another request", "No longer needed"),
     "send_back": ("Wrong trunk chosen", "Caller ID is missing", "Please add the ticket"),
@@ -104,6 +106,7 @@ def moving_parts(user: User, trunk_request: TrunkRequest) -> dict[str, Any]:
         "quorum": quorum.of(trunk_request) if trunk_request.state == State.PENDING else None,
         "votes": quorum.votes(trunk_request),
         "events": events,
+        "sent_back": _sent_back(trunk_request, events),
         "left_out": left_out,
         "event_links": user.holds(Role.MANAGER, trunk_request.master_id)
         or user.holds(Role.ADMINISTRATOR, trunk_request.master_id),
@@ -120,6 +123,13 @@ def _timeline(trunk_request: TrunkRequest) -> tuple[list[Any], int]:
     if len(lately) <= most:
         return lately, 0
     return [*history[:EVENTS_AT_FIRST], None, *lately[-EVENTS_LATELY:]], history.count() - most
+
+
+def _sent_back(trunk_request: TrunkRequest, events: list[Any]) -> Any:
+    """Return the event that says why the request is back with who filed it: no reader looks for that in a timeline."""
+    if trunk_request.state != State.SENT_BACK:
+        return None
+    return next((event for event in reversed(events) if event and event.action in SENDING_BACK), None)
 
 
 def lost_lines(trunk_request: TrunkRequest) -> list[Line]:
