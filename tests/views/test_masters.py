@@ -277,3 +277,32 @@ def test_connecting_a_known_account_again_changes_its_credentials(
     client.post("/masters/connect/", FORM | {"name": "Northwind", "account_id": estate.master.zoom_id})
     assert MasterAccount.objects.get(pk=estate.master.pk).client_secret == FORM["client_secret"]
     assert MasterAccount.objects.count() == 2
+
+
+def test_new_credentials_begin_with_what_the_account_has(
+    client: Client, estate: cast.Estate, zoom_is_content: None
+) -> None:
+    MasterAccount.objects.filter(pk=estate.master.pk).update(rate_plan="business")
+    address = f"/masters/connect/?master={estate.master.pk}"
+    assert f'href="{address}"' in client.get("/masters/").content.decode()
+    page = client.get(address)
+    content = page.content.decode()
+    assert f"New credentials for {estate.master}" in content
+    form = page.context["form"]
+    assert form["account_id"].value() == estate.master.zoom_id
+    assert form["rate_plan"].value() == "business"
+    assert not form["client_secret"].value()
+    kept = {name: form[name].value() or "" for name in form.fields}
+    client.post(address, kept | {"client_secret": "n3w"})
+    assert MasterAccount.objects.get(pk=estate.master.pk).client_secret == "n3w"
+    assert MasterAccount.objects.get(pk=estate.master.pk).rate_plan == "business"
+
+
+def test_new_credentials_for_an_account_that_is_not_there_are_not_found(client: Client) -> None:
+    assert client.get("/masters/connect/?master=99").status_code == 404
+    assert client.get("/masters/connect/?master=x").status_code == 200
+
+
+def test_who_may_not_connect_is_not_offered_new_credentials(estate: cast.Estate, signed_in: SignedIn) -> None:
+    one = cast.person("Ann Administrator", Role.ADMINISTRATOR, master=estate.master)
+    assert "/masters/connect/" not in signed_in(one).get("/masters/").content.decode()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
@@ -78,9 +80,10 @@ def sync(request: HtmxHttpRequest, pk: int) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @proof_required("connect {}", lambda kept: kept.post.get("name", ""), secret=SECRET)
 def connect(request: HtmxHttpRequest) -> HttpResponse:
-    """Connect a master account: its credentials are tried at Zoom before anything is stored."""
+    """Connect a master account, or give one new credentials: they are tried at Zoom before anything is stored."""
     _require_administrator_of_all(request.user)
-    form = ConnectForm(request.POST if request.method == "POST" else None)
+    known = _known(request)
+    form = ConnectForm(request.POST if request.method == "POST" else None, initial=_as_it_is(known))
     if SECRET not in request.POST:
         form.fields[SECRET].error_messages["required"] = NOT_KEPT
     if form.is_valid():
@@ -90,7 +93,22 @@ def connect(request: HtmxHttpRequest) -> HttpResponse:
             form.add_error(None, error.findings)
         else:
             return _connected(request, master)
-    return render(request, "trunks/connect.html", {"form": form}, status=422 if form.errors else 200)
+    context = {"form": form, "known": known}
+    return render(request, "trunks/connect.html", context, status=422 if form.errors else 200)
+
+
+def _known(request: HtmxHttpRequest) -> MasterAccount | None:
+    """Return the master account that the address says is to have new credentials."""
+    asked = request.GET.get("master", "")
+    return access.master_for(request.user, int(asked)) if re.fullmatch("[0-9]{1,18}", asked) else None
+
+
+def _as_it_is(master: MasterAccount | None) -> dict[str, Any]:
+    """Return what need not be typed again; the rate plan above all, which would otherwise begin anew."""
+    if master is None:
+        return {}
+    kept = ("name", "client_id", "rate_plan", "rate_share")
+    return {name: getattr(master, name) for name in kept} | {"account_id": master.zoom_id}
 
 
 def _connected(request: HtmxHttpRequest, master: MasterAccount) -> HttpResponse:
