@@ -172,6 +172,16 @@ def test_filters_in_use_can_be_taken_out_one_by_one(
     assert f"/requests/{trunk_request.reference}/story/" in one.content.decode()
 
 
+def test_a_search_that_finds_one_request_alone_leads_to_its_story(
+    client: Client, trunk_request: TrunkRequest, staff: User
+) -> None:
+    story = f"/requests/{trunk_request.reference}/story/"
+    dnis = trunk_request.lines.get().dnis
+    assert story in client.get(f"/audit/?dnis={dnis}").content.decode()
+    assert story not in client.get("/audit/").content.decode()
+    assert story not in client.get("/audit/?dnis=00000").content.decode()
+
+
 def test_a_view_is_kept_shown_shared_and_removed(
     client: Client, manager: User, trunk_request: TrunkRequest, signed_in: SignedIn
 ) -> None:

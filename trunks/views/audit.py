@@ -72,10 +72,18 @@ def trail(request: HtmxHttpRequest) -> HttpResponse:
             (name, value) for name, values in request.GET.lists() for value in values if name in FILTERS
         ],
         "keep": KeepView(initial={"query": asked_query(request.GET)}),
-        "story": story_of(filters.object_type, filters.object_id),
+        "story": _story(filters, page) if chosen.narrowed else "",
         "export_query": asked_query(request.GET),
     }
     return render(request, "trunks/audit.html", context, status=422 if chosen.errors else 200)
+
+
+def _story(filters: Filters, page: TrailPage) -> str:
+    """Return the story of the request that was asked for, or that all found events are about, or ""."""
+    about = {(event.object_type, event.object_id) for event in page.rows}
+    if len(about) == 1 and not (page.next_url or page.previous_url):
+        return story_of(*about.pop())
+    return story_of(filters.object_type, filters.object_id)
 
 
 @require_GET
