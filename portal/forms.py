@@ -20,6 +20,7 @@ from portal import held_back
 from trunks.workflow import signing_in
 
 NAME_LENGTH = 100
+NO_ADDRESS = "Enter a valid e-mail address."
 # What allauth and the library below it raise for a credential that no browser has made.
 NOT_UNDERSTOOD = (AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
@@ -120,8 +121,8 @@ class RenamePasskeyForm(EditWebAuthnForm):  # type: ignore[misc]  # allauth is n
         return saved
 
 
-class SentenceCase:
-    """Mixed into allauth's forms whose labels are in Title Case: the portal writes "New password"."""
+class OurWords:
+    """Mixed into allauth's forms: the portal writes "New password" and "E-mail address", and no label twice."""
 
     fields: dict[str, forms.Field]
 
@@ -129,17 +130,21 @@ class SentenceCase:
         super().__init__(*args, **more)
         for field in self.fields.values():
             field.label = str(field.label).capitalize()
+            field.widget.attrs.pop("placeholder", None)
+            if isinstance(field, forms.EmailField):
+                field.label = "E-mail address"
+                field.error_messages["invalid"] = NO_ADDRESS
 
 
-class SignInForm(SentenceCase, LoginForm):  # type: ignore[misc]  # allauth is not typed
+class SignInForm(OurWords, LoginForm):  # type: ignore[misc]  # allauth is not typed
     """Signing in by a password."""
 
 
-class PasswordByLinkForm(SentenceCase, ResetPasswordKeyForm):  # type: ignore[misc]  # allauth is not typed
+class PasswordByLinkForm(OurWords, ResetPasswordKeyForm):  # type: ignore[misc]  # allauth is not typed
     """Setting a new password by the link of a letter."""
 
 
-class AskForPasswordForm(ResetPasswordForm):  # type: ignore[misc]  # allauth is not typed
+class AskForPasswordForm(OurWords, ResetPasswordForm):  # type: ignore[misc]  # allauth is not typed
     """Asking for a new password, which allauth announces to nobody."""
 
     def save(self, request: HttpRequest, **more: Any) -> str:
@@ -147,7 +152,7 @@ class AskForPasswordForm(ResetPasswordForm):  # type: ignore[misc]  # allauth is
         return str(super().save(request, **more))
 
 
-class NewPasswordForm(SentenceCase, ChangePasswordForm):  # type: ignore[misc]  # allauth is not typed
+class NewPasswordForm(OurWords, ChangePasswordForm):  # type: ignore[misc]  # allauth is not typed
     """Changing a password: whoever guesses the present one at a session that was left open is on record."""
 
     def clean_oldpassword(self) -> str:

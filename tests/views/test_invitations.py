@@ -48,7 +48,7 @@ def test_a_bad_invitation_comes_back_with_every_problem(administrator: User, sig
     answer = signed_in(administrator).post("/people/invite/", {"email": "nobody", "name": "Nina"})
     page = answer.content.decode()
     assert answer.status_code == 422
-    for words in ("valid email", "at least one role", "for which master accounts", "nobody", "Nina"):
+    for words in ("valid e-mail", "at least one role", "for which master accounts", "nobody", "Nina"):
         assert words in page
     assert mail.outbox == []
 

@@ -123,3 +123,13 @@ def test_who_has_come_by_single_sign_on_only_sets_a_first_password(staff: User, 
     page = client.get("/accounts/password/set/").content.decode()
     assert "password2" in page
     assert in_title_case(page) == []
+
+
+@pytest.mark.parametrize("path", ["/accounts/login/", "/accounts/password/reset/"])
+def test_the_pages_before_signing_in_spell_as_the_portal_does_and_say_no_label_twice(
+    client: Client, path: str
+) -> None:
+    refused = client.post(path, {"login": "nobody@example.com", "password": "wrong", "email": "no"})
+    for page in (client.get(path).content.decode(), refused.content.decode()):
+        assert "E-mail address" in page
+        assert not re.search(r"\bemail address|>\s*Email\b|placeholder", page)

@@ -98,7 +98,14 @@ class GrantForm(MastersForm):
 class InviteForm(MastersForm):
     """An address, and what its owner is to be."""
 
-    email = forms.EmailField(label="E-mail address", widget=forms.EmailInput(attrs={"autocomplete": "off"}))
+    email = forms.EmailField(
+        label="E-mail address",
+        widget=forms.EmailInput(attrs={"autocomplete": "off"}),
+        error_messages={
+            "required": "Enter the e-mail address.",
+            "invalid": "Enter a valid e-mail address.",
+        },
+    )
     name = forms.CharField(
         max_length=NAME_MAX_LENGTH,
         required=False,
