@@ -102,18 +102,22 @@
     hint.append(whole, ` · ${wrong || `${dnis.length} digits`}`);
   }
 
+  // The focus stays where it is, so that who does not see the page would hear nothing of what changed beside it.
+  const tell = (words) => { document.getElementById("announcer").textContent = words; };
+  function say(hint, words) { hint.textContent = words; tell(words); }
+
   async function proposeDnis(button) {
     const line = button.closest("[data-line]");
     const section = button.closest("[data-lines]");
     const hint = line.querySelector("[data-preview]");
     const trunk = part(line, "trunk").value;
-    if (!trunk) { hint.textContent = "Choose the trunk first."; part(line, "trunk").focus(); return; }
+    if (!trunk) { say(hint, "Choose the trunk first."); part(line, "trunk").focus(); return; }
     const besides = linesOf(section).filter((other) => other !== line).map((other) => part(other, "dnis").value);
     const query = new URLSearchParams({ trunk, besides: besides.join(",") });
     const answer = await fetch(`${section.dataset.nextDnisUrl}?${query}`, { headers: { Accept: "application/json" } })
       .then((response) => (response.ok ? response.json() : {}), () => ({}));
-    if (answer.dnis) { part(line, "dnis").value = answer.dnis; line.dataset.typed = ""; preview(line); }
-    else hint.textContent = answer.reason || "The portal could not be asked. Try again.";
+    if (answer.dnis) { part(line, "dnis").value = answer.dnis; line.dataset.typed = ""; preview(line); tell(`DNIS ${answer.dnis}`); }
+    else say(hint, answer.reason || "The portal could not be asked. Try again.");
   }
 
   // --- unassign and change: what the sub account has ---------------------------------------------------------
@@ -177,6 +181,11 @@
     if (line && event.target.name.endsWith("-trunk")) trunkChosen(line);
     if (line && event.target.name.endsWith("-current_dnis")) presentChosen(line);
     if (event.target.name === "kind") each("[data-lines]", kindChosen);
+  });
+  document.addEventListener("change", (event) => {
+    const line = event.target.name?.endsWith("-dnis") && event.target.closest("[data-line]");
+    const bad = line && line.querySelector(".preview-bad");
+    if (bad) tell(bad.textContent);
   });
   // Not where the form is only drawn again for another master account: there every line stays.
   let submitting = false;

@@ -60,6 +60,11 @@ def test_lines_are_added_proposed_removed_and_filed(
     page.get_by_role("button", name="Next free").click()
     expect(page.locator("[name=lines-0-dnis]")).to_have_value("18888000")
     expect(page.locator("[data-preview]").first).to_have_text("18888000 · 8 digits")
+    expect(page.locator("#announcer")).to_have_text("DNIS 18888000")
+    page.fill("[name=lines-0-dnis]", "188880001")
+    page.locator("[name=lines-0-dnis]").blur()
+    expect(page.locator("#announcer")).to_have_text("188880001 · 9 digits, at most 8")
+    page.fill("[name=lines-0-dnis]", "18888000")
     for _ in range(2):
         page.get_by_role("button", name="Add a line").click()
     page.get_by_role("button", name="Next free").last.click()
