@@ -49,6 +49,7 @@ def come_back(page: Page, person: User) -> None:
 
 
 def kept(page: Page) -> object:
+    page.wait_for_load_state()  # the script that takes it out runs when all of the page is there
     return page.evaluate("sessionStorage.getItem('draft')")
 
 
