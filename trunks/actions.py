@@ -39,6 +39,10 @@ class Action(TextChoices):
     PROVISIONING_RELEASED = "provisioning.released", "put the request back in the queue"
     PROVISIONING_UNCONFIRMED = "provisioning.unconfirmed", "does not know whether Zoom did it"
     PROVISIONING_NOT_APPLIED = "provisioning.not_applied", "found that Zoom did not do it"
+    PROVISIONING_DISPLACED = (
+        "provisioning.displaced",
+        "found other trunks of the sub account gone from Zoom's list since the request was sent",
+    )
     PROVISIONING_SETTLED = "provisioning.settled", "settled the request by Zoom's list"
     PROVISIONING_STOPPED = (
         "provisioning.stopped",
@@ -184,6 +188,7 @@ _OUTCOMES = {
     Action.PROVISIONING_UNCONFIRMED: Outcome.UNKNOWN,
     Action.PROVISIONING_ATTENTION: Outcome.UNKNOWN,
     Action.PROVISIONING_NOT_APPLIED: Outcome.FAILED,
+    Action.PROVISIONING_DISPLACED: Outcome.FAILED,
     Action.NOTICE_FAILED: Outcome.FAILED,
     Action.WEBHOOK_FAILED: Outcome.FAILED,
     Action.WEBHOOK_DISABLED: Outcome.FAILED,

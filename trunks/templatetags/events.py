@@ -48,6 +48,7 @@ ICONS = {
     "provisioning.intended": "send",
     "provisioning.answered": "message-square-reply",
     "provisioning.settled": "flag",
+    "provisioning.displaced": "siren",
     "provisioning.unconfirmed": "circle-question-mark",
     "notice.sent": "mail",
     "notice.failed": "mail-x",

@@ -15,7 +15,7 @@ from trunks.forms.decisions import DecisionForm, Problem
 from trunks.models import Line, LineState, Role, State, TrunkRequest, User, ZoomCall
 from trunks.views.http import HtmxHttpRequest
 from trunks.views.versions import since
-from trunks.workflow import deciders, policy, quorum, rules, versions, words
+from trunks.workflow import bystanders, deciders, policy, quorum, rules, versions, words
 from trunks.workflow.answers import Answer
 from trunks.workflow.drafts import draft_of
 from trunks.workflow.errors import distinct
@@ -102,6 +102,7 @@ def moving_parts(user: User, trunk_request: TrunkRequest) -> dict[str, Any]:
         "trunk_request": trunk_request,
         "lines": lines,
         "lost": lost_lines(trunk_request),
+        "displaced": displaced(trunk_request, events, left_out),
         "explained": explained(lines, calls),
         "quorum": quorum.of(trunk_request) if trunk_request.state == State.PENDING else None,
         "votes": quorum.votes(trunk_request),
@@ -136,6 +137,14 @@ def lost_lines(trunk_request: TrunkRequest) -> list[Line]:
     """Return the lines that left the customer without a trunk; asks the database only where there may be some."""
     marked = any(line.without_trunk for line in trunk_request.lines.all())
     return list(trunk_request.lines.lost()) if marked else []
+
+
+def displaced(trunk_request: TrunkRequest, events: list[Any], left_out: int) -> list[str]:
+    """Return the DNIS of other trunks that are gone since the request was sent; asks only where some were."""
+    shown = audit.history(trunk_request).filter(action=Action.PROVISIONING_DISPLACED) if left_out else events
+    told = [event for event in shown if event and event.action == Action.PROVISIONING_DISPLACED]
+    dnis = {dnis for event in told for dnis in event.after[bystanders.GONE]}
+    return bystanders.still_missing(trunk_request.sub_account, dnis)
 
 
 def explained(lines: list[Line], calls: list[ZoomCall]) -> dict[int, Explained]:

@@ -37,7 +37,8 @@ class Claim:
     """One worker's hold on one request. `last_tracking_id` is that of the latest call to Zoom.
 
     `intends` holds from the committed intent of a write until its answer is noted. `not_permitted` says why the request
-    has no permit that could be spent, and must go back to its people.
+    has no permit that could be spent, and must go back to its people. `seen` is every DNIS that a list read under this
+    claim has shown, `listed` what the latest one shows.
     """
 
     trunk_request: TrunkRequest
@@ -47,6 +48,8 @@ class Claim:
     last_tracking_id: str = ""
     intends: bool = False
     not_permitted: str = ""
+    seen: set[str] = field(default_factory=set)
+    listed: set[str] = field(default_factory=set)
     _calls: list[ZoomCall] = field(default_factory=list)
 
     def outlives_a_call(self) -> bool:
@@ -97,6 +100,11 @@ class Claim:
             problem=call.error,
         )
         self._calls.append(record)
+
+    def saw(self, dnis: set[str]) -> None:
+        """Keep what Zoom's list shows, so that what later lists lack can be told without asking the database."""
+        self.listed = dnis
+        self.seen |= dnis
 
     def keep_calls(self) -> None:
         """Write the record of the calls since the last time: when a write's answer is noted, and at the end.

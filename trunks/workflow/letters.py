@@ -15,7 +15,7 @@ from django.urls import reverse
 from trunks.actions import Action
 from trunks.models import Kind, Line, LineState, Notice, Occasion, State, Topic, TrunkRequest
 from trunks.models.trunk_request import lines_with_trunks
-from trunks.workflow import endings, waiting
+from trunks.workflow import bystanders, endings, waiting
 
 SUBJECT_LENGTH = 200
 MOST_LINES = 30
@@ -71,6 +71,10 @@ def to_administrators(occasion: Occasion) -> Letter:
 def about_request(occasion: Occasion, trunk_request: TrunkRequest) -> Letter:
     """Return the letter about something that happened to a request."""
     lines = lines_with_trunks(trunk_request.pk)[:MOST_LINES]
+    if gone := occasion.facts.get(bystanders.GONE):
+        return _with(
+            _displaced(occasion, trunk_request), trunk_request, [f"DNIS {dnis} is gone" for dnis in gone]
+        )
     made = _WORDS[Topic(occasion.topic)](occasion, trunk_request, what(trunk_request, len(lines)))
     if occasion.topic == Topic.LOST:
         lost = [line for line in lines if line.without_trunk]
@@ -250,6 +254,17 @@ def _lost_trunk(occasion: Occasion, trunk_request: TrunkRequest, asked: str) -> 
             " in Zoom's console."
         )
     return f"{trunk_request}: {trunk_request.sub_account} is without a trunk", sentences, ""
+
+
+def _displaced(occasion: Occasion, trunk_request: TrunkRequest) -> Words:
+    sentences = [
+        f"Trunks of {trunk_request.sub_account} (master account {trunk_request.master}) that this request did not touch"
+        " were in Zoom's list before it was sent, and are not any more. Its call may have displaced them, or that"
+        " of another request, or somebody has removed them in Zoom's console meanwhile.",
+        "What to do now: look in Zoom's console, and assign there what the customer is to have. The portal sends"
+        " nothing because of this.",
+    ]
+    return f"{trunk_request}: other trunks of {trunk_request.sub_account} are gone", sentences, ""
 
 
 _WORDS: dict[Topic, Callable[[Occasion, TrunkRequest, str], Words]] = {

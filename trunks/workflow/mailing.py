@@ -13,7 +13,7 @@ from trunks.actions import Action
 from trunks.compiled import Rows
 from trunks.models import How, Notice, Sending, State, Topic, TrunkRequest, clock
 from trunks.models.trunk_request import named_request
-from trunks.workflow import choosing, deciders, digest, letters, mail_faults, outbox
+from trunks.workflow import alarms, choosing, deciders, digest, letters, mail_faults, outbox
 from trunks.workflow.letters import Letter
 
 BATCH = 100
@@ -94,7 +94,7 @@ def _needless(notice: Notice, trunk_request: TrunkRequest) -> str:
         return "The request does not wait any more."
     if topic in (Topic.ASKED, Topic.REMINDER) and user not in deciders.able(trunk_request):
         return "The person cannot decide on it any more."
-    if topic == Topic.LOST and not trunk_request.lines.lost().exists():
+    if topic == Topic.LOST and alarms.is_over(notice.occasion):
         return "The customer has a trunk again, or has left."
     return ""
 

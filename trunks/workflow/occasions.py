@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import IntegrityError, transaction
 
 from trunks import dispatch
@@ -55,7 +57,7 @@ def note_lost(trunk_request: TrunkRequest) -> None:
     note_once(Topic.LOST, trunk_request, f"{Topic.LOST}:{trunk_request.pk}:{trunk_request.version}", {})
 
 
-def note_once(topic: Topic, trunk_request: TrunkRequest | None, key: str, facts: dict[str, str]) -> bool:
+def note_once(topic: Topic, trunk_request: TrunkRequest | None, key: str, facts: dict[str, Any]) -> bool:
     """Write down an occasion that a sweep found; say whether it is the first to do so. Needs no transaction."""
     if Occasion.objects.filter(key=key).exists():
         return False
@@ -80,7 +82,7 @@ def _create(
     topic: Topic,
     trunk_request: TrunkRequest | None,
     actor: User | None,
-    facts: dict[str, str],
+    facts: dict[str, Any],
     key: str,
 ) -> Occasion:
     facts = {"state": trunk_request.state, **facts} if trunk_request else facts

@@ -24,7 +24,7 @@ from trunks.models import (
     User,
 )
 from trunks.models.trunk_request import first_hold
-from trunks.workflow import guard, permits, rules, settling
+from trunks.workflow import bystanders, guard, permits, rules, settling
 from trunks.workflow.claims import Claim, Fenced, claim_approved
 from trunks.workflow.content import content_of, digest_of, lines_of
 from trunks.workflow.drafts import draft_of
@@ -130,7 +130,7 @@ def _carry_out(claim: Claim, client: ZoomClient) -> None:
             return
         sent = group or sent
         lines = lines_of(claim.trunk_request)
-    if not _displaced(claim, client, lines, sent):
+    if not (_displaced(claim, client, lines, sent) or bystanders.seem_gone(claim, lines)):
         settling.settle(claim, lines)
 
 

@@ -39,6 +39,7 @@ def read_list(claim: Claim, client: ZoomClient) -> list[Trunk]:
         # Any of the lines could be the one that Zoom does not tell: nothing may be believed absent.
         raise Unreadable("Zoom's list names a trunk without its DNIS", doing="reading the trunks")
     take_in(claim.trunk_request.sub_account, rows, read_at)
+    claim.saw({row.dnis[:64] for row in rows})
     return rows
 
 

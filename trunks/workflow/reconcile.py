@@ -27,7 +27,7 @@ from trunks.models import (
     User,
     clock,
 )
-from trunks.workflow import circuits, outcomes, rules, settling
+from trunks.workflow import bystanders, circuits, outcomes, rules, settling
 from trunks.workflow.claims import Claim, Fenced, claim_unconfirmed
 from trunks.workflow.content import lines_of
 from trunks.workflow.errors import Invalid
@@ -47,6 +47,7 @@ from trunks.zoom.errors import RateLimited, ZoomError
 from trunks.zoom.types import Trunk
 
 MOST_SENDS = 3
+UNSEEN = "Zoom's list does not show the effect; it could still come."
 
 
 def settle(pk: int) -> None:
@@ -136,8 +137,13 @@ def _look(claim: Claim) -> None:
     findings = without_old_news(look_after([line for line in lines if line.state == LineState.UNKNOWN], rows))
     write_findings(claim, findings)
     missing = unmet(findings) + _displaced(claim, lines, rows)
-    if missing and not _believable(claim):
+    others = bystanders.missing(claim, lines)
+    if (missing or others) and not _believable(claim, UNSEEN if missing else bystanders.doubt(others)):
         return
+    if left := bystanders.not_gone_for(others):
+        _look_again(claim, bystanders.doubt(others), left)
+        return
+    bystanders.tell(claim, others)
     _conclude(claim, missing, findings)
 
 
@@ -151,10 +157,9 @@ def _displaced(claim: Claim, lines: list[Line], rows: Sequence[Trunk]) -> list[L
     return gone
 
 
-def _believable(claim: Claim) -> bool:
-    """Say whether a line's absence may be believed now; if not, the claim has been given up until the next reading."""
+def _believable(claim: Claim, why: str) -> bool:
+    """Say whether an absence may be believed now; if not, the claim has been given up until the next reading."""
     trunk_request = claim.trunk_request
-    why = "Zoom's list does not show the effect; it could still come."
     left = settling.quiet_left(trunk_request.sent_at)
     if left > 0:
         # What Zoom accepted is looked for often, since it should be there; the unanswered only when it counts.
@@ -164,12 +169,7 @@ def _believable(claim: Claim) -> bool:
         return False
     apart = timedelta(seconds=second_look_seconds())
     if trunk_request.absent_at is None:
-        _look_again(
-            claim,
-            "Zoom's list does not show the effect; one more look.",
-            apart.total_seconds(),
-            absent_at=clock.now(),
-        )
+        _look_again(claim, why, apart.total_seconds(), absent_at=clock.now())
         return False
     still = (trunk_request.absent_at + apart - clock.read()).total_seconds()
     if still > 0:

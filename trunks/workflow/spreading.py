@@ -8,7 +8,6 @@ from trunks.compiled import Param, Rows
 from trunks.compiled_writing import Inserts, Updates
 from trunks.models import (
     Delivery,
-    Line,
     Notice,
     Occasion,
     Role,
@@ -20,7 +19,7 @@ from trunks.models import (
     clock,
 )
 from trunks.models.trunk_request import named_request
-from trunks.workflow import deciders, deliveries
+from trunks.workflow import alarms, deciders, deliveries
 
 BATCH = 200
 WHY_LOST = "a customer is without a trunk"
@@ -41,7 +40,7 @@ def _spread(occasion: Occasion) -> None:
     with audit.change():
         if not _SPREAD.update({"pk": occasion.pk}, spread_at=clock.now()):
             return
-        if _is_over(occasion):
+        if occasion.topic == Topic.LOST and alarms.is_over(occasion):
             return
         people = concerned(occasion)
         for user in people:
@@ -52,12 +51,6 @@ def _spread(occasion: Occasion) -> None:
         _write_down(occasion, people)
         if people:
             dispatch.ring(dispatch.LETTERS, 0)
-
-
-def _is_over(occasion: Occasion) -> bool:
-    """Say whether an alarm is none: the trunk is at Zoom still, or again."""
-    alarm = occasion.topic == Topic.LOST
-    return alarm and not Line.objects.lost().filter(trunk_request=occasion.trunk_request_id).exists()
 
 
 _UNSPREAD = Rows(lambda: Occasion.objects.unspread().filter(pk=Param("pk")))
