@@ -1,5 +1,6 @@
 """Asking for a trunk to be unassigned or changed: the form, what it offers, and what the pages say of it."""
 
+import json
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from tests.conftest import SignedIn
 from trunks import audit
 from trunks.actions import Action
 from trunks.models import (
+    Attempt,
     Line,
     LineState,
     ListedTrunk,
@@ -23,8 +25,10 @@ from trunks.models import (
     SubAccount,
     TrunkRequest,
     User,
+    ZoomCall,
 )
 from trunks.workflow import filing
+from trunks.workflow import words as explanations
 
 NEW = "/requests/new/"
 PRESENT = f"{NEW}present/"
@@ -468,6 +472,32 @@ def test_the_alarm_comes_first_on_the_page(signed_in: SignedIn, staff: User, los
     assert ALARM in content
     assert "Retry, or assign the trunk in Zoom's console." in content
     assert content.index(ALARM) < content.index("data-state=")
+
+
+FINAL, MENDED = "Invalid parameter: sip_trunks.", "This sub account has no sip trunk plan."
+
+
+@pytest.mark.parametrize(
+    ("new", "old", "in_vain"), [(FINAL, FINAL, True), (MENDED, FINAL, False), (FINAL, MENDED, False)]
+)
+def test_the_alarm_and_the_explanation_agree_whether_a_retry_makes_sense(
+    signed_in: SignedIn, staff: User, lost: TrunkRequest, new: str, old: str, in_vain: bool
+) -> None:
+    at, said = Attempt.objects.create(trunk_request=lost, fence=1, started_at=timezone.now()), []
+    for words in (new, old):
+        made = {"method": "POST", "path": "/accounts/a/sip_trunk/trunks", "duration_ms": 1, "status": 400}
+        answer = json.dumps({"code": 300, "message": words})
+        call = ZoomCall.objects.create(attempt=at, started_at=at.started_at, answer=answer, **made)
+        decoded = explanations.decode(call)
+        assert decoded
+        said.append(decoded.sentence)
+    lost.lines.update(detail=" ".join(said))
+    content = shown(signed_in(staff), page_of(lost))
+    never = "No: the same call would be refused again."
+    assert (never in content) is in_vain
+    assert ("Retry, or assign the trunk" in content) is not in_vain
+    assert ("a retry alone does not help" in content) is in_vain
+    assert ("unless something was mended there since" in content) is in_vain
 
 
 def test_while_it_is_tried_again_the_alarm_stays(

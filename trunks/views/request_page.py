@@ -12,7 +12,7 @@ from django.urls import reverse
 from trunks import audit
 from trunks.actions import Action
 from trunks.forms.decisions import DecisionForm, Problem
-from trunks.models import Line, LineState, Role, State, TrunkRequest, User, ZoomCall
+from trunks.models import ENDED_LINE_STATES, Line, LineState, Role, State, TrunkRequest, User, ZoomCall
 from trunks.views.http import HtmxHttpRequest
 from trunks.views.versions import since
 from trunks.workflow import bystanders, deciders, policy, quorum, rules, versions, words
@@ -95,15 +95,18 @@ def moving_parts(user: User, trunk_request: TrunkRequest) -> dict[str, Any]:
     attempts = list(trunk_request.attempts.order_by("-id").prefetch_related("calls")[:ATTEMPTS_SHOWN])[::-1]
     number = trunk_request.attempts.count()
     calls = [call for attempt in attempts for call in attempt.calls.all()]
-    lines = list(trunk_request.lines.all())
+    lines, lost = list(trunk_request.lines.all()), lost_lines(trunk_request)
+    told = explained(lines, calls)
     ended = sum(attempt.ended_at is not None for attempt in attempts)
     newest = events[-1].pk if events else 0
     return {
         "trunk_request": trunk_request,
         "lines": lines,
-        "lost": lost_lines(trunk_request),
+        "lost": lost,
+        "lost_in_vain": in_vain(lost, told),
+        "retry_in_vain": in_vain([line for line in lines if line.state not in ENDED_LINE_STATES], told),
         "displaced": displaced(trunk_request, events, left_out),
-        "explained": explained(lines, calls),
+        "explained": told,
         "quorum": quorum.of(trunk_request) if trunk_request.state == State.PENDING else None,
         "votes": quorum.votes(trunk_request),
         "events": events,
@@ -148,15 +151,27 @@ def displaced(trunk_request: TrunkRequest, events: list[Any], left_out: int) -> 
 
 
 def explained(lines: list[Line], calls: list[ZoomCall]) -> dict[int, Explained]:
-    """Return what Zoom's answer to a line's call means, by the line's primary key, for lines that did not succeed."""
+    """Return what Zoom's answer to a line's call means, by the line's primary key, for lines that did not succeed.
+
+    Of a change that says why the new values failed and why the old ones did, an error after which a retry makes sense
+    comes first: either of the two gives the customer a trunk again.
+    """
     decoded = [found for call in reversed(calls) if (found := words.decode(call))]
     told: dict[int, Explained] = {}
     for line in lines:
         if line.detail and line.state in NOT_WELL:
-            found = next((one for one in decoded if one.sentence in line.detail), None)
-            if found:
+            named = [one for one in decoded if one.sentence in line.detail]
+            if named:
+                found = next((one for one in named if not one.explanation.is_final), named[0])
                 told[line.pk] = Explained(found, line.detail.replace(found.sentence, "").strip())
     return told
+
+
+def in_vain(lines: list[Line], told: dict[int, Explained]) -> bool:
+    """Say whether sending `lines` again would be refused again, as far as is `told` of every one of them."""
+    return bool(lines) and all(
+        line.pk in told and told[line.pk].decoded.explanation.is_final for line in lines
+    )
 
 
 def what_to_do(

@@ -30,6 +30,11 @@ class Explanation:
     who: str
     again: str
 
+    @property
+    def is_final(self) -> bool:
+        """Say whether the same call would be refused again, so that a retry makes no sense."""
+        return self.again == NEVER
+
     def __str__(self) -> str:
         return f"{self.cause} {self.next_step}".strip()
 

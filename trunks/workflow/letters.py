@@ -245,8 +245,8 @@ def _unsettled(occasion: Occasion, trunk_request: TrunkRequest, asked: str) -> W
 def _lost_trunk(occasion: Occasion, trunk_request: TrunkRequest, asked: str) -> Words:
     sentences = [
         f"{trunk_request.sub_account} is without a trunk (master account {trunk_request.master}).",
-        "What to do now: open the request and retry what it offers to, or assign the trunk in Zoom's console. If the"
-        " customer needs nothing in its place, end the alarm there.",
+        "What to do now: open the request, which says whether a retry makes sense, or assign the trunk in Zoom's"
+        " console. If the customer needs nothing in its place, end the alarm there.",
     ]
     if trunk_request.is_working:
         sentences[1] = (
