@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 from pytest_django import Settings
 
 from tests import cast
@@ -204,6 +205,29 @@ def test_a_sub_account_that_zoom_has_closed_gives_its_dnis_back(
     line.refresh_from_db()
     assert (line.state, line.hold) == ("given_up", Hold.NONE)
     assert "does not know the sub account" in line.detail
+
+
+@pytest.mark.parametrize("by", ["the request's own reading", "the estate's"])
+def test_its_page_says_that_zoom_does_not_know_the_sub_account_any_more(
+    zoom: Zoom, client: Client, unconfirmed: TrunkRequest, supervisor: User, by: str
+) -> None:
+    client.force_login(supervisor)
+    page = reverse("request_detail", args=[unconfirmed.pk])
+    assert 'id="account-gone"' not in client.get(page).content.decode()
+    zoom.remove_account()
+    if by == "the estate's":
+        assert estate.sync(zoom.master.pk)
+    else:
+        reconcile.settle(unconfirmed.pk)
+    assert states(unconfirmed)[0] == "unconfirmed"
+    TrunkRequest.objects.update(needs_attention=True)
+    content = client.get(page).content.decode()
+    assert 'id="account-gone"' in content
+    assert f"Zoom does not know the sub account {zoom.sub} any more." in content
+    assert 'id="needs-attention"' not in content, "there is no DNIS of it to look for in Zoom's console"
+    unconfirmed.refresh_from_db()
+    give_up(unconfirmed, supervisor)
+    assert 'id="account-gone"' not in client.get(page).content.decode()
 
 
 def test_what_waited_for_it_is_rung_for(

@@ -19,6 +19,7 @@ from trunks.workflow import bystanders, deciders, policy, quorum, rules, version
 from trunks.workflow.answers import Answer
 from trunks.workflow.drafts import draft_of
 from trunks.workflow.errors import distinct
+from trunks.workflow.explanations import ACCOUNT_MISSING
 
 DECISIONS = ("approve", "deny", "send_back")
 # Which actions are of any use in a state; the others would be noise, allowed or not.
@@ -107,6 +108,7 @@ def moving_parts(user: User, trunk_request: TrunkRequest) -> dict[str, Any]:
         "retry_in_vain": in_vain([line for line in lines if line.state not in ENDED_LINE_STATES], told),
         "displaced": displaced(trunk_request, events, left_out),
         "explained": told,
+        "account_gone": account_gone(trunk_request, calls),
         "quorum": quorum.of(trunk_request) if trunk_request.state == State.PENDING else None,
         "votes": quorum.votes(trunk_request),
         "events": events,
@@ -148,6 +150,14 @@ def displaced(trunk_request: TrunkRequest, events: list[Any], left_out: int) -> 
     told = [event for event in shown if event and event.action == Action.PROVISIONING_DISPLACED]
     dnis = {dnis for event in told for dnis in event.after[bystanders.GONE]}
     return bystanders.still_missing(trunk_request.sub_account, dnis)
+
+
+def account_gone(trunk_request: TrunkRequest, calls: list[ZoomCall]) -> bool:
+    """Say whether an unconfirmed request has no list any more that could settle it: Zoom does not know the account."""
+    if trunk_request.state != State.UNCONFIRMED:
+        return False
+    last = words.decode(calls[-1]) if calls else None
+    return bool(trunk_request.sub_account.gone_at or (last and last.explanation.key == ACCOUNT_MISSING))
 
 
 def explained(lines: list[Line], calls: list[ZoomCall]) -> dict[int, Explained]:

@@ -7,6 +7,7 @@ counts, so that the particular stands before the general.
 from __future__ import annotations
 
 from trunks.workflow.explanations import (
+    ACCOUNT_MISSING,
     ADMINISTRATOR,
     AFTERWARDS,
     BY_ITSELF,
@@ -162,7 +163,7 @@ APP = (
 
 ACCOUNT = (
     row(
-        "account_missing",
+        ACCOUNT_MISSING,
         "Zoom does not know this account, or it does not belong to this master account.",
         "Read the estate again; the sub account may have been closed or moved.",
         ADMINISTRATOR,

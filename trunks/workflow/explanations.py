@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from trunks.zoom.errors import ZoomError
 
 UNKNOWN = "unknown"
+ACCOUNT_MISSING = "account_missing"
 
 ADMINISTRATOR = "an administrator"
 NOBODY = "nobody has to"
