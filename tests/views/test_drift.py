@@ -131,6 +131,24 @@ def test_sub_accounts_that_could_not_be_read_are_named_up_to_a_number(
     assert "and others." in page
 
 
+def test_a_dnis_that_one_customer_has_more_than_once_is_told_as_that(
+    client: Client, estate: cast.Estate, staff: User
+) -> None:
+    word(estate, staff)
+    listed(estate.sub)
+    listed(estate.sub, zoom_id="own-again")
+    listed(estate.sub, zoom_id="not-in-the-newest-list", last_seen_at=cast.LONG_AGO)
+    page = text(client)
+    assert rows(client) == [("18888001", "twice")] * 2
+    assert "1 more row of it here; this one has the id" in page
+    assert ">own-again<" in page
+    assert "removes every one." in page
+    assert "unassigned from the other" not in page
+    listed(estate.other_sub)
+    page = text(client)
+    assert "unassigned from the other. Zoom has it more than once for this customer." in page
+
+
 def test_filters_narrow_by_master_kind_name_zoom_id_and_dnis(
     client: Client, estate: cast.Estate, staff: User
 ) -> None:

@@ -6,7 +6,7 @@ difference, a missing trunk included, has a row to be found by.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -90,6 +90,16 @@ def listed_elsewhere() -> QuerySet[ListedTrunk]:
     return believed.exclude(sub_account=OuterRef("sub_account"))
 
 
+def _listed_again(ref: Callable[[str], OuterRef]) -> Exists:
+    """Return whether the newest list of the row's sub account shows its DNIS once more, under another id.
+
+    `ref` refers to the row from where that is asked.
+    """
+    same = ListedTrunk.objects.filter(master=ref("master"), dnis=ref("dnis"), gone_at=None)
+    shown = same.filter(last_seen_at__gte=F("sub_account__trunks_read_at"))
+    return Exists(shown.filter(sub_account=ref("sub_account")).exclude(pk=ref("pk")))
+
+
 def listed_as(rows: Collection[ListedTrunk]) -> QuerySet[ListedTrunk]:
     """Return what is listed now under the DNIS of `rows` by the same master accounts, the rows themselves included."""
     of = {"master__in": {row.master_id for row in rows}, "dnis__in": {row.dnis for row in rows}}
@@ -99,12 +109,12 @@ def listed_as(rows: Collection[ListedTrunk]) -> QuerySet[ListedTrunk]:
 
 
 def _spoken_of() -> Q:
-    """Return which rows can be more than not filed: some line names the DNIS, or a list of another account does.
+    """Return which rows can be more than not filed: some line names the DNIS, or another row does.
 
     Of an estate that was just connected that is nothing, and six questions of each row would be asked in vain.
     """
     listed = ListedTrunk.objects.filter(gone_at=None).order_by().values("dnis", "master")
-    twice = listed.annotate(accounts=Count("sub_account", distinct=True)).filter(accounts__gt=1)
+    twice = listed.annotate(rows=Count("pk")).filter(rows__gt=1)
     lines = Line.objects.order_by()
     named = Q(dnis__in=lines.values("dnis")) | Q(
         dnis__in=lines.exclude(current_dnis="").values("current_dnis")
@@ -161,6 +171,7 @@ def _drift() -> Case:
     given_up = _lines().filter(_ABOUT, state=LineState.GIVEN_UP)
     nobodys = Case(
         When(~here | Exists(given_up), then=Value(AGREED)),
+        When(_listed_again(OuterRef), then=Value(Drift.TWICE)),
         When(Exists(_refused()), then=Value(Drift.REFUSED)),
         default=Value(Drift.NOT_FILED),
     )
@@ -191,6 +202,8 @@ def _judged(words: QuerySet[Line]) -> QuerySet[Line, Any]:
         When(_REMOVED & Q(gone_at=None), then=Value(Drift.STILL_THERE)),
         When(_REMOVED, then=Value(AGREED)),
         When(gone_at__isnull=False, then=Value(Drift.MISSING)),
+        # What is to be gone altogether is said to be there still, however often it is.
+        When(_listed_again(lambda name: OuterRef(OuterRef(name))), then=Value(Drift.TWICE)),
         When(compared & ~Q(shown_key=F("wanted_key")), then=Value(Drift.DIFFERENT)),
         default=Value(AGREED),
         output_field=CharField(),

@@ -33,11 +33,14 @@ class Difference:
     line: Line | None  # with the portal's last word
     trunk: MasterTrunk | None
     others: Sequence[SubAccount]  # that have the same DNIS at Zoom
+    again: int  # how many rows more the same sub account's list has of it
     file_url: str  # "" for who may not file
 
     @property
     def advice(self) -> str:
         """Return what to do next, in words."""
+        if self.again:
+            return f"{_ADVICE[self.kind]} {_ONCE}" if self.others else _ONCE
         return _ADVICE[self.kind]
 
     @property
@@ -95,17 +98,27 @@ def _told(rows: Sequence[ListedTrunk], fileable: set[int]) -> list[Difference]:
     trunks: Mapping[int, list[MasterTrunk]] = defaultdict(list)
     for trunk in MasterTrunk.objects.filter(master__in={row.master_id for row in rows}, gone_at=None):
         trunks[trunk.master_id].append(trunk)
-    others: Mapping[tuple[int, str], list[SubAccount]] = defaultdict(list)
-    for same in listed_as([row for row, kind in zip(rows, kinds, strict=True) if kind == Drift.TWICE]):
-        others[same.master_id, same.dnis].append(same.sub_account)
+    others: Mapping[tuple[int, str], list[ListedTrunk]] = defaultdict(list)
+    for found in listed_as([row for row, kind in zip(rows, kinds, strict=True) if kind == Drift.TWICE]):
+        others[found.master_id, found.dnis].append(found)
     told = []
     for row, kind, word in zip(rows, kinds, words, strict=True):
         line = lines.get(word)
         of = line.trunk if line else _trunk_of(row, trunks[row.master_id])
-        beside = {one.pk: one for one in others[row.master_id, row.dnis] if one.pk != row.sub_account_id}
+        same = others[row.master_id, row.dnis] if kind == Drift.TWICE else []
+        beside = {
+            one.sub_account_id: one.sub_account for one in same if one.sub_account_id != row.sub_account_id
+        }
         url = _file_url(row, kind, line, of) if row.master_id in fileable else ""
-        told.append(Difference(row, kind, line, of, list(beside.values()), url))
+        told.append(Difference(row, kind, line, of, list(beside.values()), _times_more(row, same), url))
     return told
+
+
+def _times_more(row: ListedTrunk, same: Sequence[ListedTrunk]) -> int:
+    """Return how many of `same` are other rows that the newest list of the row's own sub account shows."""
+    read_at = row.sub_account.trunks_read_at
+    own = [one for one in same if one.sub_account_id == row.sub_account_id and one.pk != row.pk]
+    return sum(read_at is not None and one.last_seen_at >= read_at for one in own)
 
 
 def _has(line: Line, dnis: str) -> bool:
@@ -144,6 +157,10 @@ _REMEDY = {
     Drift.TWICE: Kind.UNASSIGN,
     Drift.REFUSED: Kind.UNASSIGN,
 }
+_ONCE = (
+    "Zoom has it more than once for this customer. Have all but one removed in Zoom's console, by their ids; a request"
+    " to unassign it removes every one."
+)
 _ADVICE = {
     Drift.MISSING: "Find out who removed it at Zoom. If the customer is to have it, have it assigned again.",
     Drift.DIFFERENT: "Find out who changed it at Zoom. If the portal is right, have it changed back.",
