@@ -174,6 +174,17 @@ def test_zooms_own_words_and_the_tracking_id_stand_behind() -> None:
     assert words.sentence(error).endswith("(Zoom's words: No plan., HTTP 400, code 300, tracking id WEB_1)")
 
 
+@pytest.mark.parametrize("body", ["", "{}"])
+def test_nobody_is_sent_to_words_that_zoom_has_not_said(body: str) -> None:
+    answer = Answer(422, {"x-zm-trackingid": "WEB_1"}, body)
+    error = error_of(answer, Errand("assigning", write=True))
+    assert error is not None
+    assert words.explain(error).key == words.UNKNOWN
+    said = words.sentence(error)
+    assert "own words" not in said
+    assert said.endswith("and name the tracking id if there is one. (HTTP 422, tracking id WEB_1)")
+
+
 def test_what_is_wrong_with_an_answer_is_not_called_zooms_words() -> None:
     for error in (
         errors.Unreadable("no JSON", status=200),

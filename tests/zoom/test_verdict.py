@@ -129,6 +129,25 @@ class TestWords:
     def test_zooms_words_are_found_under_every_known_name(self, key: str) -> None:
         assert verdict(400, {"code": "300", key: "words\x00"}).message == "words\N{REPLACEMENT CHARACTER}"
 
+    @pytest.mark.parametrize(
+        "body",
+        [
+            {"errors": {"dnis": ["taken"]}},
+            {"error": {"code": "Forbidden", "message": "not yours"}},
+            {"title": "Unavailable", "detail": "for legal reasons"},
+            {"code": 7, "traces": [1]},
+        ],
+    )
+    def test_words_in_a_place_that_nobody_knows_are_shown_as_they_came(self, body: dict[str, object]) -> None:
+        assert verdict(422, body).message == json.dumps(body)
+
+    def test_what_is_known_is_recognised_wherever_it_stands(self) -> None:
+        assert isinstance(verdict(400, {"error": {"message": "Account does not exist: x."}}), AccountNotFound)
+
+    @pytest.mark.parametrize("body", [{}, {"code": 7}, {"code": 7, "message": "", "errors": []}])
+    def test_an_object_without_any_words_says_nothing(self, body: dict[str, object]) -> None:
+        assert verdict(422, body).message == ""
+
     @pytest.mark.parametrize("code", [10**18, -(10**18), 10**400], ids=["over", "under", "far over"])
     def test_a_code_that_no_database_could_hold_is_none(self, code: int) -> None:
         found = verdict(400, {"code": code, "message": "odd"})

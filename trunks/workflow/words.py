@@ -17,6 +17,7 @@ __all__ = ["UNKNOWN", "Decoded", "Explanation", "decode", "explain", "sentence"]
 
 
 MOMENT_SECONDS = 5.0
+SILENT = "It gave no reason: ask your contact at Zoom, and name the tracking id if there is one."
 UNCLEAR = Explanation(
     UNKNOWN,
     "Zoom answered with an error that the portal does not know.",
@@ -43,6 +44,8 @@ def explain(error: ZoomError) -> Explanation:
     refused_for_good = not error.might_have_happened and not error.retryable
     last = OTHER if refused_for_good else UNCLEAR
     found = next((row.explanation for row in TABLE if row.fits(error)), last)
+    if found.key == UNKNOWN and not error.message:
+        return replace(found, next_step=SILENT)
     if isinstance(error, errors.ScopeMissing) and error.scopes:
         return replace(found, cause=f"The app at Zoom lacks the scope {', '.join(error.scopes)}.")
     return found

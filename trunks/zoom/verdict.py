@@ -7,7 +7,7 @@ Zoom's API texts of 2021 to 2026 and of its developer forum.
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import unescape
 
 from trunks.zoom.errors import (
@@ -68,7 +68,7 @@ def error_of(answer: Answer, errand: Errand) -> ZoomError | None:
     if 200 <= answer.status < 300:
         complaint = _complaint_in_success(answer)
         return _refusal(answer, errand, complaint) if complaint else None
-    return by_status(answer, errand) or _refusal(answer, errand, complaint_of(answer.text))
+    return by_status(answer, errand) or _refusal(answer, errand, _said_in(answer.text))
 
 
 def by_status(answer: Answer, errand: Errand) -> ZoomError | None:
@@ -187,6 +187,15 @@ def complaint_of(text: str) -> Complaint:
     code = re.search(r'"code"\s*:\s*"?(\d{1,9})\b', start)
     message = re.search(r'"(?:error_)?message"\s*:\s*"(.*?)"?\s*}?$', start, re.DOTALL)
     return Complaint(code=int(code[1]) if code else None, message=message[1] if message else _plain(text))
+
+
+def _said_in(text: str) -> Complaint:
+    """Read the body of a refusal; of JSON without words in any known place, the whole is what Zoom has said."""
+    complaint, body = complaint_of(text), parsed(text)
+    if complaint.message or not isinstance(body, dict):
+        return complaint
+    more = any(value for key, value in body.items() if key != "code")
+    return replace(complaint, message=_plain(text)) if more else complaint
 
 
 def _plain(text: str) -> str:
