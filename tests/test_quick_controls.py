@@ -17,7 +17,7 @@ from trunks.forms.selects import (
     QuickInput,
     QuickSelect,
     QuickSelectMany,
-    shared,
+    sharing_fields,
 )
 
 EVIL = "\"><script>'&"
@@ -72,17 +72,16 @@ def test_what_is_known_and_not_chosen_is_drawn_once() -> None:
     assert Tags(chosen).found == Tags(forms.Select(choices=PAIRS).render("x", "3")).found
 
 
-def test_a_shared_field_is_the_same_in_all_forms_and_holds_nothing_of_one() -> None:
+def test_shared_fields_are_the_same_in_all_forms_and_hold_nothing_of_one() -> None:
+    @sharing_fields
     class Asked(forms.Form):
-        number = shared(forms.IntegerField(max_value=5))
-        own = forms.CharField()
+        number = forms.IntegerField(max_value=5)
 
-    first, second = Asked({"number": "7", "own": "x"}), Asked({"number": "3", "own": "y"})
+    first, second = Asked({"number": "7"}), Asked({"number": "3"})
     assert first.fields["number"] is second.fields["number"]
-    assert first.fields["own"] is not second.fields["own"]
     assert list(first.errors) == ["number"]
     assert second.is_valid()
-    assert second.cleaned_data == {"number": 3, "own": "y"}
+    assert second.cleaned_data == {"number": 3}
 
 
 @pytest.mark.parametrize("value", [None, "1", EVIL, 3, "unknown"])

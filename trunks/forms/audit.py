@@ -12,7 +12,6 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 
 from trunks import access, audit
 from trunks.actions import Action, Outcome
@@ -27,7 +26,7 @@ from trunks.forms.selects import (
     QuickInput,
     QuickSelect,
     QuickSelectMany,
-    shared,
+    sharing_fields,
 )
 from trunks.models import SavedView, User
 
@@ -78,43 +77,34 @@ FILTERS = (
 )
 
 
+@sharing_fields
 class AuditFilter(forms.Form):
     """What a reader asks of the trail. Days are those of the reader's own zone, both inclusive."""
 
-    q = shared(forms.CharField(label="Words", required=False, max_length=200, widget=QuickInput))
-    dnis = shared(forms.CharField(label="DNIS", required=False, max_length=20, widget=QuickInput))
-    outcome = shared(
-        forms.ChoiceField(
-            label="Outcome",
-            required=False,
-            choices=[("", "Any"), *Outcome.choices],
-            widget=QuickSelect,
-            error_messages=NO_CHOICE,
-        )
+    q = forms.CharField(label="Words", required=False, max_length=200, widget=QuickInput)
+    dnis = forms.CharField(label="DNIS", required=False, max_length=20, widget=QuickInput)
+    outcome = forms.ChoiceField(
+        label="Outcome",
+        required=False,
+        choices=[("", "Any"), *Outcome.choices],
+        widget=QuickSelect,
+        error_messages=NO_CHOICE,
     )
-    object_type = shared(
-        forms.ChoiceField(
-            label="Kind of object",
-            required=False,
-            choices=OBJECTS,
-            widget=QuickSelect,
-            error_messages=NO_CHOICE,
-        )
+    object_type = forms.ChoiceField(
+        label="Kind of object",
+        required=False,
+        choices=OBJECTS,
+        widget=QuickSelect,
+        error_messages=NO_CHOICE,
     )
-    object_id = shared(forms.CharField(required=False, max_length=40, widget=QuickHidden))
-    sub_account = shared(
-        forms.IntegerField(required=False, min_value=1, max_value=2**63 - 1, widget=QuickHidden)
+    object_id = forms.CharField(required=False, max_length=40, widget=QuickHidden)
+    sub_account = forms.IntegerField(required=False, min_value=1, max_value=2**63 - 1, widget=QuickHidden)
+    ip = forms.GenericIPAddressField(
+        label="Address it came from", required=False, unpack_ipv4=True, widget=QuickInput
     )
-    ip = shared(
-        forms.GenericIPAddressField(
-            label="Address it came from", required=False, unpack_ipv4=True, widget=QuickInput
-        )
-    )
-    request_id = shared(
-        forms.CharField(label="Web request id", required=False, max_length=36, widget=QuickInput)
-    )
-    since = shared(forms.DateField(label="From", required=False, widget=DAY))
-    until = shared(forms.DateField(label="To", required=False, widget=DAY))
+    request_id = forms.CharField(label="Web request id", required=False, max_length=36, widget=QuickInput)
+    since = forms.DateField(label="From", required=False, widget=DAY)
+    until = forms.DateField(label="To", required=False, widget=DAY)
 
     def __init__(self, *args: Any, user: User, standing: Standing, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -223,28 +213,6 @@ def asked_query(given: QueryDict) -> str:
         if name in FILTERS and any(values):
             asked.setlist(name, [value for value in values if value])
     return asked.urlencode()
-
-
-def moment_of(text: str) -> datetime | None:
-    """Return the moment that somebody asked to jump to, by their own clock; None for what is none."""
-    field = forms.DateTimeField(required=False)
-    try:
-        found: datetime | None = field.clean(text)
-    except ValidationError:
-        # Django refuses an hour that a change of the clock leaves out or has twice; the trail has a place for either.
-        found = _by_the_clock(text)
-    try:
-        return found.astimezone(UTC) if found else None
-    except OverflowError:  # the years 1 and 9999
-        return None
-
-
-def _by_the_clock(text: str) -> datetime | None:
-    try:
-        naive = parse_datetime(text.strip())
-    except ValueError:
-        return None
-    return naive.replace(tzinfo=timezone.get_current_timezone()) if naive and not naive.tzinfo else None
 
 
 def facets_for(user: User, standing: Standing) -> list[Facet]:

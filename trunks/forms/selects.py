@@ -14,7 +14,7 @@ from django.utils.choices import BaseChoiceIterator
 from django.utils.functional import cached_property
 from django.utils.safestring import SafeString, mark_safe
 
-Field = TypeVar("Field", bound=forms.Field)
+Form = TypeVar("Form", bound=forms.Form)
 
 
 class Known(BaseChoiceIterator):
@@ -32,13 +32,14 @@ class Known(BaseChoiceIterator):
         return mark_safe(_options(self, set()))  # noqa: S308  # escaped, each of it
 
 
-def shared(field: Field) -> Field:
-    """Have all forms of a class use this very field, where Django gives each form a copy to change.
+def sharing_fields(form: type[Form]) -> type[Form]:
+    """Have all forms of a class use its very fields, where Django gives each form copies to change.
 
-    For forms that change nothing of it: the copies take as long as all of the form's checks.
+    For forms that change nothing of them: the copies take as long as all of the form's checks.
     """
-    vars(field)["__deepcopy__"] = lambda _: field
-    return field
+    for field in form.base_fields.values():
+        vars(field)["__deepcopy__"] = lambda _, field=field: field
+    return form
 
 
 class QuickSelect(forms.Select):

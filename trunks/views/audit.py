@@ -17,8 +17,9 @@ from trunks import access, audit, audit_finding
 from trunks.audit_finding import Found
 from trunks.audit_index import Standing, standing
 from trunks.audit_reading import READERS, Filters
-from trunks.forms.audit import FILTERS, AuditFilter, KeepView, asked_query, kept_query, moment_of
+from trunks.forms.audit import FILTERS, AuditFilter, KeepView, asked_query, kept_query
 from trunks.forms.decisions import Problem
+from trunks.forms.moments import moment_of
 from trunks.models import User
 from trunks.templatetags.events import story_of
 from trunks.views.audit_pages import TrailPage, address, older_than, place, trail_page
