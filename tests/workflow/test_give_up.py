@@ -130,6 +130,15 @@ def test_nobody_gives_up_on_what_is_known(unconfirmed: TrunkRequest, supervisor:
     assert "is known" in policy.may(supervisor, "give_up", unconfirmed).reason
 
 
+@pytest.mark.parametrize("comment", ["x" * 2001, "Called Zoom\0, nothing there"])
+def test_a_reason_that_cannot_be_kept_is_refused(
+    unconfirmed: TrunkRequest, supervisor: User, comment: str
+) -> None:
+    with pytest.raises(errors.Invalid):
+        reconcile.give_up(unconfirmed, actor=supervisor, version=unconfirmed.version, comment=comment)
+    assert states(unconfirmed) == ("unconfirmed", ["unknown"])
+
+
 def test_a_settled_request_cannot_be_given_up(trunk_request: TrunkRequest, supervisor: User) -> None:
     assert policy.may(supervisor, "give_up", trunk_request).by_state
 

@@ -27,11 +27,10 @@ from trunks.models import (
     User,
     clock,
 )
-from trunks.workflow import bystanders, circuits, outcomes, rules, settling
+from trunks.workflow import bystanders, circuits, outcomes, settling
 from trunks.workflow.claims import Claim, Fenced, claim_unconfirmed
 from trunks.workflow.content import lines_of
-from trunks.workflow.errors import Invalid
-from trunks.workflow.guard import demand
+from trunks.workflow.guard import demand, demand_comment
 from trunks.workflow.reading import (
     Findings,
     look_after,
@@ -85,8 +84,7 @@ def give_up(trunk_request: TrunkRequest, *, actor: User, version: int, comment: 
     reading the list right now is shut out by the higher fence. Raises Refused, Stale, or Invalid without a reason.
     """
     demand(actor, "give_up", trunk_request, version=version)
-    if rules.says_nothing(comment):
-        raise Invalid({"comment": ["Say why, and what was looked at: the audit trail keeps it."]})
+    demand_comment(comment, why="Say why, and what was looked at: the audit trail keeps it.")
     unknown = trunk_request.lines.filter(state=LineState.UNKNOWN)
     good = trunk_request.lines.filter(state__in=GOOD_LINE_STATES)
     shut_out = {"fence": F("fence") + 1, "lease_until": None, "step": Step.NONE}
