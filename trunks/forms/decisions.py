@@ -2,17 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from django import forms
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One line of the summary: what is wrong, and the field to go to."""
-
-    text: str
-    anchor: str = ""
 
 
 class VersionField(forms.IntegerField):

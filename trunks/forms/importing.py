@@ -10,8 +10,7 @@ from django.core.files.uploadedfile import UploadedFile
 
 from trunks import access, tables
 from trunks.forms.choices import NO_CHOICE
-from trunks.forms.decisions import Problem
-from trunks.forms.problems import of_fields
+from trunks.forms.problems import Problem, of_fields
 from trunks.forms.why import WhyForm
 from trunks.models import MasterAccount, User
 from trunks.workflow import importing

@@ -7,8 +7,7 @@ from typing import Any
 
 from django import forms
 
-from trunks.forms.decisions import Problem
-from trunks.forms.problems import of_fields
+from trunks.forms.problems import Problem, of_fields
 from trunks.models import How, Topic
 from trunks.models.notice import ALARMS
 from trunks.workflow import choosing

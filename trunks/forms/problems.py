@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from django import forms
 
-from trunks.forms.decisions import Problem
 from trunks.workflow.errors import Problems
 
 
-def show(form: forms.Form, problems: Problems) -> None:
+@dataclass(frozen=True)
+class Problem:
+    """One line of the summary: what is wrong, and the field to go to."""
+
+    text: str
+    anchor: str = ""
+
+
+def show(form: forms.BaseForm, problems: Problems) -> None:
     """Put the workflow's sentences beside their fields, or above them all where the form has no such field.
 
     A field that has a problem of its own keeps that alone: what it holds is not what the workflow has looked at.

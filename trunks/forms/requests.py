@@ -13,10 +13,10 @@ from django.utils.functional import cached_property
 
 from trunks import access
 from trunks.forms.choices import MAX_OPTIONS, NO_CHOICE, NOT_A_CHOICE, offered_sub_accounts, sub_account_label
-from trunks.forms.decisions import Problem, VersionField
+from trunks.forms.decisions import VersionField
 from trunks.forms.lines import LineForm, posted_lines
 from trunks.forms.present import Present, present_of
-from trunks.forms.problems import of_fields, show
+from trunks.forms.problems import Problem, of_fields, show
 from trunks.forms.why import WhyForm
 from trunks.models import MAX_LINES, Kind, MasterAccount, MasterTrunk, SubAccount, TrunkRequest, User
 from trunks.workflow import filing

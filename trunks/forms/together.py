@@ -8,7 +8,8 @@ from typing import Any
 
 from django import forms
 
-from trunks.forms.decisions import Problem, VersionField
+from trunks.forms.decisions import VersionField
+from trunks.forms.problems import Problem
 from trunks.models import TrunkRequest
 from trunks.references import REFERENCE, pk_of, reference_to
 

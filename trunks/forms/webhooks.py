@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from django import forms
 
-from trunks.forms.decisions import Problem
-from trunks.forms.problems import of_fields
+from trunks.forms.problems import Problem, of_fields
 from trunks.models.webhook import HOOK_TOPICS, HOOK_WORDS
 
 

@@ -17,14 +17,15 @@ from trunks import access, audit, audit_finding
 from trunks.audit_finding import Found
 from trunks.audit_index import Standing, standing
 from trunks.audit_reading import READERS, Filters
+from trunks.forms import problems
 from trunks.forms.audit import FILTERS, AuditFilter, KeepView, asked_query, kept_query
-from trunks.forms.decisions import Problem
 from trunks.forms.moments import moment_of
+from trunks.forms.problems import Problem
 from trunks.models import User
 from trunks.templatetags.events import story_of
 from trunks.views.audit_pages import TrailPage, address, older_than, place, trail_page
 from trunks.views.audit_words import Understood, understand
-from trunks.views.http import HtmxHttpRequest
+from trunks.views.http import HtmxHttpRequest, not_done_page
 from trunks.views.paging import AFTER
 from trunks.views.story import trunk_names
 from trunks.workflow import oversight
@@ -120,13 +121,16 @@ def keep(request: HtmxHttpRequest) -> HttpResponse:
             values = form.cleaned_data | {"query": query}
             oversight.keep_view(actor=request.user, **values)
         except (ValidationError, Invalid) as error:
-            _blame(form, error)
+            if isinstance(error, Invalid):
+                problems.show(form, error.problems)
+            else:
+                form.add_error(None, error)
         else:
             return redirect(f"/audit/?{query}")
-    problems = [
+    found = [
         Problem(str(text), name and f"id_{name}") for name, texts in form.errors.items() for text in texts
     ]
-    return render(request, "trunks/audit_keep.html", {"form": form, "problems": problems}, status=422)
+    return render(request, "trunks/audit_keep.html", {"form": form, "problems": found}, status=422)
 
 
 @require_POST
@@ -140,16 +144,8 @@ def unkeep(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     try:
         oversight.remove_view(view, actor=request.user)
     except Refused as refused:
-        return render(request, "403.html", {"reason": refused.reason}, status=403)
+        return not_done_page(request, refused)
     return redirect("audit")
-
-
-def _blame(form: KeepView, error: ValidationError | Invalid) -> None:
-    if isinstance(error, ValidationError):
-        form.add_error(None, error)
-        return
-    for name, texts in error.problems.items():
-        form.add_error(name, [ValidationError(text) for text in texts])
 
 
 def _meant(request: HtmxHttpRequest, chosen: AuditFilter, where: Standing) -> Understood:

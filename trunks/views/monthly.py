@@ -11,8 +11,8 @@ from django.views.decorators.http import require_GET, require_POST
 
 from trunks import access, audit_reading
 from trunks.audit_population import QUICK_SECONDS
-from trunks.forms.decisions import Problem
 from trunks.forms.monthly import MarkForm
+from trunks.forms.problems import Problem
 from trunks.models import Mark, MonthReview, Role, SampledItem, User
 from trunks.sampling import GROUNDS, SIZE
 from trunks.views.http import HtmxHttpRequest, not_done_page

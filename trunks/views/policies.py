@@ -12,9 +12,8 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 
 from trunks import access
-from trunks.forms.decisions import Problem
 from trunks.forms.policies import PolicyForm, initial_of
-from trunks.forms.problems import of_fields, show
+from trunks.forms.problems import Problem, of_fields, show
 from trunks.models import ApprovalPolicy, MasterAccount, Role
 from trunks.models.approval_policy import CONDITIONS
 from trunks.views.http import HtmxHttpRequest, not_done_page

@@ -11,7 +11,8 @@ from django.urls import reverse
 
 from trunks import audit
 from trunks.actions import Action
-from trunks.forms.decisions import DecisionForm, Problem
+from trunks.forms.decisions import DecisionForm
+from trunks.forms.problems import Problem
 from trunks.models import ENDED_LINE_STATES, Line, LineState, Role, State, TrunkRequest, User, ZoomCall
 from trunks.views.http import HtmxHttpRequest
 from trunks.views.versions import since
