@@ -110,6 +110,14 @@ def test_everybody_else_reads_why_they_cannot_start_it(
     assert "<strong>Who could:</strong> Sam Supervisor, Sue Supervisor." in content
 
 
+def test_the_banner_leads_to_the_page_from_every_other_one(
+    signed_in: SignedIn, staff: User, stop: WriteStop
+) -> None:
+    client = signed_in(staff)
+    assert 'id="writing-link" href="/writing/"' in page(client, "/")
+    assert "writing-link" not in page(client)
+
+
 def test_who_knows_of_one_master_account_is_told_of_its_supervisors_alone(
     signed_in: SignedIn, estate: cast.Estate, supervisor: User, stop: WriteStop
 ) -> None:

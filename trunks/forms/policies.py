@@ -39,8 +39,8 @@ class PolicyForm(forms.Form):
     unassign_approvals = _raised("Unassigning trunks")
     change_approvals = _raised("Changing trunks")
     off_hours_approvals = _raised("Filed outside working hours")
-    opens = forms.TimeField(label="Working hours from", required=False)
-    closes = forms.TimeField(label="until", required=False)
+    opens = forms.TimeField(label="From", required=False)
+    closes = forms.TimeField(label="Until", required=False)
     days = forms.MultipleChoiceField(
         label="Working days",
         choices=[(str(number), name) for number, name in enumerate(DAY_NAMES, start=1)],
