@@ -67,6 +67,20 @@ def test_a_reading_whose_lease_ran_out_is_no_longer_shown_as_running(
     assert 'data-sync="running"' not in client.get("/masters/").content.decode()
 
 
+@pytest.mark.parametrize("ahead", [-3600, 3600])
+def test_what_is_being_read_is_told_by_the_databases_clock(
+    client: Client, estate: cast.Estate, ahead: int
+) -> None:
+    """As for the workers: a web process whose clock is wrong must not say otherwise."""
+    lease = timezone.now() + timedelta(seconds=60)
+    running, over = MasterAccount.objects.order_by("name")
+    MasterAccount.objects.filter(pk=running.pk).update(sync_until=lease)
+    MasterAccount.objects.filter(pk=over.pk).update(sync_until=lease - timedelta(seconds=120))
+    with time_machine.travel(timezone.now() + timedelta(seconds=ahead)):
+        shown = client.get("/masters/").context["running"]
+    assert shown == {running.pk}
+
+
 def test_the_list_takes_as_many_queries_for_60_masters_as_for_10(
     client: Client,
     estate: cast.Estate,

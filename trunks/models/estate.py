@@ -69,12 +69,10 @@ class MasterAccount(models.Model):
         """Return the condition that a worker has just let go of a reading, and one is rung for to go on."""
         return Q(sync_until=None) & cls.unfinished(cls.BETWEEN_PIECES_SECONDS)
 
-    def is_being_read(self, now: datetime) -> bool:
-        """Say whether the estate is being read, as far as this instance knows; a moment between two pieces counts."""
-        if self.sync_until is None and self.sync_started_at and not self.sync_problem:
-            left_off = now - self.sync_started_at < timedelta(seconds=self.BETWEEN_PIECES_SECONDS)
-            return left_off and self.sync_done < self.sync_total
-        return self.sync_until is not None and self.sync_until > now
+    @classmethod
+    def being_read(cls) -> Q:
+        """Return the condition that the estate is being read; a moment between two pieces counts."""
+        return ~cls.unread() | cls.between_pieces()
 
     @staticmethod
     def lease() -> Combinable:

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
+from django.db.models import BooleanField, ExpressionWrapper
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -63,7 +64,7 @@ def sync(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     """Have a worker read the estate of one master account again."""
     master = access.master_for(request.user, pk)
     access.require(request.user, Role.ADMINISTRATOR, master_id=pk)
-    under_way = master.is_being_read(timezone.now())
+    under_way = MasterAccount.objects.filter(MasterAccount.being_read(), pk=pk).exists()
     estate.request_sync(master, actor=request.user)
     asked = Asked() if under_way else Asked(pk, timezone.now().timestamp())
     if request.htmx:
@@ -118,12 +119,13 @@ def _connected(request: HtmxHttpRequest, master: MasterAccount) -> HttpResponse:
 
 
 def _list(request: HtmxHttpRequest, asked: Asked) -> HttpResponse:
-    rows = list(usage.with_estate_counts(access.masters_for(request.user)))
-    now = timezone.now()
+    counted = usage.with_estate_counts(access.masters_for(request.user))
+    read_now = ExpressionWrapper(MasterAccount.being_read(), output_field=BooleanField())
+    rows = list(counted.annotate(under_way=read_now))
     context = {
         "masters": rows,
-        "running": {master.pk for master in rows if master.is_being_read(now)},
-        "waiting": {master.pk for master in rows if asked.waits_for(master, now.timestamp())},
+        "running": {master.pk for master in rows if master.under_way},
+        "waiting": {master.pk for master in rows if asked.waits_for(master, timezone.now().timestamp())},
         "asked": asked,
         "administered": set(access.administered_masters(request.user).values_list("pk", flat=True)),
         "may_connect": access.for_all_masters(request.user, Role.ADMINISTRATOR),
