@@ -168,6 +168,19 @@ def test_what_a_list_showed_a_moment_ago_is_not_believed_to_be_gone(
     assert told_of(asked) == [[other]]
 
 
+def test_a_clock_that_was_set_back_does_not_keep_the_request_waiting(
+    zoom: Zoom, other: str, asked: TrunkRequest
+) -> None:
+    zoom.sandbox.switch("second_assignment", "replace")
+    provision(asked.pk)
+    look_again(asked)
+    hour_passes(asked)
+    ListedTrunk.objects.filter(dnis=other).update(last_seen_at=clock.after(7200), gone_at=None)
+    reconcile.settle(asked.pk)
+    assert states(asked) == ("done", ["assigned"])
+    assert told_of(asked) == [[other]]
+
+
 def test_a_removal_that_takes_others_away_tells_of_them(
     zoom: Zoom, staff: User, supervisor: User, dnis: str, other: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -245,6 +258,20 @@ def test_it_is_told_once_although_other_lines_follow(
     assert Occasion.objects.filter(topic=Topic.LOST).count() == 1
 
 
+def test_without_a_list_nothing_is_called_missing(
+    zoom: Zoom, staff: User, supervisor: User, other: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sub account is gone before the rest of the lines is sent."""
+    trunk_request = by_parts(zoom, staff, supervisor, monkeypatch, lambda: None)
+    look_again(trunk_request)
+    assert states(trunk_request) == ("approved", ["assigned", "not_sent"])
+    zoom.remove_account()
+    hour_passes(trunk_request)
+    provision(trunk_request.pk)
+    assert states(trunk_request) == ("partial", ["assigned", "refused"])
+    assert told_of(trunk_request) == []
+
+
 def test_what_was_gone_before_the_call_is_not_told_of(
     zoom: Zoom, staff: User, supervisor: User, dnis: str, other: str, asked: TrunkRequest
 ) -> None:
@@ -282,7 +309,8 @@ def test_what_another_request_removes_meanwhile_is_not_told_of(
 def test_nothing_is_missing_after_a_call_that_was_never_made(asked: TrunkRequest) -> None:
     claim = claims.claim_approved(asked.pk)
     assert claim
-    claim.seen = {"18888100"}
+    claim.saw({"18888100"})
+    claim.saw(set())
     assert not bystanders.seem_gone(claim, list(asked.lines.all()))
 
 

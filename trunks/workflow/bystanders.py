@@ -29,9 +29,8 @@ def seem_gone(claim: Claim, lines: Sequence[Line]) -> bool:
 
     The database is asked only when a list read under this claim has shown them, or calls were made under earlier ones.
     """
-    if not (claim.trunk_request.sends or claim.seen - claim.listed - _own(lines)):
-        return False
-    if not (rows := missing(claim, lines)):
+    suspected = claim.listed is not None and claim.seen - claim.listed - _own(lines)
+    if not (claim.trunk_request.sends or suspected) or not (rows := missing(claim, lines)):
         return False
     settling.leave_unconfirmed(claim, doubt(rows), look_after=settings.QUIET_SECONDS)
     return True
@@ -40,9 +39,11 @@ def seem_gone(claim: Claim, lines: Sequence[Line]) -> bool:
 def missing(claim: Claim, lines: Sequence[Line]) -> list[ListedTrunk]:
     """Return what a list showed before the request's calls, what the latest lacks, and what nobody was told of yet.
 
-    None while a change is halfway: it is not kept waiting for this, and looks once more in the end.
+    None without a list, and none while a change is halfway: it is not kept waiting for this, and looks in the end.
     """
     trunk_request = claim.trunk_request
+    if claim.listed is None:
+        return []
     halfway = any(line.state == LineState.NOT_SENT and line.has_begun for line in lines)
     run = trunk_request.permits.order_by("-id").values_list("issued_at", flat=True).first()
     if halfway or run is None or (calls := _calls(trunk_request, run)) is None:
@@ -57,9 +58,13 @@ def missing(claim: Claim, lines: Sequence[Line]) -> list[ListedTrunk]:
 
 
 def not_gone_for(rows: Collection[ListedTrunk]) -> float:
-    """Return how many seconds to wait until all of `rows` can be believed to be gone."""
+    """Return how many seconds to wait until all of `rows` can be believed to be gone.
+
+    What was seen at a time that is still to come was seen before the database's clock was set back.
+    """
     now, quiet = clock.read(), timedelta(seconds=settings.QUIET_SECONDS)
-    waits = [(row.last_seen_at + quiet - now).total_seconds() for row in rows if row.gone_at is None]
+    lately = [row.last_seen_at for row in rows if row.gone_at is None and row.last_seen_at <= now]
+    waits = [(seen_at + quiet - now).total_seconds() for seen_at in lately]
     return max((1.0, *waits)) if waits else 0.0
 
 

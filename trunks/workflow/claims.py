@@ -38,7 +38,7 @@ class Claim:
 
     `intends` holds from the committed intent of a write until its answer is noted. `not_permitted` says why the request
     has no permit that could be spent, and must go back to its people. `seen` is every DNIS that a list read under this
-    claim has shown, `listed` what the latest one shows.
+    claim has shown, `listed` what the latest one shows; None while none was read.
     """
 
     trunk_request: TrunkRequest
@@ -49,7 +49,7 @@ class Claim:
     intends: bool = False
     not_permitted: str = ""
     seen: set[str] = field(default_factory=set)
-    listed: set[str] = field(default_factory=set)
+    listed: set[str] | None = None
     _calls: list[ZoomCall] = field(default_factory=list)
 
     def outlives_a_call(self) -> bool:
