@@ -180,6 +180,15 @@ def test_the_banner_of_a_stop_and_its_page_have_none_either(portal: Stack, brows
     assert found == []
 
 
+def test_an_approval_that_is_void_can_be_read_like_any_other(portal: Stack, browser: Browser) -> None:
+    page = sign_in(browser, portal, "staff")
+    page.goto(f"{portal.url}/requests/TR-000015/amend/")
+    page.fill("[name=reason]", "Three lines for the new call centre, on the second floor")
+    page.get_by_role("button", name="Amend and send to the supervisors").click()
+    expect(page.locator(".votes .void")).to_have_count(1)
+    assert look(page, portal, "/requests/TR-000015/") == []
+
+
 def test_no_name_is_too_long_and_no_window_too_narrow_for_what_is_decided_on(
     portal: Stack, browser: Browser
 ) -> None:
