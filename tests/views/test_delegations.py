@@ -58,7 +58,10 @@ def test_every_problem_is_told_at_once_and_nothing_is_lost(
     content = answer.content.decode()
     assert "is over already" in content
     assert "Because of X" in content
-    assert signed_in(supervisor).post(PAGE, {}).status_code == 422
+    empty = signed_in(supervisor).post(PAGE, {})
+    assert empty.status_code == 422
+    assert "Choose the last day." in empty.content.decode()
+    assert "This field is required" not in empty.content.decode()
     assert not Delegation.objects.exists()
 
 

@@ -32,16 +32,21 @@ class DelegationForm(forms.Form):
         | NO_CHOICE,
     )
     begins_on = forms.DateField(
-        label="First day", widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
+        label="First day",
+        widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
+        help_text="In UTC.",
+        error_messages={"required": "Choose the first day."},
     )
     ends_on = forms.DateField(
         label="Last day",
         widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
         help_text="In UTC, that day included.",
+        error_messages={"required": "Choose the last day."},
     )
     reason = forms.CharField(
         max_length=REASON_MAX_LENGTH,
         help_text="Such as holiday or illness. It is shown beside each decision.",
+        error_messages={"required": "Say why: it is shown beside every decision made by it."},
     )
 
     use_required_attribute = False
