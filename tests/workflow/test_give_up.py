@@ -9,7 +9,7 @@ from pytest_django import Settings
 
 from tests import cast
 from tests.workflow.conftest import Zoom
-from tests.workflow.timing import let_pass, states
+from tests.workflow.timing import let_pass, provision_twice, states
 from trunks import audit
 from trunks.models import Hold, Line, TrunkRequest, User, clock
 from trunks.workflow import errors, estate, filing, listing, policy, provisioning, reconcile, sweeping
@@ -311,7 +311,7 @@ def test_a_change_that_waits_behind_a_given_up_line_alarms_too(
     for dnis in old:
         zoom.in_console(dnis, None)
     zoom.sandbox.fault("html", method="POST", path=TRUNKS, status=400, apply="never")
-    provision(trunk_request.pk)
+    provision_twice(trunk_request)
     for _ in range(2):
         let_pass(trunk_request)
         reconcile.settle(trunk_request.pk)

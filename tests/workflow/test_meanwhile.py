@@ -12,7 +12,7 @@ from tests import cast
 from tests.workflow import test_removing
 from tests.workflow.conftest import Zoom
 from tests.workflow.test_removing import OLD, TRUNKS, at_zoom, settle_in_time, to_change, to_unassign
-from tests.workflow.timing import carry_out_in_time, let_pass, states
+from tests.workflow.timing import carry_out_in_time, let_pass, provision_twice, states
 from trunks import access, audit
 from trunks.actions import Action
 from trunks.models import Circuit, Delivery, Line, Notice, Occasion, Topic, TrunkRequest, User, clock
@@ -125,7 +125,9 @@ def test_a_change_is_not_retried_in_place_of_what_another_request_has_removed_si
         other = to_unassign(zoom, staff, supervisor, dnis)
     if by == "portal and console":
         zoom.in_console(dnis, None)
-    provision(other.pk)
+        provision_twice(other)
+    else:
+        provision(other.pk)
     assert states(other)[0] == "done"
     let_pass(other)
     retry(first, supervisor)

@@ -9,7 +9,7 @@ from requests import PreparedRequest
 
 from tests.workflow.conftest import Zoom
 from tests.workflow.test_removing import NEW, TRUNKS, at_zoom, to_change, to_unassign
-from tests.workflow.timing import let_pass, states
+from tests.workflow.timing import let_pass, provision_twice, states
 from trunks.models import TrunkRequest, User
 from trunks.workflow import provisioning, reconcile
 from trunks.workflow.provisioning import provision
@@ -100,12 +100,12 @@ def test_a_trunk_that_is_gone_all_the_same_is_believed_to_be_when_a_list_can_tel
     zoom: Zoom, staff: User, supervisor: User, lists: Lists, dnis: str, assigned: TrunkRequest
 ) -> None:
     removal = to_unassign(zoom, staff, supervisor, dnis)
-    lists.old = 2
+    lists.old = 3
     provision(removal.pk)
     assert states(removal)[0] == "approved"
     for passed in (assigned, removal):
         let_pass(passed)
-    provision(removal.pk)
+    provision_twice(removal)
     assert states(removal) == ("done", ["unassigned"])
     assert removal.lines.get().detail == "It was gone already."
 

@@ -12,7 +12,7 @@ from pytest_django import Settings
 from tests import cast
 from tests.together import together
 from tests.workflow.conftest import Zoom
-from tests.workflow.timing import carry_out_in_time, let_pass, states
+from tests.workflow.timing import carry_out_in_time, let_pass, provision_twice, states
 from trunks import audit
 from trunks.models import Line, ListedTrunk, Occasion, Topic, TrunkRequest, User
 from trunks.workflow import drafts, errors, estate, filing, provisioning, rules, sweeping
@@ -114,9 +114,28 @@ def test_what_is_gone_already_needs_no_call(
     let_pass(TrunkRequest.objects.get())
     trunk_request = to_unassign(zoom, staff, supervisor, dnis)
     zoom.in_console(dnis, None)
-    provision(trunk_request.pk)
+    provision_twice(trunk_request)
     assert states(trunk_request) == ("done", ["unassigned"])
     assert zoom.sandbox.calls_of("DELETE", TRUNKS) == []
+
+
+@pytest.mark.parametrize("kind", ["unassign", "change"])
+def test_a_single_list_that_is_short_does_not_end_a_removal_that_was_never_made(
+    zoom: Zoom, staff: User, supervisor: User, dnis: str, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It said "It was gone already", or gave the customer a second trunk."""
+    let_pass(TrunkRequest.objects.get())
+    new = zoom.trunk.prefix + "778"
+    trunk_request = (
+        to_unassign(zoom, staff, supervisor, dnis)
+        if kind == "unassign"
+        else to_change(zoom, staff, supervisor, dnis, new)
+    )
+    real, short = ZoomClient.list_trunks, iter([True])
+    monkeypatch.setattr(ZoomClient, "list_trunks", lambda *who: [] if next(short, False) else real(*who))
+    provision_twice(trunk_request)
+    assert states(trunk_request)[0] == "done"
+    assert at_zoom(zoom) == ({} if kind == "unassign" else {new: NEW})
 
 
 @pytest.mark.parametrize("delete_unknown", ["404", "204", "400"])
@@ -529,7 +548,7 @@ def test_a_line_of_a_change_that_the_next_one_displaced_is_not_called_assigned(
     zoom.sandbox.switch("second_assignment", "replace")
     lines = [filing.LineDraft(zoom.trunk, after, NEW, before) for before, after in zip(old, new, strict=True)]
     trunk_request = cast.approved(filing.file(draft(zoom, "change", *lines), actor=staff), supervisor)
-    provision(trunk_request.pk)
+    provision_twice(trunk_request)
     assert states(trunk_request)[0] == "unconfirmed"
     assert "no longer shows a line" in trunk_request.waiting_for
 
@@ -554,7 +573,7 @@ def test_old_values_that_the_next_lines_displaced_are_not_called_assigned_again(
             zoom.in_console(number, "", account=zoom.other_sub)
 
     zoom.before_post(monkeypatch, somebody_takes_them)
-    provision(trunk_request.pk)
+    provision_twice(trunk_request)
     assert states(trunk_request)[0] == "unconfirmed"
     settle_in_time(trunk_request)
     assert states(trunk_request) == ("failed", ["refused", "refused"])

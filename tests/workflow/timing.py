@@ -23,6 +23,15 @@ def carry_out_in_time(trunk_request: TrunkRequest, takes: int = 3) -> None:
         provision(trunk_request.pk)
 
 
+def provision_twice(trunk_request: TrunkRequest) -> None:
+    """Have a worker find gone what it is to remove, and once more when the second look is due."""
+    provision(trunk_request.pk)
+    assert states(trunk_request)[0] == "approved"
+    assert "one more look" in trunk_request.waiting_for
+    let_pass(trunk_request)
+    provision(trunk_request.pk)
+
+
 def states(trunk_request: TrunkRequest) -> tuple[str, list[str]]:
     """Return the request's state and those of its lines, as the database has them now."""
     trunk_request.refresh_from_db()

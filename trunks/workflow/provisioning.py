@@ -22,6 +22,7 @@ from trunks.models import (
     State,
     TrunkRequest,
     User,
+    clock,
 )
 from trunks.models.trunk_request import first_hold
 from trunks.workflow import bystanders, guard, permits, rules, settling
@@ -33,6 +34,7 @@ from trunks.workflow.filing import take_turn
 from trunks.workflow.reading import (
     begin_again,
     echoed,
+    gone_once,
     look_up,
     read_list,
     refuse,
@@ -143,12 +145,23 @@ def _go_on(claim: Claim, client: ZoomClient, waiting: list[Line]) -> list[Line] 
     if begin_again(claim, _begun(waiting), rows):
         return []
     findings = without_old_news(look_up(_begun(waiting) or waiting, rows))
-    write_findings(claim, findings)
+    once = gone_once(claim, findings)
+    write_findings(claim, {line: finding for line, finding in findings.items() if line not in once})
     if echoed(findings):
         settling.wait_for_list(claim)
         return None
+    if once:
+        _look_once_more(claim)
+        return None
     group = _still_free(claim, _next_group(claim.trunk_request, unmet(findings)))
     return None if group and not send(claim, client, group) else group
+
+
+def _look_once_more(claim: Claim) -> None:
+    """Put the request back until a second list can say as well that what it is to remove is gone."""
+    words = "Zoom's list does not show what is to be removed; one more look."
+    wait = settling.second_look_seconds()
+    settling.release(claim, words, wait=wait, counted=False, absent_at=clock.now())
 
 
 def _begun(lines: list[Line]) -> list[Line]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from functools import cache, partial
 
 from django.conf import settings
@@ -114,6 +115,23 @@ _TRUNKS = Rows(lambda: MasterTrunk.objects.filter(master=Param("master")))
 def echoed(findings: Findings) -> bool:
     """Say whether the list contradicts what was done before, and may be older than that."""
     return any(finding.echo for finding in findings.values())
+
+
+def gone_once(claim: Claim, findings: Findings) -> list[Line]:
+    """Return the lines of which nothing was sent, and only one list has shown that what they are to remove is gone.
+
+    A list that is short by mistake would end a removal that was never made, or have a change assign a second trunk.
+    """
+    gone = [
+        line
+        for line, finding in findings.items()
+        if line.phase == Phase.REMOVE and finding.likeness is Likeness.MET
+        # What the portal itself has removed is known to be gone.
+        if not line.sends and not line.without_trunk
+    ]
+    first = claim.trunk_request.absent_at if gone else None
+    apart = timedelta(seconds=settling.second_look_seconds())
+    return [] if first and clock.read() >= first + apart else gone
 
 
 def unmet(findings: Findings) -> list[Line]:

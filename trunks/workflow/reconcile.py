@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from django.conf import settings
 from django.db.models import F
 
 from trunks import audit, dispatch
@@ -113,11 +112,6 @@ def give_up(trunk_request: TrunkRequest, *, actor: User, version: int, comment: 
     return trunk_request
 
 
-def second_look_seconds() -> float:
-    """Return how far apart two readings must be to count as two: 10 s with the default quiet period of 60 s."""
-    return settings.QUIET_SECONDS / 6
-
-
 def _look(claim: Claim) -> None:
     with claim.client() as client:
         try:
@@ -165,7 +159,7 @@ def _believable(claim: Claim, why: str) -> bool:
         answered = trunk_request.lines.filter(state=LineState.UNKNOWN, answered=True).exists()
         _look_again(claim, why, min(left, soon) if answered else left, tries=F("tries") + 1)
         return False
-    apart = timedelta(seconds=second_look_seconds())
+    apart = timedelta(seconds=settling.second_look_seconds())
     if trunk_request.absent_at is None:
         _look_again(claim, why, apart.total_seconds(), absent_at=clock.now())
         return False

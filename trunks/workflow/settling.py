@@ -135,6 +135,7 @@ def release(
     wait: float,
     counted: bool = True,
     action: Action = Action.PROVISIONING_RELEASED,
+    absent_at: object = None,
 ) -> None:
     """Put the request back in the queue for `wait` seconds; `counted` makes the next wait longer.
 
@@ -144,7 +145,7 @@ def release(
         "next_attempt_at": clock.after(wait) if wait else None,
         "waiting_for": outcome,
         "tries": F("tries") + 1 if counted else F("tries"),
-        "absent_at": None,
+        "absent_at": absent_at,
     }
     with audit.change():
         _leave(claim, State.APPROVED, action, outcome, changes=changes)
@@ -201,6 +202,11 @@ def wait_for_list(claim: Claim) -> None:
     what = "shows a trunk again that it had shown as removed, or lacks one that it had shown"
     words = f"Zoom's list {what}. It is read again when that can be believed."
     release(claim, words, wait=settings.QUIET_SECONDS, counted=False)
+
+
+def second_look_seconds() -> float:
+    """Return how far apart two readings must be to count as two: 10 s with the default quiet period of 60 s."""
+    return settings.QUIET_SECONDS / 6
 
 
 def leave_unconfirmed(claim: Claim, outcome: str, *, look_after: float) -> None:
