@@ -209,3 +209,21 @@ def test_the_next_free_is_the_lowest_that_is_not_taken(taken: set[int]) -> None:
 
 def test_a_range_that_is_used_up_has_no_next() -> None:
     assert numbers.next_free("1234", {f"1234{number}" for number in range(10)}, max_length=5) is None
+
+
+@pytest.mark.parametrize(
+    ("shown", "may"),
+    [
+        ("9001500", True),
+        ('"09001500"', True),
+        ("09001500@zoom", True),
+        ("09001500", False),
+        ("90015001", False),
+        ("009001500", False),
+        ("9001500@zoom", False),
+        ("dolore43tr4u", False),
+        ("", False),
+    ],
+)
+def test_a_dnis_in_another_spelling_is_suspected(shown: str, may: bool) -> None:
+    assert numbers.may_mean(shown, "09001500") is may

@@ -33,6 +33,16 @@ def is_digits(text: str) -> bool:
     return bool(_DIGITS.match(text))
 
 
+def may_mean(shown: str, dnis: str) -> bool:
+    """Say whether a list may mean `dnis` by `shown`, which is not how it is written: with signs, or without zeros.
+
+    A number in JSON has no leading zeros.
+    """
+    if is_digits(shown):
+        return shown != dnis and shown == dnis.lstrip("0")
+    return dnis in re.sub(r"[^0-9]", "", shown)
+
+
 def dnis_problems(
     dnis: str, prefix: str | None, *, prefix_length: int = PREFIX_LENGTH, max_length: int = MAX_LENGTH
 ) -> list[str]:

@@ -10,9 +10,9 @@ import pytest
 
 from tests.workflow.conftest import Zoom
 from tests.workflow.test_meanwhile import refuse_once
-from tests.workflow.test_removing import NEW, OLD, at_zoom, settle_in_time, to_change
+from tests.workflow.test_removing import NEW, OLD, TRUNKS, at_zoom, settle_in_time, to_change
 from tests.workflow.timing import states
-from trunks.models import TrunkRequest, User
+from trunks.models import MasterTrunk, TrunkRequest, User
 from trunks.workflow import estate
 from trunks.workflow.provisioning import provision
 from trunks.workflow.reconcile import settle
@@ -128,3 +128,42 @@ def test_a_row_of_somebody_else_does_not_stand_for_the_other_lines_of_a_refused_
     provision(trunk_request.pk)
     assert states(trunk_request) == ("partial", ["different", "assigned"])
     assert at_zoom(zoom) == {taken: OLD, free: NEW}
+
+
+@pytest.mark.parametrize("spelling", ['"{}"', "{}@zoom"])
+def test_a_dnis_in_a_spelling_that_nobody_knows_is_not_taken_for_absent(
+    zoom: Zoom, staff: User, supervisor: User, monkeypatch: pytest.MonkeyPatch, spelling: str
+) -> None:
+    """It was sent three times, and assigned three times."""
+    odd = made_up(monkeypatch, lambda row: replace(row, dnis=spelling.format(row.dnis)))
+    zoom.sandbox.fault("drop", method="POST", path=TRUNKS, apply="before")
+    dnis = zoom.trunk.prefix + "777"
+    trunk_request = zoom.approved(staff, supervisor, dnis)
+    provision(trunk_request.pk)
+    settle_in_time(trunk_request, looks=3)
+    assert states(trunk_request) == ("unconfirmed", ["unknown"])
+    assert f"which may be {dnis}" in trunk_request.waiting_for
+    assert len(zoom.sandbox.calls_of("POST", TRUNKS)) == 1
+    odd.clear()
+    settle_in_time(trunk_request)
+    assert states(trunk_request) == ("done", ["assigned"])
+
+
+@pytest.mark.parametrize("prefixed", [True, False])
+def test_a_dnis_without_its_leading_zero_may_be_the_one_unless_a_trunk_has_its_prefix(
+    zoom: Zoom, staff: User, supervisor: User, monkeypatch: pytest.MonkeyPatch, prefixed: bool
+) -> None:
+    MasterTrunk.objects.filter(pk=zoom.trunk.pk).update(dnis="09001123")
+    zoom.trunk.refresh_from_db()
+    if prefixed:
+        MasterTrunk.objects.exclude(pk=zoom.trunk.pk).update(dnis="90017000")
+    row = Trunk("9", "", "", "9001777", "0", None)
+    monkeypatch.setattr(ZoomClient, "list_trunks", lambda *_: [row])
+    monkeypatch.setattr("trunks.workflow.sending.LOOKS", (0.0,))
+    trunk_request = zoom.approved(staff, supervisor, "09001777")
+    provision(trunk_request.pk)
+    sent = bool(zoom.sandbox.calls_of("POST", TRUNKS))
+    assert sent is prefixed
+    assert (
+        "which may be 09001777" in TrunkRequest.objects.get(pk=trunk_request.pk).waiting_for
+    ) is not prefixed

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q, Value
 
+from trunks import numbers
 from trunks.compiled import Param, Rows
 from trunks.models import (
     ASSIGNED_LINE_STATES,
@@ -39,9 +40,27 @@ def read_list(claim: Claim, client: ZoomClient) -> list[Trunk]:
     if not all(row.dnis for row in rows):
         # Any of the lines could be the one that Zoom does not tell: nothing may be believed absent.
         raise Unreadable("Zoom's list names a trunk without its DNIS", doing="reading the trunks")
+    if unclear := _unclear(claim.trunk_request, rows):
+        raise Unreadable(unclear, doing="reading the trunks")
     take_in(claim.trunk_request.sub_account, rows, read_at)
     claim.saw({row.dnis[:64] for row in rows})
     return rows
+
+
+def _unclear(trunk_request: TrunkRequest, rows: Sequence[Trunk]) -> str:
+    """Return which row may be one of the request's in another spelling, or "" when none may.
+
+    Taken for absent it would be sent again, and assigned twice, or called refused although the customer has it.
+    """
+    for row in rows:
+        for dnis in trunk_request.numbers.split():
+            # A number under the prefix of another trunk is that trunk's.
+            if numbers.may_mean(row.dnis, dnis) and not any(
+                trunk.prefix and row.dnis.startswith(trunk.prefix) and numbers.is_digits(row.dnis)
+                for trunk in _TRUNKS(master=trunk_request.master_id)
+            ):
+                return f"Zoom's list has {row.dnis[:64]}, which may be {dnis}"
+    return ""
 
 
 def look_up(lines: Iterable[Line], rows: Sequence[Trunk]) -> Findings:
