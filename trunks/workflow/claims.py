@@ -38,7 +38,8 @@ class Claim:
 
     `intends` holds from the committed intent of a write until its answer is noted. `not_permitted` says why the request
     has no permit that could be spent, and must go back to its people. `seen` is every DNIS that a list read under this
-    claim has shown, `listed` what the latest one shows; None while none was read.
+    claim has shown, `listed` what the latest one shows; None while none was read. `tried` are
+    the primary keys of the lines that were sent under it, whatever came of that.
     """
 
     trunk_request: TrunkRequest
@@ -50,6 +51,7 @@ class Claim:
     not_permitted: str = ""
     seen: set[str] = field(default_factory=set)
     listed: set[str] | None = None
+    tried: set[int] = field(default_factory=set)
     _calls: list[ZoomCall] = field(default_factory=list)
 
     def outlives_a_call(self) -> bool:

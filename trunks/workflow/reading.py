@@ -145,8 +145,8 @@ def gone_once(claim: Claim, findings: Findings) -> list[Line]:
         line
         for line, finding in findings.items()
         if line.phase == Phase.REMOVE and finding.likeness is Likeness.MET
-        # What the portal itself has removed is known to be gone.
-        if not line.sends and not line.without_trunk
+        # What the portal itself has removed, or has tried to a moment ago, is not gone by a list's mistake.
+        if not (line.sends or line.without_trunk or line.pk in claim.tried)
     ]
     first = claim.trunk_request.absent_at if gone else None
     apart = timedelta(seconds=settling.second_look_seconds())

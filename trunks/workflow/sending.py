@@ -88,6 +88,7 @@ def _intend(claim: Claim, group: list[Line]) -> None:
             after=_in_words(claim.trunk_request.sub_account.zoom_id, group),
         )
     claim.intends = True
+    claim.tried |= {line.pk for line in group}
     for line, number in zip(group, sends, strict=True):
         line.sends = number
 
