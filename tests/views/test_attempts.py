@@ -196,7 +196,7 @@ def test_a_refused_line_says_cause_next_step_who_and_zooms_own_words(
     asked = content.split('id="asked-title"')[1].split("</section>")[0]
     for text in (
         "Buy the plan for the account at Zoom",
-        "whoever manages the plans at Zoom",
+        "Whoever manages the plans at Zoom",
         NOT_ENROLLED,
         "Alone.",
     ):
