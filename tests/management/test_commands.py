@@ -3,6 +3,7 @@
 import io
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from cryptography.fernet import Fernet
@@ -12,6 +13,7 @@ from pytest_django import Settings
 
 from tests import cast
 from trunks import audit
+from trunks.management.commands import connect_master
 from trunks.models import Decision, MasterAccount, MasterTrunk, SubAccount, TrunkRequest, User, Webhook
 from trunks.sandbox.estate import CONTOSO, NO_TRUNKS, DemoCredential
 from trunks.sandbox.server import Sandbox
@@ -117,6 +119,32 @@ def test_an_account_whose_estate_cannot_be_read_stays_connected(sandbox: Sandbox
     with pytest.raises(CommandError, match="is connected, but its estate could not be read"):
         connect(tmp_path, out=Screen())
     assert "internal problem" in MasterAccount.objects.get().sync_problem
+
+
+@pytest.mark.parametrize("problem", ["", "Zoom does not answer."])
+def test_a_worker_that_was_quicker_to_read_is_waited_for(
+    problem: str, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Screen(io.StringIO):
+        """Has a worker begin to read at the moment at which the account is connected."""
+
+        def write(self, text: str) -> int:
+            if text.startswith("Connected"):
+                MasterAccount.objects.update(sync_until=MasterAccount.lease())
+            return super().write(text)
+
+    def sleep(_: float) -> None:
+        read = None if problem else timezone.now()
+        MasterAccount.objects.update(sync_until=None, synced_at=read, sync_problem=problem)
+
+    monkeypatch.setattr(connect_master, "time", SimpleNamespace(sleep=sleep))
+    screen = Screen()
+    if problem:
+        with pytest.raises(CommandError, match="is connected, but its estate could not be read"):
+            connect(tmp_path, out=screen)
+    else:
+        assert "is ready" in connect(tmp_path, out=screen)
+    assert "0 sub accounts are known." in screen.getvalue()
 
 
 @pytest.mark.parametrize("chosen", [(), (f"--master={CONTOSO.name}",), (f"--master={CONTOSO.account_id}",)])

@@ -3,14 +3,17 @@
 import argparse
 import logging
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
 from trunks.management import whose
-from trunks.models import MasterAccount, RatePlan
+from trunks.models import MasterAccount, RatePlan, SubAccount
 from trunks.workflow import connecting, estate
+
+LOOK_SECONDS = 0.5
 
 
 class Command(BaseCommand):
@@ -45,9 +48,19 @@ class Command(BaseCommand):
         logging.getLogger("trunks").setLevel(logging.WARNING)
         master = self._connect(options)
         self.stdout.write(f"Connected {master}.")
-        if not estate.sync(master.pk, progress=self.stdout.write, why=whose()):
+        read = estate.sync(master.pk, progress=self.stdout.write, why=whose())
+        if not (read or self._read_by_another(master)):
             raise CommandError("The account is connected, but its estate could not be read.")
         self.stdout.write(self.style.SUCCESS(f"{master} is ready."))
+
+    def _read_by_another(self, master: MasterAccount) -> bool:
+        """Wait for a worker that was quicker to begin, and say whether it has read the estate."""
+        same = MasterAccount.objects.filter(pk=master.pk)
+        while same.filter(MasterAccount.being_read()).exists():
+            time.sleep(LOOK_SECONDS)
+        there = SubAccount.objects.filter(master=master, gone_at=None).count()
+        self.stdout.write(f"{there} sub accounts are known.")
+        return same.filter(synced_at__isnull=False, sync_problem="").exists()
 
     def _connect(self, options: dict[str, Any]) -> MasterAccount:
         try:
