@@ -38,8 +38,8 @@ class Claim:
 
     `intends` holds from the committed intent of a write until its answer is noted. `not_permitted` says why the request
     has no permit that could be spent, and must go back to its people. `seen` is every DNIS that a list read under this
-    claim has shown, `listed` what the latest one shows; None while none was read. `tried` are
-    the primary keys of the lines that were sent under it, whatever came of that.
+    claim has shown, `listed` what the latest one shows; None while none was read. `tried` are the primary keys of the
+    lines that were sent under it, whatever came of that.
     """
 
     trunk_request: TrunkRequest

@@ -52,15 +52,18 @@ def _unclear(trunk_request: TrunkRequest, rows: Sequence[Trunk]) -> str:
 
     Taken for absent it would be sent again, and assigned twice, or called refused although the customer has it.
     """
+    asked = trunk_request.numbers.split()
     for row in rows:
-        for dnis in trunk_request.numbers.split():
-            # A number under the prefix of another trunk is that trunk's.
-            if numbers.may_mean(row.dnis, dnis) and not any(
-                trunk.prefix and row.dnis.startswith(trunk.prefix) and numbers.is_digits(row.dnis)
-                for trunk in _TRUNKS(master=trunk_request.master_id)
-            ):
-                return f"Zoom's list has {row.dnis[:64]}, which may be {dnis}"
+        meant = next((dnis for dnis in asked if numbers.may_mean(row.dnis, dnis)), "")
+        if meant and not _has_prefix(trunk_request.master_id, row.dnis):
+            return f"Zoom's list has {row.dnis[:64]}, which may be {meant}"
     return ""
+
+
+def _has_prefix(master: int, shown: str) -> bool:
+    """Say whether `shown` is a number under the prefix of one of the master's trunks, and so that trunk's."""
+    trunks = _TRUNKS(master=master) if numbers.is_digits(shown) else ()
+    return any(trunk.prefix and shown.startswith(trunk.prefix) for trunk in trunks)
 
 
 def look_up(lines: Iterable[Line], rows: Sequence[Trunk]) -> Findings:
