@@ -212,23 +212,15 @@ def test_who_comes_second_between_look_and_claim_makes_none(
     trunk_request: TrunkRequest, supervisor: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     occasion = Occasion.objects.get()
-    real = Occasion.objects.unspread
+    real = spreading._UNSPREAD
 
-    def look_too_early() -> object:
+    def look_too_early(**given: int) -> list[Occasion]:
         monkeypatch.undo()
-        found = list(real().filter(pk=occasion.pk))
+        found = real(**given)
         spreading.spread(occasion.pk)
+        return found
 
-        class Found:
-            def filter(self, **_: object) -> "Found":
-                return self
-
-            def first(self) -> Occasion:
-                return found[0]
-
-        return Found()
-
-    monkeypatch.setattr(Occasion.objects, "unspread", look_too_early)
+    monkeypatch.setattr(spreading, "_UNSPREAD", look_too_early)
     spreading.spread(occasion.pk)
     assert Notice.objects.count() == 1
 
