@@ -51,7 +51,7 @@ class Action(TextChoices):
     PROVISIONING_HALTED = "provisioning.halted", "did not send: writing to Zoom is stopped"
     PROVISIONING_ATTENTION = (
         "provisioning.attention",
-        "could not find out in time, and asks people to look",
+        "did not come to an end in time, and asks people to look",
     )
 
     WRITING_STOPPED = "writing.stopped", "stopped all writing to Zoom"

@@ -242,6 +242,27 @@ def test_the_request_page_says_what_is_known_and_what_people_can_do(
         assert text.replace("&#x27;", "'") in content.replace("&#x27;", "'")
 
 
+def test_both_pages_say_what_is_tried_in_vain_and_what_people_can_do(
+    signed_in: SignedIn, supervisor: User, trunk_request: TrunkRequest
+) -> None:
+    TrunkRequest.objects.update(
+        state="approved", needs_attention=True, tries=9, waiting_for="Zoom's list has <18888001@zoom>."
+    )
+    client = signed_in(supervisor)
+    page = client.get(f"/requests/{trunk_request.reference}/").content.decode()
+    notice = page.split('id="needs-attention"')[1].split("</ul>")[0]
+    assert "no try to carry it out has come to an end" in notice
+    assert f"/requests/{trunk_request.reference}/attempts/" in notice
+    assert "Give up" not in notice
+    home = client.get("/").content.decode().split('id="attention-title"')[1].split("</section>")[0]
+    assert (
+        f"{trunk_request.reference}</a> for {trunk_request.sub_account}: it cannot be carried out so far"
+        in home
+    )
+    assert "&lt;18888001@zoom&gt;" in home
+    assert "nobody knows" not in home
+
+
 def test_home_lists_it_for_supervisors_with_masters_in_trouble(
     signed_in: SignedIn, supervisor: User, staff: User, administrator: User, unconfirmed: TrunkRequest
 ) -> None:

@@ -127,6 +127,11 @@ def place(trunk_request: TrunkRequest, state: State, action: Action, comment: st
             Action.PROVISIONING_ATTENTION,
             "Please look: nobody knows what became of {}, 1 trunk for Adatum Logistics",
         ),
+        (
+            State.APPROVED,
+            Action.PROVISIONING_ATTENTION,
+            "Please look: {} cannot be carried out so far, 1 trunk for Adatum Logistics",
+        ),
     ],
 )
 def test_a_result_is_told_by_how_it_ended(

@@ -18,7 +18,7 @@ class Topic(models.TextChoices):
     ESCALATED = "escalated", "A request waits that nobody has decided on in time"
     DECIDED = "decided", "My request was approved, denied or sent back, or expired"
     SETTLED = "settled", "My request was carried out, or could not be"
-    UNSETTLED = "unsettled", "Nobody knows what became of a request: people have to look"
+    UNSETTLED = "unsettled", "A request comes to no end: people have to look"
     DIGEST = "digest", "Every morning: what waits for me"
     LOST = "lost", "Alarm: a customer is without a trunk"
     TROUBLE = "trouble", "Alarm: the portal needs an administrator"

@@ -18,7 +18,7 @@ HOOK_WORDS = {
     Topic.ESCALATED: "Nobody has decided on a request in time",
     Topic.DECIDED: "A request was approved, denied, sent back or withdrawn, or expired",
     Topic.SETTLED: "A request was carried out, or could not be",
-    Topic.UNSETTLED: "Nobody knows what became of a request",
+    Topic.UNSETTLED: "A request comes to no end: people have to look",
     Topic.LOST: "A customer is without a trunk",
 }
 HOOK_TOPICS = tuple(HOOK_WORDS)

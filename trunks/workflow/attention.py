@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from django.conf import settings
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.expressions import Combinable
 
 from trunks import access, audit
 from trunks.actions import Action
-from trunks.models import MasterAccount, Role, State, TrunkRequest, User, clock
+from trunks.models import Attempt, Circuit, MasterAccount, Role, State, TrunkRequest, User, clock
 from trunks.models.trunk_request import TrunkRequestQuerySet
 from trunks.workflow import occasions, policy, settling
 from trunks.workflow.errors import Stale
@@ -18,13 +19,26 @@ BATCH = 200
 
 
 def ask_people() -> None:
-    """Flag the requests that have been unconfirmed for ASK_PEOPLE_SECONDS. They go on being verified."""
+    """Flag the requests that have come to no end for ASK_PEOPLE_SECONDS. They go on being verified, or tried."""
     since = clock.after(-settings.ASK_PEOPLE_SECONDS)
-    waiting = TrunkRequest.objects.filter(
-        state=State.UNCONFIRMED, needs_attention=False, changed_at__lt=since
-    )
-    for trunk_request in waiting.with_names().order_by("changed_at")[:BATCH]:
-        _flag(trunk_request)
+    unflagged = TrunkRequest.objects.filter(needs_attention=False).with_names().order_by("changed_at")
+    for trunk_request in unflagged.filter(state=State.UNCONFIRMED, changed_at__lt=since)[:BATCH]:
+        _flag(trunk_request, "unconfirmed for too long")
+    for trunk_request in unflagged.filter(_in_vain(since), state=State.APPROVED)[:BATCH]:
+        _flag(trunk_request, "tried in vain for too long")
+
+
+def _in_vain(since: Combinable) -> Q:
+    """Return the condition that a request is tried in vain since before `since`, for a reason of its own.
+
+    Either each try since then was put off, or more than one worker was lost with it. What keeps the whole master
+    account waiting, people are told of as what it is; and a limit, or a stop, counts for nothing here.
+    """
+    tries = Attempt.objects.filter(trunk_request=OuterRef("pk"), started_at__lt=since)
+    put_off = Q(Exists(tries.filter(fence__gt=OuterRef("fence") - OuterRef("tries"))), tries__gt=0)
+    losses = Q(Exists(tries.filter(ended_at=None)[1:2]))
+    known = Circuit.objects.filter(Q(refused_at__isnull=False) | Q(opened_at__isnull=False))
+    return ~Exists(known.filter(master=OuterRef("master"))) & (put_off | losses)
 
 
 def alarm_of_halfway() -> None:
@@ -76,19 +90,12 @@ def masters_for(user: User) -> QuerySet[MasterAccount]:
     return masters.filter(trouble).select_related("circuit").order_by("name")
 
 
-def _flag(trunk_request: TrunkRequest) -> None:
+def _flag(trunk_request: TrunkRequest, why: str) -> None:
     same = TrunkRequest.objects.filter(
-        pk=trunk_request.pk, state=State.UNCONFIRMED, version=trunk_request.version, needs_attention=False
+        pk=trunk_request.pk, state=trunk_request.state, version=trunk_request.version, needs_attention=False
     )
+    action, words = Action.PROVISIONING_ATTENTION, trunk_request.waiting_for
     with audit.change():
         if same.update(needs_attention=True):
-            occasions.note(
-                Action.PROVISIONING_ATTENTION, trunk_request, actor=None, comment=trunk_request.waiting_for
-            )
-            audit.record(
-                Action.PROVISIONING_ATTENTION,
-                actor=None,
-                why="unconfirmed for too long",
-                on=trunk_request,
-                comment=trunk_request.waiting_for,
-            )
+            occasions.note(action, trunk_request, actor=None, comment=words)
+            audit.record(action, actor=None, why=why, on=trunk_request, comment=words)

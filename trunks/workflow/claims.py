@@ -139,6 +139,8 @@ def claim_approved(pk: int) -> Claim | None:
         "lease_until": clock.after(settings.LEASE_SECONDS),
         "next_attempt_at": None,
         "waiting_for": "",
+        # People were asked to look because no try has come to an end; this one has not either, so far.
+        "needs_attention": trunk_request.needs_attention,
     }
     why = "approved request"
     try:

@@ -234,6 +234,12 @@ def _settled(occasion: Occasion, trunk_request: TrunkRequest, asked: str) -> Wor
 
 
 def _unsettled(occasion: Occasion, trunk_request: TrunkRequest, asked: str) -> Words:
+    if occasion.facts["state"] == State.APPROVED:
+        sentences = [
+            "It is approved, and no try to carry it out has come to an end so far. The portal goes on trying.",
+            f"What it waits for: {occasion.facts.get('comment', '')}",
+        ]
+        return f"Please look: {trunk_request} cannot be carried out so far, {asked}", sentences, ""
     sentences = [
         "Something was sent to Zoom and no clear answer came back. The portal goes on reading Zoom's list, and does"
         " not send again.",

@@ -146,6 +146,7 @@ def release(
         "waiting_for": outcome,
         "tries": F("tries") + 1 if counted else F("tries"),
         "absent_at": absent_at,
+        "needs_attention": claim.trunk_request.needs_attention,
     }
     with audit.change():
         _leave(claim, State.APPROVED, action, outcome, changes=changes)

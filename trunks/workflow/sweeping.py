@@ -97,7 +97,12 @@ def _take_back(trunk_request: TrunkRequest) -> None:
     else:
         words = f"The worker was lost before it sent anything. {again}".strip()
         to, action, wait = State.APPROVED, Action.PROVISIONING_RELEASED, pause
-    changes = shut_out | {"next_attempt_at": clock.after(wait), "waiting_for": words}
+    asked = trunk_request.needs_attention  # people, before this claim
+    changes = shut_out | {
+        "next_attempt_at": clock.after(wait),
+        "waiting_for": words,
+        "needs_attention": asked,
+    }
     move(trunk_request, to, action, actor=None, why="lease ran out", comment=words, changes=changes)
     if not sending:
         permits.unspend(trunk_request)
