@@ -71,6 +71,25 @@ def test_a_trusted_certificate_is_accepted_and_the_deadline_holds(
     assert caught.value.might_have_happened
 
 
+def test_the_authorities_are_read_once_and_not_for_each_connection(
+    open_client: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = certificate("localhost", tmp_path)
+    monkeypatch.setattr("requests.adapters.DEFAULT_CA_BUNDLE_PATH", str(path))
+    with TlsLoopback(path) as server:
+        server.scripts = [answer(201), answer(201), answer(201)]
+        open_client(server.url).assign_trunks("sub", ONE)
+
+        def again(*_: object, **__: object) -> None:
+            raise AssertionError("read again")
+
+        monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", again)
+        client = open_client(server.url)
+        client.assign_trunks("sub", ONE)
+        client.assign_trunks("sub", ONE)
+    assert server.connections == 3
+
+
 @pytest.mark.parametrize(("name", "trusted"), [("localhost", False), ("zoom.example", True)])
 def test_a_certificate_that_is_untrusted_or_for_another_name_means_not_sent(
     open_client: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, trusted: bool

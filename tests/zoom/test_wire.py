@@ -3,16 +3,17 @@
 import gzip
 import os
 import socket
-from contextlib import ExitStack, closing
+from pathlib import Path
 
 import pytest
-from requests import PreparedRequest
+from requests import PreparedRequest, Request
+from requests.utils import get_netrc_auth
 
 from tests.zoom.acts import LIST, Act, Serve, failure, read, write
 from tests.zoom.conftest import Open
 from tests.zoom.loopback import answer
 from trunks.zoom.errors import Refused, ServerError, Unreadable
-from trunks.zoom.wire import Wire
+from trunks.zoom.wire import prepare
 
 
 class TestBodies:
@@ -109,8 +110,12 @@ class TestManners:
         assert read(open_client(server.url)) == []
         assert proxy.connections == 0
 
-    def test_the_session_reads_no_proxy_or_netrc_from_the_environment(self, stack: ExitStack) -> None:
-        assert stack.enter_context(closing(Wire())).session.trust_env is False
+    def test_no_credentials_come_from_a_netrc(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        netrc = tmp_path / "netrc"
+        netrc.write_text("machine zoom.example login somebody password else\n")
+        monkeypatch.setenv("NETRC", str(netrc))
+        assert get_netrc_auth("https://zoom.example/") == ("somebody", "else")
+        assert "Authorization" not in prepare(Request("GET", "https://zoom.example/")).headers
 
     def test_a_failure_that_is_not_the_networks_is_not_disguised(
         self, open_client: Open, monkeypatch: pytest.MonkeyPatch

@@ -24,7 +24,7 @@ from trunks.zoom.errors import (
 )
 from trunks.zoom.types import Token
 from trunks.zoom.verdict import by_status, complaint_of, number, parsed, unreadable
-from trunks.zoom.wire import Answer, Errand, Wire
+from trunks.zoom.wire import Answer, Errand, Wire, prepare
 
 MARGIN_SECONDS = 120.0
 _TOKEN_REFUSED = {124, 4738, 4741}  # the text of the last two names no HTTP status
@@ -163,9 +163,8 @@ class ServerToServerAuth(AuthBase):
             auth=HTTPBasicAuth(self._client_id.encode(), self._client_secret.encode()),
         )
         with closing(Wire()) as wire:
-            prepared = wire.session.prepare_request(request)
             asked_at = time.time()
-            answer = wire.send(prepared, _ERRAND, seconds=self._deadline, hide=[self._client_secret])
+            answer = wire.send(prepare(request), _ERRAND, seconds=self._deadline, hide=[self._client_secret])
         if error := _error_of(answer):
             raise error
         return _token(answer, asked_at)

@@ -29,7 +29,7 @@ from trunks.zoom.reading import (
 )
 from trunks.zoom.types import Assignment, Call, Label, SubAccount, Trunk
 from trunks.zoom.verdict import error_of, unreadable
-from trunks.zoom.wire import ANSWER_BYTES, LIST_BYTES, Answer, Errand, Wire
+from trunks.zoom.wire import ANSWER_BYTES, LIST_BYTES, Answer, Errand, Wire, prepare
 
 PAGE_SIZE = 300
 PAGES_AT_MOST = 10_000
@@ -95,7 +95,6 @@ class ZoomClient:
         self._before_sending = before_sending
         self._ended = ended
         self._wire = Wire()
-        self._wire.session.auth = auth
 
     def __enter__(self) -> Self:
         return self
@@ -202,9 +201,7 @@ class ZoomClient:
                 return self._follow(ask, self._prepare(ask, self._api_url + ask.path), limit)
 
     def _prepare(self, ask: _Ask[Result], url: str) -> requests.PreparedRequest:
-        return self._wire.session.prepare_request(
-            requests.Request(ask.method, url, params=ask.query, json=ask.body)
-        )
+        return prepare(requests.Request(ask.method, url, params=ask.query, json=ask.body, auth=self._auth))
 
     def _follow(self, ask: _Ask[Result], request: requests.PreparedRequest, limit: Limit) -> Result:
         for _ in range(REDIRECTS_AT_MOST):
