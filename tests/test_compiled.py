@@ -4,13 +4,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import IntegrityError, connection, transaction
-from django.db.models import DurationField, F, Value
+from django.db.models import DurationField, Exists, F, OuterRef, Value
 from django.test.utils import CaptureQueriesContext
 
 from tests import cast
 from trunks.compiled import Found, Param, Rows, Values, set_related
 from trunks.compiled_writing import Inserts, Updates
-from trunks.models import Attempt, ListedTrunk, MasterAccount, SubAccount, TrunkRequest, User, clock
+from trunks.models import Attempt, Line, ListedTrunk, MasterAccount, SubAccount, TrunkRequest, User, clock
 
 pytestmark = [pytest.mark.sqlite, pytest.mark.django_db]
 
@@ -170,3 +170,17 @@ def test_an_update_that_fails_leaves_a_transaction_that_must_be_rolled_back(
             UPDATE.update(given, waiting_for=None)
         assert transaction.get_rollback()
         transaction.set_rollback(True)
+
+
+def test_what_is_annotated_comes_with_each_row(trunk_request: TrunkRequest) -> None:
+    rows = Rows(
+        lambda: TrunkRequest.objects.filter(pk=Param("pk")).annotate(
+            seen_at=clock.now(),
+            held=Exists(Line.objects.filter(trunk_request=OuterRef("pk")).exclude(hold="")),
+        )
+    )
+    [one] = rows(pk=trunk_request.pk)
+    assert one == trunk_request
+    shown = vars(one)
+    assert abs((shown["seen_at"] - clock.read()).total_seconds()) < 30
+    assert shown["held"]

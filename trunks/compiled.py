@@ -21,7 +21,7 @@ from psycopg import generators
 
 Row = TypeVar("Row", bound=models.Model)
 Given = Mapping[str, Any]
-_Reader = tuple[Any, list[str], slice, list[Any], Any]
+_Reader = tuple[Any, list[str], slice, Mapping[str, int], list[Any], Any]
 Build = Callable[[], models.QuerySet[Any]]
 MOST_PREPARED = (
     500  # statements of one connection: of what is asked of several rows, one for each number of them
@@ -46,7 +46,12 @@ class Param(Expression):
 
     def value(self, given: Given) -> Any:
         value = given[self.name]
-        return self._field.get_db_prep_value(value, connection) if self._field else value
+        return self._field.get_db_prep_value(value, database()) if self._field else value
+
+
+def database() -> Any:
+    """Return this thread's connection itself: what stands for it looks it up for each attribute."""
+    return connections[DEFAULT_DB_ALIAS]
 
 
 def several(name: str, count: int) -> list[Param]:
@@ -147,17 +152,17 @@ def prepared(*, last: bool = False) -> Iterator[Any]:
 
     With `last` the one statement that it is given is the last of the outermost transaction, and may commit it.
     """
-    database: Any = connections[DEFAULT_DB_ALIAS]  # itself: what stands for it looks it up for each attribute
-    if database.vendor != "postgresql":
-        with database.cursor() as cursor:
+    own = database()
+    if own.vendor != "postgresql":
+        with own.cursor() as cursor:
             yield cursor
         return
     # What Django does before it makes a cursor of its own, which would be made for nothing here.
-    database.close_if_health_check_failed()
-    database.ensure_connection()
-    database.connection.prepared_max = MOST_PREPARED
-    with closing((_Last if last else _Prepared)(database.connection)) as cursor:
-        yield database._prepare_cursor(cursor)
+    own.close_if_health_check_failed()
+    own.ensure_connection()
+    own.connection.prepared_max = MOST_PREPARED
+    with closing((_Last if last else _Prepared)(own.connection)) as cursor:
+        yield own._prepare_cursor(cursor)
 
 
 class Keeping:
@@ -219,7 +224,7 @@ class Found(_Selecting):
 
 
 class Rows(_Selecting, Generic[Row]):
-    """A query for model instances, with what it selects of others; nothing that is prefetched."""
+    """A query for model instances, with what it selects of others and annotates; nothing that is prefetched."""
 
     def __init__(self, build: Callable[[], models.QuerySet[Row]]) -> None:
         super().__init__(build)
@@ -230,10 +235,12 @@ class Rows(_Selecting, Generic[Row]):
         rows = statement.run(given)
         if self._reader is None:
             self._reader = _reader(statement.compiler)
-        model, names, own, joined, converters = self._reader
+        model, names, own, annotated, joined, converters = self._reader
         found = []
         for row in statement.compiler.apply_converters(rows, converters):
             made = _instance(model, names, row[own])
+            for name, place in annotated.items():
+                setattr(made, name, row[place])
             for populator in joined:
                 populator.populate(row, made)
             found.append(made)
@@ -247,7 +254,7 @@ def _instance(model: type[models.Model], names: list[str], values: Sequence[Any]
     """
     made = model.__new__(model)
     made.__dict__.update(zip(names, values, strict=True), _state=ModelState())
-    made._state.adding, made._state.db = False, connection.alias
+    made._state.adding, made._state.db = False, DEFAULT_DB_ALIAS
     return made
 
 
@@ -261,13 +268,14 @@ def set_related(one: models.Model, name: str, rows: list[Any]) -> None:
 
 
 def _reader(compiler: Any) -> _Reader:
-    """Return the model, its columns and where they are in a row, what fills in the joined ones, and the converters."""
+    """Return the model, its columns and where they and annotations are, what fills in joined ones, the converters."""
     chosen = compiler.klass_info["select_fields"]
     own = slice(chosen[0], chosen[-1] + 1)
     names = [column[0].target.attname for column in compiler.select[own]]
     populators: Any = get_related_populators  # its stub is of a newer Django
     joined = populators(compiler.klass_info, compiler.select, connection.alias)
-    return compiler.klass_info["model"], names, own, joined, _converters(compiler)
+    annotated = compiler.annotation_col_map
+    return compiler.klass_info["model"], names, own, annotated, joined, _converters(compiler)
 
 
 def _converters(compiler: Any) -> Any:

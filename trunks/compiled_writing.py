@@ -7,12 +7,12 @@ from functools import cached_property
 from types import SimpleNamespace
 from typing import Any, Generic
 
-from django.db import connection, models, transaction
+from django.db import DEFAULT_DB_ALIAS, connection, models, transaction
 from django.db.models.constants import OnConflict
 from django.db.models.expressions import Combinable, Value
 from django.db.models.sql import InsertQuery, UpdateQuery
 
-from trunks.compiled import TIMES, Build, Given, Keeping, Param, Row, Statement
+from trunks.compiled import TIMES, Build, Given, Keeping, Param, Row, Statement, database
 
 
 class Inserts(Keeping, Generic[Row]):
@@ -40,16 +40,15 @@ class Inserts(Keeping, Generic[Row]):
             raise TypeError("A moment or a span from now would be kept for good.")
         shape = frozenset({len(rows), *others.items()})
         statement = self.keep(shape, lambda: self._compiler(len(rows), others))
+        own = database()
         given = {
-            place: field.get_db_prep_save(plain[place], connection)
-            for place, field, _ in places
-            if place in plain
+            place: field.get_db_prep_save(plain[place], own) for place, field, _ in places if place in plain
         }
         with transaction.mark_for_rollback_on_error():
             keys = statement.run(given)
         for row, [key] in zip(rows, keys, strict=True):
             row.pk = key
-            row._state.adding, row._state.db = False, connection.alias
+            row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
 
     def _compiler(self, count: int, others: Mapping[str, Any]) -> Any:
         meta = self._model._meta
@@ -116,9 +115,9 @@ class Updates(Keeping):
 
     def _stored(self, plain: Mapping[str, Any]) -> dict[str, Any]:
         """Return values as the database holds them, by their places."""
-        field = self._model._meta.get_field
+        field, own = self._model._meta.get_field, database()
         return {
-            _place(name): field(name).get_db_prep_save(_key_of(value), connection)  # type: ignore[union-attr]
+            _place(name): field(name).get_db_prep_save(_key_of(value), own)  # type: ignore[union-attr]
             for name, value in plain.items()
         }
 

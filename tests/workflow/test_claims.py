@@ -2,6 +2,7 @@
 
 import threading
 import time
+from datetime import timedelta
 
 import pytest
 from django.db import transaction
@@ -11,7 +12,7 @@ from tests.together import together
 from tests.workflow.conftest import Zoom
 from tests.workflow.timing import let_pass, states
 from trunks import dispatch
-from trunks.models import State, Step, TrunkRequest, User, clock
+from trunks.models import Circuit, State, Step, TrunkRequest, User, clock
 from trunks.workflow import claims, preview, settling, sweeping
 from trunks.workflow.errors import Stale
 from trunks.workflow.provisioning import provision
@@ -166,3 +167,61 @@ def test_a_claim_that_was_renewed_meanwhile_is_not_taken_back(filed: TrunkReques
     sweeping.take_back(filed.pk)
     assert states(filed) == ("applying", ["not_sent"])
     claim.hold()
+
+
+def test_the_time_of_a_claim_is_never_ahead_of_the_databases(
+    zoom: Zoom, staff: User, supervisor: User
+) -> None:
+    claim = claimed(zoom, staff, supervisor)
+    for _ in range(20):
+        shown = claim.glance.present()
+        assert shown < clock.read() + timedelta(milliseconds=1)  # SQLite's clock shows no less
+        assert clock.read() - shown < timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    "glance",
+    [
+        {"seen": -2 * claims.FRESH_SECONDS, "asked": -2 * claims.FRESH_SECONDS},
+        {"seen": 0.0, "asked": -2 * claims.SHARP_SECONDS},
+    ],
+)
+def test_what_was_seen_long_ago_or_came_slowly_tells_no_time(
+    zoom: Zoom, staff: User, supervisor: User, glance: dict[str, float]
+) -> None:
+    wrong = clock.read() + timedelta(days=1)
+    moments = {name: time.monotonic() + ago for name, ago in glance.items()}
+    assert claims.Glance(wrong, calm=True, **moments).present() < wrong
+
+
+@pytest.mark.parametrize(("fresh", "failures"), [(60.0, 1), (0.0, 0)])
+def test_a_good_call_is_not_noted_while_it_is_known_to_change_nothing(
+    zoom: Zoom,
+    staff: User,
+    supervisor: User,
+    monkeypatch: pytest.MonkeyPatch,
+    fresh: float,
+    failures: int,
+) -> None:
+    monkeypatch.setattr(claims, "FRESH_SECONDS", fresh)
+    claim = claimed(zoom, staff, supervisor)
+    Circuit.objects.create(master=zoom.master, failures=1)  # of a call of somebody else's, since
+    with claim.client() as client:
+        client.list_trunks(zoom.sub.zoom_id)
+    assert Circuit.objects.get().failures == failures
+
+
+def test_trouble_that_was_there_before_the_claim_ends_with_its_first_good_call(
+    zoom: Zoom, staff: User, supervisor: User
+) -> None:
+    Circuit.objects.create(master=zoom.master, failures=4)
+    claim = claimed(zoom, staff, supervisor)
+    with claim.client() as client:
+        client.list_trunks(zoom.sub.zoom_id)
+    assert Circuit.objects.get().failures == 0
+
+
+def claimed(zoom: Zoom, staff: User, supervisor: User) -> claims.Claim:
+    claim = claims.claim_approved(zoom.approved(staff, supervisor, zoom.trunk.prefix + "777").pk)
+    assert claim
+    return claim

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
+from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from tests import cast
 from tests.workflow.conftest import Zoom
@@ -84,14 +85,19 @@ def test_a_customer_without_a_trunk_comes_before_everybody_else(
 
 
 def test_and_before_what_else_has_waited_for_a_write_to_the_same_sub_account(
-    zoom: Zoom, staff: User, supervisor: User, monkeypatch: pytest.MonkeyPatch
+    zoom: Zoom,
+    staff: User,
+    supervisor: User,
+    monkeypatch: pytest.MonkeyPatch,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
     _, change = halfway_behind(zoom, staff, supervisor)
     ended = waiting(zoom, staff, supervisor, zoom.sub, 777)
     TrunkRequest.objects.filter(pk=ended.pk).update(state=State.DONE)
     rung: list[int] = []
     monkeypatch.setattr("trunks.dispatch.ring", lambda _, pk: rung.append(pk))
-    settling.end(ended, [])
+    with django_capture_on_commit_callbacks(execute=True):
+        settling.end(ended, [])
     assert rung == [change.pk]
 
 

@@ -12,9 +12,12 @@ from trunks.compiled import prepared
 _SQLITE = "SELECT STRFTIME('%Y-%m-%d %H:%M:%f', 'NOW')"
 
 
+_NOW = Now()
+
+
 def now() -> Combinable:
-    """Return the database's present time as an expression."""
-    return Now()
+    """Return the database's present time as an expression: one for all, so that it is compared quickly."""
+    return _NOW
 
 
 def after(seconds: float | Combinable) -> Combinable:

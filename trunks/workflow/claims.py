@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -27,27 +27,64 @@ from trunks.workflow.transitions import move
 from trunks.zoom.client import ZoomClient
 from trunks.zoom.types import Call
 
+# A write that leaves so soon after its intent counts as sent then: the quiet period is a thousand times as long.
+SOON_SECONDS = 0.05
+# So long what the database showed with the claim is not asked for again: that all is well with Zoom, and its time, if
+# the answer had come so soon.
+FRESH_SECONDS = 1.0
+SHARP_SECONDS = 0.003
+
 
 class Fenced(Exception):
     """The claim has passed to somebody else; whoever catches this stops without another word."""
+
+
+@dataclass(frozen=True)
+class Glance:
+    """What the database has shown: its time, and whether no call to Zoom has failed lately or was refused.
+
+    `asked` and `seen` are when it was asked and when its answer had come, by this machine's monotonic clock.
+    """
+
+    at: datetime
+    calm: bool
+    asked: float
+    seen: float
+
+    @property
+    def age(self) -> float:
+        return time.monotonic() - self.seen
+
+    def present(self) -> datetime:
+        """Return the database's present time: never one that is still to come, and behind by what the answer took."""
+        age = self.age
+        if age >= FRESH_SECONDS or self.seen - self.asked > SHARP_SECONDS:
+            return clock.read()
+        return self.at + timedelta(seconds=age)
+
+    def is_calm(self) -> bool:
+        """Say whether a good call to Zoom changes nothing, so that its end need not be noted."""
+        return self.calm and self.age < FRESH_SECONDS
 
 
 @dataclass
 class Claim:
     """One worker's hold on one request. `last_tracking_id` is that of the latest call to Zoom.
 
-    `intends` holds from the committed intent of a write until its answer is noted. `not_permitted` says why the request
-    has no permit that could be spent, and must go back to its people. `seen` is every DNIS that a list read under this
-    claim has shown, `listed` what the latest one shows; None while none was read. `tried` are the primary keys of the
-    lines that were sent under it, whatever came of that.
+    `intended` is when the intent of a write was about to be written, by this machine's monotonic clock, from then until
+    the answer is noted; None while none is. `not_permitted` says why the request has no permit that could be spent, and
+    must go back to its people. `seen` is every DNIS that a list read under this claim has shown, `listed` what the
+    latest one shows; None while none was read. `tried` are the primary keys of the lines that were sent under it,
+    whatever came of that. `glance` is what the database showed when it was taken.
     """
 
     trunk_request: TrunkRequest
     attempt: Attempt
     fence: int
     lease_ends: float
+    glance: Glance
     last_tracking_id: str = ""
-    intends: bool = False
+    intended: float | None = None
     not_permitted: str = ""
     seen: set[str] = field(default_factory=set)
     listed: set[str] | None = None
@@ -64,7 +101,7 @@ class Claim:
 
     def be_sure(self) -> None:
         """Make sure that the lease outlives a call that leaves now, or raise Fenced."""
-        if self.intends:
+        if self.intended is not None and time.monotonic() - self.intended > SOON_SECONDS:
             # The quiet period counts from when the write leaves, which may be long after the intent: it has waited
             # for its turn, or the worker was stopped. Counted from the intent, it would end too early.
             self.write(sent_at=clock.now())
@@ -119,7 +156,9 @@ class Claim:
     def client(self) -> ZoomClient:
         """Return a client whose calls are recorded with the attempt and leave only while the lease lasts."""
         master = self.trunk_request.master
-        return speaking.client_for(master, observe=self.observe, before_sending=self.be_sure)
+        return speaking.client_for(
+            master, observe=self.observe, before_sending=self.be_sure, calm=self.glance.is_calm
+        )
 
     def close(self, outcome: str) -> None:
         self.keep_calls()
@@ -128,15 +167,19 @@ class Claim:
 
 def claim_approved(pk: int) -> Claim | None:
     """Take up an approved request whose time has come, or return None: it is not, or somebody was first."""
+    asked = time.monotonic()
     found = _FREE_TO_BEGIN(pk=pk, **_quiet())
     if not found:
         return None
     [trunk_request] = found
     begun = time.monotonic()
+    shown = vars(trunk_request)
+    glance = Glance(shown["shown_at"], shown["calm"], asked, begun)
     taken = {
         "fence": trunk_request.fence + 1,
         "step": Step.CLAIMED,
-        "lease_until": clock.after(settings.LEASE_SECONDS),
+        # Not as a number, which would have the statement compiled with each claim.
+        "lease_until": clock.after(Param("lease", DurationField())),
         "next_attempt_at": None,
         "waiting_for": "",
         # People were asked to look because no try has come to an end; this one has not either, so far.
@@ -153,13 +196,14 @@ def claim_approved(pk: int) -> Claim | None:
                 why=why,
                 fence=trunk_request.fence,
                 changes=taken,
+                given={"lease": timedelta(seconds=settings.LEASE_SECONDS)},
             )
             # Once more: since the first look another request may have been taken up, sent, and left unconfirmed.
             # From here on one_writer_per_sub_account keeps others out.
             account = trunk_request.sub_account_id
             if _BUSY(pk=pk, sub_account=account, **_quiet()):
                 raise Stale("another request's write to the sub account could still land")
-            claim = _claim(trunk_request, begun)
+            claim = _claim(trunk_request, begun, glance)
             claim.not_permitted = permits.spend(trunk_request)
             return claim
     except (Stale, IntegrityError):
@@ -182,13 +226,15 @@ def claim_unconfirmed(pk: int) -> Claim | None:
         if not taken:
             return None
         trunk_request.refresh_from_db(from_queryset=TrunkRequest.objects.for_workers())
-        return _claim(trunk_request, begun)
+        glance = Glance(clock.read(), calm=False, asked=begun, seen=time.monotonic())
+        return _claim(trunk_request, begun, glance)
 
 
-def _claim(trunk_request: TrunkRequest, begun: float) -> Claim:
-    attempt = Attempt(trunk_request=trunk_request, fence=trunk_request.fence, started_at=clock.now())
+def _claim(trunk_request: TrunkRequest, begun: float, glance: Glance) -> Claim:
+    # By the time that readings are told by: what the first list shows was seen after the attempt began.
+    attempt = Attempt(trunk_request=trunk_request, fence=trunk_request.fence, started_at=glance.at)
     _ATTEMPTS.insert(attempt)
-    return Claim(trunk_request, attempt, trunk_request.fence, begun + settings.LEASE_SECONDS)
+    return Claim(trunk_request, attempt, trunk_request.fence, begun + settings.LEASE_SECONDS, glance)
 
 
 def _due() -> TrunkRequestQuerySet:
@@ -223,6 +269,15 @@ _ENDED = Updates(lambda: Attempt.objects.filter(pk=Param("pk")))
 _HELD = Updates(
     lambda: TrunkRequest.objects.filter(pk=Param("pk"), fence=Param("fence"), lease_until__gte=clock.now())
 )
-_FREE_TO_BEGIN = Rows(lambda: _free_to_begin().filter(pk=Param("pk")))
+# With what makes a `Glance`.
+_FREE_TO_BEGIN = Rows(
+    lambda: (
+        _free_to_begin()
+        .filter(pk=Param("pk"))
+        .annotate(
+            shown_at=clock.now(), calm=~Exists(Circuit.objects.troubled().filter(master=OuterRef("master")))
+        )
+    )
+)
 # Whether an earlier write to the same sub account could still land at Zoom.
 _BUSY = Found(lambda: _could_still_land().filter(sub_account=Param("sub_account")).exclude(pk=Param("pk")))

@@ -131,7 +131,7 @@ def _carry_out(claim: Claim, client: ZoomClient) -> None:
         if group is None:
             return
         sent = group or sent
-        lines = lines_of(claim.trunk_request)
+        lines = _as_they_are(claim, lines)
     if not (_displaced(claim, client, lines, sent) or bystanders.seem_gone(claim, lines)):
         settling.settle(claim, lines)
 
@@ -155,6 +155,11 @@ def _go_on(claim: Claim, client: ZoomClient, waiting: list[Line]) -> list[Line] 
         return None
     group = _still_free(claim, _next_group(claim.trunk_request, unmet(findings)))
     return None if group and not send(claim, client, group) else group
+
+
+def _as_they_are(claim: Claim, lines: list[Line]) -> list[Line]:
+    """Return the lines, read again where what was done to one of them may have changed another: a removal does."""
+    return lines if claim.trunk_request.kind == Kind.ASSIGN else lines_of(claim.trunk_request)
 
 
 def _look_once_more(claim: Claim) -> None:

@@ -35,7 +35,7 @@ Findings = dict[Line, Finding]
 
 def read_list(claim: Claim, client: ZoomClient) -> list[Trunk]:
     """Read Zoom's list of the sub account and take it into the estate. Raises ZoomError."""
-    read_at = clock.read()
+    read_at = claim.glance.present()
     rows = client.list_trunks(claim.trunk_request.sub_account.zoom_id)
     if not all(row.dnis for row in rows):
         # Any of the lines could be the one that Zoom does not tell: nothing may be believed absent.
@@ -131,6 +131,7 @@ def _denies(line: Line, finding: Finding) -> bool:
     return lately.filter(current_dnis=dnis, state__in=GOOD_LINE_STATES).exists()
 
 
+LANDED = Value(True)
 _TRUNKS = Rows(lambda: MasterTrunk.objects.filter(master=Param("master")))
 
 
@@ -170,7 +171,7 @@ def write_findings(claim: Claim, findings: Findings) -> None:
     other = Likeness.DIFFERENT
     landed = any(line.state == LineState.UNKNOWN and findings[line].likeness is not other for line in settled)
     with transaction.atomic():
-        claim.write(landed=Value(True) if landed else F("landed"))
+        claim.write(landed=LANDED if landed else F("landed"))
         for line, finding in findings.items():
             outcomes.shown(line, finding)
 

@@ -6,6 +6,7 @@ from django.db.models import F, Window
 from django.db.models.functions import Coalesce, RowNumber
 
 from trunks import dispatch
+from trunks.compiled import Param, Values
 from trunks.models import Circuit, State, TrunkRequest, WriteStop
 from trunks.models.trunk_request import TrunkRequestQuerySet
 
@@ -43,3 +44,20 @@ def ring_ready() -> int:
             break
         rung += 1
     return rung
+
+
+def ring_next(sub_account: int) -> None:
+    """Ring for a request that waited because another was writing to the same sub account: first one halfway."""
+    for (pk,) in _NEXT(sub_account=sub_account):
+        dispatch.ring(dispatch.PROVISION, pk)
+
+
+_NEXT = Values(
+    lambda: (
+        TrunkRequest.objects.due()
+        .filter(sub_account=Param("sub_account"), state=State.APPROVED)
+        .with_halfway()
+        .order_by(F("halfway").desc(), "id")
+        .values_list("pk")[:1]
+    )
+)

@@ -27,6 +27,7 @@ from trunks.zoom.types import Assignment
 # the sweep. Nothing is known of a delay; most calls need the first look only.
 LOOKS = (0.0, 0.3, 0.7, 1.5)
 
+ONE_MORE, ONE_LESS = F("sends") + 1, F("sends") - 1
 # Zoom's no to these is about the account, so that every line of the call shares it.
 ABOUT_THE_ACCOUNT = (
     errors.AccountNotFound,
@@ -74,12 +75,11 @@ def _in_words(account_id: str, group: list[Line]) -> dict[str, object]:
 
 
 def _intend(claim: Claim, group: list[Line]) -> None:
+    begun = time.monotonic()
     with audit.change():
-        claim.write(
-            step=Step.SENDING, sent_at=clock.now(), sends=F("sends") + 1, landed=False, absent_at=None
-        )
+        claim.write(step=Step.SENDING, sent_at=clock.now(), sends=ONE_MORE, landed=False, absent_at=None)
         sends = [line.sends + 1 for line in group]
-        mark(group, LineState.UNKNOWN, sends=F("sends") + 1, answered=False)
+        mark(group, LineState.UNKNOWN, sends=ONE_MORE, answered=False)
         audit.record(
             Action.PROVISIONING_INTENDED,
             actor=None,
@@ -87,7 +87,7 @@ def _intend(claim: Claim, group: list[Line]) -> None:
             on=claim.trunk_request,
             after=_in_words(claim.trunk_request.sub_account.zoom_id, group),
         )
-    claim.intends = True
+    claim.intended = begun
     claim.tried |= {line.pk for line in group}
     for line, number in zip(group, sends, strict=True):
         line.sends = number
@@ -95,7 +95,7 @@ def _intend(claim: Claim, group: list[Line]) -> None:
 
 def _note(claim: Claim, group: list[Line], outcome: str, *, answered: bool = False) -> None:
     """Write down how the call ended, with Zoom's tracking id."""
-    claim.intends = False
+    claim.intended = None
     if answered:
         claim.trunk_request.tries = 0  # earlier trouble is over
     with audit.change():
@@ -143,8 +143,8 @@ def _halted(claim: Claim, group: list[Line], halt: Halted) -> bool:
 def _unsend(claim: Claim, group: list[Line]) -> None:
     """Take the lines back to where they were: the call surely did nothing."""
     with audit.change():
-        claim.write(step=Step.CLAIMED, sends=F("sends") - 1)
-        mark(group, LineState.NOT_SENT, sends=F("sends") - 1)
+        claim.write(step=Step.CLAIMED, sends=ONE_LESS)
+        mark(group, LineState.NOT_SENT, sends=ONE_LESS)
 
 
 def _refused(claim: Claim, client: ZoomClient, group: list[Line], error: ZoomError) -> bool:

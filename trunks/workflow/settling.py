@@ -5,15 +5,17 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.utils import timezone
 
 from trunks import audit, dispatch
 from trunks.actions import Action
-from trunks.compiled import Param, Values
+from trunks.compiled import Param
 from trunks.compiled_writing import Updates
 from trunks.models import (
     ASSIGNED_LINE_STATES,
@@ -33,6 +35,7 @@ from trunks.workflow import occasions, permits
 from trunks.workflow.claims import Claim, Fenced
 from trunks.workflow.content import lines_of
 from trunks.workflow.errors import Stale
+from trunks.workflow.ringing import ring_next
 from trunks.workflow.transitions import mark, move
 from trunks.workflow.words import sentence
 from trunks.zoom.errors import CredentialsRefused, HeldBack, RateLimited, Redirected, ZoomError
@@ -93,7 +96,8 @@ def end(trunk_request: TrunkRequest, lines: Iterable[Line]) -> None:
     _END.update({"trunk_request": trunk_request.pk})
     if any(line.without_trunk for line in lines):
         occasions.note_lost(trunk_request)
-    _ring_next(trunk_request)
+    # Not before: it has to see that this one has let go of the sub account, and nobody waits for it meanwhile.
+    transaction.on_commit(partial(ring_next, trunk_request.sub_account_id))
 
 
 def miss(lines: QuerySet[Line]) -> int:
@@ -273,23 +277,6 @@ def _summary(lines: Sequence[Line]) -> str:
         f"{a} for {n}" if a.startswith("Zoom") else f"{n} {a[0].lower()}{a[1:]}" for a, n in counts.items()
     )
     return ", ".join(said)
-
-
-def _ring_next(trunk_request: TrunkRequest) -> None:
-    """Ring for a request that waited because this one was writing to the same sub account: first one halfway."""
-    for (pk,) in _NEXT(sub_account=trunk_request.sub_account_id):
-        dispatch.ring(dispatch.PROVISION, pk)
-
-
-_NEXT = Values(
-    lambda: (
-        TrunkRequest.objects.due()
-        .filter(sub_account=Param("sub_account"), state=State.APPROVED)
-        .with_halfway()
-        .order_by(F("halfway").desc(), "id")
-        .values_list("pk")[:1]
-    )
-)
 
 
 def quiet_left(sent_at: datetime | None) -> float:

@@ -15,27 +15,37 @@ from trunks.zoom.hooks import no_record
 from trunks.zoom.types import Call
 
 
+def _never() -> bool:
+    return False
+
+
 def client_for(
     master: MasterAccount,
     *,
     urgency: Urgency = WORK,
     observe: Callable[[Call], None] = no_record,
     before_sending: Callable[[], None] = connections.always,
+    calm: Callable[[], bool] = _never,
 ) -> ZoomClient:
-    """Return a client that speaks for `master`; see `connections.client_for`. Its writes may raise Halted."""
+    """Return a client that speaks for `master`; see `connections.client_for`. Its writes may raise Halted.
+
+    `calm` says whether a call that ends well is known to change nothing for the circuit, so that need not be asked.
+    """
     return connections.client_for(
         master,
         urgency=urgency,
         observe=observe,
         before_sending=before_sending,
         before_write=stopping.look,
-        ended=partial(_ended, master),
+        ended=partial(_ended, master, calm),
     )
 
 
-def _ended(master: MasterAccount, error: ZoomError | None) -> None:
+def _ended(master: MasterAccount, calm: Callable[[], bool], error: ZoomError | None) -> None:
     if isinstance(error, HeldBack):
         return  # Zoom was not asked
+    if error is None and calm():
+        return
     circuits.note(master, error)
     if error is not None:
         unknown.note(master, error)
