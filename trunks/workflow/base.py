@@ -74,17 +74,13 @@ class Compared:
 
 
 def present(account: SubAccount, lines: Asked) -> Base:
-    """Return what Zoom has now for what `lines` are about, as far as it has been read."""
+    """Return what Zoom has now for what `lines` are about, as far as it has been read; `account` is freshly loaded."""
     dnis = {number for line in lines for number in (line.dnis, line.current_dnis) if number}
     facts = {
         "numbers": dict.fromkeys(sorted(dnis)) | _rows(account, dnis),
         "trunks": {line.trunk.zoom_id: _trunk(line.trunk) for line in lines if line.trunk},
     }
-    [(read_at,)] = _READ_AT(account=account.pk)
-    return Base(facts, read_at)
-
-
-_READ_AT = Values(lambda: SubAccount.objects.filter(pk=Param("account")).values_list("trunks_read_at"))
+    return Base(facts, account.trunks_read_at)
 
 
 def asked_on(trunk_request: TrunkRequest) -> Base:

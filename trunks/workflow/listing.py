@@ -58,9 +58,11 @@ def take_in(account: SubAccount, rows: Sequence[Trunk], read_at: datetime) -> li
     with transaction.atomic():
         # First, so that two readings at once are taken in one after the other.
         if not _ACCOUNT.update(_at(account, read_at), trunks_read_at=read_at, trunks_problem=""):
+            account.refresh_from_db(fields=["trunks_read_at"])
             known = set(ListedTrunk.objects.filter(sub_account=account).values_list("zoom_id", "dnis"))
             _write(account, [row for row in rows if (row.id, row.dnis[:64]) not in known], read_at)
             return []
+        account.trunks_read_at = read_at
         _write(account, rows, read_at)
         # One question for both, since most lists leave nothing to tidy up.
         long_ago = read_at - timedelta(seconds=settings.QUIET_SECONDS)
