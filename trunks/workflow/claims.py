@@ -29,8 +29,8 @@ from trunks.zoom.types import Call
 
 # A write that leaves so soon after its intent counts as sent then: the quiet period is a thousand times as long.
 SOON_SECONDS = 0.05
-# So long what the database showed with the claim is not asked for again: that all is well with Zoom, and its time, if
-# the answer had come so soon.
+# So long what the database showed with the claim is not asked for again: that all is well with Zoom, that the estate is
+# tidy, and its time, if the answer had come so soon.
 FRESH_SECONDS = 1.0
 SHARP_SECONDS = 0.003
 
@@ -52,19 +52,18 @@ class Glance:
     seen: float
 
     @property
-    def age(self) -> float:
-        return time.monotonic() - self.seen
+    def is_fresh(self) -> bool:
+        return time.monotonic() - self.seen < FRESH_SECONDS
 
     def present(self) -> datetime:
         """Return the database's present time: never one that is still to come, and behind by what the answer took."""
-        age = self.age
-        if age >= FRESH_SECONDS or self.seen - self.asked > SHARP_SECONDS:
+        if not self.is_fresh or self.seen - self.asked > SHARP_SECONDS:
             return clock.read()
-        return self.at + timedelta(seconds=age)
+        return self.at + timedelta(seconds=time.monotonic() - self.seen)
 
     def is_calm(self) -> bool:
         """Say whether a good call to Zoom changes nothing, so that its end need not be noted."""
-        return self.calm and self.age < FRESH_SECONDS
+        return self.calm and self.is_fresh
 
 
 @dataclass
@@ -75,7 +74,8 @@ class Claim:
     the answer is noted; None while none is. `not_permitted` says why the request has no permit that could be spent, and
     must go back to its people. `seen` is every DNIS that a list read under this claim has shown, `listed` what the
     latest one shows; None while none was read. `tried` are the primary keys of the lines that were sent under it,
-    whatever came of that. `glance` is what the database showed when it was taken.
+    whatever came of that. `tidy` says that the latest list left nothing to tidy up in the estate. `glance` is what the
+    database showed when the claim was taken.
     """
 
     trunk_request: TrunkRequest
@@ -88,6 +88,7 @@ class Claim:
     not_permitted: str = ""
     seen: set[str] = field(default_factory=set)
     listed: set[str] | None = None
+    tidy: bool = False
     tried: set[int] = field(default_factory=set)
     _calls: list[ZoomCall] = field(default_factory=list)
 

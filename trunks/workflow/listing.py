@@ -54,26 +54,36 @@ def take_in(account: SubAccount, rows: Sequence[Trunk], read_at: datetime) -> li
     than the quiet period: a list that lags behind an assignment must not give the DNIS away.
     Of a list that was asked for before the last one that was taken in, only rows count that nobody knew.
     """
-    vanished: list[ListedTrunk] = []
     with transaction.atomic():
-        # First, so that two readings at once are taken in one after the other.
-        if not _ACCOUNT.update(_at(account, read_at), trunks_read_at=read_at, trunks_problem=""):
-            account.refresh_from_db(fields=["trunks_read_at"])
-            known = set(ListedTrunk.objects.filter(sub_account=account).values_list("zoom_id", "dnis"))
-            _write(account, [row for row in rows if (row.id, row.dnis[:64]) not in known], read_at)
-            return []
-        account.trunks_read_at = read_at
-        _write(account, rows, read_at)
-        # One question for both, since most lists leave nothing to tidy up.
-        long_ago = read_at - timedelta(seconds=settings.QUIET_SECONDS)
-        [(some_overdue, some_given_up, some_missed)] = _UNTIDY(account=account.pk, long_ago=long_ago)
-        if some_overdue:
-            vanished = _let_go(account, _overdue(account.pk, long_ago), rows, read_at)
-        if some_given_up:
-            settle_given_up(account, [row.dnis for row in rows], read_at)
-        if some_missed:
-            _end_alarms(account, [row.dnis for row in rows], long_ago)
-            _tell_of_lost(account, vanished)
+        return (tidy_up(account, rows, read_at) or []) if write_down(account, rows, read_at) else []
+
+
+def write_down(account: SubAccount, rows: Sequence[Trunk], read_at: datetime) -> bool:
+    """Do the first half of `take_in`, in the caller's transaction: say whether `tidy_up` is to follow."""
+    # First, so that two readings at once are taken in one after the other.
+    if not _ACCOUNT.update(_at(account, read_at), trunks_read_at=read_at, trunks_problem=""):
+        account.refresh_from_db(fields=["trunks_read_at"])
+        known = set(ListedTrunk.objects.filter(sub_account=account).values_list("zoom_id", "dnis"))
+        _write(account, [row for row in rows if (row.id, row.dnis[:64]) not in known], read_at)
+        return False
+    account.trunks_read_at = read_at
+    _write(account, rows, read_at)
+    return True
+
+
+def tidy_up(account: SubAccount, rows: Sequence[Trunk], read_at: datetime) -> list[ListedTrunk] | None:
+    """Do the second half of `take_in`: return what vanished, or None where there was nothing to tidy up at all."""
+    # One question for all three, since most lists leave nothing.
+    long_ago = read_at - timedelta(seconds=settings.QUIET_SECONDS)
+    [(some_overdue, some_given_up, some_missed)] = _UNTIDY(account=account.pk, long_ago=long_ago)
+    if not (some_overdue or some_given_up or some_missed):
+        return None
+    vanished = _let_go(account, _overdue(account.pk, long_ago), rows, read_at) if some_overdue else []
+    if some_given_up:
+        settle_given_up(account, [row.dnis for row in rows], read_at)
+    if some_missed:
+        _end_alarms(account, [row.dnis for row in rows], long_ago)
+        _tell_of_lost(account, vanished)
     return vanished
 
 

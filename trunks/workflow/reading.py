@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache, partial
 
 from django.conf import settings
@@ -25,7 +25,7 @@ from trunks.models import (
 from trunks.workflow import outcomes, settling
 from trunks.workflow.claims import Claim
 from trunks.workflow.comparing import Finding, Likeness, compare, may_be_echo
-from trunks.workflow.listing import take_in
+from trunks.workflow.listing import tidy_up, write_down
 from trunks.zoom.client import ZoomClient
 from trunks.zoom.errors import Unreadable
 from trunks.zoom.types import Trunk
@@ -42,9 +42,17 @@ def read_list(claim: Claim, client: ZoomClient) -> list[Trunk]:
         raise Unreadable("Zoom's list names a trunk without its DNIS", doing="reading the trunks")
     if unclear := _unclear(claim.trunk_request, rows):
         raise Unreadable(unclear, doing="reading the trunks")
-    take_in(claim.trunk_request.sub_account, rows, read_at)
+    _take_in(claim, rows, read_at)
     claim.saw({row.dnis[:64] for row in rows})
     return rows
+
+
+def _take_in(claim: Claim, rows: Sequence[Trunk], read_at: datetime) -> None:
+    """Take a list into the estate. What one left tidy a moment ago, the next one of the same claim leaves tidy."""
+    account = claim.trunk_request.sub_account
+    with transaction.atomic():
+        if write_down(account, rows, read_at) and not (claim.tidy and claim.glance.is_fresh):
+            claim.tidy = tidy_up(account, rows, read_at) is None
 
 
 def _unclear(trunk_request: TrunkRequest, rows: Sequence[Trunk]) -> str:
