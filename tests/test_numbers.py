@@ -140,7 +140,18 @@ def test_a_caller_id_is_accepted_exactly_when_it_fits_the_pattern(caller_id: str
     assert (numbers.caller_id_problems(caller_id) == []) is fits
 
 
-@pytest.mark.parametrize("spelling", ["+34600123456", "0034600123456", "34600123456", "+34 600 123 456"])
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "+34600123456",
+        "0034600123456",
+        "34600123456",
+        "+34 600 123 456",
+        "+34600\N{ZERO WIDTH SPACE}123456",
+        "\N{LEFT-TO-RIGHT EMBEDDING}+34600123456\N{POP DIRECTIONAL FORMATTING}",
+        "+34600\N{NON-BREAKING HYPHEN}123456",
+    ],
+)
 def test_the_spellings_of_one_caller_have_one_key(spelling: str) -> None:
     assert numbers.caller_id_key(spelling) == "34600123456"
 
@@ -168,6 +179,7 @@ def test_the_address_of_a_caller_has_the_key_of_its_number(address: str) -> None
         ("100", "100"),
         ("", ""),
         ("+34 600-123\u00a0456", "+34600123456"),
+        ("\N{LEFT-TO-RIGHT EMBEDDING}+34600\N{ZERO WIDTH SPACE}123\N{EN DASH}456", "+34600123456"),
         ("sip:+34600123456@pbx.customer-seven.example", "+34600123456"),
         ("sip:reception@pbx.customer-seven.example", "sip:reception@pbx.customer-seven"),
         ("tel:+34600123456;ext=12", "tel:+34600123456;ext=12"),

@@ -3,7 +3,10 @@ from typing import Any
 from django.apps import AppConfig
 from django.db.backends.signals import connection_created
 
+from trunks import numbers
+
 SQLITE_LOWER = "audit_lower"
+SQLITE_CALLER_ID_KEY = "caller_id_key"
 
 
 class TrunksConfig(AppConfig):
@@ -20,6 +23,11 @@ class TrunksConfig(AppConfig):
 
 
 def _teach(connection: Any, **_: Any) -> None:
-    """Give SQLite small letters beyond a to z, which its own lower() leaves as they are."""
+    """Give SQLite what it lacks: small letters beyond a to z, and the one reading of caller IDs."""
     if connection.vendor == "sqlite":
         connection.connection.create_function(SQLITE_LOWER, 1, str.lower, deterministic=True)
+        connection.connection.create_function(SQLITE_CALLER_ID_KEY, 1, _caller_id_key, deterministic=True)
+
+
+def _caller_id_key(caller_id: str | None) -> str | None:
+    return None if caller_id is None else numbers.caller_id_key(caller_id)

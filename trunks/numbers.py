@@ -6,6 +6,7 @@ Zoom's file.
 """
 
 import re
+import unicodedata
 from collections.abc import Container, Iterator
 
 PREFIX_LENGTH = 5
@@ -15,8 +16,11 @@ CALLER_ID_MAX_LENGTH = 32
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}\Z")
 _DIGITS = re.compile(r"[0-9]+\Z")
 # Of a SIP or tel address: what stands before its number, and after it. An extension (;ext=) tells callers apart.
-_AROUND_THE_NUMBER = re.compile(r"^.*?\b(?:sips?|tel):|(?:[@>?]|;(?!ext=)).*", re.DOTALL | re.IGNORECASE)
+_AROUND_THE_NUMBER = re.compile(
+    r"^(?:.*?[^0-9a-z_])??(?:sips?|tel):|(?:[@>?]|;(?!ext=)).*", re.DOTALL | re.IGNORECASE | re.ASCII
+)
 _PUNCTUATION = re.compile(r"[ ()./-]")
+_BETWEEN = {"Zs", "Pd", "Cf"}  # spaces and dashes, also those that do not break, and signs that nobody sees
 
 
 def prefix_of(dnis: str, length: int = PREFIX_LENGTH) -> str:
@@ -93,11 +97,11 @@ def caller_id_problems(caller_id: str) -> list[str]:
 def caller_id_key(caller_id: str) -> str:
     """Return what two spellings of one number have in common: +34600…, 0034600… and 34600… are the same caller.
 
-    So are tel:+34600… and sip:+34600…@192.0.2.1: the digits of a host or of a parameter are not the number's.
+    So are tel:+34600… and sip:+34600…@192.0.2.1: the digits of a host or of a parameter are not the number's. The drift
+    page asks the database the same, in `CallerIdKey`.
     """
-    number = _AROUND_THE_NUMBER.sub("", caller_id).strip()
-    digits = re.sub(r"[^0-9]", "", number)
-    return digits.removeprefix("00") if not number.startswith("+") else digits
+    number = re.sub(r"[^0-9+]", "", _AROUND_THE_NUMBER.sub("", caller_id))
+    return re.sub(r"^00|\+", "", number)
 
 
 def caller_id_to_send(shown: str) -> str:
@@ -106,7 +110,8 @@ def caller_id_to_send(shown: str) -> str:
     A list may show it with punctuation, or as an address that Zoom would not take back. Where no number can be read out
     of it, it stays as it is, cut to the length that Zoom takes.
     """
-    number = re.sub(r"[\s()./-]", "", _AROUND_THE_NUMBER.sub("", shown))
+    bare = re.sub(r"[\s()./]", "", _AROUND_THE_NUMBER.sub("", shown))
+    number = "".join(sign for sign in bare if unicodedata.category(sign) not in _BETWEEN)
     return shown[:CALLER_ID_MAX_LENGTH] if caller_id_problems(number) or not number else number
 
 

@@ -1,5 +1,6 @@
 """Which differences between Zoom's lists and the portal's last word are drift, and which are not."""
 
+import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,7 +21,7 @@ from trunks.models import (
     TrunkRequest,
     User,
 )
-from trunks.models.drift import ALARMING, MISSED_DAYS, Drift, drifting, listed_as, unread
+from trunks.models.drift import ALARMING, MISSED_DAYS, CallerIdKey, Drift, drifting, listed_as, unread
 
 pytestmark = pytest.mark.sqlite
 
@@ -143,7 +144,12 @@ def test_what_is_listed_under_another_id_now_is_not_missing_and_of_two_that_went
         ("0100", "100", True),
         ("+34600123456", "+0034600123456", True),
         ("+34600123456", "sip:+34600123456@192.0.2.1", False),
+        ("+34600123456", "sip:+34999123456@192.0.2.1", True),
         ("+34600123456", "tel:+34600123456", False),
+        ("+34600123456", "+34600\N{ZERO WIDTH SPACE}123456", False),
+        ("+34600123456", "\N{LEFT-TO-RIGHT EMBEDDING}0034600123456\N{POP DIRECTIONAL FORMATTING}", False),
+        ("+34600123456", "+34600\N{NON-BREAKING HYPHEN}123456", False),
+        ("+34600123456", "withheld", True),
     ],
 )
 def test_another_caller_id_is_different_unless_zoom_reports_none(
@@ -154,6 +160,32 @@ def test_another_caller_id_is_different_unless_zoom_reports_none(
     assert found(estate) == ([("18888001", Drift.DIFFERENT)] if drifts else [])
     if wanted and shown:
         assert drifts is (numbers.caller_id_key(wanted) != numbers.caller_id_key(shown))
+
+
+PIECES = [
+    *"0123456789+ -;:@<>?._é",
+    "00",
+    "sip:",
+    "SIPS:",
+    "tel:",
+    ";ext=7",
+    "\n",
+    "\u00a0",
+    "\u200b",
+    "\u202a",
+]
+
+
+def test_the_database_reads_a_caller_id_as_the_portal_does(estate: cast.Estate) -> None:
+    dice = random.Random(7)  # noqa: S311  # no secret
+    texts = ["".join(dice.choices(PIECES, k=dice.randint(0, 12))) for _ in range(3000)]
+    seen = {"first_seen_at": DONE, "last_seen_at": READ, "master": estate.master, "sub_account": estate.sub}
+    ListedTrunk.objects.bulk_create(
+        ListedTrunk(zoom_id=str(n), outbound_caller_id=text, **seen) for n, text in enumerate(texts)
+    )
+    read = ListedTrunk.objects.annotate(key=CallerIdKey("outbound_caller_id"))
+    keys = dict(read.values_list("outbound_caller_id", "key"))
+    assert keys == {text: numbers.caller_id_key(text) for text in texts}
 
 
 def test_what_vanished_long_ago_is_missed_no_more(estate: cast.Estate, staff: User) -> None:

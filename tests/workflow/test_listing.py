@@ -35,8 +35,14 @@ def test_a_row_that_comes_twice_or_too_long_is_kept_once_and_cut(estate: cast.Es
     long = Trunk("4711", "n" * 300, "s" * 300, "1" * 80, "p" * 80, "c" * 80)
     take_in(estate.sub, [long, long], clock.read())
     kept = ListedTrunk.objects.get()
-    assert (len(kept.name), len(kept.dnis), len(kept.outbound_caller_id or "")) == (255, 64, 64)
+    assert (len(kept.name), len(kept.dnis), len(kept.outbound_caller_id or "")) == (255, 64, 32)
     assert take_in(estate.sub, [long], clock.read() + timedelta(hours=1)) == []
+
+
+def test_a_caller_id_that_is_too_long_is_not_cut_in_its_number(estate: cast.Estate) -> None:
+    shown = f'"{"n" * 55}" <sip:+14155550100@192.0.2.1>'
+    take_in(estate.sub, [row("18888123", caller_id=shown)], clock.read())
+    assert ListedTrunk.objects.get().outbound_caller_id == "+14155550100"
 
 
 def test_changed_values_are_taken_over_and_the_first_sight_stays(estate: cast.Estate) -> None:

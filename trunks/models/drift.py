@@ -20,6 +20,7 @@ from django.db.models import (
     Exists,
     ExpressionWrapper,
     F,
+    Func,
     OuterRef,
     Q,
     QuerySet,
@@ -27,10 +28,9 @@ from django.db.models import (
     Value,
     When,
 )
-from django.db.models.expressions import Combinable
-from django.db.models.functions import Coalesce, Left, Replace, Substr
-from django.db.models.lookups import Exact
+from django.db.models.functions import Coalesce
 
+from trunks.apps import SQLITE_CALLER_ID_KEY
 from trunks.models import clock
 from trunks.models.choices import ASSIGNED_LINE_STATES, OPEN_STATES, Hold, Kind, LineState, Phase
 from trunks.models.estate import ListedTrunk, SubAccount
@@ -51,7 +51,25 @@ ALARMING = (Drift.MISSING, Drift.DIFFERENT, Drift.STILL_THERE, Drift.TWICE, Drif
 AGREED = ""
 # What vanished and was not assigned again since is as people want it; nothing else would ever end its place here.
 MISSED_DAYS = 90
-_PUNCTUATION = " ()./-\t\N{NO-BREAK SPACE}"
+
+
+class CallerIdKey(Func):
+    """`numbers.caller_id_key` of a column: on SQLite that function itself, on PostgreSQL the same in its own words."""
+
+    arity = 1
+    function = SQLITE_CALLER_ID_KEY
+    output_field = CharField()
+
+    def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> Any:
+        words = "%(expressions)s"
+        for pattern, how in (
+            (r"^(.*?[^0-9a-z_])??(sips?|tel):", "i"),
+            (r"([@>?]|;(?!ext=)).*", "i"),
+            (r"[^0-9+]", "g"),
+            (r"^00|\+", "g"),
+        ):
+            words = f"regexp_replace({words}, '{pattern}', '', '{how}')"
+        return self.as_sql(compiler, connection, template=words, **extra)
 
 
 def readable(accounts: QuerySet[SubAccount]) -> QuerySet[SubAccount]:
@@ -193,10 +211,8 @@ def _judged(words: QuerySet[Line]) -> QuerySet[Line, Any]:
         wanted=Case(When(_RESTORED, then=F("current_caller_id")), default=F("outbound_caller_id")),
     )
     # A list need not report caller IDs, and one that nobody asked for is in nobody's way.
-    told = known.annotate(shown_key=_caller_id_key("shown"), wanted_key=_caller_id_key("wanted"))
+    told = known.annotate(shown_key=CallerIdKey("shown"), wanted_key=CallerIdKey("wanted"))
     compared = Q(shown__isnull=False) & ~Q(shown="") & ~Q(wanted="")
-    # An address, such as sip:+34600…@192.0.2.1, would need more than SQL to be read as a number.
-    compared &= ~Q(shown__contains="@") & ~Q(shown__contains=":")
     said = Case(
         When(believed_from__gte=OuterRef("sub_account__trunks_read_at"), then=Value(AGREED)),
         When(_REMOVED & Q(gone_at=None), then=Value(Drift.STILL_THERE)),
@@ -220,14 +236,3 @@ _RESTORED = Q(
 _NOT_ASSIGNED = Q(dnis=OuterRef("dnis"), state=LineState.REFUSED) & ~Q(phase=Phase.REMOVE)
 _MOVED = Q(trunk_request__kind=Kind.CHANGE, state__in=ASSIGNED_LINE_STATES) & ~Q(dnis=F("current_dnis"))
 _REMOVED = Q(current_dnis=OuterRef("dnis")) & (Q(state=LineState.UNASSIGNED) | _MOVED)
-
-
-def _caller_id_key(name: str) -> Case:
-    """Return `numbers.caller_id_key` of a column, in SQL: +34600…, 0034600… and 34600… are the same caller."""
-    bare: Combinable = F(name)
-    for sign in _PUNCTUATION:
-        bare = Replace(bare, Value(sign))
-    digits = Replace(bare, Value("+"))
-    international = When(Exact(Left(bare, 1), Value("+")), then=digits)
-    dialled = When(Exact(Left(bare, 2), Value("00")), then=Substr(digits, 3))
-    return Case(international, dialled, default=digits, output_field=CharField())

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import DateTimeField, DurationField, Exists, Q, QuerySet
 
+from trunks import numbers
 from trunks.compiled import Param, Values
 from trunks.compiled_writing import Inserts, Updates
 from trunks.models import (
@@ -223,7 +224,7 @@ def _write(account: SubAccount, rows: Sequence[Trunk], read_at: datetime) -> Non
             name=row.name[:255],
             sip_server_address=row.sip_server_address[:255],
             number_prefix=row.number_prefix[:64],
-            outbound_caller_id=None if row.outbound_caller_id is None else row.outbound_caller_id[:64],
+            outbound_caller_id=_kept(row.outbound_caller_id),
             first_seen_at=read_at,
             last_seen_at=read_at,
         )
@@ -231,6 +232,11 @@ def _write(account: SubAccount, rows: Sequence[Trunk], read_at: datetime) -> Non
     ]
     for beginning in range(0, len(made), AT_ONCE):
         _SEEN.insert(*made[beginning : beginning + AT_ONCE])
+
+
+def _kept(caller_id: str | None) -> str | None:
+    """Return a caller ID as the estate has room for it: cut in its number it would be taken for another one."""
+    return numbers.caller_id_to_send(caller_id) if caller_id and len(caller_id) > 64 else caller_id
 
 
 _SEEN = Inserts(
