@@ -99,7 +99,14 @@ def test_the_sweep_stops_ringing_when_the_broker_is_down(
 
 
 def test_nothing_is_waited_for_when_nothing_was_sent() -> None:
-    assert settling.quiet_left(None) == 0
+    assert TrunkRequest().quiet_left == 0
+    assert not TrunkRequest().could_still_land
+
+
+@pytest.mark.django_db
+def test_what_is_left_of_a_span_is_told_by_the_clock_of_the_database() -> None:
+    assert (clock.left(None, 60), clock.left(clock.read() - timedelta(seconds=61), 60)) == (0, 0)
+    assert 58 < clock.left(clock.read() - timedelta(seconds=1), 60) <= 59
 
 
 def test_what_zoom_says_now_is_told_for_removals_too(zoom: Zoom, filed: TrunkRequest, staff: User) -> None:

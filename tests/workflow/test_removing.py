@@ -124,6 +124,26 @@ def test_a_single_list_that_is_short_does_not_end_a_removal_that_was_never_made(
     zoom: Zoom, staff: User, supervisor: User, dnis: str, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It said "It was gone already", or gave the customer a second trunk."""
+    _short_once(zoom, staff, supervisor, dnis, kind, monkeypatch)
+
+
+@pytest.mark.parametrize("kind", ["unassign", "change"])
+def test_nor_does_it_without_a_quiet_period(
+    zoom: Zoom,
+    staff: User,
+    supervisor: User,
+    dnis: str,
+    kind: str,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Settings,
+) -> None:
+    settings.QUIET_SECONDS = 0
+    _short_once(zoom, staff, supervisor, dnis, kind, monkeypatch)
+
+
+def _short_once(
+    zoom: Zoom, staff: User, supervisor: User, dnis: str, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     let_pass(TrunkRequest.objects.get())
     new = zoom.trunk.prefix + "778"
     trunk_request = (

@@ -116,6 +116,18 @@ def test_two_looks_right_after_each_other_count_as_one(
     assert states(filed) == ("unconfirmed", ["unknown"])
 
 
+def test_without_a_quiet_period_absence_takes_two_looks_all_the_same(
+    zoom: Zoom, filed: TrunkRequest, settings: Settings
+) -> None:
+    settings.QUIET_SECONDS = 0
+    zoom.sandbox.fault("drop", method="POST", path=TRUNKS, apply="never")
+    provision(filed.pk)
+    settle(filed.pk)
+    assert states(filed) == ("unconfirmed", ["unknown"])
+    settle(filed.pk)
+    assert states(filed) == ("approved", ["not_sent"])
+
+
 def test_a_write_that_lands_after_the_first_look_is_found_by_the_second(
     zoom: Zoom, filed: TrunkRequest
 ) -> None:

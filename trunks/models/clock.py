@@ -40,3 +40,8 @@ def read() -> datetime:
         cursor.execute(_SQLITE if connection.vendor == "sqlite" else "SELECT CURRENT_TIMESTAMP")
         value = cursor.fetchone()[0]
     return value if isinstance(value, datetime) else datetime.fromisoformat(value).replace(tzinfo=UTC)
+
+
+def left(since: datetime | None, seconds: float) -> float:
+    """Return how many of the `seconds` after `since` are still to pass; none when it is None."""
+    return 0.0 if since is None else max(0.0, seconds - (read() - since).total_seconds())

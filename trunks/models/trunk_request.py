@@ -168,12 +168,14 @@ class TrunkRequest(models.Model):
         return self.state in WORKING_STATES
 
     @property
+    def quiet_left(self) -> float:
+        """Return the seconds until Zoom can no longer carry out the last write."""
+        return clock.left(self.sent_at, settings.QUIET_SECONDS)
+
+    @property
     def could_still_land(self) -> bool:
         """Say whether the last write was sent so lately that Zoom may yet carry it out."""
-        if self.sent_at is None:
-            return False
-        passed: float = (clock.read() - self.sent_at).total_seconds()
-        return passed < settings.QUIET_SECONDS
+        return self.quiet_left > 0
 
     @property
     def retryable_lines(self) -> int:

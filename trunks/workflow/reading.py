@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cache, partial
 
 from django.conf import settings
@@ -101,8 +101,7 @@ def look_after(lines: Iterable[Line], rows: Sequence[Trunk]) -> Findings:
 
 def _may_be_older(pk: int) -> bool:
     """Say whether a list may be older than the last call of the request, which its object need not know of yet."""
-    sent_at = TrunkRequest.objects.values_list("sent_at", flat=True).get(pk=pk)
-    return settling.quiet_left(sent_at) > 0
+    return TrunkRequest.objects.only("sent_at").get(pk=pk).could_still_land
 
 
 def without_old_news(findings: Findings) -> Findings:
@@ -160,9 +159,18 @@ def gone_once(claim: Claim, findings: Findings) -> list[Line]:
         # What the portal itself has removed, or has tried to a moment ago, is not gone by a list's mistake.
         if not (line.sends or line.without_trunk or line.pk in claim.tried)
     ]
-    first = claim.trunk_request.absent_at if gone else None
-    apart = timedelta(seconds=settling.second_look_seconds())
-    return [] if first and clock.read() >= first + apart else gone
+    return gone if gone and second_look_left(claim.trunk_request) is not None else []
+
+
+def second_look_left(trunk_request: TrunkRequest) -> float | None:
+    """Return how many seconds to wait until another list can say as well that something is absent; None: it has.
+
+    One list is never enough, even where nothing has to lie between the two.
+    """
+    apart = settling.second_look_seconds()
+    if trunk_request.absent_at is None:
+        return apart
+    return clock.left(trunk_request.absent_at, apart) or None
 
 
 def unmet(findings: Findings) -> list[Line]:

@@ -7,7 +7,6 @@ still land, and only when two readings some time apart agree. Only then may a la
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 
 from django.db.models import F
 
@@ -35,6 +34,7 @@ from trunks.workflow.reading import (
     look_after,
     look_up,
     read_list,
+    second_look_left,
     unmet,
     without_old_news,
     write_findings,
@@ -152,22 +152,17 @@ def _displaced(claim: Claim, lines: list[Line], rows: Sequence[Trunk]) -> list[L
 def _believable(claim: Claim, why: str) -> bool:
     """Say whether an absence may be believed now; if not, the claim has been given up until the next reading."""
     trunk_request = claim.trunk_request
-    left = settling.quiet_left(trunk_request.sent_at)
-    if left > 0:
+    if (left := trunk_request.quiet_left) > 0:
         # What Zoom accepted is looked for often, since it should be there; the unanswered only when it counts.
         soon = settling.backoff(trunk_request.tries)
         answered = trunk_request.lines.filter(state=LineState.UNKNOWN, answered=True).exists()
         _look_again(claim, why, min(left, soon) if answered else left, tries=F("tries") + 1)
         return False
-    apart = timedelta(seconds=settling.second_look_seconds())
-    if trunk_request.absent_at is None:
-        _look_again(claim, why, apart.total_seconds(), absent_at=clock.now())
-        return False
-    still = (trunk_request.absent_at + apart - clock.read()).total_seconds()
-    if still > 0:
-        _look_again(claim, why, still)
-        return False
-    return True
+    still = second_look_left(trunk_request)
+    if still is not None:
+        first = {} if trunk_request.absent_at else {"absent_at": clock.now()}
+        _look_again(claim, why, still, **first)
+    return still is None
 
 
 def _look_again(claim: Claim, why: str, wait: float, **changes: object) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -277,11 +277,3 @@ def _summary(lines: Sequence[Line]) -> str:
         f"{a} for {n}" if a.startswith("Zoom") else f"{n} {a[0].lower()}{a[1:]}" for a, n in counts.items()
     )
     return ", ".join(said)
-
-
-def quiet_left(sent_at: datetime | None) -> float:
-    """Return the seconds until Zoom can no longer apply a write that was sent at `sent_at` (database time)."""
-    if sent_at is None:
-        return 0.0
-    passed: float = (clock.read() - sent_at).total_seconds()
-    return max(0.0, float(settings.QUIET_SECONDS) - passed)

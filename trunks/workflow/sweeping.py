@@ -28,7 +28,7 @@ from trunks.workflow import (
 from trunks.workflow.errors import Stale
 from trunks.workflow.filing import release_holds
 from trunks.workflow.ringing import ring_ready
-from trunks.workflow.settling import backoff, quiet_left
+from trunks.workflow.settling import backoff
 from trunks.workflow.transitions import move
 
 BATCH = 200
@@ -92,7 +92,7 @@ def _take_back(trunk_request: TrunkRequest) -> None:
         to, action, wait = (
             State.UNCONFIRMED,
             Action.PROVISIONING_UNCONFIRMED,
-            max(quiet_left(trunk_request.sent_at), pause),
+            max(trunk_request.quiet_left, pause),
         )
     else:
         words = f"The worker was lost before it sent anything. {again}".strip()
