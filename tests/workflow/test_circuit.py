@@ -300,7 +300,7 @@ def test_one_request_tries_refused_credentials_for_all_and_wakes_the_others(
         assert trunk_request.next_attempt_at
         waits.append((trunk_request.next_attempt_at - timezone.now()).total_seconds())
     assert waits[0] < settling.LONGEST_BACKOFF * 1.25
-    assert waits[1] > settling.LONGEST_REFUSED * 0.7
+    assert waits[1] > settling.LONGEST_FOR_PEOPLE * 0.7
     rung.clear()
     circuits.note(zoom.master, None)
     assert set(rung) >= {("trunks.tasks.provision", first.pk), ("trunks.tasks.provision", second.pk)}

@@ -11,9 +11,20 @@ from tests import cast
 from tests.workflow.conftest import Zoom
 from tests.workflow.timing import let_pass, provision_twice, states
 from trunks import audit
-from trunks.models import Hold, Line, TrunkRequest, User, clock
-from trunks.workflow import errors, estate, filing, listing, policy, provisioning, reconcile, sweeping
+from trunks.models import Hold, Line, SubAccount, TrunkRequest, User, clock
+from trunks.workflow import (
+    errors,
+    estate,
+    filing,
+    listing,
+    policy,
+    provisioning,
+    reconcile,
+    settling,
+    sweeping,
+)
 from trunks.workflow.provisioning import provision
+from trunks.zoom.errors import CredentialsRefused
 from trunks.zoom.types import Trunk
 
 pytestmark = [pytest.mark.sqlite, pytest.mark.django_db]
@@ -237,6 +248,50 @@ def test_its_page_says_that_zoom_does_not_know_the_sub_account_any_more(
     unconfirmed.refresh_from_db()
     give_up(unconfirmed, supervisor)
     assert 'id="account-gone"' not in client.get(page).content.decode()
+
+
+def test_zoom_is_asked_rarely_about_a_sub_account_that_is_gone_and_at_once_when_it_is_back(
+    zoom: Zoom, unconfirmed: TrunkRequest
+) -> None:
+    def waits() -> float:
+        """Return how long the request waits after one more reading, of many."""
+        let_pass(unconfirmed, 10_000)
+        TrunkRequest.objects.update(tries=20)
+        reconcile.settle(unconfirmed.pk)
+        assert states(unconfirmed) == ("unconfirmed", ["unknown"])
+        assert unconfirmed.next_attempt_at
+        return (unconfirmed.next_attempt_at - clock.read()).total_seconds()
+
+    world = zoom.sandbox.world
+    with world.lock:
+        account = zoom.sandbox.estate.accounts.pop(zoom.sub.zoom_id)
+    assert waits() < 400, "Zoom does not know it, and its list of accounts was not read since"
+    assert estate.sync(zoom.master.pk)
+    assert 2000 < waits() < 5000
+    assert estate.sync(zoom.master.pk)
+    assert states(unconfirmed)[0] == "unconfirmed"
+    unconfirmed.refresh_from_db()
+    assert unconfirmed.next_attempt_at
+    assert unconfirmed.next_attempt_at > clock.read()
+    with world.lock:
+        zoom.sandbox.estate.add(account)
+    assert estate.sync(zoom.master.pk)
+    reconcile.settle(unconfirmed.pk)
+    let_pass(unconfirmed)
+    reconcile.settle(unconfirmed.pk)
+    assert states(unconfirmed) == ("approved", ["not_sent"]), "two lists have said that it did not happen"
+
+
+def test_it_tries_for_nobody_else_whether_zoom_accepts_the_credentials(
+    zoom: Zoom, unconfirmed: TrunkRequest, staff: User, supervisor: User
+) -> None:
+    other = zoom.approved(staff, supervisor, zoom.trunk.prefix + "778")
+    TrunkRequest.objects.update(tries=20)
+    other.refresh_from_db()
+    refused = CredentialsRefused(status=401)
+    assert settling.pause(other, refused) > 2000
+    SubAccount.objects.filter(pk=zoom.sub.pk).update(gone_at=clock.now())
+    assert settling.pause(other, refused) < 400
 
 
 def test_what_waited_for_it_is_rung_for(

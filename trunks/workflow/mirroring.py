@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import transaction
 
-from trunks.models import MasterAccount, MasterTrunk, SubAccount, clock
+from trunks.models import MasterAccount, MasterTrunk, State, SubAccount, TrunkRequest, clock
 from trunks.workflow.naming import seemly
 from trunks.zoom.types import SubAccount as Account
 from trunks.zoom.types import Trunk
@@ -51,7 +51,13 @@ def mirror_accounts(master: MasterAccount, rows: Sequence[Account]) -> int:
         }
         for row in rows
     }
-    return _mirror(SubAccount, master, fields)
+    gone = SubAccount.objects.filter(master=master).exclude(gone_at=None).values_list("zoom_id", "pk")
+    back = [pk for zoom_id, pk in gone if zoom_id in fields]
+    newly_gone = _mirror(SubAccount, master, fields)
+    # Of an account that was gone Zoom's list is asked for rarely.
+    waiting = TrunkRequest.objects.put_off().filter(state=State.UNCONFIRMED, sub_account__in=back)
+    waiting.update(next_attempt_at=clock.now())
+    return newly_gone
 
 
 def _mirror(

@@ -38,14 +38,15 @@ from trunks.workflow.errors import Stale
 from trunks.workflow.ringing import ring_next
 from trunks.workflow.transitions import mark, move
 from trunks.workflow.words import sentence
+from trunks.zoom import errors
 from trunks.zoom.errors import CredentialsRefused, HeldBack, RateLimited, Redirected, ZoomError
 
 WHY = "provisioning"
 ALARM_SECONDS = 60.0  # of waiting between the two steps of a change
 LONGEST_BACKOFF = 300.0
-# Refused credentials are mended by people, which takes hours, and each try is two events: one request goes on trying
-# for all, and the others are woken when Zoom has accepted them.
-LONGEST_REFUSED = 3600.0
+# What people have to mend takes hours. Of refused credentials each try is two events: one request goes on trying for
+# all, and the others are woken when Zoom has accepted them. A sub account wakes its requests when it is back.
+LONGEST_FOR_PEOPLE = 3600.0
 _FREE = {"lease_until": None, "step": Step.NONE}
 
 
@@ -263,10 +264,14 @@ def backoff(tries: int, longest: float = LONGEST_BACKOFF) -> float:
 
 
 def pause(trunk_request: TrunkRequest, error: ZoomError) -> float:
-    """Return how many seconds to wait after `error`: up to 5 min, or to an hour where another request tries for all."""
+    """Return how many seconds to wait after `error`: up to 5 min, or to an hour where it will be woken.
+
+    One call that does not find the account proves little; here Zoom's list of accounts has lacked it as well, twice.
+    """
     older = TrunkRequest.objects.put_off().filter(master=trunk_request.master_id, pk__lt=trunk_request.pk)
-    follows = isinstance(error, CredentialsRefused) and older.exists()
-    return backoff(trunk_request.tries, LONGEST_REFUSED if follows else LONGEST_BACKOFF)
+    follows = isinstance(error, CredentialsRefused) and older.filter(sub_account__gone_at=None).exists()
+    gone = isinstance(error, errors.AccountNotFound) and trunk_request.sub_account.gone_at is not None
+    return backoff(trunk_request.tries, LONGEST_FOR_PEOPLE if follows or gone else LONGEST_BACKOFF)
 
 
 def _summary(lines: Sequence[Line]) -> str:
