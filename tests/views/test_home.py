@@ -173,5 +173,5 @@ def test_the_number_of_queries_does_not_grow(
         for actor, base in ((staff, 18888300), (superuser, 18888500)):
             filing.file(cast.draft(estate.sub, estate.trunk, str(base + number)), actor=actor)
     client = signed_in(superuser)
-    with django_assert_num_queries(16):
+    with django_assert_num_queries(17):
         client.get("/")

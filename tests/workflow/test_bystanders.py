@@ -117,6 +117,37 @@ def test_its_own_page_says_so_until_zoom_lists_it_again(
     assert 'id="displaced"' not in client.get(page).content.decode()
 
 
+def test_the_home_page_of_supervisors_says_so_as_long(
+    zoom: Zoom, client: Client, supervisor: User, staff: User, other: str, asked: TrunkRequest
+) -> None:
+    def home(person: User) -> str:
+        client.force_login(person)
+        return client.get("/").content.decode()
+
+    zoom.sandbox.switch("second_assignment", "replace")
+    provision(asked.pk)
+    assert "displaced-title" not in home(supervisor)
+    look_again(asked)
+    look_again(asked)
+    shown = home(supervisor).split('id="displaced-title"')[1].split("</section>")[0]
+    assert f">{asked.reference}</a>: {asked.sub_account}, " in shown
+    assert other in shown
+    assert "displaced-title" not in home(staff)
+    Occasion.objects.filter(facts__has_key=GONE).update(facts={GONE: [f"18888{n}" for n in range(112, 124)]})
+    assert "and 2 more not in Zoom's list" in " ".join(home(supervisor).split())
+    Occasion.objects.filter(facts__has_key=GONE).update(facts={GONE: [other]})
+    SubAccount.objects.update(gone_at=clock.now())
+    assert "displaced-title" not in home(supervisor), "who has left misses nothing"
+    SubAccount.objects.update(gone_at=None)
+    assert "displaced-title" in home(supervisor)
+    Occasion.objects.update(at=F("at") - timedelta(days=90))
+    assert "displaced-title" not in home(supervisor), "nothing else would ever end it"
+    Occasion.objects.update(at=F("at") + timedelta(days=90))
+    assert "displaced-title" in home(supervisor)
+    ListedTrunk.objects.filter(dnis=other).update(gone_at=None)
+    assert "displaced-title" not in home(supervisor)
+
+
 def test_it_is_found_among_many_events(
     zoom: Zoom, client: Client, supervisor: User, other: str, asked: TrunkRequest
 ) -> None:
