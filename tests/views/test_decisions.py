@@ -2,6 +2,7 @@
 
 from html import unescape
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.test import Client
@@ -174,6 +175,19 @@ def test_a_stale_page_is_refused_and_told_who_was_first(
     assert 'data-state="sent_back"' in content
     assert f'href="/requests/{trunk_request.reference}/"' in content
     assert state_of(trunk_request) == State.SENT_BACK
+
+
+def test_it_is_told_by_the_clock_of_whoever_comes_second(
+    signed_in: SignedIn, supervisor: User, second_supervisor: User, trunk_request: TrunkRequest
+) -> None:
+    seen = trunk_request.version
+    review.deny(trunk_request, actor=supervisor, version=seen, comment="No")
+    event = list(audit.history(trunk_request))[-1]
+    at = event.at.astimezone(ZoneInfo("Asia/Tokyo"))
+    client = signed_in(second_supervisor)
+    client.cookies["tz"] = "Asia/Tokyo"
+    content = post(client, trunk_request, "approve", version=seen).content.decode()
+    assert f"on {at:%-d %B %Y at %H:%M} JST." in content
 
 
 @pytest.mark.parametrize(

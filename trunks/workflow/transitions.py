@@ -10,6 +10,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import QuerySet
 from django.db.models.expressions import Combinable
+from django.utils import timezone
 
 from trunks import audit
 from trunks.actions import Action
@@ -150,5 +151,6 @@ def who_was_first(trunk_request: TrunkRequest) -> str:
     standing = f"{trunk_request.reference} is now: {now.get_state_display()}."
     if event is None:
         return standing
-    when = event.at.strftime("%-d %B %Y at %H:%M UTC")
+    local = timezone.localtime(event.at)  # of the person who asks; a worker's is UTC
+    when = f"{local:%-d %B %Y at %H:%M} {local.tzname()}"
     return f"{event.who} {Action(event.action).sentence} on {when}. {standing}"
