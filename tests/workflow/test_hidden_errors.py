@@ -21,7 +21,7 @@ ERROR = '{"code": 5000, "message": "Internal service error"}'
 HIDDEN = Answer(200, {}, ERROR)
 # A proxy in between, which wants to be asked something first.
 PROXYS = Answer(403, {"Content-Type": "text/html"}, "<h1>Access denied</h1>")
-SAID = "Internal service error, HTTP 200, code 5000"
+SAID = "“Internal service error”, HTTP 200, code 5000"
 
 
 @pytest.fixture
@@ -133,7 +133,7 @@ def test_several_lines_then_go_one_by_one(
     assert [len((call.sent or {})["sip_trunks"]) for call in posts] == [3, 1, 1, 1]
 
 
-ANSWERS = pytest.mark.parametrize(("answer", "said"), [(HIDDEN, SAID), (PROXYS, "Access denied, HTTP 403")])
+ANSWERS = pytest.mark.parametrize(("answer", "said"), [(HIDDEN, SAID), (PROXYS, "“Access denied”, HTTP 403")])
 
 
 @ANSWERS

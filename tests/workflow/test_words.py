@@ -171,7 +171,7 @@ def test_every_kind_but_the_last_resort_is_explained_whatever_its_words(kind: ty
 
 def test_zooms_own_words_and_the_tracking_id_stand_behind() -> None:
     error = errors.NotEnrolled("No plan.", status=400, code=300, tracking_id="WEB_1")
-    assert words.sentence(error).endswith("(Zoom's words: No plan., HTTP 400, code 300, tracking id WEB_1)")
+    assert words.sentence(error).endswith("(Zoom's words: “No plan.”, HTTP 400, code 300, tracking id WEB_1)")
 
 
 @pytest.mark.parametrize("body", ["", "{}"])

@@ -59,8 +59,8 @@ def sentence(error: ZoomError, *, trying: bool = False) -> str:
     # Without a status nobody at Zoom has said anything; the words are the network's. What is wrong with an answer, and
     # where it points, are the portal's.
     ours = not error.status or isinstance(error, errors.Unreadable | errors.Redirected)
-    whose = "what happened" if ours else "Zoom's words"
-    details = [f"{whose}: {error.message}" if error.message else ""]
+    told = f"what happened: {error.message}" if ours else f"Zoom's words: “{error.message}”"
+    details = [told if error.message else ""]
     details += [f"HTTP {error.status}" if error.status else "", f"code {error.code}" if error.code else ""]
     details += [f"tracking id {error.tracking_id}" if error.tracking_id else ""]
     known = ", ".join(detail for detail in details if detail)
