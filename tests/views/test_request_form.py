@@ -255,7 +255,9 @@ def test_a_wrong_management_form_changes_nothing(
 
 def test_the_same_dnis_twice_is_refused(signed_in: SignedIn, staff: User, estate: cast.Estate) -> None:
     content = refused(signed_in(staff), typed(estate, *[(estate.trunk.pk, "18888001")] * 2))
-    assert "is in more than one line" in content
+    summary = content.split('id="problems"')[1].split("</ul>")[0]
+    assert summary.count("<li>") == 1
+    assert "Line 2, DNIS: 18888001 is in an earlier line already." in summary
 
 
 def test_a_dnis_of_another_request_is_refused_and_named(

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from tests import cast
-from trunks.models import ListedTrunk, MasterTrunk, TrunkRequest, User, clock
+from trunks.models import Kind, ListedTrunk, MasterTrunk, TrunkRequest, User, clock
 from trunks.workflow import drafts, filing, rules
+from trunks.workflow.errors import Problems
 
 pytestmark = pytest.mark.sqlite
 
@@ -113,10 +114,31 @@ def test_a_request_without_lines_is_none(estate: cast.Estate) -> None:
     assert rules.problems(cast.draft(estate.sub, estate.trunk)) == {"__all__": ["Add at least one line."]}
 
 
-def test_the_same_dnis_twice_is_told_in_both_lines(estate: cast.Estate) -> None:
+AGAIN = ["18888123 is in an earlier line already."]
+
+
+def test_the_same_dnis_twice_is_told_once_at_the_later_line(estate: cast.Estate) -> None:
     found = rules.problems(cast.draft(estate.sub, estate.trunk, "18888123", "18888124", "18888123"))
-    assert set(found) == {"__all__", "lines-0-dnis", "lines-2-dnis"}
-    assert "18888123" in found["__all__"][0]
+    assert found == {"lines-2-dnis": AGAIN}
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ([("123", "123"), ("123", "123")], {"lines-1-current_dnis": AGAIN}),
+        ([("123", "124"), ("123", "125")], {"lines-1-current_dnis": AGAIN}),
+        ([("124", "123"), ("125", "123")], {"lines-1-dnis": AGAIN}),
+        ([("123", "123"), ("124", "123")], {"lines-1-dnis": AGAIN}),
+        ([("124", "123"), ("123", "123")], {"lines-1-dnis": AGAIN}),
+        ([("123", "124"), ("124", "123")], {}),
+    ],
+)
+def test_of_changes_neither_the_old_nor_the_new_dnis_may_come_twice(
+    estate: cast.Estate, lines: list[tuple[str, str]], said: Problems
+) -> None:
+    asked = [drafts.LineDraft(estate.trunk, f"18888{new}", "", f"18888{old}") for old, new in lines]
+    draft = replace(cast.draft(estate.sub, estate.trunk), kind=Kind.CHANGE, lines=asked)
+    assert rules.problems(draft, executing=True) == said
 
 
 def test_two_lines_left_empty_are_not_the_same_dnis_twice(estate: cast.Estate) -> None:

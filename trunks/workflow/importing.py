@@ -220,8 +220,6 @@ def _troubles(found: Problems, one: Planned, said: Mapping[int, tables.Row]) -> 
             row = one.rows[int(position)]
         elif head in COMMON and not said[first].get(head):
             row, column = 0, head
-        elif head == "__all__":
-            continue  # a DNIS in two lines, which is said at each of them
         else:
             row, column = first, head
         words = [NO_KIND] if head == "kind" else sentences

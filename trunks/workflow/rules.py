@@ -7,8 +7,7 @@ they act, and the database's constraints stand behind all of them.
 from __future__ import annotations
 
 import unicodedata
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from functools import cache
 
@@ -50,9 +49,11 @@ def problems(draft: Draft, *, amending: TrunkRequest | None = None, executing: b
         found.setdefault(name, []).append(sentence)
     if draft.sub_account is not None:
         look = _Look.at(draft, draft.sub_account, amending, executing=executing)
+        earlier: set[tuple[str, str]] = set()
         for number, line in enumerate(draft.lines):
-            for name, sentence in _line_problems(line, look):
+            for name, sentence in _line_problems(line, look, earlier):
                 found.setdefault(f"lines-{number}-{name}", []).append(sentence)
+            earlier |= {("dnis", line.dnis), ("current_dnis", line.current_dnis)}
     return found
 
 
@@ -95,9 +96,6 @@ def _count_problems(draft: Draft) -> Iterable[tuple[str, str]]:
         yield "__all__", "Add at least one line."
     if len(draft.lines) > MAX_LINES:
         yield "__all__", f"Zoom takes at most {MAX_LINES} lines in one request; this has {len(draft.lines)}."
-    twice = [dnis for dnis, count in Counter(line.dnis for line in draft.lines).items() if dnis and count > 1]
-    if twice:
-        yield "__all__", f"The same DNIS is in more than one line: {', '.join(sorted(twice))}."
 
 
 @dataclass(frozen=True)
@@ -124,9 +122,8 @@ class _Look:
     ) -> _Look:
         wanted = _wanted(line.dnis for line in draft.lines)
         current = _wanted(line.current_dnis for line in draft.lines)
-        taken = _twice(line.dnis for line in draft.lines) | _listed(wanted, account, executing=executing)
-        removed, kept = _twice(line.current_dnis for line in draft.lines), dict[str, str]()
-        through: dict[str, MasterTrunk] = {}
+        taken = _listed(wanted, account, executing=executing)
+        removed, kept, through = dict[str, str](), dict[str, str](), dict[str, MasterTrunk]()
         for line in _rivals(account, amending, sorted(wanted), sorted(current)):
             if line.hold:
                 taken[line.dnis] = _who_has(line.dnis, line)
@@ -181,13 +178,6 @@ def _wanted(dnis: Iterable[str]) -> set[str]:
     return {number for number in dnis if number and len(number) <= longest and "\x00" not in number}
 
 
-def _twice(dnis: Iterable[str]) -> dict[str, str]:
-    counts = Counter(dnis)
-    return {
-        number: f"{number} is in more than one line." for number in counts if number and counts[number] > 1
-    }
-
-
 def _listed(wanted: set[str], account: SubAccount, *, executing: bool) -> dict[str, str]:
     if not wanted:
         return {}
@@ -225,18 +215,29 @@ def _who_has(dnis: str, line: Line) -> str:
     return f"{dnis} is taken by {other.reference} for {other.sub_account} ({state})."
 
 
-def _line_problems(line: LineDraft, look: _Look) -> Iterable[tuple[str, str]]:
+def _line_problems(
+    line: LineDraft, look: _Look, earlier: Container[tuple[str, str]]
+) -> Iterable[tuple[str, str]]:
+    """Yield what is wrong with a line; that it repeats one of the `earlier` is said of the later one alone."""
     yield from _trunk_problems(line, look)
+    removed = look.removed.get(line.current_dnis) or _again("current_dnis", line.current_dnis, earlier)
     if look.kind == Kind.UNASSIGN:
-        yield from (("dnis", sentence) for sentence in _removal_problems(line, look))
+        yield from (("dnis", sentence) for sentence in _removal_problems(line, look, removed))
         return
     if look.kind == Kind.CHANGE:
-        yield from (("current_dnis", sentence) for sentence in _removal_problems(line, look))
+        yield from (("current_dnis", sentence) for sentence in _removal_problems(line, look, removed))
         yield from _change_problems(line, look)
-    if line.dnis in look.taken and line.dnis != line.current_dnis:
+    stays, again = line.dnis == line.current_dnis, _again("dnis", line.dnis, earlier)
+    if not stays and line.dnis in look.taken:
         yield "dnis", look.taken[line.dnis]
+    elif again and not (stays and removed):  # what is wrong with the present DNIS has been said
+        yield "dnis", again
     for sentence in numbers.caller_id_problems(line.outbound_caller_id):
         yield "outbound_caller_id", sentence
+
+
+def _again(name: str, dnis: str, earlier: Container[tuple[str, str]]) -> str:
+    return f"{dnis} is in an earlier line already." if dnis and (name, dnis) in earlier else ""
 
 
 def _trunk_problems(line: LineDraft, look: _Look) -> Iterable[tuple[str, str]]:
@@ -253,13 +254,13 @@ def _trunk_problems(line: LineDraft, look: _Look) -> Iterable[tuple[str, str]]:
         yield from (("dnis", sentence) for sentence in _dnis_problems(line.dnis, line.trunk.prefix))
 
 
-def _removal_problems(line: LineDraft, look: _Look) -> Iterable[str]:
+def _removal_problems(line: LineDraft, look: _Look, removed: str) -> Iterable[str]:
     if not line.current_dnis:
         yield "Enter the DNIS that the sub account has now."
     elif look.present is not None and line.current_dnis not in look.present:
         yield f"{line.current_dnis} is not among the trunks of {look.account} at Zoom, as last read."
-    elif line.current_dnis in look.removed:
-        yield look.removed[line.current_dnis]
+    elif removed:
+        yield removed
 
 
 def _change_problems(line: LineDraft, look: _Look) -> Iterable[tuple[str, str]]:
