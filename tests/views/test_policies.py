@@ -124,7 +124,7 @@ def test_the_number_of_queries_is_fixed(
         filing.file(cast.draft(estate.sub, estate.trunk, f"188880{number:02}"), actor=staff)
     client = signed_in(administrator)
     client.get(address(estate))
-    with django_assert_num_queries(14):
+    with django_assert_num_queries(12):
         client.get(address(estate))
 
 

@@ -326,7 +326,7 @@ def test_the_number_of_queries_is_fixed(
         )
     client = signed_in(supervisor)
     # Two note, at the first look, that this supervisor has seen this version; one asks who was in this browser.
-    with django_assert_num_queries(31):
+    with django_assert_num_queries(28):
         client.get(address(trunk_request))
     with django_assert_num_queries(12):
         client.get(address(trunk_request, "live/"), seen_by_version(trunk_request))

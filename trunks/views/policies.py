@@ -33,7 +33,7 @@ def policy(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     """Show the policy in force with its form, or save a new version."""
     master = _administered(request, pk)
     if request.method == "GET":
-        return _page(request, master, PolicyForm(initial=initial_of(ApprovalPolicy.current(master))))
+        return _page(request, master)
     form = PolicyForm(request.POST)
     if not form.is_valid():
         return _page(request, master, form, status=422)
@@ -64,10 +64,12 @@ def _administered(request: HtmxHttpRequest, pk: int) -> MasterAccount:
 
 
 def _page(
-    request: HtmxHttpRequest, master: MasterAccount, form: PolicyForm, status: int = 200
+    request: HtmxHttpRequest, master: MasterAccount, failed: PolicyForm | None = None, status: int = 200
 ) -> HttpResponse:
-    now = ApprovalPolicy.current(master)
-    shown = form if form.is_bound else PolicyForm(initial_of(now))
+    """Answer the page, with the policy in force in its form, or with what was typed and `failed`."""
+    saved = list(master.approval_policies.select_related("made_by").order_by("-version")[:LISTED])
+    now = saved[0] if saved else ApprovalPolicy.current(master)
+    form, shown = failed or PolicyForm(initial=initial_of(now)), failed or PolicyForm(initial_of(now))
     context = {
         "master": master,
         "form": form,
@@ -75,7 +77,7 @@ def _page(
         "problems": _summary(form),
         "now": now,
         "in_force": sentences(now),
-        "versions": list(master.approval_policies.select_related("made_by")[:LISTED]),
+        "versions": saved,
     }
     return render(request, "trunks/policy.html", context | _preview(master, shown), status=status)
 

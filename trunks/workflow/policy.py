@@ -21,7 +21,10 @@ def may(user: User, verb: str, trunk_request: TrunkRequest) -> Answer:
 
 def actions(user: User, trunk_request: TrunkRequest) -> dict[str, Answer]:
     """Return the answer for every verb, for the page that shows the buttons."""
-    return {verb: rule(user, trunk_request) for verb, rule in RULES.items()}
+    # Four verbs begin with whether they may decide, and each would ask the database anew who the authors are.
+    decides = _decide(user, trunk_request)
+    known = {_decide: decides, _approve: decides and _may_approve(user, trunk_request)}
+    return {verb: known[rule] if rule in known else rule(user, trunk_request) for verb, rule in RULES.items()}
 
 
 def eligible(user: User, trunk_request: TrunkRequest) -> Answer:
@@ -65,9 +68,11 @@ def _from_here(user: User, trunk_request: TrunkRequest, *, refusing: bool = Fals
 
 
 def _approve(user: User, trunk_request: TrunkRequest) -> Answer:
-    answer = _decide(user, trunk_request)
-    if not answer:
-        return answer
+    return _decide(user, trunk_request) and _may_approve(user, trunk_request)
+
+
+def _may_approve(user: User, trunk_request: TrunkRequest) -> Answer:
+    """Answer whether `user`, who may decide on the request as it stands, may approve it."""
     if spoken := deciders.spoken_for(user, trunk_request):
         # Of two clicks at once the second may find the decision of the first beside a request read before it.
         if not TrunkRequest.objects.filter(pk=trunk_request.pk, version=trunk_request.version).exists():
