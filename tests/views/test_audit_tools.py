@@ -13,6 +13,7 @@ from trunks.actions import Action
 from trunks.models import MasterAccount, Role, RoleGrant, SavedView, TrunkRequest, User
 from trunks.models.audit_event import AuditEvent
 from trunks.workflow import oversight
+from trunks.workflow.errors import Refused
 
 
 @pytest.fixture
@@ -339,6 +340,23 @@ def test_roles_for_another_master_account_are_not_told_of(
 
 def foreign_person() -> User:
     return cast.person("Nora Nothing", Role.STAFF, master=MasterAccount.objects.all()[0])
+
+
+def test_a_refusal_says_what_was_refused_and_why_as_any_other_does(
+    manager: User, administrator: User, staff: User
+) -> None:
+    view = oversight.keep_view(actor=manager, name="Failed", query="outcome=failed", shared=True)
+    why = "Only managers and administrators keep views of the audit trail."
+    with pytest.raises(Refused, match=why) as refused:
+        oversight.keep_view(actor=staff, name="Mine", query="", shared=False)
+    assert refused.value.who == "a manager or an administrator"
+    with pytest.raises(Refused, match="Only the person who keeps"):
+        oversight.remove_view(view, actor=administrator)
+    events = told(manager, Action.VIEW_ACTION_REFUSED)
+    assert [(event.after, event.comment) for event in reversed(events)] == [
+        ({"action": "keep a view", "reason": why}, ""),
+        ({"action": "remove a view", "reason": "Only the person who keeps a view can remove it."}, ""),
+    ]
 
 
 def test_a_view_that_is_removed_twice_at_once_leaves_one_event(manager: User) -> None:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
-
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from trunks import audit
 from trunks.actions import Action
 from trunks.models import SavedView, User
-from trunks.workflow import rules
-from trunks.workflow.errors import Invalid, Refused
+from trunks.workflow import refusals, rules
+from trunks.workflow.errors import Invalid
 
 MOST_VIEWS = 50
 
@@ -22,7 +20,11 @@ def keep_view(*, actor: User, name: str, query: str, shared: bool) -> SavedView:
     Raises Refused for who reads no trail, Invalid for a name that is taken or cannot be seen, or one view too many.
     """
     if not any(actor.holds(role) for role in audit.READERS):
-        _refuse(actor, actor, "Only managers and administrators keep views of the audit trail.")
+        who, why = (
+            "a manager or an administrator",
+            "Only managers and administrators keep views of the audit trail.",
+        )
+        refusals.refuse(Action.VIEW_ACTION_REFUSED, "keep a view", why, who=who, actor=actor, on=actor)
     if rules.says_nothing(name):
         raise Invalid({"name": ["Give it a name that can be seen: it is the link to the view."]})
     if SavedView.objects.filter(owner=actor).count() >= MOST_VIEWS:
@@ -39,7 +41,8 @@ def keep_view(*, actor: User, name: str, query: str, shared: bool) -> SavedView:
 def remove_view(view: SavedView, *, actor: User) -> None:
     """Remove a view, once. Raises Refused for one that is somebody else's."""
     if view.owner_id != actor.pk:
-        _refuse(actor, view, "Only the person who keeps a view can remove it.", who=str(view.owner))
+        who, why = str(view.owner), "Only the person who keeps a view can remove it."
+        refusals.refuse(Action.VIEW_ACTION_REFUSED, "remove a view", why, who=who, actor=actor, on=view)
     with audit.change():
         audit.record(
             Action.VIEW_REMOVED, actor=actor, on=view, before={"filters": view.query, "shared": view.shared}
@@ -68,12 +71,6 @@ def note_reading_of_address(ip: str, *, actor: User) -> None:
     if not _noted_today(actor, actor, Action.ADDRESS_READ, after={"ip": ip}):
         with audit.change():
             audit.record(Action.ADDRESS_READ, actor=actor, on=actor, after={"ip": ip})
-
-
-def _refuse(actor: User, on: User | SavedView, reason: str, *, who: str = "") -> NoReturn:
-    with audit.change():
-        audit.record(Action.VIEW_ACTION_REFUSED, actor=actor, on=on, comment=reason)
-    raise Refused(reason, who=who)
 
 
 def _noted_today(on: User, actor: User, action: Action, **more: object) -> bool:
