@@ -88,7 +88,8 @@ def word(
 
 
 def found(estate: cast.Estate, *kinds: Drift) -> list[tuple[str, str]]:
-    """Return what drifts; what is alarming of it must be found as well where many accounts are asked about at once."""
+    """Return what drifts. Both quicker questions must find the same of it: that for what is alarming at many accounts
+    at once, and that for what was not filed here, which gives no row a verdict."""
     accounts = SubAccount.objects.filter(master=estate.master)
 
     def ask(wanted: list[Drift], **how: bool) -> list[tuple[str, str]]:
@@ -99,6 +100,7 @@ def found(estate: cast.Estate, *kinds: Drift) -> list[tuple[str, str]]:
     told = ask(wanted)
     alarming = [row for row in told if row[1] in ALARMING]
     assert ask([kind for kind in wanted if kind in ALARMING], many=True) == alarming
+    assert ask([Drift.NOT_FILED]) == [row for row in ask(list(Drift)) if row[1] == Drift.NOT_FILED]
     return told
 
 

@@ -8,7 +8,7 @@ from django import forms
 from django.db.models import Q, QuerySet
 
 from trunks.forms.estate import MastersFilter
-from trunks.models import ListedTrunk
+from trunks.models import ListedTrunk, SubAccount
 from trunks.models.drift import ALARMING, Drift
 
 EVERY_ALARM = "Everything to look into"
@@ -33,5 +33,6 @@ class DriftFilter(MastersFilter):
         """Return the rows whose sub account's name or Zoom id holds `q`, or whose DNIS begins with it."""
         if not self.wanted:
             return rows
-        named = Q(sub_account__name__icontains=self.wanted) | Q(sub_account__zoom_id__icontains=self.wanted)
-        return rows.filter(named | Q(dnis__startswith=self.wanted))
+        words = Q(name__icontains=self.wanted) | Q(zoom_id__icontains=self.wanted)
+        named = SubAccount.objects.filter(words).order_by().values("pk")
+        return rows.filter(Q(sub_account__in=named) | Q(dnis__startswith=self.wanted))

@@ -135,7 +135,11 @@ class SubAccount(Mirrored):
         constraints = [
             models.UniqueConstraint(fields=["master", "zoom_id"], name="one_sub_account_per_zoom_id"),
         ]
-        indexes = [models.Index(fields=["master", "name", "id"], name="sub_account_by_name")]
+        indexes = [
+            models.Index(fields=["master", "name", "id"], name="sub_account_by_name"),
+            # The lists of all master accounts are gone through in this order, and ended where the page ends.
+            models.Index(fields=["name", "id"], name="sub_account_of_any_by_name"),
+        ]
 
 
 class ListedTrunk(Mirrored):
@@ -161,6 +165,7 @@ class ListedTrunk(Mirrored):
         ]
         indexes = [
             models.Index(fields=["master", "dnis"], condition=Q(gone_at=None), name="listed_dnis_present"),
+            models.Index(fields=["dnis", "id"], condition=Q(gone_at=None), name="listed_of_any_by_dnis"),
         ]
 
 
