@@ -79,7 +79,9 @@ def _beyond(order: Sequence[str], place: Sequence[Any]) -> Q:
         name, step = field.lstrip("-"), "lt" if field.startswith("-") else "gt"
         condition |= equal & Q(**{f"{name}__{step}": value})
         equal &= Q(**{name: value})
-    return condition
+    # The same once more, in words by which an index can be entered in the middle; of alternatives none can.
+    first = order[0]
+    return condition & Q(**{f"{first.lstrip('-')}__{'lte' if first.startswith('-') else 'gte'}": place[0]})
 
 
 def _url(request: HttpRequest, direction: str, row: Row, key: Sequence[str]) -> str:
