@@ -123,6 +123,14 @@ class Channel(filesystem.Channel):
             os.fsync(file.fileno())
         aside.replace(target)
 
+    def try_out(self) -> None:
+        """Write something and remove it: a disk that is full only reads."""
+        trial = Path(self.data_folder_out, f"{uuid.uuid4()}.tmp")
+        try:
+            trial.write_bytes(b"0")
+        finally:
+            trial.unlink(missing_ok=True)
+
     def _get(self, queue: str, timeout: float | None = None) -> Any:
         """Return the oldest message of `queue` that can be read; raise Empty when there is none."""
         for name in sorted(os.listdir(self.data_folder_in)):  # noqa: PTH208  # names only, and often

@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from kombu.exceptions import OperationalError
 from kombu.transport import redis
 from redis.exceptions import ConnectionError as ConnectionLost
+from redis.exceptions import RedisError
 
 logger = logging.getLogger(__name__)
 
@@ -67,6 +69,13 @@ def _lost_when_half_gone() -> Iterator[None]:
 
 class Channel(redis.Channel):
     QoS = QoS
+
+    def try_out(self) -> None:
+        """Write something that is gone by itself: a Redis that is full, or a replica, only reads."""
+        try:
+            self.client.set("_portal.try_out", b"", px=1)
+        except RedisError as error:
+            raise OperationalError(str(error)) from error
 
 
 class Transport(redis.Transport):

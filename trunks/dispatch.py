@@ -6,6 +6,7 @@ broker that is down is logged here and never shown to the person whose change ha
 
 import logging
 from functools import partial
+from typing import Any
 
 from celery import current_app
 from django.db import transaction
@@ -70,10 +71,15 @@ def ring_now(task: str, pk: int) -> bool:
 
 
 def broker_reachable(timeout: float = 1.0) -> bool:
-    """Say whether the broker answers within about `timeout` seconds."""
+    """Say whether the broker answers within about `timeout` seconds, and takes what is put there.
+
+    One that is full, or may not write, still answers, and nobody can be rung.
+    """
     try:
         with current_app.connection_for_read(connect_timeout=timeout) as link:
             link.ensure_connection(max_retries=1, interval_start=0, interval_step=0, timeout=int(timeout))
+            channel: Any = link.default_channel  # of one of portal's two transports
+            channel.try_out()
     except (OperationalError, OSError):
         return False
     return True

@@ -1,5 +1,6 @@
 """The embedded broker loses nothing, doubles nothing and survives what lies in its folder."""
 
+import errno
 import json
 import os
 import signal
@@ -12,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 from queue import Empty
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -22,6 +24,7 @@ from portal import broker, celery_settings
 from portal.celery import app
 from tests import processes
 from tests.processes import PYTHON, Process, wait_until
+from trunks import dispatch
 
 pytestmark = pytest.mark.sqlite
 
@@ -232,6 +235,27 @@ def test_the_broker_of_this_run_takes_and_gives() -> None:
         message.ack()
     assert message.payload == {"id": 1}
     assert celery_settings.broker_url.startswith("redis+socket" if settings.REDIS_URL else "localfs")
+
+
+def test_the_broker_of_this_run_can_be_tried_out_and_nothing_of_it_stays(folder: Path) -> None:
+    with opened(folder) as queue:
+        channel: Any = queue.channel
+        channel.try_out()
+    assert list((folder / "messages").iterdir()) == []
+    assert dispatch.broker_reachable()
+
+
+def test_a_disk_that_is_full_is_found_by_trying(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, _: bytes) -> int:
+        path.touch()
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with opened(folder) as queue:
+        channel: Any = queue.channel
+        with pytest.raises(OSError, match="No space"):
+            channel.try_out()
+    assert list((folder / "messages").iterdir()) == []
 
 
 def test_celery_hands_out_again_only_what_no_task_can_still_be_doing() -> None:

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from queue import Empty
 from typing import Any
@@ -9,11 +10,13 @@ from unittest.mock import Mock
 
 import pytest
 import redis
+from celery import current_app
 from kombu import Connection, Queue
 from kombu.message import Message
 
 from portal import celery_settings
 from tests.processes import Process, start
+from trunks import dispatch
 
 QUEUE = "taken"
 
@@ -123,3 +126,17 @@ def test_what_was_taken_is_put_back_where_there_is_a_connection(server: tuple[Pr
         assert (client.hlen("unacked"), client.llen(QUEUE)) == (1, 0)
         link.release()
         assert (client.hlen("unacked"), client.llen(QUEUE)) == (0, 1)
+
+
+@pytest.mark.parametrize("command", [("CONFIG", "SET", "maxmemory", "1"), ("REPLICAOF", "127.0.0.1", "1")])
+def test_a_redis_that_takes_no_messages_is_no_broker(
+    server: tuple[Process, Path], monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    connected = partial(
+        current_app.connection_for_read, celery_settings.redis_broker_url(f"unix://{server[1]}")
+    )
+    monkeypatch.setattr(current_app, "connection_for_read", connected)
+    assert dispatch.broker_reachable()
+    with redis.Redis(unix_socket_path=str(server[1])) as full:
+        full.execute_command(*command)
+    assert not dispatch.broker_reachable()

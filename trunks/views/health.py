@@ -40,7 +40,8 @@ def healthz(request: HttpRequest) -> HttpResponse:
 def readyz(request: HttpRequest) -> JsonResponse:
     """Say whether database, broker and a worker are there; 503 when one is missing. Names no host and no error.
 
-    A database that takes no changes is missing.
+    A database that takes no changes is missing, and so is a broker that takes no messages. It is for what alarms
+    people: a web process serves them without broker and worker, so no load balancer may go by it.
     """
     database = _database_answers()
     checks = {
