@@ -12,13 +12,13 @@ from django.db import DatabaseError, IntegrityError
 from django.utils import timezone
 from pytest_django import Settings
 
-from tests.sealed import Sealed, hash_anew, noon, unguarded
+from tests.sealed import Sealed, clock_at, hash_anew, noon, unguarded
 from tests.together import together
 from trunks import audit, audit_quick, dispatch, tasks
 from trunks.audit_chain import Place
 from trunks.models import AuditCheck, Result, User
 from trunks.models.audit_event import AuditEvent, AuditHead
-from trunks.workflow import checks, sweeping
+from trunks.workflow import checks, sealing, sweeping
 from trunks.workflow.errors import Refused
 
 pytestmark = [pytest.mark.sqlite, pytest.mark.django_db]
@@ -278,6 +278,24 @@ def test_the_clock_asks_for_a_full_check_each_week_and_another_after_each_digest
     AuditCheck.objects.update(asked_at=timezone.now() - timedelta(days=8))
     checks.schedule()
     assert AuditCheck.objects.all()[0].full
+
+
+@pytest.mark.parametrize("ahead", [-1, 1])
+def test_the_clocks_of_two_workers_need_not_agree(sealed: Sealed, ahead: int) -> None:
+    """What was verified since the newest digest is not verified again, and what was not is verified."""
+
+    def asked_by_a_worker_with_another_clock(minutes: int) -> int:
+        now = noon(4) + timedelta(minutes=minutes)
+        with clock_at(now + timedelta(hours=ahead), database=now):
+            checks.schedule()
+            for check in AuditCheck.objects.filter(under_way=True):
+                checks.run(check.pk)
+        return AuditCheck.objects.count()
+
+    assert [asked_by_a_worker_with_another_clock(minutes) for minutes in (0, 10)] == [1, 1]
+    with clock_at(noon(4) + timedelta(minutes=20)):
+        assert sealing.make_due()
+    assert [asked_by_a_worker_with_another_clock(minutes) for minutes in (30, 40)] == [2, 2]
 
 
 @pytest.mark.parametrize("full", [True, False])

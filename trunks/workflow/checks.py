@@ -16,7 +16,6 @@ from django.conf import settings
 from django.db import DatabaseError, IntegrityError
 from django.db.models import Q
 from django.db.models.functions import Coalesce
-from django.utils import timezone
 
 from trunks import audit, dispatch
 from trunks.actions import Action
@@ -44,7 +43,7 @@ def ask(*, actor: User, full: bool) -> AuditCheck:
     if not (actor.holds(Role.MANAGER) or actor.holds(Role.ADMINISTRATOR)):
         action, who = Action.AUDIT_ACTION_REFUSED, "a manager or an administrator"
         refusals.refuse(action, "verify", ONLY_READERS, who=who, actor=actor, on=actor)
-    return _begin(AuditCheck(full=full, asked_by=actor, asked_at=timezone.now()), actor=actor)
+    return _begin(AuditCheck(full=full, asked_by=actor, asked_at=clock.read()), actor=actor)
 
 
 def schedule() -> None:
@@ -54,7 +53,8 @@ def schedule() -> None:
     """
     newest = AuditDigest.objects.first()
     last = AuditCheck.last_carried_out(full=True)
-    now = timezone.now()
+    # By the clock that the digests have: workers that each go by their own ask again and again, or not at all.
+    now = clock.read()
     lately = AuditCheck.objects.filter(result=Result.BROKEN, asked_at__gte=now - timedelta(hours=AGAIN_HOURS))
     if newest is None or AuditCheck.running() or lately.exists():
         return
@@ -93,7 +93,7 @@ def run_here(
     mine = AuditCheck.objects.filter(under_way=False, finished_at=None, full=full)
     check = mine.first() if resume else None
     if check is None:
-        now = timezone.now()
+        now = clock.read()
         check = AuditCheck(full=full, why="command line", asked_at=now, started_at=now, under_way=False)
         check.save()
     ended = _write(check, _carry_out(check, tell))
@@ -194,7 +194,7 @@ def _write(check: AuditCheck, found: verifying.Finding | OSError) -> bool:
         check.position, check.hash = found.place.position, found.place.hash
         check.digests, check.bad = found.digests, found.bad
         check.problem = found.problem or " ".join(found.notes)
-    check.finished_at = timezone.now()
+    check.finished_at = clock.read()
     names = ("result", "problem", "start", "position", "hash", "digests", "bad", "finished_at")
     values = {name: getattr(check, name) for name in names}
     ended = AuditCheck.objects.filter(pk=check.pk, finished_at=None).update(under_way=False, **values)

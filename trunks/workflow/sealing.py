@@ -150,7 +150,7 @@ def _signed(statement: seals.Statement, signing: Ed25519PrivateKey | None) -> Au
         key=statement.key,
         statement=text,
         signature=seals.sign(signing, text) if signing else "",
-        made_at=timezone.now(),
+        made_at=clock.read(),
     )
 
 
