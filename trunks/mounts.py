@@ -23,6 +23,10 @@ class NoAnswer(OSError):
     """The folder does not answer; what was asked of it may still be done, some time."""
 
 
+# What there is not, in whichever way: somebody took it away, or put something else there.
+NOT_THERE = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
+
+
 def ask(folder: Path, what: Callable[[], Answer]) -> Answer:
     """Return what `what` returns, which asks something of `folder` alone, or raise what it raises.
 

@@ -13,7 +13,7 @@ import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
-from errno import ENOLCK, ENOSPC, ETIMEDOUT
+from errno import EACCES, ENOLCK, ENOSPC, ETIMEDOUT
 from pathlib import Path
 
 import pytest
@@ -565,6 +565,21 @@ def test_a_folder_of_archives_that_does_not_answer_is_no_alarm(
     check = checks.run_here(full=True)
     assert check.result == Result.BROKEN
     assert check.problem == "The folder of archives (AUDIT_ARCHIVE_DIR) cannot be read: it does not answer."
+    assert AuditCheck.alarm() is None
+
+
+def test_nor_is_an_archive_that_may_not_be_read(sealed: Sealed, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive()
+
+    def denied(_: Path) -> str:
+        raise PermissionError(EACCES, "Permission denied")
+
+    monkeypatch.setattr(archives, "sha256_of", denied)
+    check = checks.run_here(full=True)
+    assert check.result == Result.BROKEN
+    assert check.problem == (
+        f"{packed(sealed).name} in the folder of archives (AUDIT_ARCHIVE_DIR) cannot be read: Permission denied."
+    )
     assert AuditCheck.alarm() is None
 
 

@@ -346,7 +346,7 @@ def test_a_statement_is_no_statement(sealed: Sealed) -> None:
 def test_a_file_is_taken_out_of_the_second_place(sealed: Sealed, tmp_path: Path) -> None:
     _, oldest = newest_and_oldest()
     (tmp_path / oldest.file_name).unlink()
-    problem = f"the digest of {oldest.day} is missing in the second place, or cannot be read there."
+    problem = f"the digest of {oldest.day} is missing in the second place, or what lies there is none."
     assert found() == (1, problem)
 
 

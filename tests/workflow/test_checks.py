@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from errno import EACCES
 from pathlib import Path
 
 import pytest
@@ -241,6 +242,28 @@ def test_a_second_place_that_cannot_be_read_is_no_failure_of_the_trail(sealed: S
     assert check.problem == "The second place (AUDIT_DIGEST_DIR) cannot be read: No such file or directory."
     assert told(check) == ["verification.asked", "verification.broken"]
     assert AuditCheck.alarm() is None
+
+
+def test_nor_is_a_digest_there_that_may_not_be_read(
+    sealed: Sealed, manager: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a worker ran as another user. Who takes the file away is found, and so is who writes another."""
+
+    def denied(*_: object, **__: object) -> str:
+        raise PermissionError(EACCES, "Permission denied")
+
+    with monkeypatch.context() as rights:
+        rights.setattr(Path, "read_text", denied)
+        check = ran(full=True, actor=manager)
+    file = sorted(sealed.folder.glob("audit-*.json"))[0]
+    assert (check.result, check.bad) == (Result.BROKEN, None)
+    assert check.problem == (
+        f"{file.name} in the second place (AUDIT_DIGEST_DIR) cannot be read: Permission denied."
+    )
+    assert AuditCheck.alarm() is None
+    file.unlink()
+    check = ran(full=True, actor=manager)
+    assert (check.result, "is missing in the second place" in check.problem) == (Result.FAILED, True)
 
 
 def test_a_trail_too_damaged_to_take_the_result_is_told_by_the_row(

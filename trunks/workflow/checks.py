@@ -186,9 +186,7 @@ def _write(check: AuditCheck, found: verifying.Finding | OSError) -> bool:
     """Fill in the result; say whether this was the first to end the check."""
     if isinstance(found, OSError):
         check.result = Result.BROKEN
-        archives = settings.AUDIT_ARCHIVE_DIR and found.filename == str(Path(settings.AUDIT_ARCHIVE_DIR))
-        where = "folder of archives (AUDIT_ARCHIVE_DIR)" if archives else "second place (AUDIT_DIGEST_DIR)"
-        check.problem = f"The {where} cannot be read: {found.strerror}."
+        check.problem = f"{_where(found)}: {found.strerror}."
     else:
         check.result = Result.PASSED if found.passed else Result.FAILED
         check.position, check.hash = found.place.position, found.place.hash
@@ -200,3 +198,12 @@ def _write(check: AuditCheck, found: verifying.Finding | OSError) -> bool:
     ended = AuditCheck.objects.filter(pk=check.pk, finished_at=None).update(under_way=False, **values)
     check.under_way = False
     return bool(ended)
+
+
+def _where(error: OSError) -> str:
+    """Say what cannot be read: a folder, or one file there."""
+    path, folder = Path(error.filename or ""), settings.AUDIT_ARCHIVE_DIR
+    archives = folder and Path(folder) in (path, path.parent)
+    where = "folder of archives (AUDIT_ARCHIVE_DIR)" if archives else "second place (AUDIT_DIGEST_DIR)"
+    inside = path.parent in {Path(str(one)) for one in (folder, settings.AUDIT_DIGEST_DIR) if one}
+    return f"{path.name} in the {where} cannot be read" if inside else f"The {where} cannot be read"

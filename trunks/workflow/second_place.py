@@ -36,18 +36,23 @@ def newest_day() -> date | None:
 
 
 def content(day: date) -> tuple[str, str] | None:
-    """Return statement and signature of the digest that lies there for `day`, or None when it cannot be read.
+    """Return statement and signature of the digest that lies there for `day`, or None when there is none.
 
-    Raises mounts.NoAnswer.
+    Raises OSError where a file is there that may not or cannot be read, as of one by another account: nobody can say
+    then whether it is the digest.
     """
     path = _folder() / f"audit-{day.isoformat()}.json"
     try:
         said = json.loads(mounts.ask(_folder(), partial(path.read_text, encoding="utf-8")))
         return str(said["statement"]), str(said["signature"])
+    except (*mounts.NOT_THERE, ValueError, KeyError, TypeError, RecursionError):
+        return None
     except mounts.NoAnswer:
         raise
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return None
+    except OSError as error:
+        raise OSError(
+            error.errno, error.strerror, str(path)
+        ) from error  # one of reading does not name its file
 
 
 def put(digests: Iterable[AuditDigest]) -> None:

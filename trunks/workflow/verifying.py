@@ -49,7 +49,7 @@ def verify(
 
     With `after_day` the digests up to that day are taken for checked, and the chain is entered at the last of them.
     `progress` is told after each piece how far the check is, and the position of the last event. Raises OSError when
-    the second place cannot be read.
+    the second place, the folder of archives, or a file there cannot be read.
     """
     walk, tally = _Walk(progress or (lambda *_: None)), _Tally()
     try:
@@ -208,7 +208,7 @@ def _demand_there(digest: AuditDigest, newest: date | None) -> bool:
         return False
     there = second_place.content(digest.day)
     if there is None:
-        raise _Wrong("is missing in the second place, or cannot be read there")
+        raise _Wrong("is missing in the second place, or what lies there is none")
     if there != (digest.statement, digest.signature):
         raise _Wrong("is another one in the second place")
     return True

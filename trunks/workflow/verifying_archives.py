@@ -48,11 +48,15 @@ def _demand_file(archive: AuditArchive, said: archives.Manifest, folder: Path) -
     try:
         mounts.ask(folder, path.stat)  # reading all of it may take long; finding it may not
         there = archives.sha256_of(path)
+    except mounts.NOT_THERE as error:
+        words = f"the {archive} cannot be read in AUDIT_ARCHIVE_DIR: {error.strerror}."
+        raise Misfit(said.first, words) from error
     except mounts.NoAnswer:
         raise
     except OSError as error:
-        words = f"the {archive} cannot be read in AUDIT_ARCHIVE_DIR: {error.strerror}."
-        raise Misfit(said.first, words) from error
+        raise OSError(
+            error.errno, error.strerror, str(path)
+        ) from error  # one of reading does not name its file
     if there != said.sha256:
         raise Misfit(
             said.first, f"the {archive} in AUDIT_ARCHIVE_DIR is another file than the one that was signed."
