@@ -161,7 +161,10 @@ def _age(since: datetime | None, now: datetime) -> float:
 
 
 def _database_answers() -> bool:
-    """Say whether the database answers and takes changes: a standby, or one that has run full, only answers."""
+    """Say whether the database answers and takes changes: a standby, or one that was locked for being full, does not.
+
+    One whose disk has just run full still takes changes that need no new page; nothing short of filling it would tell.
+    """
     try:
         Heartbeat.objects.exists()
         return not _read_only()
