@@ -35,6 +35,16 @@ def test_every_lasting_service_has_a_health_check_and_comes_back(name: str) -> N
     assert SERVICES[name]["restart"] == "unless-stopped"
 
 
+@pytest.mark.parametrize("name", sorted(SERVICES))
+def test_no_service_fills_the_disk_with_what_it_writes_to_the_log(name: str) -> None:
+    logging = SERVICES[name]["logging"]
+    assert logging == {"driver": "local", "options": {"max-size": "20m", "max-file": "5"}}
+
+
+def test_parallel_queries_have_room_for_what_they_share() -> None:
+    assert SERVICES["db"]["shm_size"] == "256mb"
+
+
 def test_migration_runs_once_and_before_everything_else() -> None:
     assert SERVICES[ONE_SHOT]["restart"] == "no"
     for name in ("web", "worker", "beat"):
