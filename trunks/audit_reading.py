@@ -142,15 +142,14 @@ _DONE = Found(_done)
 _DONE_SO = Found(lambda: _done(after=Param("after", AuditEvent._meta.get_field("after"))))
 
 
-def story(user: User, on: Model) -> list[AuditEvent]:
-    """Return the events about one object, and what else the same web requests and tasks did, oldest first.
+def story(user: User, own: Sequence[AuditEvent]) -> list[AuditEvent]:
+    """Return the events `own` about one object, and what else the same web requests and tasks did, oldest first.
 
     Of the latter only what `user` may read, and no more than MOST_BESIDE.
     """
-    own = list(history(on))
     ids = {event.request_id for event in own if event.request_id}
-    about = {event.pk for event in own}
-    beside = readable(user).filter(request_id__in=ids).exclude(pk__in=about).order_by("-id")[:MOST_BESIDE]
+    about = {"object_type": own[0].object_type, "object_id": own[0].object_id} if own else {}
+    beside = readable(user).filter(request_id__in=ids).exclude(**about).order_by("-id")[:MOST_BESIDE]
     return sorted([*own, *beside], key=lambda event: event.pk)
 
 

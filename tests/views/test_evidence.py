@@ -17,8 +17,11 @@ from tests import cast
 from tests.conftest import SignedIn
 from tests.processes import PYTHON
 from tests.sealed import Sealed
+from tests.views.test_audit import happened
 from trunks import audit
+from trunks.actions import Action
 from trunks.models import Attempt, Delegation, Role, TrunkRequest, User, ZoomCall
+from trunks.views import evidence
 from trunks.workflow import filing, review
 
 NAMES = {"README.txt", "evidence.html", "request.json", "calls.json", "events.jsonl", "public_keys.txt"}
@@ -111,6 +114,38 @@ def test_the_page_for_people_says_what_a_change_replaces_and_in_whose_right_some
     trunk_request.lines.update(current_dnis="18888123", outbound_caller_id="")
     page = taken(signed_in(manager), trunk_request)["evidence.html"]
     assert "<td>18888123</td><td>+14155550199</td>" in page
+
+
+def test_of_a_request_that_waited_for_weeks_the_page_for_people_leaves_out_the_middle(
+    sealed: Sealed,
+    signed_in: SignedIn,
+    manager: User,
+    trunk_request: TrunkRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The other files have all of it."""
+    monkeypatch.setattr(evidence, "EVENTS", (1, 1))
+    monkeypatch.setattr(evidence, "ATTEMPTS", (1, 1))
+    for number in range(3):
+        happened(trunk_request, None, Action.PROVISIONING_UNCONFIRMED)
+        Attempt.objects.create(
+            trunk_request=trunk_request, fence=number + 2, started_at=timezone.now(), outcome=f"try {number}"
+        )
+    files = taken(signed_in(manager), trunk_request)
+    events = [json.loads(line) for line in files["events.jsonl"].splitlines()[:-1]]
+    before = [event for event in events if event["action"] != "evidence.exported"]
+    page, left = files["evidence.html"], len(before) - 2
+    assert left > 0
+    assert (
+        f"{left} event{'s' if left > 1 else ''} between {'are' if left > 1 else 'is'} left out here" in page
+    )
+    assert "2 conversations between are left out here; calls.json has all of them." in page
+    assert ["try 1" in page, "try 2" in page] == [False, True]
+    assert [attempt["outcome"] for attempt in json.loads(files["calls.json"])][1:] == [
+        "try 0",
+        "try 1",
+        "try 2",
+    ]
 
 
 def test_who_has_no_portal_verifies_it(

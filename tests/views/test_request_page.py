@@ -348,7 +348,7 @@ def test_of_a_very_long_history_the_page_shows_its_beginning_and_the_newest(
     assert content.count(" of 300.") == 99
     assert "201 events between are left out here" in content
     assert "whole story" not in content
-    assert "the whole story has them" in shown(signed_in(manager), trunk_request)
+    assert "the whole story leads to them" in shown(signed_in(manager), trunk_request)
     watching = seen_by(signed_in(supervisor), forced(trunk_request, State.APPLYING))
     client = signed_in(supervisor)
     assert client.get(address(trunk_request, "live/"), watching).status_code == 204

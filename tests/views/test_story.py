@@ -1,5 +1,7 @@
 """One request's whole story: what people, workers and Zoom did, in one time line, for those who may read the trail."""
 
+from datetime import timedelta
+
 import pytest
 from django.db import connection
 from django.test import Client
@@ -13,6 +15,7 @@ from tests.views.test_audit import happened
 from trunks import audit, context
 from trunks.actions import Action
 from trunks.models import Attempt, MasterTrunk, Role, TrunkRequest, User, ZoomCall
+from trunks.views import story
 from trunks.workflow import filing
 
 WITH_LINES = (Action.REQUEST_FILED, Action.PROVISIONING_INTENDED)
@@ -165,3 +168,65 @@ def test_the_answers_at_the_top_are_of_this_request_and_not_of_one_decided_with_
     assert told == {trunk_request.reference}
     seen = [moment.event.object_label for moment in answer.context["moments"] if moment.event]
     assert other.reference in seen  # beside it, and said to be of another
+
+
+def waited(trunk_request: TrunkRequest, times: int) -> None:
+    """Let the request be tried so often: two events and a call each time, some minutes apart."""
+    begun = timezone.now() - timedelta(days=30)
+    for number in range(times):
+        for action in (Action.PROVISIONING_UNCONFIRMED, Action.PROVISIONING_SETTLED):
+            happened(trunk_request, None, action)
+        at = begun + timedelta(minutes=5 * number)
+        attempt = Attempt.objects.create(trunk_request=trunk_request, fence=number + 2, started_at=at)
+        _call(attempt, "GET", 500, None)
+        ZoomCall.objects.filter(attempt=attempt).update(started_at=at)
+
+
+def test_of_a_request_that_waited_for_weeks_the_middle_is_left_out(
+    client: Client, told: TrunkRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(story, "EVENTS", (4, 6))
+    monkeypatch.setattr(story, "CALLS", (2, 3))
+    assert "left out here" not in client.get(f"/requests/{told.reference}/story/").content.decode()
+    waited(told, 20)
+    answer = client.get(f"/requests/{told.reference}/story/")
+    page = answer.content.decode()
+    shown = answer.context["moments"]
+    own = [moment.event for moment in shown if moment.event and moment.event.object_type == "trunkrequest"]
+    everything = list(audit.history(told))
+    assert own == [*everything[:4], *everything[-6:]]
+    assert f"{len(everything) - 10} events and what was said to Zoom meanwhile are left out here." in page
+    assert f'href="/audit/?object_type=trunkrequest&amp;object_id={told.pk}"' in page
+    assert len([moment for moment in shown if moment.call]) <= 5
+    assert f'href="/requests/{told.reference}/attempts/"' in page
+    assert [moment.at for moment in shown] == sorted(moment.at for moment in shown)
+    # The answers at the top are looked for among all events.
+    newest = {question: event and event.action for question, event in answer.context["answers"]}
+    assert newest["What was sent"] == Action.PROVISIONING_INTENDED
+    assert newest["Who decided"] == Action.REQUEST_APPROVED
+
+
+def test_calls_alone_can_be_too_many(
+    client: Client, told: TrunkRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(story, "CALLS", (1, 2))
+    attempt = told.attempts.get()
+    for _ in range(4):
+        _call(attempt, "GET", 200, None)
+    page = client.get(f"/requests/{told.reference}/story/").content.decode()
+    assert "3 calls to Zoom are left out here." in page
+    assert page.count("Read from Zoom") + page.count("Written to Zoom") == 3
+
+
+def test_a_long_story_costs_what_a_short_one_costs(
+    client: Client, told: TrunkRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(story, "EVENTS", (4, 6))
+    monkeypatch.setattr(story, "CALLS", (2, 3))
+    sizes = []
+    for times in (20, 20):
+        waited(told, times)
+        with CaptureQueriesContext(connection) as asked:
+            page = client.get(f"/requests/{told.reference}/story/").content
+        sizes.append((len(asked), len(page) // 500))
+    assert sizes[0] == sizes[1]

@@ -51,6 +51,17 @@ def page(
     )
 
 
+def both_ends(rows: QuerySet[Row], first: int, last: int) -> tuple[list[Any], int]:
+    """Return the rows of an ordered list, with None in the place of what lies between the first and the last so many.
+
+    The number is how many rows those are: of a request that waits for Zoom for weeks there are thousands.
+    """
+    lately = list(rows.reverse()[: first + last + 1])[::-1]
+    if len(lately) <= first + last:
+        return lately, 0
+    return [*rows[:first], None, *lately[-last:]], rows.count() - first - last
+
+
 def _turned(field: str) -> str:
     return field[1:] if field.startswith("-") else f"-{field}"
 

@@ -15,6 +15,7 @@ from trunks.forms.decisions import DecisionForm
 from trunks.forms.problems import Problem
 from trunks.models import ENDED_LINE_STATES, Line, LineState, Role, State, TrunkRequest, User, ZoomCall
 from trunks.views.http import HtmxHttpRequest
+from trunks.views.paging import both_ends
 from trunks.views.versions import since
 from trunks.workflow import bystanders, deciders, policy, quorum, rules, versions, words
 from trunks.workflow.answers import Answer
@@ -93,7 +94,7 @@ def request_page(
 
 def moving_parts(user: User, trunk_request: TrunkRequest) -> dict[str, Any]:
     """Return what the page shows of a request and what changes while it is worked on."""
-    events, left_out = _timeline(trunk_request)
+    events, left_out = both_ends(audit.history(trunk_request), EVENTS_AT_FIRST, EVENTS_LATELY)
     attempts = list(trunk_request.attempts.order_by("-id").prefetch_related("calls")[:ATTEMPTS_SHOWN])[::-1]
     number = trunk_request.attempts.count()
     calls = [call for attempt in attempts for call in attempt.calls.all()]
@@ -121,15 +122,6 @@ def moving_parts(user: User, trunk_request: TrunkRequest) -> dict[str, Any]:
         "attempts_before": number - len(attempts),
         "seen": f"{trunk_request.version}.{trunk_request.step}.{newest}.{number}.{len(calls)}.{ended}",
     }
-
-
-def _timeline(trunk_request: TrunkRequest) -> tuple[list[Any], int]:
-    """Return the events to show, oldest first, with None in the place of those left out, and how many those are."""
-    history, most = audit.history(trunk_request), EVENTS_AT_FIRST + EVENTS_LATELY
-    lately = list(history.reverse()[: most + 1])[::-1]
-    if len(lately) <= most:
-        return lately, 0
-    return [*history[:EVENTS_AT_FIRST], None, *lately[-EVENTS_LATELY:]], history.count() - most
 
 
 def _sent_back(trunk_request: TrunkRequest, events: list[Any]) -> Any:
