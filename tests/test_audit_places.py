@@ -63,4 +63,5 @@ def test_events_are_asked_of_their_months_alone(manager: User) -> None:
         audit_finding.find(manager, Filters(), standing, bound=51, size=SIZE)
     [asked] = [query["sql"] for query in seen if 'FROM "trunks_auditevent"' in query["sql"]]
     assert ('"at" BETWEEN' in asked) == (connection.vendor == "postgresql")
+    assert ("= ANY(" in asked) == (connection.vendor == "postgresql")
     assert AuditEvent.objects.count() == 70
