@@ -40,11 +40,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.sessions",
     "django.contrib.staticfiles",
-    "allauth",
-    "allauth.account",
-    "allauth.mfa",
-    "allauth.usersessions",
-    "allauth.socialaccount",
+    *("allauth", "allauth.account", "allauth.mfa", "allauth.usersessions", "allauth.socialaccount"),
     "allauth.socialaccount.providers.openid_connect",
     "django_htmx",
     "lucide",
@@ -86,7 +82,11 @@ TEMPLATES = [
                 "csp.context_processors.nonce",
                 "trunks.views.navigation.navigation",
             ],
-            "builtins": ["lucide.templatetags.lucide", "trunks.templatetags.portal"],
+            "builtins": [
+                "lucide.templatetags.lucide",
+                "trunks.templatetags.portal",
+                "trunks.templatetags.frame",
+            ],
         },
     }
 ]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import date
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 from django import forms
+from django.template import engines
 
 from trunks.forms.audit import AuditFilter
 from trunks.forms.selects import (
@@ -19,6 +21,7 @@ from trunks.forms.selects import (
     QuickSelectMany,
     sharing_fields,
 )
+from trunks.templatetags.fields import fields_without
 
 EVIL = "\"><script>'&"
 PAIRS = [("", "Any"), ("Group <b>", [("1", "One & only"), (EVIL, EVIL)]), (3, "Three")]
@@ -104,3 +107,43 @@ def test_a_select_of_several_is_the_same(values: list[str]) -> None:
 def test_the_trails_filters_hide_what_they_hid() -> None:
     hidden = {name for name, field in AuditFilter.base_fields.items() if field.widget.is_hidden}
     assert hidden == {"sub_account", "object_id"}
+
+
+@sharing_fields
+class Asked(forms.Form):
+    """A form like that of the trail's filters: with shared fields, one of its own, and one that nobody sees."""
+
+    q = forms.CharField(required=False, widget=QuickInput)
+    number = forms.IntegerField(label="Number <1>", required=False, widget=QuickInput)
+    kind = forms.ChoiceField(choices=PAIRS, required=False, widget=QuickSelect)
+    day = forms.DateField(required=False, widget=QuickDate)
+    hidden = forms.CharField(required=False, widget=QuickHidden)
+
+    def __init__(self, *args: Any, choices: list[tuple[str, str]], **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.fields["own"] = forms.ChoiceField(choices=choices, required=False, widget=QuickSelect)
+
+
+BY_TEMPLATE = """{% for field in form.visible_fields %}{% if field.name != "q" %}
+<div><label class="form-label" for="{{ field.id_for_label }}">{{ field.label }}</label>{{ field|control }}{% if field.errors %}{% include "components/field_errors.html" %}{% endif %}</div>
+{% endif %}{% endfor %}{% for field in form.hidden_fields %}{{ field }}{% endfor %}"""  # noqa: E501
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        *(
+            {},
+            {"number": "", "kind": "", "own": ""},
+            {"number": "7", "kind": "3", "own": "b", "day": "2026-03-01"},
+        ),
+        *({"number": EVIL, "hidden": EVIL, "day": EVIL}, {"kind": "unknown"}, {}),
+    ],
+)
+def test_fields_that_are_drawn_in_one_go_are_those_of_a_template(given: dict[str, str]) -> None:
+    forms_of_two = [Asked(given, choices=[("", "Any"), (letter, letter)]) for letter in "ba"]
+    for form in forms_of_two:
+        drawn = fields_without(form, "q")
+        wanted = engines["django"].from_string(BY_TEMPLATE).render({"form": form})
+        assert sorted(map(str, Tags(drawn).found)) == sorted(map(str, Tags(wanted).found))
+        assert "<script>" not in drawn

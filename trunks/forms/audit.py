@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cache
 from typing import Any
 
 from django import forms
@@ -77,12 +76,30 @@ FILTERS = (
 )
 
 
+def _actions() -> Known:
+    """Return each family of actions with its members, as a select groups them."""
+    families: dict[str, list[tuple[str, str]]] = {}
+    for action in Action:
+        family = action.value.partition(".")[0]
+        families.setdefault(FAMILIES.get(family, family.capitalize()), []).append(
+            (action.value, action.sentence)
+        )
+    return Known(list(families.items()))
+
+
 @sharing_fields
 class AuditFilter(forms.Form):
     """What a reader asks of the trail. Days are those of the reader's own zone, both inclusive."""
 
     q = forms.CharField(label="Words", required=False, max_length=200, widget=QuickInput)
     dnis = forms.CharField(label="DNIS", required=False, max_length=20, widget=QuickInput)
+    action = forms.MultipleChoiceField(
+        label="Actions",
+        required=False,
+        choices=_actions(),
+        widget=MANY_ACTIONS,
+        error_messages=NO_CHOICE,
+    )
     outcome = forms.ChoiceField(
         label="Outcome",
         required=False,
@@ -114,13 +131,6 @@ class AuditFilter(forms.Form):
             required=False,
             choices=Known([("", "Everybody"), *_people(user, facets, standing, self.data.get("actor", ""))]),
             widget=QuickSelect,
-            error_messages=NO_CHOICE,
-        )
-        self.fields["action"] = forms.MultipleChoiceField(
-            label="Actions",
-            required=False,
-            choices=_actions(),
-            widget=MANY_ACTIONS,
             error_messages=NO_CHOICE,
         )
         self.fields["master"] = forms.ChoiceField(
@@ -184,6 +194,7 @@ class AuditFilter(forms.Form):
                 yield name, title, _in_words(field, value)
 
 
+@sharing_fields
 class KeepView(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs only
     """Keep the filters of the page under a name."""
 
@@ -246,18 +257,6 @@ def _masters(user: User, facets: list[Facet], standing: Standing, asked: str) ->
 def _is_unknown(asked: str, choices: list[tuple[str, str]], standing: Standing) -> bool:
     """Say whether the index lacks too much to offer what it has, or may lack just what was asked for."""
     return standing.behind > STEP or (bool(standing.behind and asked) and asked not in dict(choices))
-
-
-@cache
-def _actions() -> Known:
-    """Return each family of actions with its members, as a select groups them."""
-    families: dict[str, list[tuple[str, str]]] = {}
-    for action in Action:
-        family = action.value.partition(".")[0]
-        families.setdefault(FAMILIES.get(family, family.capitalize()), []).append(
-            (action.value, action.sentence)
-        )
-    return Known(list(families.items()))
 
 
 def _in_words(field: forms.Field, value: Any) -> str:

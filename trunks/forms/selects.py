@@ -14,7 +14,7 @@ from django.utils.choices import BaseChoiceIterator
 from django.utils.functional import cached_property
 from django.utils.safestring import SafeString, mark_safe
 
-Form = TypeVar("Form", bound=forms.Form)
+Form = TypeVar("Form", bound="forms.Form | forms.ModelForm[Any]")
 
 
 class Known(BaseChoiceIterator):
