@@ -71,7 +71,7 @@ ROOT_URLCONF = "portal.urls"
 WSGI_APPLICATION = "portal.wsgi.application"
 TEMPLATES = [
     {
-        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "BACKEND": "portal.drawing.Templates",
         "DIRS": [BASE_DIR / "templates", BASE_DIR / "templates" / "allauth"],
         "APP_DIRS": True,
         "OPTIONS": {

@@ -15,18 +15,18 @@ EVIL = "<b>\"'&"
 
 
 def drawn(text: str, **given: object) -> str:
-    return str(engines["django"].from_string(text).render(given, RequestFactory().get("/")))
+    return str(engines["drawing"].from_string(text).render(given, RequestFactory().get("/")))
 
 
 def test_an_address_without_anything_in_it_is_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    page = engines["django"].from_string("{% url 'audit' %} {% url \"home\" %}")
+    page = engines["drawing"].from_string("{% url 'audit' %} {% url \"home\" %}")
     assert page.render({}) == "/audit/ /"
     monkeypatch.setattr("django.urls.reverse", lambda *_, **__: "/elsewhere/")
     assert page.render({}) == "/audit/ /"
 
 
 def test_an_address_that_depends_on_the_page_is_made_for_each() -> None:
-    page = engines["django"].from_string("{% url name %} {% url 'audit_person' pk %}")
+    page = engines["drawing"].from_string("{% url name %} {% url 'audit_person' pk %}")
     assert page.render({"name": "audit", "pk": 3}) == "/audit/ /audit/people/3/"
     assert page.render({"name": "home", "pk": 4}) == "/ /audit/people/4/"
     assert drawn("{% url 'audit_person' pk=5 %}") == "/audit/people/5/"

@@ -13,6 +13,7 @@ from django.template import engines
 from trunks.forms.audit import AuditFilter
 from trunks.forms.selects import (
     Known,
+    Loose,
     QuickCheck,
     QuickDate,
     QuickHidden,
@@ -110,7 +111,7 @@ def test_the_trails_filters_hide_what_they_hid() -> None:
 
 
 @sharing_fields
-class Asked(forms.Form):
+class Asked(Loose, forms.Form):
     """A form like that of the trail's filters: with shared fields, one of its own, and one that nobody sees."""
 
     q = forms.CharField(required=False, widget=QuickInput)
@@ -144,6 +145,14 @@ def test_fields_that_are_drawn_in_one_go_are_those_of_a_template(given: dict[str
     forms_of_two = [Asked(given, choices=[("", "Any"), (letter, letter)]) for letter in "ba"]
     for form in forms_of_two:
         drawn = fields_without(form, "q")
-        wanted = engines["django"].from_string(BY_TEMPLATE).render({"form": form})
+        wanted = engines["drawing"].from_string(BY_TEMPLATE).render({"form": form})
         assert sorted(map(str, Tags(drawn).found)) == sorted(map(str, Tags(wanted).found))
         assert "<script>" not in drawn
+
+
+def test_a_field_that_is_asked_for_is_bound_anew() -> None:
+    form = Asked({"number": "7"}, choices=[])
+    assert form["number"].value() == "7"
+    assert [field.name for field in form] == ["q", "number", "kind", "day", "hidden", "own"]
+    with pytest.raises(KeyError):
+        _ = form["other"]

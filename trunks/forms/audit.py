@@ -19,6 +19,7 @@ from trunks.audit_reading import READERS
 from trunks.forms.choices import NO_CHOICE
 from trunks.forms.selects import (
     Known,
+    Loose,
     QuickCheck,
     QuickDate,
     QuickHidden,
@@ -88,7 +89,7 @@ def _actions() -> Known:
 
 
 @sharing_fields
-class AuditFilter(forms.Form):
+class AuditFilter(Loose, forms.Form):
     """What a reader asks of the trail. Days are those of the reader's own zone, both inclusive."""
 
     q = forms.CharField(label="Words", required=False, max_length=200, widget=QuickInput)
@@ -195,7 +196,7 @@ class AuditFilter(forms.Form):
 
 
 @sharing_fields
-class KeepView(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs only
+class KeepView(Loose, forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs only
     """Keep the filters of the page under a name."""
 
     class Meta:

@@ -42,6 +42,16 @@ def sharing_fields(form: type[Form]) -> type[Form]:
     return form
 
 
+class Loose(forms.BaseForm):
+    """A form whose fields are bound when they are asked for: Django keeps them, in a cycle with the form.
+
+    Only the garbage collector would free it, and whatever page is being made then would wait.
+    """
+
+    def __getitem__(self, name: str) -> forms.BoundField:
+        return self.fields[name].get_bound_field(self, name)
+
+
 class QuickSelect(forms.Select):
     """The same select, drawn in one go."""
 
