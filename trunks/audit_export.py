@@ -30,7 +30,7 @@ PIECE = 5000
 COLUMNS = (*chain.FIELDS, "previous", "hash")
 HEADER = ("\ufeff" + ",".join(COLUMNS) + "\r\n").encode()
 Row = dict[str, Any]
-Making = Callable[[QuerySet[AuditEvent]], Piece | None]
+Making = Callable[[QuerySet[AuditEvent], Piece | None], Piece | None]
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,8 @@ def csv_pieces(found: QuerySet[AuditEvent], upto: int, mark: Mark = Mark()) -> I
 
 
 def _copied(making: Making, found: QuerySet[AuditEvent], upto: int, mark: Mark) -> Iterator[Piece]:
-    ordered, last = found.order_by("id"), mark.last
-    while piece := making(ordered.filter(id__gt=last, id__lte=upto)[:PIECE]):
+    ordered, last, piece = found.order_by("id"), mark.last, None
+    while piece := making(ordered.filter(id__gt=last, id__lte=upto)[:PIECE], piece):
         yield piece
         last = piece.last
 

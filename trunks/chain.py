@@ -9,7 +9,8 @@ import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-GENESIS = "0" * 64
+LENGTH = 64  # of a hash, as it is written
+GENESIS = "0" * LENGTH
 # Named in every hash, so that another encoding one day cannot be taken for this one.
 VERSION = "portal-audit-1"
 # Everything that an event says, in the order in which it is hashed. `id` is its position: 1, 2, 3 without a gap.
