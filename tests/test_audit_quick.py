@@ -112,3 +112,12 @@ def test_a_value_that_no_event_can_hold_is_not_proven(staff: User) -> None:
     assert (finding.bad, finding.problem) == (2, "a field holds something that an event cannot hold.")
     if connection.vendor == "postgresql":
         assert audit_quick.prove(Place(2, "0" * 64), 3, ()) == []
+
+
+def test_sqlite_reads_events_from_their_table_and_not_through_a_copy(staff: User) -> None:
+    record(staff)
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute(f"EXPLAIN {audit_quick._select()}", [0, 1])
+            steps = {row[1] for row in cursor.fetchall()}
+        assert not steps & {"InitCoroutine", "OpenEphemeral", "SorterOpen"}
