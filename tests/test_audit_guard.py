@@ -167,6 +167,22 @@ def test_text_that_cannot_be_stored_is_refused_by_name(text: str, staff: User) -
     assert record(staff, after={"name": "a\0b"}).after == {"name": "a\0b"}
 
 
+def test_what_is_hashed_is_the_very_text_that_is_stored(staff: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Made once: a value that wrote itself in another way the second time would break the chain."""
+    made: list[str] = []
+
+    def counted(_: JSONTextField, value: dict[str, str]) -> str:
+        made.append(f'{{"{len(made)}":"{value.get("name")}"}}')
+        return made[-1]
+
+    monkeypatch.setattr(JSONTextField, "get_prep_value", counted)
+    event = record(staff, before={"name": "a"}, after={"name": "b"})
+    assert (event.before, event.after) == ({"0": "a"}, {"1": "b"})
+    assert len(made) == 2
+    monkeypatch.undo()
+    assert trail.misfits() == []
+
+
 def test_no_event_is_older_than_the_one_before_it(staff: User) -> None:
     ahead = datetime.now(UTC) + timedelta(minutes=5)
     with trail.unguarded():

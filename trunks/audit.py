@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import cache
+from operator import attrgetter
 from typing import Any
 
 from django.apps import apps
@@ -16,7 +17,7 @@ from django.utils import timezone
 
 from trunks import audit_pending, chain, context
 from trunks.actions import Action, Outcome
-from trunks.audit_columns import Column, hashed
+from trunks.audit_columns import Column
 from trunks.audit_reading import (
     READERS,
     Filters,
@@ -59,6 +60,8 @@ __all__ = [
 # Secrets in others' tables, which cannot declare them for us: the hash of a password, the seed of a second factor.
 _SECRETS_OF_OTHERS = frozenset({"password", "data"})
 _NOT_RECORDED = "(not recorded)"
+# Kinds of values that every column but JSON takes as they are, and that a column of JSON never has.
+_AS_IT_IS = (str, int, type(None))
 
 
 # When what is being recorded is to have happened; None, always but in `retelling`, is now.
@@ -114,17 +117,17 @@ def record(
     event = AuditEvent(
         action=action.value,
         outcome=(outcome or action.outcome).value,
-        actor=actor,
+        actor_id=actor.pk if actor else None,
         actor_email=actor.email if actor else "",
         actor_name=(str(actor) if actor else f"System ({why})")[:120],
-        on_behalf_of=on_behalf_of,
+        on_behalf_of_id=on_behalf_of.pk if on_behalf_of else None,
         on_behalf_of_name=str(on_behalf_of or "")[:120],
         object_type=type_of(on),
         object_id=str(on.pk),
         object_label=str(on)[:255],
-        master=belongs_to,
+        master_id=belongs_to.pk if belongs_to else None,
         master_name=str(belongs_to or "")[:120],
-        sub_account=account,
+        sub_account_id=account.pk if account else None,
         sub_account_name=str(account or "")[:255],
         dnis=getattr(on, "numbers", ""),
         before=_without_secrets(before),
@@ -148,13 +151,13 @@ def _append(event: AuditEvent, last: bool = False) -> None:
     waits to run again.
     """
     vendor = connection.vendor
+    stored = _stored(event)
     if vendor == "sqlite":
-        _chain(event)
-    pairs = [(field, getattr(event, field.attname)) for field in _told(vendor)]
-    said = [it if type(it) is str else field.get_db_prep_save(it, connection) for field, it in pairs]
-    if vendor == "postgresql":
+        stored |= _chained(stored)
+        said = [stored[field.attname] for field in _told(vendor)]
+    else:
         # As text: the columns say what it is, where psycopg would have a plan made for each size of a number.
-        said = [str(it) if type(it) is int else it for it in said]
+        said = [str(it) if type(it) is int else it for it in stored.values()]
     with prepared(last=last) as cursor:
         cursor.execute(_insertion(vendor), said)
 
@@ -201,22 +204,38 @@ def make_coming_months() -> int:
         return int(cursor.fetchone()[0])
 
 
-def _chain(event: AuditEvent) -> None:
-    """Do what on PostgreSQL a trigger does; BEGIN IMMEDIATE is the lock. The head follows by a trigger."""
+def _stored(event: AuditEvent) -> dict[str, Any]:
+    """Return what an event comes with on every database, by its columns, as it is stored."""
+    return {
+        field.attname: it if type(it) in _AS_IT_IS else field.get_prep_value(it)
+        for field, it in zip(_told(), _values()(event), strict=True)
+    }
+
+
+def _chained(stored: dict[str, Any]) -> dict[str, Any]:
+    """Return what on PostgreSQL a trigger gives; BEGIN IMMEDIATE is the lock. The head follows by a trigger."""
     head = AuditHead._meta.db_table
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT position, at, hash FROM {head} WHERE id = 1")  # noqa: S608  # names only
-        [(position, at, last)] = cursor.fetchall()
-    event.id = position + 1
-    event.at = max(min(_retold.get() or timezone.now(), timezone.now()), at.replace(tzinfo=UTC))
-    event.hash = chain.link(last, _hashed(event))
+        [(position, before, last)] = cursor.fetchall()
+    now = timezone.now()
+    at = max(min(_retold.get() or now, now), before.replace(tzinfo=UTC))
+    given = {"id": position + 1, "at": at}
+    kept = connection.ops.adapt_datetimefield_value(at)
+    return {**given, "at": kept, "hash": chain.link(last, stored | given)}
 
 
 @cache
-def _told(vendor: str) -> list[Column]:
+def _told(vendor: str = "postgresql") -> list[Column]:
     """Return the columns that an event comes with; on PostgreSQL position, time and hash are the database's to give."""
     given = () if vendor == "sqlite" else ("id", "at", "hash")
     return [field for field in AuditEvent._meta.concrete_fields if field.attname not in given]
+
+
+@cache
+def _values() -> Callable[[AuditEvent], tuple[Any, ...]]:
+    """Return what reads those columns of an event, in one go."""
+    return attrgetter(*(field.attname for field in _told()))
 
 
 @cache
@@ -230,20 +249,19 @@ def _insertion(vendor: str) -> str:
     return f"INSERT INTO {table} (at, {columns}) VALUES (clock_timestamp(), {places})"  # noqa: S608  # the same
 
 
-def _hashed(event: AuditEvent) -> dict[str, Any]:
-    """Return what the chain takes in of an event, as it is stored."""
-    return {field.attname: field.get_prep_value(getattr(event, field.attname)) for field in hashed()}
-
-
 def _refuse_what_cannot_be_stored(event: AuditEvent) -> None:
     """Raise NotRecorded for text with a NUL, which PostgreSQL has no place for, or with half a character."""
-    for field in _told(connection.vendor):
-        value = getattr(event, field.attname)
-        if isinstance(value, str) and ("\0" in value or _is_broken(value)):
-            raise NotRecorded(f"{event.action}: {field.attname} holds a character that cannot be stored.")
+    texts = {
+        field.attname: it for field, it in zip(_told(), _values()(event), strict=True) if isinstance(it, str)
+    }
+    if _is_broken("".join(texts.values())):  # nearly never, so it is asked of all at once
+        name = next(name for name, text in texts.items() if _is_broken(text))
+        raise NotRecorded(f"{event.action}: {name} holds a character that cannot be stored.")
 
 
 def _is_broken(text: str) -> bool:
+    if "\0" in text:
+        return True
     try:
         text.encode()
     except UnicodeEncodeError:

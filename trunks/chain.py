@@ -45,9 +45,13 @@ def _field(value: object) -> str:
     """Return a value with its length in bytes before it, so that none can run into the next; "-" is none at all."""
     if value is None:
         return "-"
+    text = str(value) if isinstance(value, str) else _number(value)
+    return f"{len(text) if text.isascii() else len(text.encode())}:{text}"
+
+
+def _number(value: object) -> str:
     if isinstance(value, datetime):
         value = microseconds(value)
-    if isinstance(value, bool) or not isinstance(value, int | str):
+    if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"an event holds no {type(value).__name__}")
-    text = str(value)
-    return f"{len(text.encode())}:{text}"
+    return str(value)
