@@ -11,6 +11,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.handlers.wsgi import WSGIRequest
 from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
+from django.urls import resolve
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -52,6 +53,20 @@ def test_a_view_knows_where_the_request_comes_from() -> None:
     here = seen_context(**{"User-Agent": "Browser 1"})
     assert (here.ip, here.user_agent, len(here.request_id)) == (AT_HOME, "Browser 1", 32)
     assert context.current().request_id == ""
+
+
+def test_a_request_that_is_answered_lets_go_of_all_the_pages_that_it_was_not_for() -> None:
+    request = RequestFactory().get("/audit/")
+    request.resolver_match = resolve("/audit/")
+    seen: list[bool] = []
+
+    def view(request: HttpRequest) -> HttpResponse:
+        seen.append(request.resolver_match is not None)
+        return HttpResponse()
+
+    middleware.request_context(view)(request)
+    assert seen == [True]
+    assert request.resolver_match is None
 
 
 def test_the_answer_carries_the_request_id_and_the_permissions_policy() -> None:

@@ -59,6 +59,8 @@ def request_context(get_response: Handler) -> Handler:
         request.META[context.REQUEST_ID] = here.request_id
         with context.bound(here):
             response = get_response(request)
+        # It lists all pages that the address is not, and the request is one of a cycle: see `portal.drawing`.
+        request.resolver_match = None
         response["X-Request-ID"] = here.request_id
         response["Permissions-Policy"] = PERMISSIONS_POLICY
         return response
