@@ -47,14 +47,14 @@ _NUMBERS = {
         " WHERE e.id > %s AND e.id <= %s AND e.dnis <> '' AND d.value <> ''"
     ),
 }
+# One statement, which sees one moment: a row that says where the index is, and one for each facet.
 _STANDING = (
-    "SELECT s.head, s.position, s.last, s.month, s.texts, f.id, f.actor, f.action, f.outcome, f.master, f.object_type,"
+    "SELECT COALESCE((SELECT position FROM {head}), 0), COALESCE((SELECT position FROM {indexed}), 0),"
+    " (SELECT MAX(last) FROM {archive}), (SELECT MAX(month) FROM {archive}), {texts},"
+    " NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL"
+    " UNION ALL SELECT NULL, NULL, NULL, NULL, NULL, f.id, f.actor, f.action, f.outcome, f.master, f.object_type,"
     " f.events, COALESCE(NULLIF(u.name, ''), u.email, ''), COALESCE(m.name, '')"
-    " FROM (SELECT COALESCE((SELECT position FROM {head}), 0) AS head,"
-    " COALESCE((SELECT position FROM {indexed}), 0) AS position,"
-    " (SELECT MAX(last) FROM {archive}) AS last, (SELECT MAX(month) FROM {archive}) AS month,"
-    " {texts} AS texts) s"
-    " LEFT JOIN {facet} f ON 1 = 1 LEFT JOIN {user} u ON u.id = f.actor LEFT JOIN {master} m ON m.id = f.master"
+    " FROM {facet} f LEFT JOIN {user} u ON u.id = f.actor LEFT JOIN {master} m ON m.id = f.master"
 )
 _TABLES = {
     "event": AuditEvent._meta.db_table,
@@ -150,7 +150,7 @@ def _standing() -> Standing:
     with prepared() as cursor:
         cursor.execute(named(_STANDING))
         rows = cursor.fetchall()
-    head, position, last, month, texts = rows[0][:5]
+    [(head, position, last, month, texts)] = [row[:5] for row in rows if row[5] is None]
     facets = [Facet(*row[5:]) for row in rows if row[5] is not None]
     archived = Archived(last, date.fromisoformat(str(month))) if last else None  # SQLite holds days as text
     return Standing(position, head - position, facets, bool(texts), archived)
