@@ -9,6 +9,7 @@ import pytest
 from django.utils import timezone
 
 from trunks.models.audit_event import AuditEvent
+from trunks.templatetags.portal import exactly
 from trunks.templatetags.rows import told, trail_rows
 
 EVIL = "<script>alert('1')</script>"
@@ -53,6 +54,14 @@ def test_a_row_says_when_by_the_readers_clock_what_and_for_whom() -> None:
     assert f"“{'x' * 159}…”" in drawn
     assert "18888123 18888123 18888123 18888123 188…" in drawn
     assert "of event 7" in drawn
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kathmandu", "America/New_York"])
+def test_a_time_is_drawn_as_everywhere_else(zone: str) -> None:
+    with timezone.override(ZoneInfo(zone)):
+        for month in range(1, 13):
+            at = datetime(2026, month, 28, 4 * month % 24, month, 9, 120_000, tzinfo=UTC)
+            assert exactly(at) in trail_rows([event(at=at)])
 
 
 def test_a_reference_does_not_break_at_its_hyphen_and_the_name_of_a_person_may() -> None:

@@ -6,6 +6,7 @@ Everything that comes out of an event goes through `escape`.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime, tzinfo
 from functools import cache, lru_cache
 from html import escape as escaped
 
@@ -26,6 +27,7 @@ COLUMNS = (
     *("id", "at", "action", "actor", "actor_name", "comment", "dnis", "master_name", "sub_account_name"),
     *("object_type", "object_id", "object_label", "on_behalf_of_name"),
 )
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 COMMENT_LENGTH = 160
 DNIS_LENGTH = 40
 
@@ -42,12 +44,10 @@ def trail_rows(events: Iterable[Event]) -> SafeString:
     zone = timezone.get_current_timezone()
     drawn = []
     for event in events:
-        local = event.at.astimezone(zone)
         drawn.append(
             f"""
       <tr>
-        <td data-label="When" class="when-cell"><time datetime="{event.at.isoformat()}">{local.day}\
- {local:%b %Y, %H:%M:%S} {escape(local.tzname() or "")}</time></td>
+        <td data-label="When" class="when-cell">{_time(event.at, zone)}</td>
         <td><div class="deed"><span class="deed-icon">{icon(event_icon(event), 15)}</span>\
 <span>{_told(event)}</span></div></td>
         <td data-label="For whom">{_for_whom(event)}</td>
@@ -57,6 +57,14 @@ def trail_rows(events: Iterable[Event]) -> SafeString:
       </tr>"""
         )
     return mark_safe("".join(drawn))  # noqa: S308  # escaped, each of it
+
+
+def _time(at: datetime, zone: tzinfo) -> str:
+    """Draw a moment as `exactly` does, without strftime(), which takes three times as long."""
+    local = at.astimezone(zone)
+    day = f"{local.day} {MONTHS[local.month - 1]} {local.year}"
+    clock = f"{local.hour:02}:{local.minute:02}:{local.second:02} {escape(local.tzname() or '')}"
+    return f'<time datetime="{at.isoformat()}">{day}, {clock}</time>'
 
 
 def _told(event: Event) -> str:
