@@ -96,7 +96,7 @@ def test_what_failed_can_still_be_retried_and_alarms_again_when_that_fails(
     retry(lost, supervisor)
     for _ in range(4):
         refuse_once(zoom)
-    carry_out_in_time(lost)
+    carry_out_in_time(lost, takes=4)
     assert states(lost) == ("failed", ["refused"])
     assert list(access.without_trunk_for(supervisor)) == [lost]
 

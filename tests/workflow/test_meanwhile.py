@@ -131,7 +131,7 @@ def test_a_change_is_not_retried_in_place_of_what_another_request_has_removed_si
     assert states(other)[0] == "done"
     let_pass(other)
     retry(first, supervisor)
-    provision(first.pk)
+    provision_twice(first)
     assert states(first) == ("failed", ["different"])
     assert f"{dnis} was removed by {other} since" in first.lines.get().detail
     assert set(at_zoom(zoom)) == ({third} if by == "change" else set())

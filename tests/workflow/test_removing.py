@@ -158,6 +158,31 @@ def _short_once(
     assert at_zoom(zoom) == ({} if kind == "unassign" else {new: NEW})
 
 
+@pytest.mark.parametrize("kind", ["unassign", "change"])
+def test_nor_does_one_that_a_retry_finds_short(
+    zoom: Zoom, staff: User, supervisor: User, dnis: str, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What Zoom has refused to remove yesterday was never removed either."""
+    let_pass(TrunkRequest.objects.get())
+    new = zoom.trunk.prefix + "778"
+    trunk_request = (
+        to_unassign(zoom, staff, supervisor, dnis)
+        if kind == "unassign"
+        else to_change(zoom, staff, supervisor, dnis, new)
+    )
+    zoom.sandbox.fault("html", method="DELETE", path=ONE, status=400, apply="never")
+    provision(trunk_request.pk)
+    assert states(trunk_request) == ("failed", ["refused"])
+    let_pass(trunk_request)
+    trunk_request.refresh_from_db()
+    provisioning.retry(trunk_request, actor=supervisor, version=trunk_request.version)
+    real, short = ZoomClient.list_trunks, iter([True])
+    monkeypatch.setattr(ZoomClient, "list_trunks", lambda *who: [] if next(short, False) else real(*who))
+    provision_twice(trunk_request)
+    assert states(trunk_request)[0] == "done"
+    assert at_zoom(zoom) == ({} if kind == "unassign" else {new: NEW})
+
+
 @pytest.mark.parametrize("delete_unknown", ["404", "204", "400"])
 def test_what_somebody_else_removes_in_the_same_moment_is_removed(
     zoom: Zoom,

@@ -156,8 +156,9 @@ def gone_once(claim: Claim, findings: Findings) -> list[Line]:
         line
         for line, finding in findings.items()
         if line.phase == Phase.REMOVE and finding.likeness is Likeness.MET
-        # What the portal itself has removed, or has tried to a moment ago, is not gone by a list's mistake.
-        if not (line.sends or line.without_trunk or line.pk in claim.tried)
+        # What the portal itself has removed, or has tried to a moment ago, is not gone by a list's mistake. A retry
+        # counts its calls anew: what was tried before it may have been refused, days ago.
+        if not ((line.sends and claim.trunk_request.sends) or line.without_trunk or line.pk in claim.tried)
     ]
     return gone if gone and second_look_left(claim.trunk_request) is not None else []
 
