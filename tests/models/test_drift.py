@@ -119,6 +119,28 @@ def test_what_the_portal_itself_removed_is_not_missing(estate: cast.Estate, staf
     assert found(estate) == []
 
 
+@pytest.mark.parametrize("kind", [Kind.UNASSIGN, Kind.CHANGE])
+def test_nor_is_what_it_may_have_removed_before_people_gave_up(
+    estate: cast.Estate, staff: User, kind: Kind
+) -> None:
+    word(estate, staff)
+    to = "18888001" if kind == Kind.UNASSIGN else "18888002"
+    word(estate, staff, LineState.GIVEN_UP, kind=kind, dnis=to, current_dnis="18888001", phase=Phase.REMOVE)
+    gone(estate.sub)
+    assert found(estate) == []
+    word(estate, staff)
+    assert found(estate) == [("18888001", Drift.MISSING)], "it was assigned again since"
+
+
+def test_what_is_there_although_a_removal_was_given_up_is_judged_by_the_word_before(
+    estate: cast.Estate, staff: User
+) -> None:
+    word(estate, staff, outbound_caller_id=CALLER_ID)
+    word(estate, staff, LineState.GIVEN_UP, kind=Kind.UNASSIGN, phase=Phase.REMOVE)
+    listed(estate.sub, outbound_caller_id="+14155550199")
+    assert found(estate) == [("18888001", Drift.DIFFERENT)]
+
+
 def test_what_is_listed_under_another_id_now_is_not_missing_and_of_two_that_went_the_later_tells(
     estate: cast.Estate, staff: User
 ) -> None:

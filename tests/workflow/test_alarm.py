@@ -15,8 +15,10 @@ from tests.workflow.timing import carry_out_in_time, let_pass, states
 from trunks import access, audit
 from trunks.actions import Action
 from trunks.models import Notice, Topic, TrunkRequest, User, clock
+from trunks.models.drift import ALARMING, Drift, drifting
 from trunks.workflow import attention, errors, listing, policy, reconcile, spreading
 from trunks.workflow.provisioning import provision
+from trunks.zoom.types import Trunk
 
 pytestmark = pytest.mark.sqlite
 dnis = test_removing.dnis
@@ -139,3 +141,28 @@ def test_the_page_offers_it_to_supervisors_while_there_is_an_alarm(
     assert "no longer raises the alarm about the customer&#x27;s trunk" in content
     assert "End the alarm" not in content
     assert "without a trunk:" not in content
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_nobody_is_asked_who_removed_at_zoom_what_the_portal_removed_itself(
+    zoom: Zoom, supervisor: User, dnis: str, lost: TrunkRequest, ended: bool
+) -> None:
+    """The page of drift said that the portal believes it to be there, and that somebody took it away at Zoom."""
+    if ended:
+        end_alarm(lost, supervisor)
+    let_pass(lost)
+    listing.take_in(zoom.sub, [], clock.read() + timedelta(hours=2))
+    assert not drifting(zoom.master.sub_accounts.all(), ALARMING)
+
+
+def test_nor_when_the_new_values_came_after_all(
+    zoom: Zoom, supervisor: User, dnis: str, lost: TrunkRequest
+) -> None:
+    new = f"{zoom.trunk.prefix}888"
+    let_pass(lost)
+    for hours in (2, 4):
+        rows = [Trunk("7001", "", "", new, "0", "")]
+        listing.take_in(zoom.sub, rows, clock.read() + timedelta(hours=hours))
+    assert not lost.lines.filter(without_trunk=True).exists()
+    [row] = drifting(zoom.master.sub_accounts.all(), ALARMING)
+    assert (row.dnis, getattr(row, "drift")) == (new, Drift.REFUSED)  # noqa: B009

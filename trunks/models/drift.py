@@ -192,10 +192,12 @@ def _words() -> QuerySet[Line]:
     """Return the lines that say what became of the row's DNIS, the last request filed first.
 
     A removal, and what vanishes from Zoom's list, takes the DNIS from the line that had it; so where none has it, what
-    was filed last has the last word.
+    was filed last has the last word. What vanished may have been taken away by a request that ended otherwise.
     """
-    said = _lines().filter(_ASSIGNED | _RESTORED | _REMOVED).exclude(trunk_request__state__in=OPEN_STATES)
-    return said.order_by("-trunk_request_id", "position")
+    row_gone_at = ExpressionWrapper(OuterRef("gone_at"), output_field=DateTimeField(null=True))
+    taken = _TAKEN & Q(row_gone_at__isnull=False)
+    said = _lines().alias(row_gone_at=row_gone_at).filter(_ASSIGNED | _RESTORED | _REMOVED | taken)
+    return said.exclude(trunk_request__state__in=OPEN_STATES).order_by("-trunk_request_id", "position")
 
 
 def _refused() -> QuerySet[Line]:
@@ -241,7 +243,7 @@ def _judged(words: QuerySet[Line]) -> QuerySet[Line, Any]:
     said = Case(
         When(believed_from__gte=OuterRef("sub_account__trunks_read_at"), then=Value(AGREED)),
         When(_REMOVED & Q(gone_at=None), then=Value(Drift.STILL_THERE)),
-        When(_REMOVED, then=Value(AGREED)),
+        When(_REMOVED | _TAKEN, then=Value(AGREED)),
         When(gone_at__isnull=False, then=Value(Drift.MISSING)),
         # What is to be gone altogether is said to be there still, however often it is.
         When(_listed_again(lambda name: OuterRef(OuterRef(name))), then=Value(Drift.TWICE)),
@@ -261,3 +263,14 @@ _RESTORED = Q(
 _NOT_ASSIGNED = Q(dnis=OuterRef("dnis"), state=LineState.REFUSED) & ~Q(phase=Phase.REMOVE)
 _MOVED = Q(trunk_request__kind=Kind.CHANGE, state__in=ASSIGNED_LINE_STATES) & ~Q(dnis=F("current_dnis"))
 _REMOVED = Q(current_dnis=OuterRef("dnis")) & (Q(state=LineState.UNASSIGNED) | _MOVED)
+# The portal itself has removed it, or may have: a change put nothing in its place, or people gave up on finding out.
+_TAKEN = (
+    Q(current_dnis=OuterRef("dnis"), state=LineState.GIVEN_UP)
+    | Q(
+        current_dnis=OuterRef("dnis"),
+        trunk_request__kind=Kind.CHANGE,
+        phase__in=(Phase.ASSIGN, Phase.RESTORE),
+        state__in=(LineState.NOT_SENT, LineState.REFUSED, LineState.DIFFERENT),
+    )
+    & ~_RESTORED
+)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
 
-from trunks.models.choices import Hold, LineState
+from trunks.models.choices import Hold, LineState, Phase
 from trunks.models.estate import ListedTrunk
 
 if TYPE_CHECKING:
@@ -30,3 +30,8 @@ class LineQuerySet(models.QuerySet["Line"]):
             gone_at=None,
         )
         return self.filter(~Exists(listed), without_trunk=True, trunk_request__sub_account__gone_at=None)
+
+    def miss_no_more(self) -> None:
+        """End the alarm of lines whose old values are not there again, and which must not look as if they were."""
+        refused = When(phase=Phase.RESTORE, state=LineState.REFUSED, then=Value(Phase.ASSIGN))
+        self.update(without_trunk=False, phase=Case(refused, default=F("phase")))

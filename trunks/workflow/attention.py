@@ -71,7 +71,7 @@ def end_alarm(trunk_request: TrunkRequest, *, actor: User, version: int, comment
         lost = dict(trunk_request.lines.lost().values_list("pk", "current_dnis"))
         if not lost:
             raise Stale(policy.NO_ALARM)
-        trunk_request.lines.filter(pk__in=lost).update(without_trunk=False)
+        trunk_request.lines.filter(pk__in=lost).miss_no_more()
         ended = {"dnis": sorted(lost.values())}
         audit.record(Action.REQUEST_ALARM_ENDED, actor=actor, on=trunk_request, before=ended, comment=comment)
 

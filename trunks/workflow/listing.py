@@ -155,9 +155,10 @@ def _end_alarms(account: SubAccount, shown: Sequence[str], long_ago: datetime) -
     Zoom's list, which has `shown` it, was read at least the quiet period after the request's last call, so it is not
     older than that call.
     """
-    found = Q(dnis__in=shown) | Q(current_dnis__in=shown)
     passed = Q(trunk_request__sent_at=None) | Q(trunk_request__sent_at__lte=long_ago)
-    _missed(account.pk).filter(found, passed).update(without_trunk=False)
+    missed = _missed(account.pk).filter(passed)
+    missed.filter(current_dnis__in=shown).update(without_trunk=False)
+    missed.filter(dnis__in=shown).miss_no_more()
 
 
 def _tell_of_lost(account: SubAccount, vanished: Sequence[ListedTrunk]) -> None:
