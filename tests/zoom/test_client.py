@@ -119,6 +119,32 @@ class TestListingTrunks:
         zoom.get(TRUNKS, json={"sip_trunks": [four], "next_page_token": ""}, match=second)
         assert [trunk.id for trunk in client.list_trunks("sub")] == ["2", "3", "4", "1"]
 
+    @pytest.mark.parametrize("size", [1, 2])
+    def test_pages_that_leave_out_rows_that_zoom_counts_are_no_list(
+        self, client: Opened, zoom: responses.RequestsMock, size: int
+    ) -> None:
+        """Sorted by a name that many rows share, each page may come in another order: one row twice, one never."""
+        rows = [{"id": id_, "dnis": f"1888800{id_}"} for id_ in "12"[:size]]
+        for _ in range(2):
+            for query, shown, token in (({}, rows, "x"), ({"next_page_token": "x"}, rows[:1], "")):
+                page = {"sip_trunks": shown, "next_page_token": token, "total_records": size + 1}
+                zoom.get(TRUNKS, json=page, match=[query_param_matcher(query)])
+        with pytest.raises(Unreadable, match="Zoom counts 1 more than its pages show"):
+            client.list_trunks("sub")
+
+    def test_nor_is_a_row_missed_that_moved_to_the_first_page_from_a_second_that_is_empty_by_then(
+        self, client: Opened, zoom: responses.RequestsMock
+    ) -> None:
+        one, two, three = ({"id": id_, "dnis": f"1888800{id_}"} for id_ in "123")
+        for query, rows, token, total in (
+            ({}, [one, two], "x", 3),
+            ({"next_page_token": "x"}, [], "", 2),
+            ({}, [two, three], "", 2),
+        ):
+            page = {"sip_trunks": rows, "next_page_token": token, "total_records": total}
+            zoom.get(TRUNKS, json=page, match=[query_param_matcher(query)])
+        assert [trunk.id for trunk in client.list_trunks("sub")] == ["2", "3", "1"]
+
     def test_a_part_of_a_list_is_no_list(self, client: Opened, zoom: responses.RequestsMock) -> None:
         zoom.get(TRUNKS, json={"sip_trunks": [], "total_records": 0}, status=206)
         with pytest.raises(Unreadable, match="a part of the list"):

@@ -20,12 +20,12 @@ from trunks.zoom.errors import CredentialsRefused, RateLimited, Redirected, Unre
 from trunks.zoom.hooks import Patience, at_once, no_brake, no_objection, no_record, no_verdict, no_wait
 from trunks.zoom.reading import (
     SubAccountPages,
+    TrunkPages,
     WrongShapeError,
     put_together,
     read_assigned,
     read_done,
     read_sub_account,
-    read_trunks,
 )
 from trunks.zoom.types import Assignment, Call, Label, SubAccount, Trunk
 from trunks.zoom.verdict import error_of, unreadable
@@ -132,13 +132,15 @@ class ZoomClient:
         Zoom documents no paging of this list, so that a page token that leads back to the same rows means nothing. What
         came in pages is read twice: what is taken away meanwhile moves a row to a page that was read before.
         """
-        errand, sizes = Errand(f"listing the trunks of account {account_id}"), list[int]()
-        read = partial(read_trunks, sizes=sizes)
+        errand, read = Errand(f"listing the trunks of account {account_id}"), TrunkPages()
         ask = _Ask(errand, "GET", _trunks(account_id), read, most=LIST_BYTES)
         rows = list(self._pages(ask, patience, may_repeat=True))
-        if len(rows) <= sizes[0]:
+        if read.came_at_once(rows):
             return rows
-        return put_together(rows, list(self._pages(ask, patience, may_repeat=True)))
+        rows = put_together(rows, list(self._pages(ask, patience, may_repeat=True)))
+        if lacking := read.lacking(rows):
+            raise Unreadable(f"Zoom counts {lacking} more than its pages show", doing=errand.doing)
+        return rows
 
     def assign_trunks(self, account_id: str, assignments: Sequence[Assignment]) -> list[Trunk]:
         """Assign 1 to 30 trunks to a sub account and return what Zoom says it assigned, which may be nothing.

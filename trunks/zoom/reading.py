@@ -25,17 +25,6 @@ class WrongShapeError(Exception):
     """The answer is not what Zoom's API text promises; the words say where."""
 
 
-def read_trunks(answer: Answer, sizes: list[int]) -> tuple[list[Trunk], str]:
-    """Return one page of trunks and the token of the next page, "" on the last; add to `sizes` how many they are.
-
-    Zoom documents no paging of this list; should it come, the rows of later pages must not look absent. In Zoom's own
-    example `total_records` is wrong, so that nothing but a 0 is believed.
-    """
-    page, token = _page(answer, "sip_trunks", _trunk)
-    sizes.append(len(page))
-    return page, token
-
-
 def put_together(first: Sequence[Trunk], again: Sequence[Trunk]) -> list[Trunk]:
     """Return the rows of the second reading of a list, and those of the first whose DNIS it does not show."""
     shown = {row.dnis for row in again}
@@ -59,6 +48,34 @@ def read_done(answer: Answer) -> None:
 def read_sub_account(answer: Answer) -> SubAccount:
     """Return one sub account."""
     return _sub_account(_object(answer))
+
+
+class TrunkPages:
+    """Reads the pages of one list of trunks: each returns its trunks and the token of the next page, "" on the last.
+
+    Zoom documents no paging of this list; should it come, the rows of later pages must not look absent. In Zoom's own
+    example `total_records` is wrong, so that of a list in one piece nothing but a 0 is believed. Of one in pages the
+    least that Zoom counts is: where the order is not the same for each page, some rows come twice and others never.
+    """
+
+    def __init__(self) -> None:
+        self._sizes: list[int] = []
+        self._counted: list[int] = []
+
+    def __call__(self, answer: Answer) -> tuple[list[Trunk], str]:
+        page, token = _page(answer, "sip_trunks", _trunk)
+        if token or self._sizes:
+            self._counted.append(number(_object(answer).get("total_records")) or 0)
+        self._sizes.append(len(page))
+        return page, token
+
+    def came_at_once(self, rows: Sequence[Trunk]) -> bool:
+        """Say whether the first page was the list: there was no other, or none that brought a row more."""
+        return len(self._sizes) == 1 or (len(rows) <= self._sizes[0] and max(self._counted) <= len(rows))
+
+    def lacking(self, rows: Sequence[Trunk]) -> int:
+        """Return how many rows Zoom counts, on every page, that it has not shown."""
+        return max(0, min(self._counted) - len(rows))
 
 
 class SubAccountPages:
