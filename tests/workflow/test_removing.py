@@ -772,3 +772,28 @@ def test_a_dnis_that_another_request_holds_is_not_removed_to_change_its_caller_i
     with pytest.raises(errors.Invalid, match=other.reference):
         filing.file(draft(zoom, "change", filing.LineDraft(zoom.trunk, dnis, NEW, dnis)), actor=staff)
     assert at_zoom(zoom) == {dnis: OLD}
+
+
+def test_a_list_from_before_an_amendment_is_not_the_first_of_the_two(
+    zoom: Zoom, staff: User, supervisor: User, dnis: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its content is another now, and was approved again, perhaps weeks later."""
+    let_pass(TrunkRequest.objects.get())
+    new, third = f"{zoom.trunk.prefix}778", f"{zoom.trunk.prefix}779"
+    change = to_change(zoom, staff, supervisor, dnis, new)
+    real, short = ZoomClient.list_trunks, iter([True])
+    monkeypatch.setattr(ZoomClient, "list_trunks", lambda *who: [] if next(short, False) else real(*who))
+    provision(change.pk)
+    assert "one more look" in TrunkRequest.objects.get(pk=change.pk).waiting_for
+    zoom.in_console(new, "", zoom.other_sub)
+    assert estate.sync(zoom.master.pk)
+    let_pass(change)
+    provision(change.pk)
+    assert states(change)[0] == "sent_back"
+    line = filing.LineDraft(zoom.trunk, third, NEW, dnis)
+    filing.amend(change, draft(zoom, "change", line), actor=staff, version=change.version)
+    cast.approved(change, supervisor)
+    short = iter([True])
+    provision_twice(change)
+    assert states(change) == ("done", ["assigned"])
+    assert at_zoom(zoom) == {third: NEW}

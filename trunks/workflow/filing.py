@@ -207,6 +207,9 @@ def _replace(
         "base_digest": stands_on.digest,
         "approved_by": None,
         "approved_digest": "",
+        # What Zoom's list lacked, and how often it could not be read, was of what was approved before.
+        "absent_at": None,
+        "tries": 0,
         **_policy_for(draft, account, trunk_request),
     }
     before |= _told({name: getattr(trunk_request, name) for name in KEPT})
