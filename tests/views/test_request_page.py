@@ -84,6 +84,17 @@ def test_what_is_done_in_part_does_not_say_that_nothing_has_been_done(
     assert "A worker takes up next what is not done yet." in content
 
 
+def test_a_retry_for_a_customer_without_a_trunk_does_not_say_that_nothing_has_been_done(
+    signed_in: SignedIn, trunk_request: TrunkRequest, supervisor: User
+) -> None:
+    cast.approved(trunk_request, supervisor)
+    TrunkRequest.objects.update(kind="change")
+    trunk_request.lines.update(phase="remove", current_dnis="18888001", without_trunk=True)
+    content = shown(signed_in(supervisor), trunk_request)
+    assert "The customer is without a trunk:" in content
+    assert "Nothing has been done at Zoom yet." not in content
+
+
 def test_a_change_that_the_stop_has_caught_half_done_does_not_say_that_nothing_has_been_done(
     signed_in: SignedIn, trunk_request: TrunkRequest, supervisor: User
 ) -> None:

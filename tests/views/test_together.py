@@ -22,7 +22,7 @@ from trunks.models import Decision, ListedTrunk, Look, Permit, Role, State, SubA
 from trunks.models.audit_event import AuditEvent
 from trunks.views.http import NOTHING_HERE
 from trunks.views.unavailable import AWAY
-from trunks.workflow import delegating, filing, preview, review
+from trunks.workflow import delegating, filing, preview, review, stopping
 from trunks.workflow.preview import ZoomNow
 
 pytestmark = pytest.mark.sqlite
@@ -124,6 +124,29 @@ def test_several_are_approved_with_one_comment(
         assert event is not None
         assert (event.action, event.actor, event.comment) == ("request.approved", supervisor, COMMENT)
     assert Permit.objects.count() == 3
+
+
+def test_what_a_worker_has_done_by_then_is_not_spoken_of_as_lines_below(
+    client: Client, three: list[TrunkRequest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def approved_words(trunk_request: TrunkRequest) -> str:
+        trunk_request.lines.update(state="assigned")
+        return "approved."
+
+    monkeypatch.setattr("trunks.views.together.approved_words", approved_words)
+    said = said_of(approve(client, three[0]), three[0])
+    assert "A worker takes it up next." in said
+    assert "below" not in said
+    assert "Nothing has been done" not in said
+
+
+def test_it_says_so_when_nothing_is_sent_now(
+    client: Client, three: list[TrunkRequest], second_supervisor: User
+) -> None:
+    stopping.stop(actor=second_supervisor, reason="Wrong trunks")
+    said = said_of(approve(client, three[0]), three[0])
+    assert "Nothing is sent until two supervisors start writing again." in said
+    assert "takes it up next" not in said
 
 
 def test_only_what_is_ticked_is_approved(client: Client, three: list[TrunkRequest]) -> None:

@@ -58,10 +58,11 @@ ICONS: dict[str, str] = {
     LineState.REFUSED: "circle-x",
     LineState.GIVEN_UP: "circle-question-mark",
 }
+TAKEN_UP = "A worker takes it up next."
 NEXT: dict[str, str] = {
     State.PENDING: "A supervisor who did not write it decides next. Nothing has been sent to Zoom.",
     State.SENT_BACK: "It needs a change. Once it is amended, the supervisors decide again.",
-    State.APPROVED: "A worker takes it up next. Nothing has been done at Zoom yet.",
+    State.APPROVED: f"{TAKEN_UP} Nothing has been done at Zoom yet.",
     State.APPLYING: "The portal is talking to Zoom. This page follows along.",
     State.UNCONFIRMED: (
         "Something was sent, and what came of it is not known yet. The portal keeps reading Zoom's list until it "
@@ -122,6 +123,14 @@ def what_next(trunk_request: TrunkRequest) -> str:
 
 
 @register.filter
+def once_approved(trunk_request: TrunkRequest) -> str:
+    """Say what comes next right after an approval, on a page without lines, which does not follow what is done."""
+    if trunk_request.state != State.APPROVED:
+        return NEXT.get(trunk_request.state, "")
+    return WINDOW if waiting.window_opens(trunk_request) else TAKEN_UP
+
+
+@register.filter
 def is_untouched(trunk_request: TrunkRequest) -> bool:
     """Say whether nothing of an approved request has been done at Zoom: it may have been taken up before."""
     return trunk_request.state == State.APPROVED and not any(map(_is_done, trunk_request.lines.all()))
@@ -142,7 +151,7 @@ def without_filer(trunk_request: TrunkRequest) -> str:
 
 
 def _is_done(line: Line) -> bool:
-    return line.state in GOOD_LINE_STATES or line.has_begun
+    return line.state in GOOD_LINE_STATES or line.has_begun or line.without_trunk
 
 
 @register.simple_tag
