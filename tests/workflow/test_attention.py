@@ -11,7 +11,7 @@ from tests.workflow.timing import let_pass, states
 from trunks import audit
 from trunks.models import Attempt, Circuit, MasterAccount, Topic, TrunkRequest, User, clock
 from trunks.models.notice import Occasion
-from trunks.workflow import attention, reconcile, sweeping
+from trunks.workflow import attention, letters, reconcile, sweeping
 from trunks.workflow.claims import claim_approved
 from trunks.workflow.provisioning import provision
 
@@ -59,6 +59,26 @@ def test_it_goes_on_being_verified_and_the_flag_goes_with_the_doubt(
     assert states(unconfirmed) == ("done", ["assigned"])
     assert not unconfirmed.needs_attention
     assert list(attention.requests_for(supervisor)) == []
+
+
+def test_people_are_not_told_that_nothing_is_sent_again_since_it_is_once_the_list_tells(
+    zoom: Zoom, staff: User, supervisor: User
+) -> None:
+    number = zoom.trunk.prefix + "778"
+    trunk_request = zoom.approved(staff, supervisor, number)
+    zoom.sandbox.fault("drop", method="POST", path=TRUNKS, apply="never")
+    provision(trunk_request.pk)
+    grow_old(trunk_request)
+    attention.ask_people()
+    occasion = Occasion.objects.get(topic=Topic.UNSETTLED)
+    letter = letters.about_request(occasion, trunk_request)
+    assert "sends nothing again before it knows" in " ".join(letter.sentences)
+    for _ in range(2):
+        let_pass(trunk_request)
+        reconcile.settle(trunk_request.pk)
+    provision(trunk_request.pk)
+    assert states(trunk_request) == ("done", ["assigned"])
+    assert zoom.assigned() == {number: 1}
 
 
 def test_a_request_that_moved_meanwhile_is_not_flagged(

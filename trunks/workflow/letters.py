@@ -241,8 +241,8 @@ def _unsettled(occasion: Occasion, trunk_request: TrunkRequest, asked: str) -> W
         ]
         return f"Please look: {trunk_request} cannot be carried out so far, {asked}", sentences, ""
     sentences = [
-        "Something was sent to Zoom and no clear answer came back. The portal goes on reading Zoom's list, and does"
-        " not send again.",
+        "Something was sent to Zoom and no clear answer came back. The portal goes on reading Zoom's list, and sends"
+        " nothing again before it knows.",
         "Please look in Zoom's own console; the request offers to read the list now, and to give up.",
     ]
     return f"Please look: nobody knows what became of {trunk_request}, {asked}", sentences, ""
