@@ -31,6 +31,7 @@ def test_a_supervisor_stops_writing_with_a_reason(signed_in: SignedIn, superviso
     content = response.content.decode()
     assert 'data-writing="stopped"' in content
     assert "Wrong &lt;b&gt;trunks&lt;/b&gt;" in content
+    assert "Nobody has stopped writing" not in content
     assert WriteStop.objects.get().stopped_by == supervisor
 
 
