@@ -128,6 +128,16 @@ def test_people_are_told_that_zoom_is_busy(zoom: Zoom, staff: User, supervisor: 
     assert preview.zoom_now(trunk_request).problem.startswith("Zoom is busy")
 
 
+def test_what_is_held_back_by_a_daily_limit_says_so(zoom: Zoom, staff: User, supervisor: User) -> None:
+    """Only the one request that Zoom had answered said why; all others that Zoom was busy, for hours."""
+    trunk_request = zoom.approved(staff, supervisor, zoom.trunk.prefix + "771")
+    pause(zoom, 5 * 3600)
+    provision(trunk_request.pk)
+    assert states(trunk_request) == ("approved", ["not_sent"])
+    assert "daily limit" in trunk_request.waiting_for
+    assert "busy" not in trunk_request.waiting_for
+
+
 def test_a_429_that_meets_a_persons_look_slows_the_workers_down_too(
     zoom: Zoom, staff: User, supervisor: User
 ) -> None:

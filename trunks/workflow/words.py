@@ -10,6 +10,7 @@ from trunks.workflow.causes import OTHER, TABLE
 from trunks.workflow.explanations import ADMINISTRATOR, AFTERWARDS, BY_ITSELF, UNKNOWN, Explanation
 from trunks.zoom import errors
 from trunks.zoom.errors import ZoomError
+from trunks.zoom.retry_after import LONGEST_WAIT
 from trunks.zoom.verdict import error_of
 from trunks.zoom.wire import Answer, Errand
 
@@ -18,6 +19,8 @@ __all__ = ["UNKNOWN", "Decoded", "Explanation", "decode", "explain", "sentence"]
 
 MOMENT_SECONDS = 5.0
 SILENT = "It gave no reason: ask your contact at Zoom, and name the tracking id if there is one."
+# No other limit is believed for so long.
+USED_UP = "Zoom's daily limit for this kind of call is used up; nothing was sent."
 UNCLEAR = Explanation(
     UNKNOWN,
     "Zoom answered with an error that the portal does not know.",
@@ -48,7 +51,13 @@ def explain(error: ZoomError) -> Explanation:
         return replace(found, next_step=SILENT)
     if isinstance(error, errors.ScopeMissing) and error.scopes:
         return replace(found, cause=f"The app at Zoom lacks the scope {', '.join(error.scopes)}.")
+    if isinstance(error, errors.HeldBack) and _is_far(error.retry_at):
+        return replace(found, cause=USED_UP)
     return found
+
+
+def _is_far(at: datetime | None) -> bool:
+    return at is not None and at > datetime.now(UTC) + timedelta(seconds=LONGEST_WAIT)
 
 
 def sentence(error: ZoomError, *, trying: bool = False) -> str:
