@@ -82,6 +82,10 @@ def test_what_is_done_in_part_does_not_say_that_nothing_has_been_done(
     content = shown(client, trunk_request)
     assert "Nothing has been done at Zoom yet." not in content
     assert "A worker takes up next what is not done yet." in content
+    stopping.stop(actor=supervisor, reason="Looking into it")
+    content = shown(client, trunk_request)
+    assert "Not all of it is done yet. The lines below say what is at Zoom already." in content
+    assert "A worker takes up next" not in content
 
 
 def test_a_retry_for_a_customer_without_a_trunk_does_not_say_that_nothing_has_been_done(

@@ -58,11 +58,11 @@ ICONS: dict[str, str] = {
     LineState.REFUSED: "circle-x",
     LineState.GIVEN_UP: "circle-question-mark",
 }
-TAKEN_UP = "A worker takes it up next."
+TAKEN_UP, UNTOUCHED = "A worker takes it up next.", "Nothing has been done at Zoom yet."
 NEXT: dict[str, str] = {
     State.PENDING: "A supervisor who did not write it decides next. Nothing has been sent to Zoom.",
     State.SENT_BACK: "It needs a change. Once it is amended, the supervisors decide again.",
-    State.APPROVED: f"{TAKEN_UP} Nothing has been done at Zoom yet.",
+    State.APPROVED: f"{TAKEN_UP} {UNTOUCHED}",
     State.APPLYING: "The portal is talking to Zoom. This page follows along.",
     State.UNCONFIRMED: (
         "Something was sent, and what came of it is not known yet. The portal keeps reading Zoom's list until it "
@@ -76,11 +76,12 @@ NEXT: dict[str, str] = {
     State.EXPIRED: "Nobody decided in time; file it again if it is still needed.",
 }
 PARTLY = "A worker takes up next what is not done yet. The lines below say what is at Zoom already."
+HELD_PARTLY = "Not all of it is done yet. The lines below say what is at Zoom already."
 GIVEN_UP = (
     "People gave up finding out what Zoom did with some lines: whether those are in place is not known. "
     "The lines below say which."
 )
-WINDOW = "It waits for its change window. Nothing has been done at Zoom yet."
+WINDOW = f"It waits for its change window. {UNTOUCHED}"
 BETWEEN = (
     "The change is between its two steps: a trunk is removed, and the one in its place is not assigned yet."
 )
@@ -123,6 +124,14 @@ def what_next(trunk_request: TrunkRequest) -> str:
 
 
 @register.filter
+def while_held(trunk_request: TrunkRequest) -> str:
+    """Say how far a request has come that is not taken up: what it waits for is said beside it."""
+    if trunk_request.state != State.APPROVED or is_between(trunk_request):
+        return what_next(trunk_request)
+    return UNTOUCHED if is_untouched(trunk_request) else HELD_PARTLY
+
+
+@register.filter
 def once_approved(trunk_request: TrunkRequest) -> str:
     """Say what comes next right after an approval, on a page without lines, which does not follow what is done."""
     if trunk_request.state != State.APPROVED:
@@ -130,7 +139,6 @@ def once_approved(trunk_request: TrunkRequest) -> str:
     return WINDOW if waiting.window_opens(trunk_request) else TAKEN_UP
 
 
-@register.filter
 def is_untouched(trunk_request: TrunkRequest) -> bool:
     """Say whether nothing of an approved request has been done at Zoom: it may have been taken up before."""
     return trunk_request.state == State.APPROVED and not any(map(_is_done, trunk_request.lines.all()))
