@@ -39,8 +39,14 @@ def send_due() -> None:
 
 
 def _claim(failed: Iterable[int] = ()) -> Delivery | None:
-    due = Delivery.objects.due().exclude(webhook__in=failed).select_related("webhook")
-    return outbox.claim(lambda: outbox.first_free(due), seconds=LEASE_SECONDS)
+    """Take the first delivery that is due of a webhook that no other worker is sending to.
+
+    Rung together, all workers would wait for one slow receiver, and what people have approved for them.
+    """
+    sending = Delivery.objects.filter(sending=Sending.WAITING).exclude(clock.unleased())
+    due = Delivery.objects.due().exclude(webhook__in=failed).exclude(webhook__in=sending.values("webhook"))
+    due = due.select_related("webhook")
+    return outbox.claim(lambda: outbox.first_free(due, "webhook"), seconds=LEASE_SECONDS)
 
 
 def _send(delivery: Delivery) -> bool:

@@ -24,13 +24,14 @@ GIVE_UP_AFTER = timedelta(days=1)
 Sendable = TypeVar("Sendable", Notice, Delivery)
 
 
-def first_free(due: QuerySet[Sendable]) -> QuerySet[Sendable]:
+def first_free(due: QuerySet[Sendable], *also: str) -> QuerySet[Sendable]:
     """Return the query that locks the first of what is `due`, but for what another is taking just now.
 
-    Workers that were rung together would wait for each other at every row.
+    Workers that were rung together would wait for each other at every row. `also` names rows beside it to be locked.
     """
     passing = connection.features.has_select_for_update_skip_locked
-    return due.select_for_update(skip_locked=passing, of=("self",) if passing else ())[:1]
+    of = ("self", *also) if passing else ()
+    return due.select_for_update(skip_locked=passing, of=of, no_key=True)[:1]
 
 
 def one_round(most: int) -> Iterator[int]:
