@@ -146,6 +146,8 @@ def _displaced(claim: Claim, lines: list[Line], rows: Sequence[Trunk]) -> list[L
         with audit.change():
             claim.hold()
             mark(gone, LineState.UNKNOWN)
+        # An earlier list has shown them: whatever it lacked then, this is the first without these.
+        claim.trunk_request.absent_at = None
     return gone
 
 

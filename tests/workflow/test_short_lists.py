@@ -1,0 +1,39 @@
+"""Lists that are short by a row now and then, by another each time: two have to lack the same to be believed."""
+
+from typing import Any
+
+import pytest
+
+from tests.workflow.conftest import Zoom
+from tests.workflow.timing import let_pass, states
+from trunks.models import User
+from trunks.workflow.provisioning import provision
+from trunks.workflow.reconcile import settle
+from trunks.zoom.client import ZoomClient
+from trunks.zoom.types import Trunk
+
+pytestmark = pytest.mark.sqlite
+TRUNKS = "/sip_trunk/trunks$"
+
+
+def test_what_the_list_before_has_shown_is_not_believed_to_be_gone(
+    zoom: Zoom, staff: User, supervisor: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One list that lacked the first line and one that lacked the second had the second refused, which was there."""
+    first, second = (f"{zoom.trunk.prefix}77{digit}" for digit in "12")
+    trunk_request = zoom.approved(staff, supervisor, first, second)
+    zoom.sandbox.fault("drop", method="POST", path=TRUNKS, apply="before")
+    provision(trunk_request.pk)
+    real, lacks = ZoomClient.list_trunks, iter([first, second])
+
+    def short(*who: Any) -> list[Trunk]:
+        gone = next(lacks, "")
+        return [row for row in real(*who) if row.dnis != gone]
+
+    monkeypatch.setattr(ZoomClient, "list_trunks", short)
+    for _ in range(3):
+        let_pass(trunk_request)
+        settle(trunk_request.pk)
+    provision(trunk_request.pk)
+    assert states(trunk_request) == ("done", ["assigned", "assigned"])
+    assert zoom.assigned() == {first: 1, second: 1}
