@@ -246,6 +246,7 @@ def test_a_change_whose_removal_takes_others_away_goes_on_at_once_and_tells_in_t
     provision(trunk_request.pk)
     if fault == "drop":
         look_again(trunk_request)
+        look_again(trunk_request)
         assert states(trunk_request) == ("approved", ["not_sent"]), "it does not wait for the others"
     if fault != "none":
         hour_passes(trunk_request)

@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 
 from tests.workflow.conftest import Zoom
-from tests.workflow.timing import let_pass, states
+from tests.workflow.test_removing import at_zoom, to_change, to_unassign
+from tests.workflow.timing import carry_out_in_time, let_pass, states
 from trunks.models import User
+from trunks.workflow import estate
 from trunks.workflow.provisioning import provision
 from trunks.workflow.reconcile import settle
 from trunks.zoom.client import ZoomClient
@@ -14,6 +16,7 @@ from trunks.zoom.types import Trunk
 
 pytestmark = pytest.mark.sqlite
 TRUNKS = "/sip_trunk/trunks$"
+ONE = "/sip_trunk/trunks/[^/]+$"
 
 
 def test_what_the_list_before_has_shown_is_not_believed_to_be_gone(
@@ -37,3 +40,30 @@ def test_what_the_list_before_has_shown_is_not_believed_to_be_gone(
     provision(trunk_request.pk)
     assert states(trunk_request) == ("done", ["assigned", "assigned"])
     assert zoom.assigned() == {first: 1, second: 1}
+
+
+@pytest.mark.parametrize("kind", ["unassign", "change"])
+def test_a_removal_without_an_answer_is_not_believed_by_one_list(
+    zoom: Zoom, staff: User, supervisor: User, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """What keeps Zoom from answering may shorten its list: a change assigned a second trunk beside the first one."""
+    old, new = (f"{zoom.trunk.prefix}88{digit}" for digit in "12")
+    zoom.in_console(old, "")
+    assert estate.sync(zoom.master.pk)
+    if kind == "change":
+        trunk_request = to_change(zoom, staff, supervisor, old, new)
+    else:
+        trunk_request = to_unassign(zoom, staff, supervisor, old)
+    zoom.sandbox.fault("502", method="DELETE", path=ONE, apply="never")
+    provision(trunk_request.pk)
+    assert states(trunk_request) == ("unconfirmed", ["unknown"])
+    real, short = ZoomClient.list_trunks, iter([True])
+    monkeypatch.setattr(ZoomClient, "list_trunks", lambda *who: [] if next(short, False) else real(*who))
+    for _ in range(4):
+        let_pass(trunk_request)
+        settle(trunk_request.pk)
+        assert old in at_zoom(zoom)
+        assert trunk_request.lines.get().state in ("unknown", "not_sent")
+    carry_out_in_time(trunk_request)
+    assert states(trunk_request) == ("done", ["assigned" if kind == "change" else "unassigned"])
+    assert set(at_zoom(zoom)) == ({new} if kind == "change" else set())

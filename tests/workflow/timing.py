@@ -14,6 +14,10 @@ def let_pass(trunk_request: TrunkRequest, seconds: float = 3600) -> None:
     moments = {name: getattr(trunk_request, name) for name in TIMES}
     earlier = {name: at - timedelta(seconds=seconds) for name, at in moments.items() if at}
     TrunkRequest.objects.filter(pk=trunk_request.pk).update(**earlier)
+    for line in trunk_request.lines.all():
+        if line.absent_at:
+            line.absent_at -= timedelta(seconds=seconds)
+            line.save(update_fields=["absent_at"])
 
 
 def carry_out_in_time(trunk_request: TrunkRequest, takes: int = 3) -> None:

@@ -163,15 +163,17 @@ def gone_once(claim: Claim, findings: Findings) -> list[Line]:
     return gone if gone and second_look_left(claim.trunk_request) is not None else []
 
 
-def second_look_left(trunk_request: TrunkRequest) -> float | None:
+def second_look_left(seen: TrunkRequest | Line) -> float | None:
     """Return how many seconds to wait until another list can say as well that something is absent; None: it has.
+
+    `seen` keeps when the first list said so: the request for all that it waits for, a line for what it alone does.
 
     One list is never enough, even where nothing has to lie between the two.
     """
     apart = settling.second_look_seconds()
-    if trunk_request.absent_at is None:
+    if seen.absent_at is None:
         return apart
-    return clock.left(trunk_request.absent_at, apart) or None
+    return clock.left(seen.absent_at, apart) or None
 
 
 def unmet(findings: Findings) -> list[Line]:

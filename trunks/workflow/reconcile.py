@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from django.db import transaction
 from django.db.models import F
 
 from trunks import audit, dispatch
@@ -27,6 +28,7 @@ from trunks.models import (
 )
 from trunks.workflow import bystanders, circuits, outcomes, settling
 from trunks.workflow.claims import Claim, Fenced, claim_unconfirmed
+from trunks.workflow.comparing import Likeness
 from trunks.workflow.content import lines_of
 from trunks.workflow.guard import demand, demand_comment
 from trunks.workflow.reading import (
@@ -39,12 +41,13 @@ from trunks.workflow.reading import (
     without_old_news,
     write_findings,
 )
-from trunks.workflow.transitions import mark, move
+from trunks.workflow.transitions import mark, move, write_lines
 from trunks.workflow.words import sentence
 from trunks.zoom.errors import RateLimited, ZoomError
 from trunks.zoom.types import Trunk
 
 MOST_SENDS = 3
+GONE_ONCE = "Zoom's list does not show any more what is to be removed; one more look."
 UNSEEN = "Zoom's list does not show the effect; it could still come."
 
 
@@ -127,7 +130,11 @@ def _look(claim: Claim) -> None:
             return
     lines = lines_of(claim.trunk_request)
     findings = without_old_news(look_after([line for line in lines if line.state == LineState.UNKNOWN], rows))
-    write_findings(claim, findings)
+    doubted = _gone_unanswered(claim, findings)
+    write_findings(claim, {line: found for line, found in findings.items() if line not in doubted})
+    if doubted:
+        _look_again(claim, GONE_ONCE, max(doubted.values()))
+        return
     missing = unmet(findings) + _displaced(claim, lines, rows)
     others = bystanders.missing(claim, lines)
     if (missing or others) and not _believable(claim, UNSEEN if missing else bystanders.doubt(others)):
@@ -137,6 +144,25 @@ def _look(claim: Claim) -> None:
         return
     bystanders.tell(claim, others)
     _conclude(claim, missing, findings)
+
+
+def _gone_unanswered(claim: Claim, findings: Findings) -> dict[Line, float]:
+    """Return the removals that Zoom has not answered and one list alone shows as done, and how long each has to wait.
+
+    What keeps Zoom from answering may shorten its lists: a change would assign a second trunk beside the one that was
+    not removed.
+    """
+    removing = {line: found for line, found in findings.items() if line.phase == Phase.REMOVE}
+    gone = [line for line, found in removing.items() if found.likeness is Likeness.MET and not line.answered]
+    there = [line for line in removing if line not in gone and line.absent_at]
+    waits = {line: left for line in gone if (left := second_look_left(line)) is not None}
+    first = [line for line in waits if line.absent_at is None]
+    if first or there:
+        with transaction.atomic():
+            claim.hold()
+            write_lines(first, absent_at=clock.now())
+            write_lines(there, absent_at=None)
+    return waits
 
 
 def _displaced(claim: Claim, lines: list[Line], rows: Sequence[Trunk]) -> list[Line]:

@@ -79,7 +79,7 @@ def _intend(claim: Claim, group: list[Line]) -> None:
     with audit.change():
         claim.write(step=Step.SENDING, sent_at=clock.now(), sends=ONE_MORE, landed=False, absent_at=None)
         sends = [line.sends + 1 for line in group]
-        mark(group, LineState.UNKNOWN, sends=ONE_MORE, answered=False)
+        mark(group, LineState.UNKNOWN, sends=ONE_MORE, answered=False, absent_at=None)
         audit.record(
             Action.PROVISIONING_INTENDED,
             actor=None,

@@ -121,7 +121,8 @@ def mark(lines: QuerySet[Line] | Sequence[Line], to: LineState, **changes: Any) 
 
 def write_lines(lines: Sequence[Line], **values: Any) -> None:
     """Write the same `values` to the columns of all of `lines`, in the caller's transaction."""
-    _lines(len(lines)).update(named("line", [line.pk for line in lines]), **values)
+    if lines:
+        _lines(len(lines)).update(named("line", [line.pk for line in lines]), **values)
 
 
 @cache
