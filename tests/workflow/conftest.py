@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pkgutil import resolve_name
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,11 +12,12 @@ from pytest_django import Settings
 from tests import cast
 from tests.workflow.timing import let_pass
 from trunks.models import MasterAccount, MasterTrunk, SubAccount, TrunkRequest, User, ZoomCall
+from trunks.models.rate_budget import MOST_PLACES, RATES
 from trunks.sandbox import console
 from trunks.sandbox.estate import NORTHWIND, demo_estate
 from trunks.sandbox.records import Estate
 from trunks.sandbox.server import Sandbox
-from trunks.workflow import connecting, filing, sweeping
+from trunks.workflow import connecting, filing, patience, sweeping
 from trunks.workflow import estate as estates
 
 
@@ -119,7 +121,14 @@ def small_estate() -> Estate:
 
 
 @pytest.fixture
-def sandbox(settings: Settings) -> Iterator[Sandbox]:
+def sandbox(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+    """Give the sandbox without its limits; calls go at the highest rate that a budget can hold, and again at once.
+
+    Otherwise tests would stand still between their calls. That those keep to the rate of a plan has tests of its own.
+    """
+    for plan, rates in RATES.items():
+        monkeypatch.setitem(RATES, plan, dict.fromkeys(rates, float(MOST_PLACES)))
+    monkeypatch.setattr(patience, "time", SimpleNamespace(sleep=lambda _: None))
     with Sandbox(small_estate(), rate_limits=False) as server:
         settings.ZOOM_API_URL = server.api_url
         settings.ZOOM_OAUTH_URL = server.oauth_url

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -33,6 +34,14 @@ def master(db: None, sandbox: Sandbox) -> MasterAccount:
     made.rate_plan = "business"
     made.save()
     return made
+
+
+@pytest.fixture
+def slept(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Return how long it was waited before each new try; no time is spent on it."""
+    pauses: list[float] = []
+    monkeypatch.setattr(patience, "time", SimpleNamespace(sleep=pauses.append))
+    return pauses
 
 
 def last_event(master: MasterAccount) -> tuple[str, str]:
@@ -150,11 +159,12 @@ def test_a_sub_account_of_which_zoom_fails_does_not_stop_the_others(
 
 
 def test_a_call_that_fails_now_and_then_makes_the_reading_slower_and_not_fail(
-    master: MasterAccount, sandbox: Sandbox
+    master: MasterAccount, sandbox: Sandbox, slept: list[float], settings: Settings
 ) -> None:
     sandbox.fault("503", path=r"/v2/accounts$", times=patience.SECOND_TRIES)
     sandbox.fault("html", path=OF_SUB_ACCOUNTS, times=patience.SECOND_TRIES)
     assert estate.sync(master.pk)
+    assert slept == [settings.HTTP_DEADLINE_SECONDS / 20] * 2 * patience.SECOND_TRIES
     assert not SubAccount.objects.exclude(trunks_problem="").exists()
 
 
@@ -230,11 +240,17 @@ def test_a_master_trunk_without_an_id_is_left_out(
 
 
 def test_a_rate_limit_makes_the_reading_slower_and_not_fail(
-    master: MasterAccount, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    master: MasterAccount,
+    sandbox: Sandbox,
+    slept: list[float],
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("trunks.turns.slow_down", lambda *_: None)
     sandbox.fault("429", path=OF_SUB_ACCOUNTS, times=patience.PATIENCE)
     assert estate.sync(master.pk)
+    # Zoom asks for longer, and the next call has a turn to wait for as well.
+    assert slept == [settings.HTTP_DEADLINE_SECONDS / 10] * patience.PATIENCE
     assert SubAccount.objects.filter(trunks_read_at__isnull=False).count() == 12
 
 

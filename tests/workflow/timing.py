@@ -2,14 +2,16 @@
 
 from datetime import timedelta
 
-from trunks.models import TrunkRequest
+from django.db.models import F
+
+from trunks.models import RateBudget, TrunkRequest
 from trunks.workflow.provisioning import provision
 
 TIMES = ("sent_at", "absent_at", "next_attempt_at", "lease_until")
 
 
 def let_pass(trunk_request: TrunkRequest, seconds: float = 3600) -> None:
-    """Make the request look as if `seconds` had gone by since it was last touched."""
+    """Make the request, and a pause after a 429, look as if `seconds` had gone by since it was last touched."""
     trunk_request.refresh_from_db()
     moments = {name: getattr(trunk_request, name) for name in TIMES}
     earlier = {name: at - timedelta(seconds=seconds) for name, at in moments.items() if at}
@@ -18,6 +20,8 @@ def let_pass(trunk_request: TrunkRequest, seconds: float = 3600) -> None:
         if line.absent_at:
             line.absent_at -= timedelta(seconds=seconds)
             line.save(update_fields=["absent_at"])
+    pauses = {name: F(name) - seconds for name in ("not_before", "next_at")}
+    RateBudget.objects.filter(master=trunk_request.master_id, not_before__gt=0).update(**pauses)
 
 
 def carry_out_in_time(trunk_request: TrunkRequest, takes: int = 3) -> None:
