@@ -14,6 +14,7 @@ def source(tmp_path: Path, settings: Settings) -> Path:
     folder = tmp_path / "source"
     folder.mkdir()
     settings.STATICFILES_DIRS = [folder]
+    settings.STATICFILES_FINDERS = ["django.contrib.staticfiles.finders.FileSystemFinder"]
     settings.STATIC_ROOT = tmp_path / "collected"
     settings.STORAGES = settings.STORAGES | {"staticfiles": {"BACKEND": "portal.storage.StaticFiles"}}
     return folder
