@@ -31,7 +31,10 @@ _BESIDE = {
     *(f"models/test_rate_budget{name}.py" for name in ("", "_adapts", "_places")),
     *("test_audit_finding.py", "workflow/test_two_roles.py", "zoom/test_fuzz.py"),
 }
-_OF_THE_TRAIL = ("management", "test_archiving.py")
+_OF_THE_TRAIL = {
+    "management",
+    *(f"test_{name}.py" for name in ("archiving", "archiving_broken_off", "archives_verified")),
+}
 _tests = Path(__file__).parent
 
 
