@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from django.test import Client
 from pytest_django import Settings
 
 from tests import cast
@@ -15,19 +14,16 @@ from tests.workflow.test_removing import OLD, TRUNKS, at_zoom, settle_in_time, t
 from tests.workflow.timing import carry_out_in_time, let_pass, provision_twice, states
 from trunks import access, audit
 from trunks.actions import Action
-from trunks.models import Circuit, Delivery, Line, Notice, Occasion, Topic, TrunkRequest, User, clock
+from trunks.models import Delivery, Line, Notice, Topic, TrunkRequest, User, clock
 from trunks.workflow import (
-    attention,
     errors,
     estate,
     filing,
-    letters,
     listing,
     provisioning,
     reconcile,
     speaking,
     spreading,
-    stopping,
     sweeping,
     webhooks,
 )
@@ -196,85 +192,6 @@ def test_a_sub_account_that_is_gone_misses_no_trunk(zoom: Zoom, supervisor: User
     assert list(access.without_trunk_for(supervisor)) == []
 
 
-@pytest.fixture
-def halfway(zoom: Zoom, staff: User, supervisor: User, dnis: str) -> TrunkRequest:
-    """Return a change that has removed the DNIS and waits for Zoom, which is busy for a moment."""
-    change = to_change(zoom, staff, supervisor, dnis, zoom.trunk.prefix + "888")
-    zoom.sandbox.fault("429", method="POST", path=TRUNKS, seconds=0.1)
-    provision(change.pk)
-    assert states(change) == ("approved", ["not_sent"])
-    assert at_zoom(zoom) == {}
-    return change
-
-
-def its_dnis_is_taken(zoom: Zoom) -> None:
-    """Have another customer get, in Zoom's console, the DNIS that the change `halfway` is to assign."""
-    zoom.in_console(zoom.trunk.prefix + "888", "", account=zoom.other_sub)
-    assert estate.sync(zoom.master.pk)
-
-
-def minutes_later(trunk_request: TrunkRequest) -> None:
-    """Have two minutes go by, in which a worker was rung for it and the sweep came by."""
-    let_pass(trunk_request)
-    TrunkRequest.objects.filter(pk=trunk_request.pk).update(changed_at=clock.after(-120))
-    provision(trunk_request.pk)
-    sweeping.sweep()
-
-
-def letters_about_it(trunk_request: TrunkRequest, topic: Topic = Topic.LOST) -> list[letters.Letter]:
-    return [
-        letters.about_request(occasion, trunk_request)
-        for occasion in Occasion.objects.filter(topic=topic, trunk_request=trunk_request)
-    ]
-
-
-def test_a_change_that_a_stop_keeps_halfway_alarms(
-    zoom: Zoom, supervisor: User, halfway: TrunkRequest, client: Client
-) -> None:
-    stopping.stop(actor=supervisor, reason="Wrong numbers went out")
-    sweeping.sweep()
-    assert list(access.without_trunk_for(supervisor)) == [], "it may go on within a moment"
-    minutes_later(halfway)
-    minutes_later(halfway)
-    assert states(halfway)[0] == "approved"
-    assert list(access.without_trunk_for(supervisor)) == [halfway]
-    [letter] = letters_about_it(halfway)
-    assert "goes on by itself" in letter.sentences[1]
-    assert "Nothing is assigned in its place yet" in letter.items[0]
-    client.force_login(supervisor)
-    page = client.get(f"/requests/{halfway.reference}/").content.decode()
-    assert "nothing is assigned in its place yet" in page
-    assert "what it waits for stands below" in page
-
-
-def test_so_does_one_that_a_zoom_that_does_not_answer_keeps_halfway(
-    zoom: Zoom, supervisor: User, halfway: TrunkRequest
-) -> None:
-    Circuit.objects.update_or_create(master=zoom.master, defaults={"failures": 5, "opened_at": clock.read()})
-    minutes_later(halfway)
-    assert states(halfway)[0] == "approved"
-    assert list(access.without_trunk_for(supervisor)) == [halfway]
-
-
-def test_one_that_goes_on_in_time_alarms_nobody(zoom: Zoom, supervisor: User, halfway: TrunkRequest) -> None:
-    let_pass(halfway)
-    provision(halfway.pk)
-    sweeping.sweep()
-    assert states(halfway) == ("done", ["assigned"])
-    assert letters_about_it(halfway) == []
-
-
-def test_a_worker_that_takes_it_up_at_this_moment_is_not_alarmed_about(
-    zoom: Zoom, supervisor: User, halfway: TrunkRequest, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    let_pass(halfway)
-    TrunkRequest.objects.filter(pk=halfway.pk).update(changed_at=clock.after(-120))
-    zoom.before(monkeypatch, "trunks.audit.change", lambda: provision(halfway.pk))
-    attention.alarm_of_halfway()
-    assert states(halfway) == ("done", ["assigned"])
-    assert not halfway.lines.get().without_trunk
-
-
 def test_a_retry_of_a_change_without_a_trunk_cannot_be_withdrawn(
     zoom: Zoom, staff: User, supervisor: User, lost: TrunkRequest
 ) -> None:
@@ -301,60 +218,6 @@ def test_a_change_that_was_given_up_with_its_trunk_still_at_zoom_alarms_nobody(
     assert list(Delivery.objects.all()) == []
     assert not audit.history(change).filter(action=Action.NOTICE_SENT).exists()
     assert not Notice.objects.filter(occasion__topic=Topic.LOST).exists()
-
-
-def test_a_change_whose_old_trunk_somebody_has_assigned_in_the_console_meanwhile_removes_it_again(
-    zoom: Zoom, dnis: str, halfway: TrunkRequest
-) -> None:
-    """As the letter about it advises; the customer would have both, and the request would say done."""
-    zoom.in_console(dnis, OLD)
-    let_pass(halfway)
-    provision(halfway.pk)
-    assert states(halfway) == ("done", ["assigned"])
-    assert set(at_zoom(zoom)) == {zoom.trunk.prefix + "888"}
-
-
-def test_a_change_that_is_sent_back_after_its_removal_was_undone_does_not_say_that_nothing_was_sent(
-    zoom: Zoom, dnis: str, halfway: TrunkRequest
-) -> None:
-    zoom.in_console(dnis, OLD)
-    its_dnis_is_taken(zoom)
-    let_pass(halfway)
-    provision(halfway.pk)
-    assert states(halfway) == ("sent_back", ["not_sent"])
-    assert at_zoom(zoom) == {dnis: OLD}
-    [letter] = letters_about_it(halfway, Topic.SETTLED)
-    assert "so nothing was sent" not in " ".join(letter.sentences)
-    assert "nothing more was sent; nothing of what was sent before is in place" in " ".join(letter.sentences)
-
-
-def test_or_leaves_it_when_its_own_dnis_is_taken_by_then(
-    zoom: Zoom, dnis: str, halfway: TrunkRequest, supervisor: User
-) -> None:
-    halfway.lines.update(without_trunk=True)
-    zoom.in_console(dnis, OLD)
-    its_dnis_is_taken(zoom)
-    let_pass(halfway)
-    provision(halfway.pk)
-    assert states(halfway) == ("sent_back", ["not_sent"])
-    assert at_zoom(zoom) == {dnis: OLD}
-    assert list(access.without_trunk_for(supervisor)) == []
-
-
-# --- the second step of a change, whose DNIS somebody else has got meanwhile --------------------
-
-
-def test_a_dnis_that_came_into_another_sub_account_halfway_is_not_given_twice(
-    zoom: Zoom, dnis: str, halfway: TrunkRequest
-) -> None:
-    its_dnis_is_taken(zoom)
-    let_pass(halfway)
-    provision(halfway.pk)
-    assert states(halfway) == ("failed", ["refused"])
-    assert at_zoom(zoom) == {dnis: OLD}
-    line = halfway.lines.get()
-    assert f"is already assigned to {zoom.other_sub} at Zoom" in line.detail
-    assert "The old values were assigned again." in line.detail
 
 
 def test_old_values_whose_dnis_another_customer_has_got_are_not_assigned_again(
@@ -402,88 +265,6 @@ def test_a_page_that_read_zoom_during_the_removal_does_not_end_the_alarm(
     listing.take_in(zoom.sub, rows, asked)
     assert states(change) == ("failed", ["refused"])
     assert list(access.without_trunk_for(supervisor)) == [change]
-
-
-# --- a removal of what another request may have assigned --------------------
-
-
-@pytest.mark.parametrize("kind", ["unassign", "change"])
-def test_what_may_have_been_assigned_is_not_removed_before_that_is_known(
-    zoom: Zoom, staff: User, supervisor: User, kind: str
-) -> None:
-    """Not seeing it in the list, the request that has assigned it would send it again."""
-    number, new = zoom.trunk.prefix + "777", zoom.trunk.prefix + "888"
-    assigning = zoom.approved(staff, supervisor, number)
-    zoom.sandbox.fault("drop", method="POST", path=TRUNKS, apply="before")
-    provision(assigning.pk)
-    assert states(assigning) == ("unconfirmed", ["unknown"])
-    assert estate.sync(zoom.master.pk)
-    line = filing.LineDraft(zoom.trunk, number if kind == "unassign" else new, "", number)
-    removal = filing.Draft(zoom.sub, kind, "Customer asked", "", [line])
-    with pytest.raises(errors.Invalid, match=f"{assigning.reference}.*once it is settled"):
-        filing.file(removal, actor=staff)
-    settle_in_time(assigning, looks=1)
-    assert states(assigning) == ("done", ["assigned"])
-    removing = cast.approved(filing.file(removal, actor=staff), supervisor)
-    provision(removing.pk)
-    assert states(removing)[0] == "done"
-    assert at_zoom(zoom) == ({} if kind == "unassign" else {new: ""})
-
-
-def test_a_removal_that_meets_such_a_request_goes_back_to_its_people(
-    zoom: Zoom, staff: User, supervisor: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    number = zoom.trunk.prefix + "777"
-    assigning = zoom.approved(staff, supervisor, number)
-    removals = []
-
-    def somebody_sees_it_and_wants_it_removed() -> None:
-        listing.take_in(zoom.sub, [Trunk("268", "", "", number, "0", None)], clock.read())
-        removals.append(to_unassign(zoom, staff, supervisor, number))
-
-    zoom.before_post(monkeypatch, somebody_sees_it_and_wants_it_removed)
-    zoom.sandbox.fault("drop", method="POST", path=TRUNKS, apply="before")
-    provision(assigning.pk)
-    assert states(assigning) == ("unconfirmed", ["unknown"])
-    let_pass(assigning)
-    [removal] = removals
-    provision(removal.pk)
-    assert states(removal) == ("sent_back", ["not_sent"])
-    assert "once it is settled" in removal.waiting_for
-    settle_in_time(assigning, looks=1)
-    assert states(assigning) == ("done", ["assigned"])
-    assert zoom.assigned() == {number: 1}
-
-
-@pytest.mark.parametrize("answer", ["yes", "never"])
-@pytest.mark.parametrize("kind", ["unassign", "change"])
-def test_what_was_removed_while_the_request_that_has_it_waits_with_another_line_is_not_sent_again(
-    zoom: Zoom, staff: User, supervisor: User, answer: str, kind: str
-) -> None:
-    there, waits = (zoom.trunk.prefix + end for end in ("771", "772"))
-    zoom.in_console(there, "")
-    trunk_request = zoom.approved(staff, supervisor, there, waits)
-    zoom.sandbox.fault("429", method="POST", path=TRUNKS, seconds=0.1)
-    provision(trunk_request.pk)
-    assert states(trunk_request) == ("approved", ["already_there", "not_sent"])
-    let_pass(trunk_request)
-    new = zoom.trunk.prefix + "888"
-    if kind == "unassign":
-        removal = to_unassign(zoom, staff, supervisor, there)
-    else:
-        removal = to_change(zoom, staff, supervisor, there, new)
-    provision(removal.pk)
-    assert states(removal)[0] == "done"
-    let_pass(removal)
-    if answer == "never":
-        zoom.sandbox.fault("drop", method="POST", path=TRUNKS, apply="never")
-    for _ in range(2):
-        provision(trunk_request.pk)
-        settle_in_time(trunk_request)
-    assert states(trunk_request) == ("done", ["already_there", "assigned"])
-    assert set(at_zoom(zoom)) == ({waits} if kind == "unassign" else {waits, new})
-    holds = Line.objects.exclude(hold="").values_list("dnis", "hold")
-    assert set(holds) == {(dnis, "assigned") for dnis in at_zoom(zoom)}
 
 
 # --- old values of which Zoom's list does not show the caller ID --------------------
