@@ -1,4 +1,4 @@
-"""Approving several requests at once: each by the same verb, each refused by itself, and in the same words."""
+"""Approving several requests at once: each shown as asked, and each approved by the same verb."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -18,12 +18,8 @@ from tests import cast
 from tests.conftest import SignedIn
 from tests.together import together
 from trunks import audit, step_up
-from trunks.models import Decision, ListedTrunk, Look, Permit, Role, State, SubAccount, TrunkRequest, User
-from trunks.models.audit_event import AuditEvent
-from trunks.views.http import NOTHING_HERE
-from trunks.views.unavailable import AWAY
+from trunks.models import Decision, Look, Permit, State, TrunkRequest, User
 from trunks.workflow import delegating, filing, preview, review, stopping
-from trunks.workflow.preview import ZoomNow
 
 pytestmark = pytest.mark.sqlite
 
@@ -80,23 +76,6 @@ def said_of(answer: Answer, trunk_request: TrunkRequest) -> str:
     """Return what the answer page says of one request."""
     page = answer.content.decode()
     return str(page.split(f'data-result="{trunk_request.reference}"')[1].split("</li>")[0])
-
-
-def taken(trunk_request: TrunkRequest, sub: SubAccount) -> None:
-    """Have the estate show that `sub` has got the DNIS meanwhile."""
-    ListedTrunk.objects.create(
-        master=trunk_request.master,
-        sub_account=sub,
-        zoom_id="9",
-        dnis=trunk_request.lines.get().dnis,
-        first_seen_at=cast.LONG_AGO,
-        last_seen_at=cast.LONG_AGO,
-    )
-
-
-def refusals(user: User) -> list[str]:
-    events = AuditEvent.objects.filter(action="request.action_refused", actor=user).order_by("id")
-    return [event.after["reason"] for event in events]
 
 
 def test_each_is_shown_as_asked_and_beside_what_zoom_has(client: Client, three: list[TrunkRequest]) -> None:
@@ -164,83 +143,6 @@ def test_of_two_approvals_each_gets_one_and_the_page_says_how_many_are_missing(
     assert states(three) == [State.PENDING] * 3
 
 
-def test_stale_own_moved_foreign_and_ended_ones_are_left_and_the_others_approved(
-    client: Client,
-    supervisor: User,
-    second_supervisor: User,
-    staff: User,
-    estate: cast.Estate,
-    three: list[TrunkRequest],
-) -> None:
-    SubAccount.objects.update(trunks_read_at=cast.LONG_AGO)
-    sub = SubAccount.objects.get(pk=estate.sub.pk)
-    stale, denied, good = three
-    own, moved = (
-        filing.file(cast.draft(sub, estate.trunk, dnis), actor=staff) for dnis in ("18888004", "18888005")
-    )
-    own.revisions.update(author=supervisor)
-    # Of a master account that the supervisor has no role for.
-    foreign = filing.file(
-        cast.draft(estate.foreign_sub, estate.foreign_trunk, "70003001"),
-        actor=cast.person("Ferdinand Foreign", Role.STAFF),
-    )
-    supervisor.role_grants.update(master=estate.master)
-    ticks = [tick(row) for row in (stale, denied, good, own, moved, foreign)]
-    filing.amend(stale, cast.draft(sub, estate.trunk, "18888009"), actor=staff, version=1)
-    review.deny(denied, actor=second_supervisor, version=1, comment="No.")
-    taken(moved, estate.other_sub)
-
-    answer = approve(client, *ticks)
-    assert answer.status_code == 200
-    assert [name for name, done in results(answer).items() if done] == [good.reference]
-    assert states([stale, denied, good, own, moved, foreign]) == [
-        *(State.PENDING, State.DENIED, State.APPROVED, State.PENDING, State.PENDING, State.PENDING)
-    ]
-    assert "Stella Staff" in said_of(answer, stale)
-    assert "Sue Supervisor" in said_of(answer, denied)
-    assert "You filed or amended this request, so somebody else decides on it." in said_of(answer, own)
-    assert "Who could:</strong> Sue Supervisor" in said_of(answer, own)
-    assert "Zoom has changed since this was filed" in said_of(answer, moved)
-    assert "Validate it again on its page" in said_of(answer, moved)
-    assert NOTHING_HERE in said_of(answer, foreign)
-    assert "Tailspin" not in answer.content.decode()
-    assert Decision.objects.filter(verdict="approve").count() == 1
-    assert refusals(supervisor) == ["You filed or amended this request, so somebody else decides on it."]
-
-
-def test_the_words_are_those_of_the_request_s_own_page(
-    client: Client, supervisor: User, three: list[TrunkRequest], estate: cast.Estate
-) -> None:
-    cast.policy(estate.master, approvals=2)
-    own, given, unfit = three
-    own.revisions.update(author=supervisor)
-    review.approve(loaded(given), actor=supervisor, version=1)
-    taken(unfit, estate.other_sub)
-    answer = approve(client, own, loaded(given), unfit)
-    assert answer.status_code == 409
-    for row in three:
-        data = {"version": loaded(row).version, "comment": ""}
-        alone = client.post(f"/requests/{row.reference}/approve/", data).content.decode()
-        words = re.findall(r'<p class="m-0">([^<]+)</p>', said_of(answer, row))
-        assert words
-        assert all(sentence in alone for sentence in words)
-    assert len(refusals(supervisor)) == 4
-
-
-def test_what_does_not_fit_is_told_with_what_to_do(
-    client: Client, three: list[TrunkRequest], estate: cast.Estate
-) -> None:
-    taken(three[0], estate.other_sub)
-    page = look(client, *three[:2])
-    assert "18888001 is already assigned to Fourth Coffee at Zoom." in page
-    assert f'data-cannot="{three[0].reference}"' in page
-    assert tick(three[0]) not in page
-    answer = approve(client, *three[:2])
-    assert results(answer) == {three[0].reference: False, three[1].reference: True}
-    assert "18888001 is already assigned to Fourth Coffee at Zoom." in said_of(answer, three[0])
-    assert "Send it back to be amended, or deny it." in said_of(answer, three[0])
-
-
 def test_sent_twice_it_is_done_once_and_the_second_answer_says_who_did_it(
     client: Client, three: list[TrunkRequest]
 ) -> None:
@@ -268,46 +170,6 @@ def test_two_supervisors_with_the_same_list_at_once_approve_each_request_once(
     assert sum(done) == 3
     assert states(three) == [State.APPROVED] * 3
     assert (Decision.objects.count(), Permit.objects.count()) == (3, 3)
-
-
-@pytest.mark.parametrize(
-    ("chosen", "words"),
-    [
-        ([], "Tick at least one request."),
-        (["TR-000001"], "did not say which version"),
-        (["TR-000001.1.xyz"], "did not say which version"),
-        (["TR-000001.-1."], "did not say which version"),
-        (["\x00"], "did not say which version"),
-        ([f"TR-{number:06d}.1." for number in range(1, 27)], "At most 25 at once"),
-    ],
-)
-def test_a_choice_that_cannot_be_carried_out_keeps_rows_and_comment(
-    client: Client, three: list[TrunkRequest], chosen: list[str], words: str
-) -> None:
-    shown = [row.reference for row in three]
-    answer = client.post(URL, {"chosen": chosen, "shown": shown, "comment": "<b>Kept</b>"})
-    page = answer.content.decode()
-    assert answer.status_code == 422
-    assert words in page
-    assert "<title>Error: " in page
-    assert "&lt;b&gt;Kept&lt;/b&gt;" in page
-    assert page.count("data-one=") == 3
-    assert states(three) == [State.PENDING] * 3
-
-
-@pytest.mark.parametrize("comment", ["c" * 2001, "a\x00b"])
-def test_a_comment_that_cannot_be_kept_decides_nothing_and_ticks_stay_as_they_were(
-    client: Client, three: list[TrunkRequest], comment: str
-) -> None:
-    shown = [row.reference for row in three]
-    answer = client.post(URL, {"chosen": [tick(three[0])], "shown": shown, "comment": comment})
-    page = answer.content.decode()
-    assert answer.status_code == 422
-    assert 'href="#id_comment"' in page
-    assert f'value="{tick(three[0])}" checked' in page
-    assert f'value="{tick(three[1])}"' in page
-    assert f'value="{tick(three[1])}" checked' not in page
-    assert not Decision.objects.exists()
 
 
 def test_nothing_that_one_may_see_leads_back_to_the_list(client: Client, three: list[TrunkRequest]) -> None:
@@ -363,16 +225,6 @@ def test_with_nothing_to_approve_there_is_no_button(
     assert "The request&#x27;s state does not allow it: denied." in page
 
 
-def test_an_expired_one_cannot_be_ticked_although_no_sweep_has_ended_it(
-    client: Client, three: list[TrunkRequest]
-) -> None:
-    TrunkRequest.objects.filter(pk=three[0].pk).update(changed_at=cast.LONG_AGO)
-    assert "It has expired" in look(client, three[0])
-    answer = approve(client, three[0], three[1])
-    assert results(answer) == {three[0].reference: False, three[1].reference: True}
-    assert "It has expired" in said_of(answer, three[0])
-
-
 def test_a_proof_in_the_middle_keeps_ticks_and_comment(
     client: Client, three: list[TrunkRequest], settings: Settings
 ) -> None:
@@ -410,65 +262,6 @@ def test_what_changed_since_one_last_looked_is_shown_and_the_look_is_noted(
     page = look(client, three[0])
     assert "Changed since you last looked" in page
     assert "Line 18888001 (removed)" in page
-
-
-def test_reading_zoom_takes_the_tick_away_where_it_has_moved(
-    client: Client, estate: cast.Estate, three: list[TrunkRequest], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    SubAccount.objects.update(trunks_read_at=cast.LONG_AGO)
-    sub = SubAccount.objects.get(pk=estate.sub.pk)
-    row = filing.file(cast.draft(sub, estate.trunk, "18888007"), actor=three[0].filed_by)
-
-    def read(trunk_request: TrunkRequest) -> ZoomNow:
-        ListedTrunk.objects.all().delete()
-        taken(trunk_request, estate.other_sub)
-        return ZoomNow()
-
-    page = look(client, row)
-    offered = re.findall(rf"{URL}{row.reference}/\?offered=(\S+?)\"", page)
-    assert offered == ["1.approve"]
-    monkeypatch.setattr(preview, "zoom_now", read)
-    corrected = client.get(f"{URL}{row.reference}/?offered=1.approve").content.decode()
-    assert f'hx-swap-oob="innerHTML:#choose-{row.pk}"' in corrected
-    assert "Zoom has changed since this was filed" in corrected
-    assert 'name="chosen"' not in corrected
-    assert "hx-swap-oob" not in client.get(f"{URL}{row.reference}/?offered=1.none").content.decode()
-    assert "hx-swap-oob" not in client.get(f"{URL}{row.reference}/").content.decode()
-
-
-def test_reading_zoom_of_one_that_was_amended_meanwhile_says_who_was_first(
-    client: Client,
-    three: list[TrunkRequest],
-    estate: cast.Estate,
-    staff: User,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(preview, "zoom_now", lambda trunk_request: ZoomNow(problem="Zoom did not answer."))
-    filing.amend(three[0], cast.draft(estate.sub, estate.trunk, "18888009"), actor=staff, version=1)
-    corrected = client.get(f"{URL}{three[0].reference}/?offered=1.approve").content.decode()
-    assert "Stella Staff" in corrected
-    assert 'name="chosen"' not in corrected
-    assert "Zoom did not answer. You can decide all the same" in corrected
-
-
-def test_a_database_that_gives_way_in_the_middle_names_what_is_done(
-    client: Client, three: list[TrunkRequest], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    approve_one, broken = review.approve, three[1].pk
-
-    def breaking(trunk_request: TrunkRequest, **more: Any) -> TrunkRequest:
-        if trunk_request.pk == broken:
-            raise OperationalError("gone")
-        return approve_one(trunk_request, **more)
-
-    monkeypatch.setattr(review, "approve", breaking)
-    answer = approve(client, *three)
-    page = answer.content.decode()
-    assert answer.status_code == 503
-    assert AWAY in page
-    assert "Not all of this was done" in page
-    assert f"Done before that, and kept: {three[0].reference}. Nothing of the rest was done." in page
-    assert states(three) == [State.APPROVED, State.PENDING, State.PENDING]
 
 
 def test_each_more_costs_a_fixed_number_of_queries(client: Client, three: list[TrunkRequest]) -> None:
