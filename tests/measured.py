@@ -25,7 +25,7 @@ _BESIDE = {
     ),
     *(
         f"views/test_{name}.py"
-        for name in ("notices", "policies", "request_form", "request_page", "requests")
+        for name in ("notices", "policies", "request_choices", "request_form", "request_page", "requests")
     ),
     *(f"models/test_{name}.py" for name in ("constraints", "drift", "upgrade", "usage")),
     *(f"models/test_rate_budget{name}.py" for name in ("", "_adapts", "_places")),
