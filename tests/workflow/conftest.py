@@ -17,8 +17,8 @@ from trunks.sandbox import console
 from trunks.sandbox.estate import NORTHWIND, demo_estate
 from trunks.sandbox.records import Estate
 from trunks.sandbox.server import Sandbox
-from trunks.workflow import connecting, filing, patience, sweeping
 from trunks.workflow import estate as estates
+from trunks.workflow import filing, patience
 
 
 @dataclass
@@ -137,16 +137,8 @@ def sandbox(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[San
 
 @pytest.fixture
 def zoom(sandbox: Sandbox, transactional_db: None) -> Zoom:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sweeping, "wake", lambda _: None)  # a sweep of everything, where nothing waits yet
-        master = connecting.connect(
-            name="Northwind Telecom",
-            account_id=NORTHWIND.account_id,
-            client_id=NORTHWIND.client_id,
-            client_secret=NORTHWIND.client_secret,
-            actor=None,
-            why="test",
-        )
+    credentials = (NORTHWIND.client_id, NORTHWIND.client_secret)
+    master = cast.master_account("Northwind Telecom", NORTHWIND.account_id, credentials)
     assert estates.sync(master.pk)
     free = SubAccount.objects.filter(master=master, trunks_problem="", listed_trunks=None).order_by("name")
     trunk = MasterTrunk.objects.filter(master=master).order_by("pk")[0]
