@@ -29,9 +29,10 @@ def halfway(zoom: Zoom, staff: User, supervisor: User, dnis: str) -> TrunkReques
     return change
 
 
-def its_dnis_is_taken(zoom: Zoom) -> None:
-    """Have another customer get, in Zoom's console, the DNIS that the change `halfway` is to assign."""
+def its_dnis_is_taken(zoom: Zoom, halfway: TrunkRequest) -> None:
+    """Have another customer get, in Zoom's console, the DNIS that the change is to assign, when it may go on."""
     zoom.in_console(zoom.trunk.prefix + "888", "", account=zoom.other_sub)
+    let_pass(halfway)
     assert estate.sync(zoom.master.pk)
 
 
@@ -112,8 +113,7 @@ def test_a_change_that_is_sent_back_after_its_removal_was_undone_does_not_say_th
     zoom: Zoom, dnis: str, halfway: TrunkRequest
 ) -> None:
     zoom.in_console(dnis, OLD)
-    its_dnis_is_taken(zoom)
-    let_pass(halfway)
+    its_dnis_is_taken(zoom, halfway)
     provision(halfway.pk)
     assert states(halfway) == ("sent_back", ["not_sent"])
     assert at_zoom(zoom) == {dnis: OLD}
@@ -127,8 +127,7 @@ def test_or_leaves_it_when_its_own_dnis_is_taken_by_then(
 ) -> None:
     halfway.lines.update(without_trunk=True)
     zoom.in_console(dnis, OLD)
-    its_dnis_is_taken(zoom)
-    let_pass(halfway)
+    its_dnis_is_taken(zoom, halfway)
     provision(halfway.pk)
     assert states(halfway) == ("sent_back", ["not_sent"])
     assert at_zoom(zoom) == {dnis: OLD}
@@ -138,8 +137,7 @@ def test_or_leaves_it_when_its_own_dnis_is_taken_by_then(
 def test_a_dnis_that_came_into_another_sub_account_halfway_is_not_given_twice(
     zoom: Zoom, dnis: str, halfway: TrunkRequest
 ) -> None:
-    its_dnis_is_taken(zoom)
-    let_pass(halfway)
+    its_dnis_is_taken(zoom, halfway)
     provision(halfway.pk)
     assert states(halfway) == ("failed", ["refused"])
     assert at_zoom(zoom) == {dnis: OLD}
