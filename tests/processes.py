@@ -13,6 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -66,6 +67,13 @@ def is_running(pid: int) -> bool:
     return stat.rpartition(")")[2].split()[0] not in ("Z", "X")
 
 
+def strike(pid: int, number: signal.Signals) -> None:
+    """Send a signal to a process that may just have ended."""
+    if is_running(pid):
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
 @dataclass
 class Process:
     """One child with its log file. As a context manager it is stopped at the end of the block."""
@@ -93,6 +101,21 @@ class Process:
 
     def send(self, number: signal.Signals) -> None:
         self.popen.send_signal(number)
+
+    def children(self) -> list[int]:
+        """Return the ids of its own children."""
+        try:
+            text = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text(encoding="utf-8")
+        except OSError:
+            return []
+        return [int(pid) for pid in text.split()]
+
+    def kill(self) -> None:
+        """Kill it with all its children (SIGKILL), where nothing of it is kept."""
+        if self.popen.poll() is None:
+            for pid in (self.pid, *self.children()):
+                strike(pid, signal.SIGKILL)
+            self.popen.wait()
 
     def stop(self, number: signal.Signals = signal.SIGTERM, seconds: float = 10.0) -> int:
         """Send `number`, wait, kill what is left after `seconds`, and return the exit status."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import shutil
 import signal
@@ -20,7 +19,7 @@ from django.db import DatabaseError, connection
 from django.test import Client
 
 from tests.journey.stack import Stack, database
-from tests.processes import Process, free_port, is_running, start, wait_until
+from tests.processes import free_port, start, strike, wait_until
 from trunks.models import ListedTrunk, MasterTrunk, SubAccount, TrunkRequest, User
 from trunks.sandbox.estate import NORTHWIND
 from trunks.workflow import filing
@@ -57,12 +56,6 @@ class Field(Stack):
         options += ["--client-id", NORTHWIND.client_id, "--client-secret-file", str(secret)]
         self.manage("connect_master", *options)
 
-    def stop(self) -> None:
-        """Kill everything: nothing of it is kept, and ending in order takes ten seconds."""
-        for name, process in self.processes.items():
-            if process.popen.poll() is None:
-                self.kill(name)
-
     # --- Redis, which keeps nothing on disk
 
     def start_redis(self) -> None:
@@ -79,25 +72,22 @@ class Field(Stack):
 
     def kill(self, name: str) -> None:
         """Kill a process with all its children (SIGKILL)."""
-        process = self.processes[name]
-        for pid in (process.pid, *children(process)):
-            strike(pid, signal.SIGKILL)
-        process.popen.wait()
+        self.processes[name].kill()
 
     def stop_for_a_while(self, name: str) -> None:
         """Stop a process and its children where they are (SIGSTOP)."""
         process = self.processes[name]
-        for pid in (process.pid, *children(process)):
+        for pid in (process.pid, *process.children()):
             strike(pid, signal.SIGSTOP)
 
     def go_on(self, name: str) -> None:
         process = self.processes[name]
-        for pid in (process.pid, *children(process)):
+        for pid in (process.pid, *process.children()):
             strike(pid, signal.SIGCONT)
 
     def kill_pool(self, name: str, most: int = 2) -> None:
         """Kill the processes that do a worker's tasks, or some of them."""
-        for pid in children(self.processes[name])[:most]:
+        for pid in self.processes[name].children()[:most]:
             strike(pid, signal.SIGKILL)
 
     def cut_database(self) -> None:
@@ -223,24 +213,6 @@ class Field(Stack):
         session.cookies.set(settings.SESSION_COOKIE_NAME, browser.cookies[settings.SESSION_COOKIE_NAME].value)
         session.cookies.set(settings.CSRF_COOKIE_NAME, self._token)
         return session
-
-
-def children(process: Process) -> list[int]:
-    """Return the ids of a process's own children."""
-    try:
-        text = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
-    except OSError:
-        return []
-    return [int(pid) for pid in text.split()]
-
-
-def strike(pid: int, number: signal.Signals) -> None:
-    """Send a signal to a process that may just have ended."""
-    if is_running(pid):
-        try:
-            os.kill(pid, number)
-        except ProcessLookupError:
-            return
 
 
 @contextmanager

@@ -21,8 +21,9 @@ WORKING = """SELECT pid FROM pg_stat_activity
 
 @pytest.fixture
 def worker(tmp_path: Path) -> Iterator[Process]:
-    with processes.start_worker(log=tmp_path / "log", environment=database.environment()) as started:
-        yield started
+    started = processes.start_worker(log=tmp_path / "log", environment=database.environment())
+    yield started
+    started.kill()
 
 
 def ask(sql: str, *values: int) -> list[int]:
