@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from django.db import transaction
 from django.db.models import F
 
 from trunks import audit, dispatch
@@ -158,7 +157,7 @@ def _gone_unanswered(claim: Claim, findings: Findings) -> dict[Line, float]:
     waits = {line: left for line in gone if (left := second_look_left(line)) is not None}
     first = [line for line in waits if line.absent_at is None]
     if first or there:
-        with transaction.atomic():
+        with audit.change():
             claim.hold()
             write_lines(first, absent_at=clock.now())
             write_lines(there, absent_at=None)
