@@ -57,6 +57,19 @@ def to_change(
     return cast.approved(filing.file(draft(zoom, "change", line), actor=staff), supervisor)
 
 
+def to_remove(zoom: Zoom, staff: User, supervisor: User, kind: str, current: str, dnis: str) -> TrunkRequest:
+    """Return an approved request of `kind` that removes `current`; a change assigns `dnis` in its place."""
+    if kind == "unassign":
+        return to_unassign(zoom, staff, supervisor, current)
+    return to_change(zoom, staff, supervisor, current, dnis)
+
+
+def have_one_list_empty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have Zoom's next list be empty by mistake."""
+    real, short = ZoomClient.list_trunks, iter([True])
+    monkeypatch.setattr(ZoomClient, "list_trunks", lambda *who: [] if next(short, False) else real(*who))
+
+
 def at_zoom(zoom: Zoom) -> dict[str, str]:
     """Return what the sub account has at Zoom, as DNIS to caller ID."""
     return {row.dnis: row.outbound_caller_id for row in zoom.sandbox.assigned(zoom.sub.zoom_id)}
@@ -136,13 +149,8 @@ def _short_once(
 ) -> None:
     let_pass(TrunkRequest.objects.get())
     new = zoom.trunk.prefix + "778"
-    trunk_request = (
-        to_unassign(zoom, staff, supervisor, dnis)
-        if kind == "unassign"
-        else to_change(zoom, staff, supervisor, dnis, new)
-    )
-    real, short = ZoomClient.list_trunks, iter([True])
-    monkeypatch.setattr(ZoomClient, "list_trunks", lambda *who: [] if next(short, False) else real(*who))
+    trunk_request = to_remove(zoom, staff, supervisor, kind, dnis, new)
+    have_one_list_empty(monkeypatch)
     provision_twice(trunk_request)
     assert states(trunk_request)[0] == "done"
     assert at_zoom(zoom) == ({} if kind == "unassign" else {new: NEW})
@@ -155,19 +163,14 @@ def test_nor_does_one_that_a_retry_finds_short(
     """What Zoom has refused to remove yesterday was never removed either."""
     let_pass(TrunkRequest.objects.get())
     new = zoom.trunk.prefix + "778"
-    trunk_request = (
-        to_unassign(zoom, staff, supervisor, dnis)
-        if kind == "unassign"
-        else to_change(zoom, staff, supervisor, dnis, new)
-    )
+    trunk_request = to_remove(zoom, staff, supervisor, kind, dnis, new)
     zoom.sandbox.fault("html", method="DELETE", path=ONE, status=400, apply="never")
     provision(trunk_request.pk)
     assert states(trunk_request) == ("failed", ["refused"])
     let_pass(trunk_request)
     trunk_request.refresh_from_db()
     provisioning.retry(trunk_request, actor=supervisor, version=trunk_request.version)
-    real, short = ZoomClient.list_trunks, iter([True])
-    monkeypatch.setattr(ZoomClient, "list_trunks", lambda *who: [] if next(short, False) else real(*who))
+    have_one_list_empty(monkeypatch)
     provision_twice(trunk_request)
     assert states(trunk_request)[0] == "done"
     assert at_zoom(zoom) == ({} if kind == "unassign" else {new: NEW})
@@ -279,8 +282,7 @@ def test_a_list_from_before_an_amendment_is_not_the_first_of_the_two(
     let_pass(TrunkRequest.objects.get())
     new, third = f"{zoom.trunk.prefix}778", f"{zoom.trunk.prefix}779"
     change = to_change(zoom, staff, supervisor, dnis, new)
-    real, short = ZoomClient.list_trunks, iter([True])
-    monkeypatch.setattr(ZoomClient, "list_trunks", lambda *who: [] if next(short, False) else real(*who))
+    have_one_list_empty(monkeypatch)
     provision(change.pk)
     assert "one more look" in TrunkRequest.objects.get(pk=change.pk).waiting_for
     zoom.in_console(new, "", zoom.other_sub)
@@ -291,7 +293,7 @@ def test_a_list_from_before_an_amendment_is_not_the_first_of_the_two(
     line = filing.LineDraft(zoom.trunk, third, NEW, dnis)
     filing.amend(change, draft(zoom, "change", line), actor=staff, version=change.version)
     cast.approved(change, supervisor)
-    short = iter([True])
+    have_one_list_empty(monkeypatch)
     provision_twice(change)
     assert states(change) == ("done", ["assigned"])
     assert at_zoom(zoom) == {third: NEW}

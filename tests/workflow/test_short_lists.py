@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.workflow.conftest import Zoom
-from tests.workflow.test_removing import at_zoom, to_change, to_unassign
+from tests.workflow.test_removing import at_zoom, have_one_list_empty, to_remove
 from tests.workflow.timing import carry_out_in_time, let_pass, states
 from trunks.models import User
 from trunks.workflow import estate
@@ -50,15 +50,11 @@ def test_a_removal_without_an_answer_is_not_believed_by_one_list(
     old, new = (f"{zoom.trunk.prefix}88{digit}" for digit in "12")
     zoom.in_console(old, "")
     assert estate.sync(zoom.master.pk)
-    if kind == "change":
-        trunk_request = to_change(zoom, staff, supervisor, old, new)
-    else:
-        trunk_request = to_unassign(zoom, staff, supervisor, old)
+    trunk_request = to_remove(zoom, staff, supervisor, kind, old, new)
     zoom.sandbox.fault("502", method="DELETE", path=ONE, apply="never")
     provision(trunk_request.pk)
     assert states(trunk_request) == ("unconfirmed", ["unknown"])
-    real, short = ZoomClient.list_trunks, iter([True])
-    monkeypatch.setattr(ZoomClient, "list_trunks", lambda *who: [] if next(short, False) else real(*who))
+    have_one_list_empty(monkeypatch)
     for _ in range(4):
         let_pass(trunk_request)
         settle(trunk_request.pk)

@@ -6,7 +6,7 @@ import pytest
 
 from tests import cast
 from tests.workflow.conftest import Zoom
-from tests.workflow.test_removing import TRUNKS, at_zoom, settle_in_time, to_change, to_unassign
+from tests.workflow.test_removing import TRUNKS, at_zoom, settle_in_time, to_remove, to_unassign
 from tests.workflow.timing import let_pass, states
 from trunks.models import Line, User, clock
 from trunks.workflow import errors, estate, filing, listing
@@ -77,10 +77,7 @@ def test_what_was_removed_while_the_request_that_has_it_waits_with_another_line_
     assert states(trunk_request) == ("approved", ["already_there", "not_sent"])
     let_pass(trunk_request)
     new = zoom.trunk.prefix + "888"
-    if kind == "unassign":
-        removal = to_unassign(zoom, staff, supervisor, there)
-    else:
-        removal = to_change(zoom, staff, supervisor, there, new)
+    removal = to_remove(zoom, staff, supervisor, kind, there, new)
     provision(removal.pk)
     assert states(removal)[0] == "done"
     let_pass(removal)

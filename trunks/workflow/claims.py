@@ -227,7 +227,8 @@ def claim_unconfirmed(pk: int) -> Claim | None:
         if not taken:
             return None
         trunk_request.refresh_from_db(from_queryset=TrunkRequest.objects.for_workers())
-        glance = Glance(clock.read(), calm=False, asked=begun, seen=time.monotonic())
+        asked = time.monotonic()
+        glance = Glance(clock.read(), calm=False, asked=asked, seen=time.monotonic())
         return _claim(trunk_request, begun, glance)
 
 

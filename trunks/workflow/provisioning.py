@@ -32,6 +32,7 @@ from trunks.workflow.drafts import draft_of
 from trunks.workflow.errors import distinct
 from trunks.workflow.filing import take_turn
 from trunks.workflow.reading import (
+    GONE_ONCE,
     begin_again,
     echoed,
     gone_once,
@@ -164,9 +165,8 @@ def _as_they_are(claim: Claim, lines: list[Line]) -> list[Line]:
 
 def _look_once_more(claim: Claim) -> None:
     """Put the request back until a second list can say as well that what it is to remove is gone."""
-    words = "Zoom's list does not show what is to be removed; one more look."
     wait = settling.second_look_seconds()
-    settling.release(claim, words, wait=wait, counted=False, absent_at=clock.now())
+    settling.release(claim, GONE_ONCE, wait=wait, counted=False, absent_at=clock.now())
 
 
 def _begun(lines: list[Line]) -> list[Line]:

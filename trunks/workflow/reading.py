@@ -31,6 +31,7 @@ from trunks.zoom.errors import Unreadable
 from trunks.zoom.types import Trunk
 
 Findings = dict[Line, Finding]
+GONE_ONCE = "Zoom's list does not show what is to be removed; one more look."
 
 
 def read_list(claim: Claim, client: ZoomClient) -> list[Trunk]:
@@ -166,9 +167,8 @@ def gone_once(claim: Claim, findings: Findings) -> list[Line]:
 def second_look_left(seen: TrunkRequest | Line) -> float | None:
     """Return how many seconds to wait until another list can say as well that something is absent; None: it has.
 
-    `seen` keeps when the first list said so: the request for all that it waits for, a line for what it alone does.
-
-    One list is never enough, even where nothing has to lie between the two.
+    `seen` keeps when the first list said so: the request for all that it waits for, a line for what it alone does. One
+    list is never enough, even where nothing has to lie between the two.
     """
     apart = settling.second_look_seconds()
     if seen.absent_at is None:

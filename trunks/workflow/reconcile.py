@@ -31,6 +31,7 @@ from trunks.workflow.comparing import Likeness
 from trunks.workflow.content import lines_of
 from trunks.workflow.guard import demand, demand_comment
 from trunks.workflow.reading import (
+    GONE_ONCE,
     Findings,
     look_after,
     look_up,
@@ -46,7 +47,6 @@ from trunks.zoom.errors import RateLimited, ZoomError
 from trunks.zoom.types import Trunk
 
 MOST_SENDS = 3
-GONE_ONCE = "Zoom's list does not show any more what is to be removed; one more look."
 UNSEEN = "Zoom's list does not show the effect; it could still come."
 
 
