@@ -7,10 +7,9 @@ What a process computes once only, and would have computed while nobody measured
 """
 
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import coverage
 import pytest
@@ -47,17 +46,21 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     try:
         return (yield)
     finally:
-        for function in _once_only():
-            function.cache_clear()
+        for forget in _once_only():
+            forget()
         measuring.start()
 
 
 @cache
-def _once_only() -> list[Any]:
-    """Return the product's functions that keep what they return."""
+def _once_only() -> list[Callable[[], object]]:
+    """Return what has the product's functions forget what they returned, and its queries what they are compiled to."""
+    kept = sys.modules[
+        "trunks.compiled"
+    ].Keeping  # imported up there, it would be there before anything is measured
     modules = [module for name, module in sys.modules.items() if name.startswith("trunks.")]
     found = [(module.__name__, it) for module in modules for it in vars(module).values()]
-    return [it for name, it in found if hasattr(it, "cache_clear") and it.__module__ == name]
+    functions = [it.cache_clear for name, it in found if hasattr(it, "cache_clear") and it.__module__ == name]
+    return functions + [it._kept.clear for _, it in found if isinstance(it, kept)]
 
 
 def _is_measured(parts: tuple[str, ...]) -> bool:

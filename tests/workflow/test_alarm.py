@@ -14,9 +14,9 @@ from tests.workflow.test_removing import TRUNKS, at_zoom, to_change
 from tests.workflow.timing import carry_out_in_time, let_pass, states
 from trunks import access, audit
 from trunks.actions import Action
-from trunks.models import Notice, Topic, TrunkRequest, User, clock
+from trunks.models import Notice, Sending, Topic, TrunkRequest, User, clock
 from trunks.models.drift import ALARMING, Drift, drifting
-from trunks.workflow import attention, errors, listing, policy, reconcile, spreading
+from trunks.workflow import attention, errors, estate, listing, mailing, policy, reconcile, spreading
 from trunks.workflow.provisioning import provision
 from trunks.zoom.types import Trunk
 
@@ -121,6 +121,20 @@ def test_a_removal_that_lands_after_its_change_was_given_up_tells_the_supervisor
     [notice] = Notice.objects.filter(occasion__topic=Topic.LOST)
     assert notice.user == supervisor
     assert audit.history(change).filter(action=Action.NOTICE_SENT).count() == 1
+
+
+def test_a_letter_about_a_customer_who_has_a_trunk_again_before_it_is_sent_is_set_aside(
+    zoom: Zoom, lost: TrunkRequest, supervisor: User, dnis: str
+) -> None:
+    spreading.spread_due()
+    letters = Notice.objects.filter(occasion__topic=Topic.LOST)
+    assert letters.get().sending == Sending.WAITING
+    zoom.in_console(dnis, "")
+    assert estate.sync(zoom.master.pk)
+    assert list(access.without_trunk_for(supervisor)) == []
+    mailing.send_due()
+    told = letters.get()
+    assert (told.sending, told.problem) == (Sending.SPARED, "The customer has a trunk again, or has left.")
 
 
 def test_the_page_offers_it_to_supervisors_while_there_is_an_alarm(

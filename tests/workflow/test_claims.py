@@ -89,6 +89,15 @@ def test_a_request_that_is_withdrawn_in_the_moment_of_the_claim_is_not_claimed(
     assert claims.claim_approved(filed.pk) is None
 
 
+def test_nor_is_one_whose_customer_got_a_write_that_could_still_land_in_that_moment(
+    filed: TrunkRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claims, "_BUSY", lambda **_: True)
+    assert claims.claim_approved(filed.pk) is None
+    assert states(filed) == ("approved", ["not_sent"])
+    assert TrunkRequest.objects.get(pk=filed.pk).fence == filed.fence
+
+
 def test_the_sweep_stops_ringing_when_the_broker_is_down(
     filed: TrunkRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:

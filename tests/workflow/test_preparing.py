@@ -323,3 +323,17 @@ def test_a_file_that_two_clicks_remove_is_removed_once(manager: User) -> None:
     for clicked in [PreparedFile.objects.get(pk=row.pk) for _ in range(2)]:
         preparing.remove(clicked, actor=manager)
     assert [event.action for event in audit.history(row)] == ["file.asked", "file.removed"]
+
+
+def test_one_that_another_process_has_let_go_is_told_of_once(manager: User) -> None:
+    file = asked(manager)
+
+    class Found:
+        """What a sweep has read, and another removes before it comes to it."""
+
+        def select_related(self, _: str) -> list[PreparedFile]:
+            return [file]
+
+    PreparedFile.objects.filter(pk=file.pk).delete()
+    preparing._let_go(Found(), "its time is over")  # type: ignore[arg-type]
+    assert told(file) == ["file.asked"]

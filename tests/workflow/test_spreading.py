@@ -1,7 +1,7 @@
 """Whom an occasion concerns: those who can decide, the requester, the supervisors; never who did it."""
 
 import pytest
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from pytest_django import Settings
 
 from tests import cast
@@ -168,6 +168,17 @@ def test_what_is_the_portals_own_is_told_to_administrators_of_all_masters(
     [letter] = deliver()
     assert (letter.to, letter.subject) == ([administrator.email], "Something is wrong")
     assert "Look at it." in letter.body
+
+
+def test_of_two_sweeps_that_find_it_at_once_one_tells(
+    estate: cast.Estate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def as_the_other_wrote_it(*_: object) -> None:
+        raise IntegrityError("there is such a key")
+
+    monkeypatch.setattr(occasions, "_create", as_the_other_wrote_it)
+    assert not occasions.note_once(Topic.TROUBLE, None, "trouble:1", {})
+    assert not Occasion.objects.exists()
 
 
 def test_an_event_that_is_rolled_back_is_told_to_nobody(

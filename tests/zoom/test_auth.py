@@ -222,3 +222,12 @@ class TestSharing:
             store.renew(None, fail)
         assert store.current() is None
         assert store.renew(None, lambda: Token("good", 1, "")).value == "good"
+
+    def test_only_the_token_that_is_outdated_is_set_aside(self) -> None:
+        store = MemoryTokenStore()
+        store.set_aside("none yet")
+        held = store.renew(None, lambda: Token("good", time.time() + 60, ""))
+        store.set_aside("older")
+        assert store.current() == held
+        store.set_aside("good")
+        assert store.current() is None
