@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import IntegrityError, connection, transaction
 from django.db.models import DurationField, Exists, F, OuterRef, Value
+from django.db.models.functions import Coalesce
 from django.test.utils import CaptureQueriesContext
 
 from tests import cast
@@ -77,14 +78,25 @@ def test_an_update_writes_texts_times_people_and_expressions(
     assert trunk_request.next_attempt_at is None
 
 
-def test_a_span_in_an_expression_is_not_kept(trunk_request: TrunkRequest) -> None:
-    given = {"pk": trunk_request.pk, "version": trunk_request.version}
-    for seconds in (3600.0, 60.0):
-        UPDATE.update(given, next_attempt_at=clock.after(seconds))
+def test_one_statement_writes_every_span_from_now(trunk_request: TrunkRequest) -> None:
+    update = Updates(lambda: TrunkRequest.objects.filter(pk=Param("pk")))
+    for lease, wait in ((3600.0, 60.0), (90.0, 7200.0)):
+        update.update(
+            {"pk": trunk_request.pk}, lease_until=clock.after(lease), next_attempt_at=clock.after(wait)
+        )
         trunk_request.refresh_from_db()
-        assert trunk_request.next_attempt_at is not None
-        ahead = (trunk_request.next_attempt_at - clock.read()).total_seconds()
-        assert abs(ahead - seconds) < 30
+        now = clock.read()
+        for written, seconds in ((trunk_request.lease_until, lease), (trunk_request.next_attempt_at, wait)):
+            assert written is not None
+            assert abs((written - now).total_seconds() - seconds) < 30
+    assert len(update._kept) == 1
+
+
+def test_a_span_that_would_be_kept_for_good_is_refused(trunk_request: TrunkRequest) -> None:
+    given = {"pk": trunk_request.pk, "version": trunk_request.version}
+    for expression in (F("changed_at") + timedelta(hours=1), Coalesce("next_attempt_at", clock.after(5))):
+        with pytest.raises(TypeError):
+            UPDATE.update(given, next_attempt_at=expression)
 
 
 def test_a_span_from_now_can_be_a_parameter(trunk_request: TrunkRequest) -> None:
@@ -132,15 +144,13 @@ def test_what_is_there_already_is_written_over_in_the_columns_that_are_named(est
     assert (first.name, first.first_seen_at, first.last_seen_at) == ("new", moment, later)
 
 
-def test_an_insert_takes_the_time_of_the_database_and_no_span_from_it(trunk_request: TrunkRequest) -> None:
-    for fence in (1, 2):
-        attempt = Attempt(trunk_request=trunk_request, fence=fence, started_at=clock.now())
+def test_an_insert_takes_the_time_of_the_database_and_spans_from_it(trunk_request: TrunkRequest) -> None:
+    for fence, ahead in enumerate((0, 0, 3600, 60)):
+        moment = clock.after(ahead) if ahead else clock.now()
+        attempt = Attempt(trunk_request=trunk_request, fence=fence, started_at=moment)
         ATTEMPTS.insert(attempt)
         attempt.refresh_from_db()
-        assert abs((attempt.started_at - clock.read()).total_seconds()) < 30
-    with pytest.raises(TypeError):
-        ATTEMPTS.insert(Attempt(trunk_request=trunk_request, fence=3, started_at=clock.after(5)))
-    assert Attempt.objects.filter(trunk_request=trunk_request).count() == 2
+        assert abs((attempt.started_at - clock.read()).total_seconds() - ahead) < 30
 
 
 def test_an_insert_that_fails_leaves_a_transaction_that_must_be_rolled_back() -> None:

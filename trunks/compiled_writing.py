@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
+from datetime import timedelta
+from functools import cache, cached_property
 from types import SimpleNamespace
 from typing import Any, Generic
 
 from django.db import DEFAULT_DB_ALIAS, connection, models, transaction
 from django.db.models.constants import OnConflict
-from django.db.models.expressions import Combinable, Value
+from django.db.models.expressions import Combinable, ExpressionWrapper, Value
 from django.db.models.sql import InsertQuery, UpdateQuery
 
-from trunks.compiled import TIMES, Build, Given, Keeping, Param, Row, Statement, database
+from trunks.compiled import TIMES, Build, Given, Keeping, Param, Row, database
+
+
+class Later(ExpressionWrapper):  # type: ignore[type-arg]  # at runtime it takes none
+    """The moment `span` after `present`, the database's time: what is kept for one span is kept for all."""
+
+    def __init__(self, present: Combinable, span: timedelta) -> None:
+        self.present = present
+        self.span = span
+        super().__init__(present + Value(span, models.DurationField()), models.DateTimeField())
+
+
+@cache
+def _later(present: Combinable, place: str) -> Combinable:
+    """Return the expression of a `Later` with the place of its span."""
+    return ExpressionWrapper(present + Param(place, models.DurationField()), models.DateTimeField())
 
 
 class Inserts(Keeping, Generic[Row]):
@@ -35,9 +51,8 @@ class Inserts(Keeping, Generic[Row]):
         places = [
             (_nth(number, field), field, row) for number, row in enumerate(rows) for field in self._fields
         ]
-        plain, others = _apart({place: field.pre_save(row, add=True) for place, field, row in places})
-        if any(_tells_time(value) for value in others.values()):
-            raise TypeError("A moment or a span from now would be kept for good.")
+        values = {place: field.pre_save(row, add=True) for place, field, row in places}
+        plain, others, spans = _apart(values)
         shape = frozenset({len(rows), *others.items()})
         statement = self.keep(shape, lambda: self._compiler(len(rows), others))
         own = database()
@@ -45,7 +60,7 @@ class Inserts(Keeping, Generic[Row]):
             place: field.get_db_prep_save(plain[place], own) for place, field, _ in places if place in plain
         }
         with transaction.mark_for_rollback_on_error():
-            keys = statement.run(given)
+            keys = statement.run({**given, **spans})
         for row, [key] in zip(rows, keys, strict=True):
             row.pk = key
             row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
@@ -83,10 +98,7 @@ def _nth(number: int, field: models.Field[Any, Any]) -> str:
 
 
 class Updates(Keeping):
-    """Updates of what a query finds, each compiled once for each set of columns and expressions that are written.
-
-    What is written as a moment or span from now, in an expression, is compiled each time.
-    """
+    """Updates of what a query finds, each compiled once for each set of columns and expressions that are written."""
 
     def __init__(self, build: Build, always: Callable[[], Mapping[str, Combinable]] = dict) -> None:
         """`always` gives what is written each time as well."""
@@ -96,18 +108,15 @@ class Updates(Keeping):
 
     def update(self, given: Given, **values: Any) -> int:
         """Write `values` by the names of their columns, and return how many rows there were."""
-        plain, others = _apart(values)
-        if any(_tells_time(value) for value in others.values()):
-            statement = Statement(self._compiler(values, plain))
-        else:
-            shape = frozenset({*plain, *others.items()})  # equal expressions write the same
-            statement = self.keep(shape, lambda: self._compiler(values, plain))
+        plain, others, spans = _apart(values)
+        shape = frozenset({*plain, *others.items()})  # equal expressions write the same
+        statement = self.keep(shape, lambda: self._compiler(plain, others))
         with transaction.mark_for_rollback_on_error():
-            changed: int = statement.run({**given, **self._stored(plain)}, rows=False)
+            changed: int = statement.run({**given, **self._stored(plain), **spans}, rows=False)
         return changed
 
-    def _compiler(self, values: Mapping[str, Any], plain: Mapping[str, Any]) -> Any:
-        places = {name: Param(_place(name)) if name in plain else values[name] for name in values}
+    def _compiler(self, plain: Mapping[str, Any], others: Mapping[str, Combinable]) -> Any:
+        places = {**{name: Param(_place(name)) for name in plain}, **others}
         query: Any = self._build().query.chain(UpdateQuery)
         query.add_update_values({**places, **self._always()})
         query.clear_select_clause()
@@ -126,10 +135,25 @@ class Updates(Keeping):
         return self._build().model
 
 
-def _apart(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Combinable]]:
-    """Return the values that get a place in the statement, and the expressions that become part of it."""
-    expressions = {name: value for name, value in values.items() if isinstance(value, Combinable)}
-    return {name: value for name, value in values.items() if name not in expressions}, expressions
+def _apart(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Combinable], dict[str, timedelta]]:
+    """Return the values that get a place in the statement, the expressions that become part of it, and their spans.
+
+    Raises TypeError for another moment or span in an expression, which would be kept for good.
+    """
+    plain: dict[str, Any] = {}
+    others: dict[str, Combinable] = {}
+    spans: dict[str, timedelta] = {}
+    for name, value in values.items():
+        if isinstance(value, Later):
+            place = f"span {name}"
+            others[name], spans[place] = _later(value.present, place), value.span
+        elif isinstance(value, Combinable):
+            if _tells_time(value):
+                raise TypeError("A moment or a span from now would be kept for good.")
+            others[name] = value
+        else:
+            plain[name] = value
+    return plain, others, spans
 
 
 def _tells_time(expression: Any) -> bool:

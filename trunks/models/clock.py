@@ -3,11 +3,12 @@
 from datetime import UTC, datetime, timedelta
 
 from django.db import connection
-from django.db.models import DateTimeField, DurationField, ExpressionWrapper, Q, Value
+from django.db.models import DateTimeField, ExpressionWrapper, Q
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
 
 from trunks.compiled import prepared
+from trunks.compiled_writing import Later
 
 _SQLITE = "SELECT STRFTIME('%Y-%m-%d %H:%M:%f', 'NOW')"
 
@@ -23,10 +24,8 @@ def now() -> Combinable:
 def after(seconds: float | Combinable) -> Combinable:
     """Return the moment `seconds` (a number, or an expression for a duration) from the database's present time."""
     if isinstance(seconds, Combinable):
-        span = seconds
-    else:
-        span = Value(timedelta(seconds=seconds), output_field=DurationField())
-    return ExpressionWrapper(now() + span, output_field=DateTimeField())
+        return ExpressionWrapper(now() + seconds, output_field=DateTimeField())
+    return Later(now(), timedelta(seconds=seconds))
 
 
 def unleased() -> Q:

@@ -179,8 +179,7 @@ def claim_approved(pk: int) -> Claim | None:
     taken = {
         "fence": trunk_request.fence + 1,
         "step": Step.CLAIMED,
-        # Not as a number, which would have the statement compiled with each claim.
-        "lease_until": clock.after(Param("lease", DurationField())),
+        "lease_until": clock.after(settings.LEASE_SECONDS),
         "next_attempt_at": None,
         "waiting_for": "",
         # People were asked to look because no try has come to an end; this one has not either, so far.
@@ -197,7 +196,6 @@ def claim_approved(pk: int) -> Claim | None:
                 why=why,
                 fence=trunk_request.fence,
                 changes=taken,
-                given={"lease": timedelta(seconds=settings.LEASE_SECONDS)},
             )
             # Once more: since the first look another request may have been taken up, sent, and left unconfirmed.
             # From here on one_writer_per_sub_account keeps others out.

@@ -9,8 +9,7 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from django.db import connection, transaction
-from django.db.models import DurationField, QuerySet
-from django.db.models.expressions import Combinable
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from trunks.compiled import Param
@@ -50,7 +49,7 @@ def claim(first: Callable[[], Iterable[Sendable]], *, seconds: float) -> Sendabl
         if row is None:
             return None
         row.tries += 1
-        _TAKEN[type(row)].update({"pk": row.pk, "lease": timedelta(seconds=seconds)}, tries=row.tries)
+        _TAKEN[type(row)].update({"pk": row.pk}, tries=row.tries, lease_until=clock.after(seconds))
     return row
 
 
@@ -59,12 +58,8 @@ def write(row: Notice | Delivery, **changes: Any) -> bool:
     return bool(_HELD[type(row)].update({"pk": row.pk, "tries": row.tries}, lease_until=None, **changes))
 
 
-def _lease() -> dict[str, Combinable]:
-    return {"lease_until": clock.after(Param("lease", DurationField()))}
-
-
 def _taken(model: type[Any]) -> Updates:
-    return Updates(lambda: model.objects.filter(pk=Param("pk")), always=_lease)
+    return Updates(lambda: model.objects.filter(pk=Param("pk")))
 
 
 def _held(model: type[Any]) -> Updates:

@@ -58,13 +58,11 @@ def move(
     version: int | None = None,
     fence: int | None = None,
     on_behalf_of: User | None = None,
-    given: Mapping[str, Any] | None = None,
 ) -> None:
     """Move `trunk_request` from the state it was loaded in to `to`, with its audit event, in the caller's transaction.
 
     It is a compare-and-swap: the UPDATE names the state and version that are left (`version` as the person's page
-    showed it, else as loaded) and, for workers, the fence of their claim. `given` has the values of the Params among
-    `changes`. Raises Stale when somebody was first, and
+    showed it, else as loaded) and, for workers, the fence of their claim. Raises Stale when somebody was first, and
     NoSuchMove where the table has no such move; in both cases nothing is written. The object is up to date afterwards.
     """
     leaving = State(trunk_request.state)
@@ -81,7 +79,7 @@ def move(
     }
     found = {"pk": trunk_request.pk, "state": leaving.value, "version": expected}
     here = _HERE if fence is None else _HELD_HERE
-    if not here.update({**found, "fence": fence, **(given or {})}, state=to.value, **written):
+    if not here.update({**found, "fence": fence}, state=to.value, **written):
         raise Stale(who_was_first(trunk_request))
     _bring_up_to_date(trunk_request, to, written)
     occasions.note(action, trunk_request, actor=actor, comment=comment, on_behalf_of=on_behalf_of)
