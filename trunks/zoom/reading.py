@@ -63,9 +63,9 @@ class TrunkPages:
         self._counted: list[int] = []
 
     def __call__(self, answer: Answer) -> tuple[list[Trunk], str]:
-        page, token = _page(answer, "sip_trunks", _trunk)
+        page, token, counted = _page(answer, "sip_trunks", _trunk)
         if token or self._sizes:
-            self._counted.append(number(_object(answer).get("total_records")) or 0)
+            self._counted.append(counted)
         self._sizes.append(len(page))
         return page, token
 
@@ -88,11 +88,10 @@ class SubAccountPages:
         self._found = False
 
     def __call__(self, answer: Answer) -> tuple[list[SubAccount], str]:
-        rows, token = _page(answer, "accounts", _sub_account)
+        rows, token, counted = _page(answer, "accounts", _sub_account)
         self._found = self._found or bool(rows)
-        total = 0 if self._found or token else number(_object(answer).get("total_records"))
-        if total and total > 0:
-            raise WrongShapeError(f"the list is empty, and Zoom counts {total}")
+        if counted > 0 and not self._found and not token:
+            raise WrongShapeError(f"the list is empty, and Zoom counts {counted}")
         return rows, token
 
 
@@ -114,14 +113,15 @@ def _object(answer: Answer) -> dict[str, object]:
     return body
 
 
-def _page(answer: Answer, key: str, read: Callable[[dict[str, object]], Item]) -> tuple[list[Item], str]:
+def _page(answer: Answer, key: str, read: Callable[[dict[str, object]], Item]) -> tuple[list[Item], str, int]:
+    """Return the items, the token of the next page and how many items Zoom counts, 0 where it does not say."""
     if answer.status == PARTIAL_CONTENT:
         raise WrongShapeError("it is only a part of the list")
     body = _object(answer)
-    token = _token(body)
-    if body.get(key) is None and number(body.get("total_records")) == 0:
-        return [], token
-    return _items(body, key, read), token
+    token, counted = _token(body), number(body.get("total_records"))
+    if body.get(key) is None and counted == 0:
+        return [], token, 0
+    return _items(body, key, read), token, counted or 0
 
 
 def _token(body: dict[str, object]) -> str:
