@@ -45,8 +45,8 @@ class Ledger:
         seen = self.now() - float(self.habits["list_delay"])
         return [rows for at, rows in self.told[account_id] if at <= seen][-1]
 
-    def assign(self, account_id: str, items: list[dict[str, str]]) -> str:
-        """Assign what can be assigned; return "" or the words of the refusal."""
+    def assign(self, account_id: str, items: list[dict[str, str]], at: float) -> str:
+        """Assign what can be assigned, at the moment `at`; return "" or the words of the refusal."""
         bad = [item for item in items if self._refuses(account_id, item)]
         if bad and self.habits["partial"] == "no":
             return "Invalid parameter: sip_trunks."
@@ -55,15 +55,15 @@ class Ledger:
         for item in items:
             if item not in bad:
                 self._give(account_id, item)
-        self._note(account_id)
+        self._note(account_id, at)
         return "Invalid parameter: sip_trunks." if bad and self.habits["partial"] == "then 300" else ""
 
-    def remove(self, account_id: str, trunk_id: str) -> bool:
-        """Remove by the id that the list shows; say whether there was anything to remove."""
+    def remove(self, account_id: str, trunk_id: str, at: float) -> bool:
+        """Remove by the id that the list shows, at the moment `at`; say whether there was anything to remove."""
         rows = self.accounts[account_id]
         gone = [row for row in rows if self.shown_id(row) == trunk_id]
         self.accounts[account_id] = [row for row in rows if row not in gone]
-        self._note(account_id)
+        self._note(account_id, at)
         return bool(gone)
 
     def shown_id(self, row: Row) -> str:
@@ -90,5 +90,5 @@ class Ledger:
         self.given[account_id, dnis] += 1
         rows.append(Row(str(self._last_id), item["id"], dnis, item.get("outbound_caller_id", "")))
 
-    def _note(self, account_id: str) -> None:
-        self.told[account_id].append((self.now(), list(self.accounts[account_id])))
+    def _note(self, account_id: str, at: float) -> None:
+        self.told[account_id].append((at, list(self.accounts[account_id])))

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from operator import itemgetter
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -63,10 +64,10 @@ class Stranger:
             return self._api(asked, path, fault)
 
     def land(self) -> None:
-        """Carry out the writes whose moment has come."""
-        for flight in [flight for flight in self.flights if flight[0] <= self.now()]:
+        """Carry out the writes whose moment has come, as of that moment: nobody may have called since."""
+        for flight in sorted((one for one in self.flights if one[0] <= self.now()), key=itemgetter(0)):
             self.flights.remove(flight)
-            self._write(*flight[1:])
+            self._write(*flight[1:], at=flight[0])
 
     # --- the token
 
@@ -123,19 +124,19 @@ class Stranger:
         body = json.loads(asked.body) if asked.body else None
         self.calls.append(f"{asked.method} {'/'.join(parts)} {asked.body.decode()}")
         if fault is None or fault.effect == "before":
-            return self._write(asked.method, "/".join(parts), body)
+            return self._write(asked.method, "/".join(parts), body, at=self.now())
         if fault.effect == "late":
             lands = self.now() + min(fault.seconds, 55 - float(self.habits["list_delay"]))
             self.flights.append((lands, asked.method, "/".join(parts), body))
         return said(201, sip_trunks=[])
 
-    def _write(self, method: str, path: str, body: Any) -> Reply:
+    def _write(self, method: str, path: str, body: Any, *, at: float) -> Reply:
         _, account_id, *rest = path.split("/")
         if account_id not in self.ledger.accounts:
             return said(404, code=2001, message=f"Account does not exist: {account_id}.")
         if method == "DELETE":
-            return self._deleted(self.ledger.remove(account_id, rest[-1]))
-        if refusal := self.ledger.assign(account_id, body["sip_trunks"]):
+            return self._deleted(self.ledger.remove(account_id, rest[-1], at))
+        if refusal := self.ledger.assign(account_id, body["sip_trunks"], at):
             return self._refused(refusal)
         rows = [{"id": item["id"], "dnis": item["dnis"], "number_prefix": "0"} for item in body["sip_trunks"]]
         replies = {

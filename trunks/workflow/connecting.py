@@ -128,13 +128,14 @@ def _try_out(account_id: str, client_id: str, client_secret: str) -> None:
     findings: list[str] = []
     with connections.client_of(account_id, client_id, client_secret) as client:
         trials: tuple[Callable[[], str], ...] = (
-            lambda: _token_finding(client),
-            lambda: "" if client.list_trunks() else sentence(errors.NoTrunkConfigs()),
-            lambda: _first(client.list_sub_accounts()),
+            lambda: patiently(lambda: _token_finding(client)),
+            # Page by page: a limit that is met on the way must not send it back to the first.
+            lambda: "" if client.list_trunks("me", patiently) else sentence(errors.NoTrunkConfigs()),
+            lambda: patiently(lambda: _first(client.list_sub_accounts())),
         )
         for trial in trials:
             try:
-                findings.append(patiently(trial))
+                findings.append(trial())
             except errors.CredentialsRefused as error:
                 raise CannotConnect([sentence(error)]) from error
             except ZoomError as error:
