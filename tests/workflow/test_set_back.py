@@ -3,9 +3,10 @@
 import pytest
 
 from tests.workflow.conftest import Zoom
+from tests.workflow.test_removing import to_unassign
 from tests.workflow.timing import let_pass, states
 from trunks.models import Circuit, TrunkRequest, User, clock
-from trunks.workflow import claims, probing, sweeping
+from trunks.workflow import claims, estate, probing, sweeping
 from trunks.workflow.provisioning import provision
 from trunks.workflow.reconcile import settle
 
@@ -69,6 +70,23 @@ def test_absence_that_was_seen_once_is_seen_again_before_it_is_believed(
     set_back(filed)
     settle(filed.pk)
     assert states(filed) == ("unconfirmed", ["unknown"])
+
+
+def test_so_it_is_with_what_is_to_be_removed(zoom: Zoom, staff: User, supervisor: User) -> None:
+    dnis = zoom.trunk.prefix + "888"
+    zoom.in_console(dnis, "")
+    assert estate.sync(zoom.master.pk)
+    removal = to_unassign(zoom, staff, supervisor, dnis)
+    zoom.sandbox.fault("drop", method="DELETE", path="/sip_trunk/trunks", apply="before")
+    provision(removal.pk)
+    let_pass(removal, 120)
+    settle(removal.pk)
+    set_back(removal)
+    settle(removal.pk)
+    assert states(removal) == ("unconfirmed", ["unknown"])
+    let_pass(removal, 60)
+    settle(removal.pk)
+    assert states(removal) == ("done", ["unassigned"]), "it does not wait for the hour to come again"
 
 
 def test_a_zoom_that_does_not_answer_is_tried_again(zoom: Zoom, filed: TrunkRequest) -> None:

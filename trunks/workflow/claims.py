@@ -73,9 +73,8 @@ class Claim:
     `intended` is when the intent of a write was about to be written, by this machine's monotonic clock, from then until
     the answer is noted; None while none is. `not_permitted` says why the request has no permit that could be spent, and
     must go back to its people. `seen` is every DNIS that a list read under this claim has shown, `listed` what the
-    latest one shows; None while none was read. `tried` are the primary keys of the lines that were sent under it,
-    whatever came of that. `tidy` says that the latest list left nothing to tidy up in the estate. `glance` is what the
-    database showed when the claim was taken.
+    latest one shows; None while none was read. `tidy` says that the latest list left nothing to tidy up in the estate.
+    `glance` is what the database showed when the claim was taken.
     """
 
     trunk_request: TrunkRequest
@@ -89,7 +88,6 @@ class Claim:
     seen: set[str] = field(default_factory=set)
     listed: set[str] | None = None
     tidy: bool = False
-    tried: set[int] = field(default_factory=set)
     _calls: list[ZoomCall] = field(default_factory=list)
 
     def outlives_a_call(self) -> bool:

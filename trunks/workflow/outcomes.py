@@ -18,7 +18,7 @@ from trunks.workflow.transitions import mark
 RESTORED = "The old values were assigned again."
 # Unless the portal has assigned them itself: then it knows.
 UNSEEN = "Zoom's list shows no caller ID, so one that they had is not known and could not be set."
-_AGAIN = {"answered": False, "sends": 0, "zoom_id": ""}
+_AGAIN = {"answered": False, "sends": 0, "zoom_id": "", "absent_at": None}
 
 
 def shown(line: Line, finding: Finding) -> None:

@@ -22,7 +22,6 @@ from trunks.models import (
     State,
     TrunkRequest,
     User,
-    clock,
 )
 from trunks.models.trunk_request import first_hold
 from trunks.workflow import bystanders, guard, permits, rules, settling
@@ -107,6 +106,7 @@ def _begin_again(line: Line) -> None:
         removing=bool(line.current_dnis),
         detail="",
         answered=False,
+        absent_at=None,
     )
 
 
@@ -152,7 +152,7 @@ def _go_on(claim: Claim, client: ZoomClient, waiting: list[Line]) -> list[Line] 
         settling.wait_for_list(claim)
         return None
     if once:
-        _look_once_more(claim)
+        settling.release(claim, GONE_ONCE, wait=max(once.values()), counted=False)
         return None
     group = _still_free(claim, _next_group(claim.trunk_request, unmet(findings)))
     return None if group and not send(claim, client, group) else group
@@ -161,12 +161,6 @@ def _go_on(claim: Claim, client: ZoomClient, waiting: list[Line]) -> list[Line] 
 def _as_they_are(claim: Claim, lines: list[Line]) -> list[Line]:
     """Return the lines, read again where what was done to one of them may have changed another: a removal does."""
     return lines if claim.trunk_request.kind == Kind.ASSIGN else lines_of(claim.trunk_request)
-
-
-def _look_once_more(claim: Claim) -> None:
-    """Put the request back until a second list can say as well that what it is to remove is gone."""
-    wait = settling.second_look_seconds()
-    settling.release(claim, GONE_ONCE, wait=wait, counted=False, absent_at=clock.now())
 
 
 def _begun(lines: list[Line]) -> list[Line]:

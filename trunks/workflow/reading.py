@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q, Value
 
-from trunks import numbers
+from trunks import audit, numbers
 from trunks.compiled import Param, Rows
 from trunks.models import (
     ASSIGNED_LINE_STATES,
@@ -26,6 +26,7 @@ from trunks.workflow import outcomes, settling
 from trunks.workflow.claims import Claim
 from trunks.workflow.comparing import Finding, Likeness, compare, may_be_echo
 from trunks.workflow.listing import tidy_up, write_down
+from trunks.workflow.transitions import write_lines
 from trunks.zoom.client import ZoomClient
 from trunks.zoom.errors import Unreadable
 from trunks.zoom.types import Trunk
@@ -148,26 +149,36 @@ def echoed(findings: Findings) -> bool:
     return any(finding.echo for finding in findings.values())
 
 
-def gone_once(claim: Claim, findings: Findings) -> list[Line]:
-    """Return the lines of which nothing was sent, and only one list has shown that what they are to remove is gone.
+def gone_once(claim: Claim, findings: Findings) -> dict[Line, float]:
+    """Return the lines of which one list alone shows that what they are to remove is gone, and how long each waits.
 
     A list that is short by mistake would end a removal that was never made, or have a change assign a second trunk.
+    Each line keeps by itself when a list first lacked it, since two lists that lack different trunks agree on none.
+    What Zoom has said to be removed is not gone by a list's mistake, nor, while nothing is sent for it, what the
+    customer is known to be without. May raise Fenced.
     """
+    removing = {line: found for line, found in findings.items() if line.phase == Phase.REMOVE}
     gone = [
         line
-        for line, finding in findings.items()
-        if line.phase == Phase.REMOVE and finding.likeness is Likeness.MET
-        # What the portal itself has removed, or has tried to a moment ago, is not gone by a list's mistake. A retry
-        # counts its calls anew: what was tried before it may have been refused, days ago.
-        if not ((line.sends and claim.trunk_request.sends) or line.without_trunk or line.pk in claim.tried)
+        for line, found in removing.items()
+        if found.likeness is Likeness.MET
+        if not (line.answered or (line.without_trunk and line.state == LineState.NOT_SENT))
     ]
-    return gone if gone and second_look_left(claim.trunk_request) is not None else []
+    there = [line for line in removing if line not in gone and line.absent_at]
+    waits = {line: left for line in gone if (left := second_look_left(line)) is not None}
+    first = [line for line in waits if line.absent_at is None]
+    if first or there:
+        with audit.change():
+            claim.hold()
+            write_lines(first, absent_at=clock.now())
+            write_lines(there, absent_at=None)
+    return waits
 
 
 def second_look_left(seen: TrunkRequest | Line) -> float | None:
     """Return how many seconds to wait until another list can say as well that something is absent; None: it has.
 
-    `seen` keeps when the first list said so: the request for all that it waits for, a line for what it alone does. One
+    `seen` keeps when the first list said so: a line of what it removes, the request of all else that it waits for. One
     list is never enough, even where nothing has to lie between the two.
     """
     apart = settling.second_look_seconds()

@@ -27,12 +27,12 @@ from trunks.models import (
 )
 from trunks.workflow import bystanders, circuits, outcomes, settling
 from trunks.workflow.claims import Claim, Fenced, claim_unconfirmed
-from trunks.workflow.comparing import Likeness
 from trunks.workflow.content import lines_of
 from trunks.workflow.guard import demand, demand_comment
 from trunks.workflow.reading import (
     GONE_ONCE,
     Findings,
+    gone_once,
     look_after,
     look_up,
     read_list,
@@ -41,7 +41,7 @@ from trunks.workflow.reading import (
     without_old_news,
     write_findings,
 )
-from trunks.workflow.transitions import mark, move, write_lines
+from trunks.workflow.transitions import mark, move
 from trunks.workflow.words import sentence
 from trunks.zoom.errors import RateLimited, ZoomError
 from trunks.zoom.types import Trunk
@@ -129,7 +129,7 @@ def _look(claim: Claim) -> None:
             return
     lines = lines_of(claim.trunk_request)
     findings = without_old_news(look_after([line for line in lines if line.state == LineState.UNKNOWN], rows))
-    doubted = _gone_unanswered(claim, findings)
+    doubted = gone_once(claim, findings)
     write_findings(claim, {line: found for line, found in findings.items() if line not in doubted})
     if doubted:
         _look_again(claim, GONE_ONCE, max(doubted.values()))
@@ -143,25 +143,6 @@ def _look(claim: Claim) -> None:
         return
     bystanders.tell(claim, others)
     _conclude(claim, missing, findings)
-
-
-def _gone_unanswered(claim: Claim, findings: Findings) -> dict[Line, float]:
-    """Return the removals that Zoom has not answered and one list alone shows as done, and how long each has to wait.
-
-    What keeps Zoom from answering may shorten its lists: a change would assign a second trunk beside the one that was
-    not removed.
-    """
-    removing = {line: found for line, found in findings.items() if line.phase == Phase.REMOVE}
-    gone = [line for line, found in removing.items() if found.likeness is Likeness.MET and not line.answered]
-    there = [line for line in removing if line not in gone and line.absent_at]
-    waits = {line: left for line in gone if (left := second_look_left(line)) is not None}
-    first = [line for line in waits if line.absent_at is None]
-    if first or there:
-        with audit.change():
-            claim.hold()
-            write_lines(first, absent_at=clock.now())
-            write_lines(there, absent_at=None)
-    return waits
 
 
 def _displaced(claim: Claim, lines: list[Line], rows: Sequence[Trunk]) -> list[Line]:

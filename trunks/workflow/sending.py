@@ -13,7 +13,17 @@ from trunks.models import Line, LineState, Phase, Step, clock
 from trunks.models.trunk_request import line_content
 from trunks.workflow import settling
 from trunks.workflow.claims import Claim
-from trunks.workflow.reading import echoed, look_after, look_up, read_list, refuse, unmet, write_findings
+from trunks.workflow.reading import (
+    GONE_ONCE,
+    echoed,
+    gone_once,
+    look_after,
+    look_up,
+    read_list,
+    refuse,
+    unmet,
+    write_findings,
+)
 from trunks.workflow.reconcile import MOST_SENDS
 from trunks.workflow.stopping import Halted
 from trunks.workflow.transitions import mark, write_lines
@@ -88,7 +98,6 @@ def _intend(claim: Claim, group: list[Line]) -> None:
             after=_in_words(claim.trunk_request.sub_account.zoom_id, group),
         )
     claim.intended = begun
-    claim.tried |= {line.pk for line in group}
     for line, number in zip(group, sends, strict=True):
         line.sends = number
 
@@ -161,6 +170,10 @@ def _refused(claim: Claim, client: ZoomClient, group: list[Line], error: ZoomErr
         return True
     except ZoomError as unread:
         settling.leave_unconfirmed(claim, f"{words} {sentence(unread)}", look_after=settings.QUIET_SECONDS)
+        return False
+    if once := gone_once(claim, findings):
+        # Zoom may have done what it refused; or what keeps it from doing it shortens its lists as well.
+        settling.leave_unconfirmed(claim, f"{words} {GONE_ONCE}", look_after=max(once.values()))
         return False
     write_findings(claim, findings)
     missing = unmet(findings)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from django.conf import settings
 
-from trunks.models import WORKING_STATES, State, TrunkRequest, clock
+from trunks.models import WORKING_STATES, Line, State, TrunkRequest, clock
 
 # Longer than an unconfirmed request is put off by trouble: see `settling.backoff`.
 LONGEST_PAUSE = 400.0
@@ -22,5 +22,6 @@ def mend() -> None:
     ahead = clock.after(settings.SWEEP_SECONDS)
     working.filter(sent_at__gt=ahead).update(sent_at=clock.now())
     working.filter(absent_at__gt=ahead).update(absent_at=clock.now())
+    Line.objects.filter(trunk_request__in=working, absent_at__gt=ahead).update(absent_at=clock.now())
     pause = clock.after(settings.QUIET_SECONDS + LONGEST_PAUSE)
     working.filter(state=State.UNCONFIRMED, next_attempt_at__gt=pause).update(next_attempt_at=clock.now())

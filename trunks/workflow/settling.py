@@ -140,7 +140,6 @@ def release(
     wait: float,
     counted: bool = True,
     action: Action = Action.PROVISIONING_RELEASED,
-    absent_at: object = None,
 ) -> None:
     """Put the request back in the queue for `wait` seconds; `counted` makes the next wait longer.
 
@@ -150,7 +149,7 @@ def release(
         "next_attempt_at": clock.after(wait) if wait else None,
         "waiting_for": outcome,
         "tries": F("tries") + 1 if counted else F("tries"),
-        "absent_at": absent_at,
+        "absent_at": None,
         "needs_attention": claim.trunk_request.needs_attention,
     }
     with audit.change():
