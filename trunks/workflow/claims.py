@@ -107,6 +107,10 @@ class Claim:
         if not self.outlives_a_call():
             self.renew()
 
+    def has_lasted(self, seconds: float) -> bool:
+        """Say whether the claim was taken so long ago, by this machine's monotonic clock."""
+        return time.monotonic() - self.glance.seen >= seconds
+
     def renew(self) -> None:
         """Extend the lease by its full length, or raise Fenced when it has run out or passed on."""
         begun = time.monotonic()

@@ -53,6 +53,10 @@ from trunks.zoom.errors import ZoomError
 HALFWAY_TRIES = 8
 # After so many, about a minute, an error that nobody knows, inside a success, is taken for Zoom's no to the list.
 UNCLEAR_TRIES = 5
+# So long one task goes on with further lines. Each needs the whole list a few times, and that of a large customer may
+# come in hundreds of pages. Far below `task_time_limit`, at which a worker would be killed, perhaps halfway.
+SPELL_SECONDS = 120.0
+NEXT_SPELL = "The other lines follow in a moment: Zoom's list takes long to read."
 
 
 def provision(pk: int) -> None:
@@ -139,6 +143,9 @@ def _carry_out(claim: Claim, client: ZoomClient) -> None:
 
 def _go_on(claim: Claim, client: ZoomClient, waiting: list[Line]) -> list[Line] | None:
     """Do the next step of the lines that wait; return those that were sent, or None when the claim was given up."""
+    if claim.has_lasted(SPELL_SECONDS) and not _begun(waiting):
+        settling.release(claim, NEXT_SPELL, wait=0, counted=False)
+        return None
     try:
         rows = read_list(claim, client)
     except ZoomError as error:
