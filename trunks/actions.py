@@ -28,6 +28,10 @@ class Action(TextChoices):
         "request.alarm_ended",
         "ended the alarm: the customer needs nothing in the trunk's place",
     )
+    REQUEST_DISPLACED_ENDED = (
+        "request.displaced_ended",
+        "ended the alarm: the customer is not to have the other trunks back",
+    )
     FILING_REFUSED = "request.filing_refused", "was not allowed to file a request for the sub account"
     IMPORT_BEGUN = "import.begun", "began to file the requests of a table"
     IMPORT_ENDED = "import.ended", "filed the requests of a table"

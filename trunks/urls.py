@@ -75,6 +75,7 @@ urlpatterns = [
     path(f"{ONE}check/", decisions.check, name="request_check"),
     path(f"{ONE}give-up/", decisions.give_up, name="request_give_up"),
     path(f"{ONE}end-alarm/", decisions.end_alarm, name="request_end_alarm"),
+    path(f"{ONE}end-displaced/", decisions.end_displaced, name="request_end_displaced"),
     path(f"{ONE}evidence/", evidence.pack, name="request_evidence"),
     path(f"{ONE}attempts/", attempts.attempts, name="request_attempts"),
     path(f"{ONE}versions/", versions.versions, name="request_versions"),

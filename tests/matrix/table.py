@@ -145,6 +145,7 @@ ROWS: dict[str, Row] = {
     "requests/<reference:reference>/check/": action(one("check/"), CHECKED),
     "requests/<reference:reference>/give-up/": action(one("give-up/"), HANDED_IN),
     "requests/<reference:reference>/end-alarm/": action(one("end-alarm/"), HANDED_IN),
+    "requests/<reference:reference>/end-displaced/": action(one("end-displaced/"), HANDED_IN),
     "requests/<reference:reference>/evidence/": Row(
         # That it was taken is an event of the request.
         one("evidence/"),

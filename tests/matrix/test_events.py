@@ -26,12 +26,24 @@ from trunks.models import (
     SampledItem,
     SavedView,
     State,
+    Topic,
     TrunkRequest,
     User,
+    clock,
 )
 from trunks.models.audit_event import AuditEvent
 from trunks.templatetags.events import KINDS
-from trunks.workflow import importing, monthly, oversight, people, preparing, review, stopping
+from trunks.workflow import (
+    displaced,
+    importing,
+    monthly,
+    occasions,
+    oversight,
+    people,
+    preparing,
+    review,
+    stopping,
+)
 
 POSTS = {pattern for pattern, row in ROWS.items() if "POST" in row.answers}
 Recipe = tuple[str, Callable[[Scene], str] | str, Callable[[Scene], dict[str, Any]]]
@@ -172,6 +184,13 @@ def lost(scene: Scene) -> None:
     scene.trunk_request.lines.update(without_trunk=True)
 
 
+def without_others(scene: Scene) -> None:
+    at(State.DONE, LineState.ASSIGNED)(scene)
+    TrunkRequest.objects.filter(pk=scene.trunk_request.pk).update(sent_at=clock.now())
+    facts = {displaced.GONE: ["18888100"]}
+    occasions.note_once(Topic.LOST, scene.trunk_request, "lost:of-a-test", facts)
+
+
 UNCLEAR = at(State.UNCONFIRMED, LineState.UNKNOWN)
 RECIPES: dict[str, Recipe] = {
     "requests/new/": ("staff", "/requests/new/", content("18888777")),
@@ -186,6 +205,7 @@ RECIPES: dict[str, Recipe] = {
     f"{R}check/": ("staff", one("check/"), after(UNCLEAR, {"version": "1"})),
     f"{R}give-up/": ("supervisor", one("give-up/"), after(UNCLEAR, WHY)),
     f"{R}end-alarm/": ("supervisor", one("end-alarm/"), after(lost, WHY)),
+    f"{R}end-displaced/": ("supervisor", one("end-displaced/"), after(without_others, WHY)),
     "approvals/together/": (
         "supervisor",
         "/approvals/together/",

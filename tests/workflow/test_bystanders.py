@@ -20,7 +20,7 @@ from trunks import audit
 from trunks.actions import Action
 from trunks.models import Attempt, ListedTrunk, Occasion, Permit, SubAccount, Topic, TrunkRequest, User, clock
 from trunks.workflow import bystanders, claims, provisioning, reconcile
-from trunks.workflow.bystanders import GONE
+from trunks.workflow.displaced import GONE
 from trunks.workflow.provisioning import provision
 from trunks.zoom.client import ZoomClient
 from trunks.zoom.types import Trunk

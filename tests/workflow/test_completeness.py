@@ -32,6 +32,7 @@ from trunks.models import (
     User,
     Webhook,
     WriteStop,
+    clock,
 )
 from trunks.models.audit_event import AuditEvent
 from trunks.templatetags.events import KINDS
@@ -42,6 +43,7 @@ from trunks.workflow import (
     choosing,
     connecting,
     delegating,
+    displaced,
     drafts,
     errors,
     estate,
@@ -96,6 +98,12 @@ class Stage:
     def lost(self) -> TrunkRequest:
         self.trunk_request.lines.update(without_trunk=True)
         return self.at(State.FAILED, LineState.REFUSED)
+
+    def displaced(self) -> TrunkRequest:
+        TrunkRequest.objects.update(sent_at=clock.now())
+        facts = {displaced.GONE: ["18888100"]}
+        occasions.note_once(Topic.LOST, self.trunk_request, "lost:of-a-test", facts)
+        return self.at(State.DONE, LineState.ASSIGNED)
 
     def stop(self) -> WriteStop:
         return stopping.stop(actor=self.supervisor, reason="Look first.")
@@ -159,6 +167,7 @@ RECIPES: dict[Verb, Recipe] = {
     reconcile.check_now: ("staff", lambda s: ((s.at(State.UNCONFIRMED, LineState.UNKNOWN),), {})),
     reconcile.give_up: ("supervisor", lambda s: ((s.at(State.UNCONFIRMED, LineState.UNKNOWN),), WHY)),
     attention.end_alarm: ("supervisor", lambda s: ((s.lost(),), WHY)),
+    attention.end_displaced: ("supervisor", lambda s: ((s.displaced(),), WHY)),
     estate.request_sync: ("administrator", lambda s: ((s.estate.master,), {})),
     stopping.stop: ("supervisor", lambda s: ((), {"reason": "Look first."})),
     stopping.ask_to_start: ("supervisor", lambda s: ((s.stop(),), {})),

@@ -25,13 +25,14 @@ VERBS = [
     "check",
     "give_up",
     "end_alarm",
+    "end_displaced",
 ]
 OF_DECIDER, OF_FILER, OF_BOTH = {"supervisor"}, {"staff"}, {"staff", "supervisor"}
 WHO = {
     **dict.fromkeys(("approve", "deny", "send_back", "revalidate"), OF_DECIDER),
     **dict.fromkeys(("withdraw", "amend"), OF_FILER),
     **dict.fromkeys(("retry", "check"), OF_BOTH),
-    **dict.fromkeys(("give_up", "end_alarm"), OF_DECIDER),
+    **dict.fromkeys(("give_up", "end_alarm", "end_displaced"), OF_DECIDER),
     "take_back": set(),
 }
 WHEN = {
@@ -41,7 +42,7 @@ WHEN = {
     "retry": {State.FAILED, State.PARTIAL},
     "check": {State.UNCONFIRMED},
     "give_up": {State.UNCONFIRMED},
-    **dict.fromkeys(("take_back", "end_alarm"), frozenset()),
+    **dict.fromkeys(("take_back", "end_alarm", "end_displaced"), frozenset()),
 }
 
 

@@ -116,6 +116,12 @@ def end_alarm(request: HtmxHttpRequest, reference: int) -> HttpResponse:
     return _carry_out(request, reference, "end_alarm", attention.end_alarm, done)
 
 
+@require_POST
+def end_displaced(request: HtmxHttpRequest, reference: int) -> HttpResponse:
+    done = "no longer raises the alarm about other trunks of the customer."
+    return _carry_out(request, reference, "end_displaced", attention.end_displaced, done)
+
+
 def _uncommented(verb: Callable[..., object]) -> Verb:
     """Return a verb that takes no comment as one that leaves the form's aside."""
 

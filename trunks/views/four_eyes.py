@@ -32,7 +32,7 @@ BREAK_GLASS = (
         Action.WRITING_START_DECLINED,
         Action.WRITING_STARTED,
     ),
-    *(Action.REQUEST_GIVEN_UP, Action.REQUEST_ALARM_ENDED),
+    *(Action.REQUEST_GIVEN_UP, Action.REQUEST_ALARM_ENDED, Action.REQUEST_DISPLACED_ENDED),
 )
 MOST_EVENTS = 500  # of one kind that the page looks at; it says so when there are more
 UNITS = (("days", 86400 * 2, 86400), ("hours", 7200, 3600), ("minutes", 120, 60), ("seconds", 0, 1))

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET
 from trunks import access, audit
 from trunks.models import OPEN_STATES, AuditCheck, Role, State, usage
 from trunks.views.http import HtmxHttpRequest
-from trunks.workflow import attention, bystanders
+from trunks.workflow import attention, displaced
 
 SHOWN = 8
 NEEDS_A_HAND = (State.SENT_BACK, State.PARTIAL, State.FAILED)
@@ -38,7 +38,7 @@ def home(request: HtmxHttpRequest) -> HttpResponse:
         context["events"] = list(audit.search(user)[:SHOWN])
         context["unanswered"] = list((audit.unanswered() & audit.readable(user))[:SHOWN])
     if user.holds(Role.SUPERVISOR):
-        context["displaced"] = bystanders.alarms_for(user)[:SHOWN]
+        context["displaced"] = displaced.alarms_for(user)[:SHOWN]
     if user.holds(Role.SUPERVISOR) or user.holds(Role.ADMINISTRATOR):
         context["unsettled"] = list(attention.requests_for(user)[:SHOWN])
         context["troubled"] = list(attention.masters_for(user)[:SHOWN])

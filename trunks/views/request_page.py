@@ -13,11 +13,21 @@ from trunks import audit
 from trunks.actions import Action
 from trunks.forms.decisions import DecisionForm
 from trunks.forms.problems import Problem
-from trunks.models import ENDED_LINE_STATES, Line, LineState, Role, State, TrunkRequest, User, ZoomCall
+from trunks.models import (
+    ENDED_LINE_STATES,
+    WORKING_STATES,
+    Line,
+    LineState,
+    Role,
+    State,
+    TrunkRequest,
+    User,
+    ZoomCall,
+)
 from trunks.views.http import HtmxHttpRequest
 from trunks.views.paging import both_ends
 from trunks.views.versions import since
-from trunks.workflow import bystanders, deciders, policy, quorum, rules, versions, words
+from trunks.workflow import deciders, displaced, policy, quorum, rules, versions, words
 from trunks.workflow.answers import Answer
 from trunks.workflow.drafts import draft_of
 from trunks.workflow.errors import distinct
@@ -108,7 +118,7 @@ def moving_parts(user: User, trunk_request: TrunkRequest) -> dict[str, Any]:
         "lost": lost,
         "lost_in_vain": in_vain(lost, told),
         "retry_in_vain": in_vain([line for line in lines if line.state not in ENDED_LINE_STATES], told),
-        "displaced": displaced(trunk_request, events, left_out),
+        "displaced": displaced_trunks(trunk_request, events, left_out),
         "explained": told,
         "account_gone": account_gone(trunk_request, calls),
         "quorum": quorum.of(trunk_request) if trunk_request.state == State.PENDING else None,
@@ -137,12 +147,11 @@ def lost_lines(trunk_request: TrunkRequest) -> list[Line]:
     return list(trunk_request.lines.lost()) if marked else []
 
 
-def displaced(trunk_request: TrunkRequest, events: list[Any], left_out: int) -> list[str]:
+def displaced_trunks(trunk_request: TrunkRequest, events: list[Any], left_out: int) -> list[str]:
     """Return the DNIS of other trunks that are gone since the request was sent; asks only where some were."""
     shown = audit.history(trunk_request).filter(action=Action.PROVISIONING_DISPLACED) if left_out else events
-    told = [event for event in shown if event and event.action == Action.PROVISIONING_DISPLACED]
-    dnis = {dnis for event in told for dnis in event.after[bystanders.GONE]}
-    return bystanders.still_missing(trunk_request.sub_account, dnis)
+    told = any(event and event.action == Action.PROVISIONING_DISPLACED for event in shown)
+    return displaced.missed(trunk_request) if told else []
 
 
 def account_gone(trunk_request: TrunkRequest, calls: list[ZoomCall]) -> bool:
@@ -208,7 +217,8 @@ def panels(
 ) -> dict[str, ActionPanel]:
     """Return the actions that the request's state has a use for, by verb."""
     answers = policy.actions(user, trunk_request)
-    idle = () if lost_lines(trunk_request) else ("end_alarm",)
+    idle = set() if lost_lines(trunk_request) else {"end_alarm"}
+    idle |= set() if _misses_others(trunk_request, answers["end_displaced"]) else {"end_displaced"}
     return {
         name: ActionPanel(
             verb=name,
@@ -217,11 +227,19 @@ def panels(
             form=failed if failed and name == verb else _blank(trunk_request, name),
             quick_picks=QUICK_PICKS.get(name, ()),
         )
-        for name in OFFERED.get(trunk_request.state, ())
+        # The last in any state: what has ended can be retried, and come back to its people.
+        for name in (*OFFERED.get(trunk_request.state, ()), "end_displaced")
         if name not in idle
         # Taking back is of use to nobody but who has given something, validating again to who can go on to decide.
         and (answers[name] or name not in ("take_back", "revalidate"))
     }
+
+
+def _misses_others(trunk_request: TrunkRequest, may_end: Answer) -> bool:
+    """Say whether there is an alarm about other trunks to be ended, by whoever may; of who may, the answer says it."""
+    if may_end or may_end.by_state:
+        return bool(may_end)
+    return trunk_request.state not in WORKING_STATES and bool(displaced.missed(trunk_request))
 
 
 def _blank(trunk_request: TrunkRequest, verb: str) -> DecisionForm:

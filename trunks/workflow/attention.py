@@ -10,7 +10,7 @@ from trunks import access, audit
 from trunks.actions import Action
 from trunks.models import Attempt, Circuit, MasterAccount, Role, State, TrunkRequest, User, clock
 from trunks.models.trunk_request import TrunkRequestQuerySet
-from trunks.workflow import occasions, policy, settling
+from trunks.workflow import displaced, occasions, policy, settling
 from trunks.workflow.errors import Stale
 from trunks.workflow.guard import demand, demand_comment
 from trunks.workflow.transitions import who_was_first
@@ -74,6 +74,29 @@ def end_alarm(trunk_request: TrunkRequest, *, actor: User, version: int, comment
         trunk_request.lines.filter(pk__in=lost).miss_no_more()
         ended = {"dnis": sorted(lost.values())}
         audit.record(Action.REQUEST_ALARM_ENDED, actor=actor, on=trunk_request, before=ended, comment=comment)
+
+
+def end_displaced(trunk_request: TrunkRequest, *, actor: User, version: int, comment: str) -> None:
+    """End the alarm about other trunks that are gone since the request was sent: the customer is not to have them back.
+
+    Nothing changes at Zoom. What another call displaces later alarms anew. Raises Refused, Stale, or Invalid without a
+    reason.
+    """
+    demand(actor, "end_displaced", trunk_request, version=version)
+    demand_comment(comment, why="Say why the customer is not to have them back: the audit trail keeps it.")
+    with audit.change():
+        same = TrunkRequest.objects.filter(pk=trunk_request.pk, version=version)
+        # Under its lock, so that a retry or another supervisor comes before or after it.
+        if not list(same.select_for_update(no_key=True)):
+            raise Stale(who_was_first(trunk_request))
+        gone = displaced.missed(trunk_request)
+        if not gone:
+            raise Stale(policy.NOTHING_DISPLACED)
+        displaced.end(trunk_request, gone)
+        before = {displaced.GONE: gone}
+        audit.record(
+            Action.REQUEST_DISPLACED_ENDED, actor=actor, on=trunk_request, before=before, comment=comment
+        )
 
 
 def requests_for(user: User) -> TrunkRequestQuerySet:

@@ -14,26 +14,21 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Q
 
-from trunks import access, audit
+from trunks import audit
 from trunks.actions import Action
 from trunks.models import (
     Line,
     LineState,
     ListedTrunk,
-    Occasion,
-    Role,
-    SubAccount,
     Topic,
     TrunkRequest,
-    User,
     ZoomCall,
     clock,
 )
-from trunks.models.drift import MISSED_DAYS
 from trunks.workflow import occasions, settling
 from trunks.workflow.claims import Claim
+from trunks.workflow.displaced import GONE
 
-GONE = "gone"  # of the event and of the occasion: the DNIS that are missing
 MOST_NAMED = 10
 
 
@@ -107,42 +102,6 @@ def tell(claim: Claim, rows: Collection[ListedTrunk]) -> None:
 def doubt(rows: Collection[ListedTrunk]) -> str:
     """Return what a request waits for whose lines are settled, or could be, while `rows` are missing."""
     return f"{_were_there(_dnis(rows))} before the call, and not any more. It is read again before that is believed."
-
-
-def still_missing(account: SubAccount, dnis: Collection[str]) -> list[str]:
-    """Return which of `dnis` Zoom's list, as last read, still lacks; a sub account that is gone misses none."""
-    if account.gone_at or not dnis:
-        return []
-    there = ListedTrunk.objects.filter(sub_account=account, dnis__in=dnis, gone_at=None)
-    return sorted(set(dnis) - set(there.values_list("dnis", flat=True)))
-
-
-def alarms_for(user: User) -> list[tuple[TrunkRequest, list[str]]]:
-    """Return the requests after which other trunks are gone still, newest first, each with the DNIS of those.
-
-    For the supervisors, and as long as the drift page shows what is missing: nobody can end it by hand, and a trunk
-    that the customer is to be without would be in everybody's way for ever.
-    """
-    masters = access.masters_where(user, Role.SUPERVISOR)
-    told = Occasion.objects.filter(
-        trunk_request__master__in=masters,
-        trunk_request__sub_account__gone_at=None,
-        key__startswith=f"{Topic.LOST}:",
-        facts__has_key=GONE,
-        at__gt=clock.after(-86_400 * MISSED_DAYS),
-    )
-    gone: dict[int, set[str]] = {}
-    for pk, facts in told.order_by("-trunk_request").values_list("trunk_request", "facts"):
-        gone.setdefault(pk, set()).update(facts[GONE])
-    if not gone:
-        return []
-    found = list(TrunkRequest.objects.filter(pk__in=gone).with_names().order_by("-pk"))
-    listed = ListedTrunk.objects.filter(sub_account__in={one.sub_account_id for one in found}, gone_at=None)
-    there = set(listed.filter(dnis__in=set().union(*gone.values())).values_list("sub_account", "dnis"))
-    missing = {
-        one: sorted(dnis for dnis in gone[one.pk] if (one.sub_account_id, dnis) not in there) for one in found
-    }
-    return [(one, dnis) for one, dnis in missing.items() if dnis]
 
 
 def _own(lines: Sequence[Line]) -> set[str]:

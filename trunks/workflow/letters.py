@@ -15,7 +15,7 @@ from django.urls import reverse
 from trunks.actions import Action
 from trunks.models import Kind, Line, LineState, Notice, Occasion, State, Topic, TrunkRequest
 from trunks.models.trunk_request import lines_with_trunks
-from trunks.workflow import bystanders, endings, waiting
+from trunks.workflow import displaced, endings, waiting
 
 SUBJECT_LENGTH = 200
 MOST_LINES = 30
@@ -71,7 +71,7 @@ def to_administrators(occasion: Occasion) -> Letter:
 def about_request(occasion: Occasion, trunk_request: TrunkRequest) -> Letter:
     """Return the letter about something that happened to a request."""
     lines = lines_with_trunks(trunk_request.pk)[:MOST_LINES]
-    if gone := occasion.facts.get(bystanders.GONE):
+    if gone := occasion.facts.get(displaced.GONE):
         return _with(
             _displaced(occasion, trunk_request), trunk_request, [f"DNIS {dnis} is gone" for dnis in gone]
         )

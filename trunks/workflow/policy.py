@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from trunks.models import ENDED_LINE_STATES, Decision, LineState, Role, State, TrunkRequest, User
-from trunks.workflow import base, browsers, deciders, waiting
+from trunks.models import (
+    ENDED_LINE_STATES,
+    WORKING_STATES,
+    Decision,
+    LineState,
+    Role,
+    State,
+    TrunkRequest,
+    User,
+)
+from trunks.workflow import base, browsers, deciders, displaced, waiting
 from trunks.workflow.answers import YES, Answer
 
 OWN = "You filed or amended this request, so somebody else decides on it."
 ONLY_FILER = "Only the person who filed the request, or approved it, can withdraw it."
 NO_ALARM = "There is no alarm about a trunk of this request."
+NOTHING_DISPLACED = "There is no alarm about other trunks that are gone since this request was sent."
 MOVED = "Zoom has changed since this was filed or validated, so it has to be validated again before it is approved."
 
 
@@ -195,10 +205,17 @@ def _give_up(user: User, trunk_request: TrunkRequest) -> Answer:
     return YES
 
 
+def _alarm_is_of(user: User, trunk_request: TrunkRequest) -> Answer:
+    if user.holds(Role.SUPERVISOR, trunk_request.master_id):
+        return YES
+    who = deciders.names(deciders.supervisors(trunk_request))
+    return Answer(False, f"Only a supervisor for {trunk_request.master} can end the alarm.", who)
+
+
 def _end_alarm(user: User, trunk_request: TrunkRequest) -> Answer:
-    if not user.holds(Role.SUPERVISOR, trunk_request.master_id):
-        who = deciders.names(deciders.supervisors(trunk_request))
-        return Answer(False, f"Only a supervisor for {trunk_request.master} can end the alarm.", who)
+    answer = _alarm_is_of(user, trunk_request)
+    if not answer:
+        return answer
     if trunk_request.state not in (State.FAILED, State.PARTIAL):
         return _not_now(trunk_request)
     if (
@@ -207,6 +224,15 @@ def _end_alarm(user: User, trunk_request: TrunkRequest) -> Answer:
     ):
         return Answer(False, NO_ALARM, by_state=True)
     return YES
+
+
+def _end_displaced(user: User, trunk_request: TrunkRequest) -> Answer:
+    answer = _alarm_is_of(user, trunk_request)
+    if not answer:
+        return answer
+    if trunk_request.state in WORKING_STATES:
+        return _not_now(trunk_request)
+    return YES if displaced.missed(trunk_request) else Answer(False, NOTHING_DISPLACED, by_state=True)
 
 
 RULES: dict[str, Callable[[User, TrunkRequest], Answer]] = {
@@ -221,4 +247,5 @@ RULES: dict[str, Callable[[User, TrunkRequest], Answer]] = {
     "check": _check,
     "give_up": _give_up,
     "end_alarm": _end_alarm,
+    "end_displaced": _end_displaced,
 }
