@@ -79,10 +79,8 @@ def test_old_values_that_zoom_does_not_take_back_at_once_are_sent_again(
     assert not Occasion.objects.filter(topic=Topic.LOST).exists()
 
 
-def test_a_trunk_that_zoom_has_with_another_caller_id_is_not_called_lost(
-    zoom: Zoom, staff: User, supervisor: User, dnis: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    trunk_request = to_change(zoom, staff, supervisor, dnis, dnis)
+def have_zoom_keep_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have Zoom keep 555 where it is sent the caller ID NEW."""
     real = ZoomClient.list_trunks
 
     def as_zoom_spells_it(*who: Any) -> list[Trunk]:
@@ -93,13 +91,53 @@ def test_a_trunk_that_zoom_has_with_another_caller_id_is_not_called_lost(
 
     monkeypatch.setattr(ZoomClient, "list_trunks", as_zoom_spells_it)
     monkeypatch.setattr("trunks.workflow.sending.LOOKS", (0.0,))
+
+
+def test_a_trunk_that_zoom_has_with_another_caller_id_is_not_called_lost(
+    zoom: Zoom, staff: User, supervisor: User, dnis: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trunk_request = to_change(zoom, staff, supervisor, dnis, dnis)
+    have_zoom_keep_another(monkeypatch)
     provision(trunk_request.pk)
     settle_in_time(trunk_request, looks=1)
-    provision(trunk_request.pk)
     assert states(trunk_request) == ("failed", ["different"])
     line = trunk_request.lines.get()
     assert f"Zoom shows the caller ID 555 for {dnis}, not {NEW}." in line.detail
     assert not line.without_trunk
+
+
+def test_a_new_dnis_that_zoom_has_with_another_caller_id_does_not_bring_the_old_one_back_beside_it(
+    zoom: Zoom, staff: User, supervisor: User, dnis: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The customer had both, and the page said that the old values were assigned again; so it was after a retry."""
+    new = zoom.trunk.prefix + "888"
+    trunk_request = to_change(zoom, staff, supervisor, dnis, new)
+    have_zoom_keep_another(monkeypatch)
+    provision(trunk_request.pk)
+    settle_in_time(trunk_request, looks=1)
+    assert states(trunk_request) == ("failed", ["different"])
+    line = trunk_request.lines.get()
+    assert f"Zoom shows the caller ID 555 for {new}, not {NEW}." in line.detail
+    assert (line.without_trunk, line.removing, line.hold) == (False, False, "")
+    assert set(at_zoom(zoom)) == {new}
+    provisioning.retry(trunk_request, actor=supervisor, version=trunk_request.version)
+    provision_twice(trunk_request)
+    assert states(trunk_request) == ("failed", ["different"])
+    assert set(at_zoom(zoom)) == {new}
+
+
+def test_nor_does_what_zoom_shows_of_the_same_dnis_count_as_the_old_values(
+    zoom: Zoom, staff: User, supervisor: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They had no caller ID, which was taken for any; the page said that they were assigned again."""
+    dnis = zoom.trunk.prefix + "777"
+    provision(zoom.approved(staff, supervisor, dnis).pk)
+    trunk_request = to_change(zoom, staff, supervisor, dnis, dnis)
+    have_zoom_keep_another(monkeypatch)
+    provision(trunk_request.pk)
+    settle_in_time(trunk_request, looks=1)
+    assert states(trunk_request) == ("failed", ["different"])
+    assert "assigned again" not in trunk_request.lines.get().detail
 
 
 def test_a_retry_of_a_lost_change_begins_at_the_assignment(

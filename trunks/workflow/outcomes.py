@@ -1,7 +1,8 @@
 """What becomes of a line when Zoom's list shows what its phase wanted, or when that has failed for good.
 
 An assignment ends there. A change goes on: what was removed is followed by the new assignment, and a new assignment
-that fails for good by the old values again, so that the customer is not left without a trunk.
+that fails for good by the old values again, so that the customer is not left without a trunk. Where the list shows the
+new DNIS with other values, the customer has one, and the old values would be a second.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def shown(line: Line, finding: Finding) -> None:
     if finding.likeness is Likeness.UNMET:
         _note_present(line, finding)
     elif finding.likeness is Likeness.DIFFERENT:
-        _end_or_restore(line, LineState.DIFFERENT, finding.detail)
+        _end(line, LineState.DIFFERENT, finding.detail)
     elif line.phase == Phase.REMOVE:
         _removed(line)
     elif line.phase == Phase.RESTORE:
@@ -48,7 +49,10 @@ def begun_again(lines: Iterable[Line]) -> None:
 def failed(lines: Iterable[Line], detail: str) -> None:
     """Write down that what the phase of each line wanted will not happen, and why."""
     for line in lines:
-        _end_or_restore(line, LineState.REFUSED, detail)
+        if line.trunk_request.kind == Kind.CHANGE and line.phase == Phase.ASSIGN:
+            _write(line, LineState.NOT_SENT, phase=Phase.RESTORE, detail=detail, **_AGAIN)
+        else:
+            _end(line, LineState.REFUSED, detail)
 
 
 def _before_restored(line: Line) -> str:
@@ -110,10 +114,7 @@ def _removed_since(line: Line) -> Line | None:
     return later.exclude(trunk_request=own).select_related("trunk_request").first()
 
 
-def _end_or_restore(line: Line, to: LineState, detail: str) -> None:
-    if line.trunk_request.kind == Kind.CHANGE and line.phase == Phase.ASSIGN:
-        _write(line, LineState.NOT_SENT, phase=Phase.RESTORE, detail=detail, **_AGAIN)
-        return
+def _end(line: Line, to: LineState, detail: str) -> None:
     restoring = line.phase == Phase.RESTORE
     words = f"{_before_restored(line)} {detail}".strip() if restoring else detail
     # What Zoom shows with other values, or through another trunk, the customer has.
