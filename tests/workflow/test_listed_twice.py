@@ -117,7 +117,10 @@ def test_what_somebody_gave_another_customer_since_its_list_was_read_is_told_by_
         assert f" Listed twice {at}" in row
         assert f"also at {also}" in row
         assert believed in row
-        assert "Ask which customer is to have it, and have it unassigned from the other. File a request to" in row
+        assert (
+            "Ask which customer is to have it, and have it unassigned from the other. File a request to"
+            in row
+        )
         page = client.get(f"/sub-accounts/{at.pk}/").content.decode()
         assert "does not show what the portal believes of 1 trunk:" in page
 

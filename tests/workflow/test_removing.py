@@ -166,6 +166,7 @@ def test_nor_does_one_that_a_retry_finds_short(
     trunk_request = to_remove(zoom, staff, supervisor, kind, dnis, new)
     zoom.sandbox.fault("html", method="DELETE", path=ONE, status=400, apply="never")
     provision(trunk_request.pk)
+    settle_in_time(trunk_request)
     assert states(trunk_request) == ("failed", ["refused"])
     let_pass(trunk_request)
     trunk_request.refresh_from_db()
@@ -190,6 +191,7 @@ def test_what_somebody_else_removes_in_the_same_moment_is_removed(
     trunk_request = to_unassign(zoom, staff, supervisor, dnis)
     where = "trunks.zoom.client.ZoomClient.unassign_trunk"
     zoom.before(monkeypatch, where, lambda: zoom.in_console(dnis, None))
+    let_pass(TrunkRequest.objects.earliest("pk"))
     provision(trunk_request.pk)
     if delete_unknown != "204":
         settle_in_time(trunk_request, looks=1)  # it said no, so one list was not enough

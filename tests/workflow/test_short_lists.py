@@ -103,6 +103,26 @@ def test_nor_is_one_that_zoom_refused(
     assert set(at_zoom(zoom)) == ({new} if kind == "change" else set())
 
 
+@pytest.mark.parametrize("kind", ["unassign", "change"])
+def test_nor_is_one_that_is_to_be_sent_again(
+    zoom: Zoom, staff: User, supervisor: User, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    old, new = (f"{zoom.trunk.prefix}88{digit}" for digit in "12")
+    zoom.in_console(old, "")
+    assert estate.sync(zoom.master.pk)
+    trunk_request = to_remove(zoom, staff, supervisor, kind, old, new)
+    zoom.sandbox.fault("502", method="DELETE", path=ONE, apply="never")
+    provision(trunk_request.pk)
+    for _ in range(2):
+        let_pass(trunk_request)
+        settle(trunk_request.pk)
+    assert states(trunk_request) == ("approved", ["not_sent"])
+    have_one_list_empty(monkeypatch)
+    carry_out_in_time(trunk_request)
+    assert states(trunk_request) == ("done", ["assigned" if kind == "change" else "unassigned"])
+    assert set(at_zoom(zoom)) == ({new} if kind == "change" else set())
+
+
 def refuse_once(monkeypatch: pytest.MonkeyPatch, then: Callable[[], None]) -> None:
     """Have Zoom refuse the next removal, and `then` happen."""
     real, no = ZoomClient.unassign_trunk, iter([True])

@@ -98,7 +98,7 @@ def _removed(line: Line) -> None:
         )
         _write(line, LineState.DIFFERENT, detail=words)
         return
-    _write(line, LineState.NOT_SENT, phase=Phase.ASSIGN, hold=Hold.HELD, **_AGAIN)
+    _write(line, LineState.NOT_SENT, phase=Phase.ASSIGN, hold=Hold.HELD, detail="", **_AGAIN)
 
 
 def _removed_since(line: Line) -> Line | None:

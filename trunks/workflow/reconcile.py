@@ -23,6 +23,7 @@ from trunks.models import (
     Step,
     TrunkRequest,
     User,
+    ZoomCall,
     clock,
 )
 from trunks.workflow import bystanders, circuits, outcomes, settling
@@ -229,9 +230,20 @@ def _final(line: Line, *, landed: bool) -> str:
     if line.answered:
         # Sending again what Zoom has accepted once could displace what it did instead; that is for people.
         return "Zoom accepted the call, but its list does not show the effect."
+    if _said_no_to(line):
+        return line.detail
     if landed:
         words = line.detail or "Zoom did not say why."
         return f"Zoom carried out other lines of the same call, but not this one. {words}"
     if line.sends >= MOST_SENDS:
         return f"Sent {line.sends} times; Zoom's list never showed the effect. {line.detail}".strip()
     return ""
+
+
+def _said_no_to(line: Line) -> bool:
+    """Say whether Zoom refused the last call, which was about this line alone: two lists have borne that out."""
+    if line.phase == Phase.RESTORE or not line.detail:
+        return False
+    calls = ZoomCall.objects.filter(attempt__trunk_request=line.trunk_request_id).exclude(method="GET")
+    status, sent = calls.order_by("id").values_list("status", "sent").last() or (None, None)
+    return 400 <= (status or 0) < 500 and len((sent or {}).get("sip_trunks", [line])) == 1

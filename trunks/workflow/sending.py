@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import time
+from http.client import CONFLICT
 
 from django.conf import settings
 from django.db.models import F
@@ -14,7 +16,7 @@ from trunks.models.trunk_request import line_content
 from trunks.workflow import settling
 from trunks.workflow.claims import Claim
 from trunks.workflow.reading import (
-    GONE_ONCE,
+    Findings,
     echoed,
     gone_once,
     look_after,
@@ -38,14 +40,12 @@ from trunks.zoom.types import Assignment
 LOOKS = (0.0, 0.3, 0.7, 1.5)
 
 ONE_MORE, ONE_LESS = F("sends") + 1, F("sends") - 1
+ALL_THE_SAME = "Whether it was done all the same is read from Zoom's list."
+# Of a removal these say no before there is anything to remove.
+BEFORE_ANYTHING = (errors.NotEnrolled, errors.NotMaster, errors.NoTrunkConfigs, errors.ScopeMissing)
+_ALREADY = re.compile(r"\balready\b|\bin use\b|\bexists\b|\bduplicate|\bin progress\b", re.IGNORECASE)
 # Zoom's no to these is about the account, so that every line of the call shares it.
-ABOUT_THE_ACCOUNT = (
-    errors.AccountNotFound,
-    errors.NotEnrolled,
-    errors.NotMaster,
-    errors.NoTrunkConfigs,
-    errors.ScopeMissing,
-)
+ABOUT_THE_ACCOUNT = (errors.AccountNotFound, *BEFORE_ANYTHING)
 
 
 def send(claim: Claim, client: ZoomClient, group: list[Line]) -> bool:
@@ -126,7 +126,7 @@ def _note(claim: Claim, group: list[Line], outcome: str, *, answered: bool = Fal
 def _not_accepted(claim: Claim, client: ZoomClient, group: list[Line], error: ZoomError) -> bool:
     _note(claim, group, sentence(error))
     if error.might_have_happened and isinstance(error, errors.Refused):
-        _doubt(claim, group, sentence(error))
+        _doubt(claim, group, sentence(error), settings.QUIET_SECONDS)
         return False
     if error.might_have_happened:
         settling.leave_unconfirmed(claim, sentence(error), look_after=settings.QUIET_SECONDS)
@@ -161,7 +161,7 @@ def _refused(claim: Claim, client: ZoomClient, group: list[Line], error: ZoomErr
     words = sentence(error)
     if len(group) > 1 and not isinstance(error, ABOUT_THE_ACCOUNT):
         # Sending the lines one by one right away would double those that Zoom did apply and does not list yet.
-        _doubt(claim, group, words)
+        _doubt(claim, group, words, settings.QUIET_SECONDS)
         return False
     try:
         findings = look_up(group, read_list(claim, client))
@@ -171,9 +171,8 @@ def _refused(claim: Claim, client: ZoomClient, group: list[Line], error: ZoomErr
     except ZoomError as unread:
         settling.leave_unconfirmed(claim, f"{words} {sentence(unread)}", look_after=settings.QUIET_SECONDS)
         return False
-    if once := gone_once(claim, findings):
-        # Zoom may have done what it refused; or what keeps it from doing it shortens its lists as well.
-        settling.leave_unconfirmed(claim, f"{words} {GONE_ONCE}", look_after=max(once.values()))
+    if wait := _doubtful_for(claim, group[0], error, findings):
+        _doubt(claim, group, words, wait)
         return False
     write_findings(claim, findings)
     missing = unmet(findings)
@@ -182,6 +181,21 @@ def _refused(claim: Claim, client: ZoomClient, group: list[Line], error: ZoomErr
     if old:
         _put_back_later(claim, old, words)
     return not old
+
+
+def _doubtful_for(claim: Claim, line: Line, error: ZoomError, findings: Findings) -> float:
+    """Return how long to wait for a list that tells whether what Zoom refuses was done before; 0: it was not.
+
+    A proxy on the way repeats a call whose answer it has lost, a removal more readily than anything else, and passes on
+    what the second one was answered: that there is no such trunk, or that it is assigned already. A list that lags
+    shows what was before both. What Zoom refuses in other words to assign was not done.
+    """
+    if line.phase == Phase.REMOVE:
+        once = gone_once(claim, findings)
+        sure = isinstance(error, BEFORE_ANYTHING) and not once
+        return 0.0 if sure else once.get(line, settings.QUIET_SECONDS)
+    said_so = error.status == CONFLICT or _ALREADY.search(error.message)
+    return settings.QUIET_SECONDS if said_so and line.phase == Phase.ASSIGN and unmet(findings) else 0.0
 
 
 def _put_back_later(claim: Claim, old: list[Line], words: str) -> None:
@@ -196,12 +210,12 @@ def _put_back_later(claim: Claim, old: list[Line], words: str) -> None:
     settling.release(claim, outcome, wait=settings.QUIET_SECONDS, counted=False)
 
 
-def _doubt(claim: Claim, group: list[Line], words: str) -> None:
+def _doubt(claim: Claim, group: list[Line], words: str, wait: float) -> None:
     """Keep why Zoom said no, and have its list tell, once that can be believed, what it did all the same."""
     with audit.change():
         claim.write(one_by_one=True)
         write_lines(group, detail=words)
-    settling.leave_unconfirmed(claim, words, look_after=settings.QUIET_SECONDS)
+    settling.leave_unconfirmed(claim, f"{words} {ALL_THE_SAME}", look_after=wait)
 
 
 def _read_back(claim: Claim, client: ZoomClient, group: list[Line]) -> bool:
