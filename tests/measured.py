@@ -26,7 +26,8 @@ _BESIDE = {
         f"views/test_{name}.py"
         for name in ("notices", "policies", "request_choices", "request_form", "request_page", "requests")
     ),
-    *(f"models/test_{name}.py" for name in ("constraints", "drift", "upgrade", "usage")),
+    *(f"models/test_{name}.py" for name in ("constraints", "upgrade", "usage")),
+    *(f"models/test_drift{name}.py" for name in ("", "_caller_ids", "_not_filed", "_twice", "_unsure")),
     *(f"models/test_rate_budget{name}.py" for name in ("", "_adapts", "_places")),
     *("test_audit_finding.py", "workflow/test_two_roles.py", "zoom/test_fuzz.py"),
 }

@@ -9,15 +9,12 @@ from pytest_django import DjangoAssertNumQueries
 
 from tests import cast
 from tests.conftest import SignedIn
-from tests.models.test_drift import CALLER_ID, READ, gone, listed, word
+from tests.models import listing
+from tests.models.listing import CALLER_ID, READ, gone, listed, word
 from trunks.models import Kind, LineState, ListedTrunk, MasterTrunk, Phase, State, SubAccount, User
 
 HOSTILE = "<script>alert('x')</script>"
-
-
-@pytest.fixture(autouse=True)
-def _read(estate: cast.Estate) -> None:
-    SubAccount.objects.update(trunks_read_at=READ)
+read = listing.read
 
 
 @pytest.fixture
