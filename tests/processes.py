@@ -174,6 +174,19 @@ def start(
     return Process(popen, log)
 
 
+def run(command: Sequence[str], **given: str) -> subprocess.CompletedProcess[str]:
+    """Run Python with `command` until it ends by itself, in the tests' environment and what is `given`."""
+    return subprocess.run(
+        [PYTHON, *command],
+        cwd=ROOT,
+        env={**os.environ, **given},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
 def start_manage(*arguments: str, log: Path, environment: Mapping[str, str] | None = None) -> Process:
     """Start `manage.py` with `arguments`. Pass `tests.database.environment()` on to reach the test's database."""
     return start([PYTHON, ROOT / "manage.py", *arguments], log=log, environment=environment)

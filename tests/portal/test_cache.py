@@ -17,8 +17,7 @@ from pytest_django import Settings
 from portal import cache as shared
 from tests import cast
 from tests.conftest import SignedIn
-from tests.portal.test_environment import run
-from tests.processes import start
+from tests.processes import run, start
 from trunks import audit
 from trunks.models import User
 
