@@ -26,6 +26,10 @@ _BESIDE = {
         f"views/test_{name}.py"
         for name in ("notices", "policies", "request_choices", "request_form", "request_page", "requests")
     ),
+    *(
+        f"views/test_{name}.py"
+        for name in ("connecting", "explained", "request_live", "request_so_far", "unexplained")
+    ),
     *(f"models/test_{name}.py" for name in ("constraints", "upgrade", "usage")),
     *(f"models/test_drift{name}.py" for name in ("", "_caller_ids", "_not_filed", "_twice", "_unsure")),
     *(f"models/test_rate_budget{name}.py" for name in ("", "_adapts", "_places")),
