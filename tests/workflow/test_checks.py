@@ -13,13 +13,13 @@ from django.db import DatabaseError, IntegrityError
 from django.utils import timezone
 from pytest_django import Settings
 
-from tests.sealed import Sealed, clock_at, hash_anew, noon, unguarded
+from tests.sealed import Sealed, unguarded
 from tests.together import together
 from trunks import audit, audit_quick, dispatch, tasks
 from trunks.audit_chain import Place
 from trunks.models import AuditCheck, Result, User
 from trunks.models.audit_event import AuditEvent, AuditHead
-from trunks.workflow import checks, sealing, sweeping
+from trunks.workflow import checks, sweeping
 from trunks.workflow.errors import Refused
 
 pytestmark = [pytest.mark.sqlite, pytest.mark.django_db]
@@ -141,57 +141,6 @@ def test_a_check_on_the_command_line_is_an_event_where_it_sets_the_alarm_or_ends
     assert AuditCheck.alarm() is None
 
 
-def test_an_incremental_check_begins_at_the_last_digest_that_was_reached(
-    sealed: Sealed, manager: User
-) -> None:
-    assert ran(full=False, actor=manager).start == 0
-    check = ran(full=False, actor=manager)
-    assert (check.start, check.result, check.digests) == (11, Result.PASSED, 1)
-    sealed.pass_days()
-    check = ran(full=False, actor=manager)
-    assert (check.start, check.digests) == (11, 2)
-    assert ran(full=False, actor=manager).start > 11
-
-
-def test_an_incremental_check_begins_before_a_digest_that_no_check_has_seen(
-    sealed: Sealed, manager: User
-) -> None:
-    assert checks.run_here(full=True).position == 13  # and no event tells of it
-    with unguarded():
-        AuditEvent.objects.filter(id=13).update(comment="x")
-    sealed.pass_days()
-    check = ran(full=False, actor=manager)
-    assert (check.start, check.result, check.bad) == (11, Result.FAILED, 13)
-
-
-def test_an_incremental_check_says_nothing_of_what_lies_before_and_ends_no_alarm(
-    sealed: Sealed, manager: User
-) -> None:
-    ran(full=True, actor=manager)
-    with unguarded():
-        AuditEvent.objects.filter(id=4).update(comment="x")
-    assert ran(full=False, actor=manager).result == Result.PASSED
-    failed = ran(full=True, actor=manager)
-    assert ran(full=False, actor=manager).result == Result.PASSED
-    assert AuditCheck.alarm() == failed
-    with unguarded():
-        AuditEvent.objects.filter(id=4).update(comment="")
-    ran(full=True, actor=manager)
-    assert AuditCheck.alarm() is None
-
-
-def test_an_incremental_check_finds_what_was_rewritten_since(sealed: Sealed, manager: User) -> None:
-    ran(full=True, actor=manager)
-    sealed.act(3)
-    sealed.pass_days()
-    last = AuditEvent.objects.order_by("-id")[1]
-    with unguarded():
-        AuditEvent.objects.filter(id=last.id - 1).update(actor_name="Somebody Else")
-        hash_anew(last.id - 1)
-    check = ran(full=False, actor=manager)
-    assert (check.result, check.bad) == (Result.FAILED, 12)
-
-
 def test_a_check_whose_worker_was_lost_goes_on_where_it_was(
     sealed: Sealed, manager: User, rung: Rings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -280,67 +229,3 @@ def test_a_trail_too_damaged_to_take_the_result_is_told_by_the_row(
     check.refresh_from_db()
     assert (check.result, check.bad) == (Result.FAILED, 4)
     assert told(check) == ["verification.asked"]
-
-
-def test_the_clock_asks_for_a_full_check_each_week_and_another_after_each_digest(
-    sealed: Sealed, manager: User
-) -> None:
-    checks.schedule()
-    checks.schedule()
-    [check] = AuditCheck.objects.all()
-    assert (check.full, check.why, told(check)) == (True, "schedule", ["verification.asked"])
-    checks.run(check.pk)
-    AuditCheck.objects.update(asked_at=noon(3))
-    checks.schedule()
-    assert AuditCheck.objects.count() == 1
-    AuditCheck.objects.update(asked_at=timezone.now())
-    checks.schedule()
-    newest = AuditCheck.objects.all()[0]
-    assert (newest.full, newest.under_way) == (False, True)
-    checks.run(newest.pk)
-    AuditCheck.objects.update(asked_at=timezone.now() - timedelta(days=8))
-    checks.schedule()
-    assert AuditCheck.objects.all()[0].full
-
-
-@pytest.mark.parametrize("ahead", [-1, 1])
-def test_the_clocks_of_two_workers_need_not_agree(sealed: Sealed, ahead: int) -> None:
-    """What was verified since the newest digest is not verified again, and what was not is verified."""
-
-    def asked_by_a_worker_with_another_clock(minutes: int) -> int:
-        now = noon(4) + timedelta(minutes=minutes)
-        with clock_at(now + timedelta(hours=ahead), database=now):
-            checks.schedule()
-            for check in AuditCheck.objects.filter(under_way=True):
-                checks.run(check.pk)
-        return AuditCheck.objects.count()
-
-    assert [asked_by_a_worker_with_another_clock(minutes) for minutes in (0, 10)] == [1, 1]
-    with clock_at(noon(4) + timedelta(minutes=20)):
-        assert sealing.make_due()
-    assert [asked_by_a_worker_with_another_clock(minutes) for minutes in (30, 40)] == [2, 2]
-
-
-@pytest.mark.parametrize("full", [True, False])
-def test_one_that_could_not_be_carried_out_is_asked_for_again(
-    full: bool, sealed: Sealed, manager: User, tmp_path: Path
-) -> None:
-    if not full:
-        ran(full=True, actor=manager)
-        AuditCheck.objects.update(asked_at=timezone.now() - timedelta(days=5))
-    sealed.settings.AUDIT_DIGEST_DIR = "/nowhere"
-    checks.schedule()
-    broken = AuditCheck.objects.all()[0]
-    checks.run(broken.pk)
-    sealed.settings.AUDIT_DIGEST_DIR = str(tmp_path)
-    checks.schedule()
-    assert AuditCheck.objects.all()[0] == broken
-    AuditCheck.objects.filter(pk=broken.pk).update(asked_at=timezone.now() - timedelta(hours=2))
-    checks.schedule()
-    again = AuditCheck.objects.all()[0]
-    assert (again.full, again.under_way) == (full, True)
-
-
-def test_before_the_first_digest_the_clock_asks_for_nothing(staff: User) -> None:
-    checks.schedule()
-    assert not AuditCheck.objects.exists()
