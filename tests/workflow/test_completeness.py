@@ -242,10 +242,10 @@ ELSEWHERE |= {policies.save: "test_policies", exporting.export: "test_audit_expo
 ELSEWHERE |= {evidence.pack: "test_evidence", review.revalidate: "test_base", refusals.note: "test_refusals"}
 ELSEWHERE |= dict.fromkeys((webhooks.add, webhooks.send_again), "test_webhooks")
 ELSEWHERE |= dict.fromkeys(
-    (oversight.note_reading_of_person, oversight.note_reading_of_address), "test_audit_tools"
+    (oversight.note_reading_of_person, oversight.note_reading_of_address), "test_oversight"
 )
 ELSEWHERE |= {oversight.note_reading_of_sessions: "test_people"}
-ELSEWHERE |= {importing.file_all: "test_importing"}  # of a plan that somebody was shown
+ELSEWHERE |= {importing.file_all: "test_filing_tables"}  # of a plan that somebody was shown
 # Everybody chooses and signs in for themselves; a sign-in that fails is told by verbs without an actor.
 NEVER_REFUSED: set[Verb] = {choosing.choose} | {
     verb for verb in RECIPES if verb.__module__ == signing_in.__name__
