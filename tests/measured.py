@@ -33,7 +33,8 @@ _BESIDE = {
     *(f"models/test_{name}.py" for name in ("constraints", "upgrade", "usage")),
     *(f"models/test_drift{name}.py" for name in ("", "_caller_ids", "_not_filed", "_twice", "_unsure")),
     *(f"models/test_rate_budget{name}.py" for name in ("", "_adapts", "_places")),
-    *("test_audit_finding.py", "test_audit_words.py", "workflow/test_two_roles.py", "zoom/test_fuzz.py"),
+    *("test_audit_finding.py", "test_audit_words.py", "zoom/test_fuzz.py"),
+    *("workflow/test_granting.py", "workflow/test_two_roles.py"),
 }
 _OF_THE_TRAIL = {
     "management",
