@@ -5,8 +5,8 @@ The portal adds nothing to these views, so that they are told in columns, in the
 
 from __future__ import annotations
 
+from tests.matrix.rows import EVERYBODY, Cells, Row
 from tests.matrix.scene import METHODS, NOBODY
-from tests.matrix.table import EVERYBODY, Cells, Row
 
 ALWAYS_SIGN_IN = "302 302 302 302 302 302 302"
 SHOWN = "200 200 405 405 405 405 200"

@@ -12,8 +12,9 @@ from django.utils import timezone
 
 from tests import trail
 from tests.matrix import scene as stage
+from tests.matrix.rows import invitation, one, revocation, staff_member
 from tests.matrix.scene import Scene
-from tests.matrix.table import ROWS, invitation, one, revocation, staff_member
+from tests.matrix.table import ROWS
 from trunks import tables
 from trunks.audit_reading import Filters
 from trunks.forms.audit import OBJECTS
