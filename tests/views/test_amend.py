@@ -6,6 +6,7 @@ import pytest
 
 from tests import cast
 from tests.conftest import SignedIn
+from trunks import audit
 from trunks.models import State, TrunkRequest, User
 from trunks.workflow import review
 
@@ -87,9 +88,13 @@ def test_only_who_filed_it_amends_it(
     for user in (second_staff, supervisor):
         client = signed_in(user)
         assert client.get(address(trunk_request)).status_code == 403
+        before = audit.history(trunk_request).count()
         response = client.post(address(trunk_request), typed(trunk_request))
         assert response.status_code == 403
         assert "Who could: Stella Staff" in response.content.decode()
+        # Having looked at the form is no attempt; sending it is one.
+        [event] = list(audit.history(trunk_request))[before:]
+        assert (event.action, event.actor, event.after["action"]) == ("request.action_refused", user, "amend")
 
 
 def test_a_settled_request_is_not_amended(

@@ -20,7 +20,7 @@ from trunks.views.decisions import not_done
 from trunks.views.http import HtmxHttpRequest
 from trunks.views.paging import page
 from trunks.views.request_page import moving_parts, request_page, what_to_do
-from trunks.workflow import deciders, filing, looks, policy, preview, quorum
+from trunks.workflow import deciders, filing, guard, looks, policy, preview, quorum
 from trunks.workflow.errors import AlreadyFiled, Invalid, Refused, Stale
 
 
@@ -85,10 +85,10 @@ def new(request: HtmxHttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def amend(request: HtmxHttpRequest, reference: int) -> HttpResponse:
     trunk_request = access.trunk_request_for(request.user, reference)
-    answer = policy.may(request.user, "amend", trunk_request)
-    if not answer:
-        wrong = Stale(answer.reason) if answer.by_state else Refused(answer.reason, who=answer.who)
-        return not_done(request, reference, wrong)
+    try:
+        _demand_amending(request, trunk_request)
+    except (Refused, Stale) as error:
+        return not_done(request, reference, error)
     if request.method == "GET":
         form = RequestForm(user=request.user, amending=trunk_request, initial=initial_of(trunk_request))
         return _form_page(request, form)
@@ -96,6 +96,17 @@ def amend(request: HtmxHttpRequest, reference: int) -> HttpResponse:
     if not form.is_valid():
         return _form_page(request, form, status=422)
     return _amend(request, trunk_request, form)
+
+
+def _demand_amending(request: HtmxHttpRequest, trunk_request: TrunkRequest) -> None:
+    """Raise what keeps the person from amending; who sends a form all the same has tried it, and is on record."""
+    answer = policy.may(request.user, "amend", trunk_request)
+    if not answer and answer.by_state:
+        raise Stale(answer.reason)
+    if not answer and request.method == "POST":
+        guard.refuse(request.user, "amend", trunk_request, answer.reason, who=answer.who)
+    if not answer:
+        raise Refused(answer.reason, who=answer.who)
 
 
 def _amend(request: HtmxHttpRequest, trunk_request: TrunkRequest, form: RequestForm) -> HttpResponse:
