@@ -112,6 +112,15 @@ class Field(Stack):
         """Have a process end as a deployment does (SIGTERM), and wait for that."""
         self.processes[name].end()
 
+    def ask_to_end(self, name: str) -> None:
+        """Tell a process to end (SIGTERM), and leave it to finish what it does."""
+        self.processes[name].popen.terminate()
+
+    def replace(self, name: str) -> None:
+        """Start again what was told to end, once it has; what has not after twenty seconds is killed."""
+        self.processes[name].stop(seconds=20)
+        self.restart(name)
+
     def restart(self, name: str) -> None:
         """Start again what was killed."""
         if name == "redis":

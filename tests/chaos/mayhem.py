@@ -33,6 +33,12 @@ ZOOM_FAULTS = (
     {"kind": "unauthorized", "apply": "before"},
     {"kind": "unauthorized", "apply": "never"},
     {"kind": "429"},
+    {"kind": "429", "retry_after": "seconds", "seconds": 2},
+    {"kind": "429", "retry_after": "http-date", "seconds": 3},
+    {"kind": "429", "retry_after": "iso", "headers": "none", "seconds": 3},
+    # A daily limit is believed for ten seconds at least; without an instant it would last until midnight.
+    {"kind": "429", "limit": "daily", "retry_after": "iso", "seconds": 12},
+    {"kind": "429", "limit": "concurrent", "retry_after": "absent"},
     {"kind": "503", "method": "GET"},
     {"kind": "drop", "method": "GET"},
 )
@@ -51,8 +57,11 @@ class Mayhem:
     def strike(self) -> None:
         """Do one bad thing, and whatever repairs are due."""
         self.repair()
-        actions = (self._kill_pool, self._kill, self._stop, self._cut_database, self._redis, self._zoom)
-        self.chance.choices(actions, (3, 2, 1, 2, 1, 3))[0]()
+        actions = (
+            *(self._kill_pool, self._kill, self._stop, self._replace),
+            *(self._cut_database, self._redis, self._zoom),
+        )
+        self.chance.choices(actions, (3, 2, 1, 1, 2, 1, 3))[0]()
         self.struck += 1
 
     def repair(self, *, everything: bool = False) -> None:
@@ -72,6 +81,10 @@ class Mayhem:
 
     def _stop(self) -> None:
         self._hurt_one(WORKERS, self.field.stop_for_a_while, self.field.go_on, BEYOND_LEASE)
+
+    def _replace(self) -> None:
+        """Have a worker end in order and another take its place, as a deployment does; the other one goes on."""
+        self._hurt_one(WORKERS, self.field.ask_to_end, self.field.replace, 1.0)
 
     def _redis(self) -> None:
         if self.chance.random() < 0.5:

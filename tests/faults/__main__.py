@@ -21,7 +21,7 @@ from django.utils.module_loading import import_string
 
 from tests import servers
 
-COUNTERS = ("lost", "double", "false", "stuck", "gaps", "lease", "overlap", "holds", "crash")
+COUNTERS = ("lost", "double", "false", "stuck", "gaps", "lease", "overlap", "holds", "approval", "crash")
 
 
 def main() -> int:

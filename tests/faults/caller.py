@@ -14,6 +14,7 @@ from requests.structures import CaseInsensitiveDict
 
 from tests.faults.moments import DEADLINE
 from tests.faults.points import Killed
+from tests.faults.refusing import Refusing
 from trunks import audit
 from trunks.actions import Action
 from trunks.models import State, TrunkRequest, WriteStop
@@ -34,12 +35,17 @@ REQUEST.headers = CaseInsensitiveDict({"Authorization": "Bearer refused"})
 
 
 class Tokens:
-    """Has a new token for whoever asks."""
+    """Has a new token for whoever asks, unless Zoom refuses the app."""
+
+    def __init__(self, refusing: Refusing) -> None:
+        self._refusing = refusing
 
     def current(self) -> Token | None:
         return None
 
     def renew(self, stale: Token | None, fetch: Callable[[], Token]) -> Token:
+        if self._refusing.now:
+            raise CredentialsRefused("Invalid client_id or client_secret", status=400)
         return Token("new", float("inf"), "")
 
     def set_aside(self, outdated: str) -> None:
@@ -64,7 +70,7 @@ class Caller(ZoomClient):
         self._before_sending = before_sending
         self._before_write = before_write
         self._ended = ended
-        self._auth = ServerToServerAuth("", "", "", "", Tokens())
+        self._auth = ServerToServerAuth("", "", "", "", Tokens(portal.refusing))
 
     def close(self) -> None:
         """Nothing is open."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from tests.faults.portal import Portal
@@ -24,6 +25,8 @@ from trunks.models import (
 from trunks.sandbox.records import AssignedTrunk
 
 COUNTERS = ("lost", "double", "false", "stuck", "gaps", "lease", "overlap", "holds", "approval")
+# What keeps a request waiting and ends no line: the credentials, and a limit.
+NO_REFUSAL = "refuses the portal's credentials|limit .*is reached"
 ENDED = (State.DONE, State.PARTIAL, State.FAILED)
 
 
@@ -93,6 +96,8 @@ def _of_line(portal: Portal, trunk_request: TrunkRequest, line: Line) -> Iterato
         return
     if line.state == LineState.UNKNOWN:
         yield f"false: {line.dnis} is still unknown"
+    if line.state == LineState.REFUSED and re.search(NO_REFUSAL, line.detail):
+        yield f"false: {line.dnis} is refused for what would have passed: {line.detail}"
     if {line.dnis, line.current_dnis} & portal.zoom.touched:
         return
     if trunk_request.kind != Kind.UNASSIGN:

@@ -24,6 +24,7 @@ from psycopg.adapt import Dumper
 from trunks.compiled import Keeping, Statement
 from trunks.models import clock
 from trunks.sandbox.clock import Clock
+from trunks.zoom import retry_after
 
 BEGINNING = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 DEADLINE, LEASE, QUIET, SWEEP, GRACE = 30.0, 90.0, 60.0, 15.0, 30.0
@@ -84,6 +85,10 @@ class VirtualTime(Clock):
         """Return what the wall clock of the machine shows, which nothing may depend on."""
         return self.now() + timedelta(seconds=self.skew)
 
+    def _of_the_machine(self) -> type[datetime]:
+        """Return datetime as the client for Zoom has it: by the wall clock of the machine, which may be wrong."""
+        return type("Datetime", (datetime,), {"now": lambda *_: self.on_the_wall()})
+
     @contextmanager
     def in_force(self, sleep: object) -> Iterator[None]:
         """Have all of the portal tell the time by this clock, and call `sleep` where it would wait."""
@@ -101,6 +106,7 @@ class VirtualTime(Clock):
             patches.enter_context(patch.object(clock, "now", _Present))
             patches.enter_context(patch.object(clock, "read", self.now))
             patches.enter_context(patch.object(timezone, "now", self.on_the_wall))
+            patches.enter_context(patch.object(retry_after, "datetime", self._of_the_machine()))
             patches.enter_context(patch.object(Keeping, "keep", _kept_apart))
             for name, module in list(sys.modules.items()):
                 if name.startswith("trunks.workflow.") and getattr(module, "time", None) is time:

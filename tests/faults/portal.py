@@ -20,6 +20,7 @@ from tests.faults.caller import Caller
 from tests.faults.estate import PRESENT, People, Place, people, place
 from tests.faults.moments import SWEEP, VirtualTime
 from tests.faults.points import Blow, Killed, Plan, Run
+from tests.faults.refusing import Refusing
 from tests.faults.tampering import Tampering
 from tests.faults.zoom import Zoom
 from trunks import connections, dispatch
@@ -59,6 +60,7 @@ class Portal:
         self.needs_two = self.care.random() < 0.3
         self.tampering = Tampering(self.care)
         self.bystanders = Bystanders(self)
+        self.refusing = Refusing(self.moments, seed)
         self._watching = True
         self._patches = ExitStack()
 
@@ -69,7 +71,8 @@ class Portal:
         self.people: People = people()
         if self.needs_two:
             cast.policy(self.place.master, approvals=2)
-        self.zoom = Zoom(self.moments, self.place.master.zoom_id, [sub.zoom_id for sub in self.place.subs])
+        subs = [sub.zoom_id for sub in self.place.subs]
+        self.zoom = Zoom(self.moments, self.place.master.zoom_id, subs, self.refusing)
         for number in PRESENT:
             trunk = self.place.trunks[number % 2]
             self.zoom.begin_with(self.place.subs[0].zoom_id, trunk.zoom_id, self.place.dnis(number))

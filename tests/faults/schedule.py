@@ -51,6 +51,7 @@ def rest(portal: Portal) -> None:
         if number == TROUBLED_ROUNDS:
             portal.zoom.faults.clear()
             portal.plan.blows.clear()
+            portal.refusing.end()
         portal.sweep()
         while portal.broker:
             portal.deliver(0)
@@ -67,6 +68,7 @@ def read_what_was_given_up(portal: Portal) -> None:
     """Have the estate read as often as it takes to know what became of the lines that people gave up."""
     portal.zoom.faults.clear()
     portal.plan.blows.clear()
+    portal.refusing.end()
     while portal.zoom.flights:
         portal.advance(QUIET)
     for _ in range(3):
@@ -109,6 +111,7 @@ class Schedule:
             step = self.chance.choices(list(STEPS), weights=list(STEPS.values()))[0]
             step(self)
             self.portal.bystanders.maybe()
+            self.portal.refusing.maybe()
 
     def _plan(self) -> None:
         """Have something strike one of the workers."""

@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 from tests.faults.judging import judge
 from tests.faults.points import BLOWS, DATABASE_PLACES, PLACES, Blow
 from tests.faults.portal import Portal
+from tests.faults.refusing import WHILES
 from tests.faults.schedule import rest
 from tests.faults.zoom import EFFECTS, KINDS, READ, WRITE, Fault
 from trunks.models import Kind
@@ -63,6 +64,14 @@ class Machine(RuleBasedStateMachine):
     @rule(kind=st.sampled_from(KINDS), hits=st.sampled_from((WRITE, READ)), effect=st.sampled_from(EFFECTS))
     def spoil_a_call(self, kind: str, hits: str, effect: str) -> None:
         self.portal.zoom.faults.append(Fault(kind, hits, effect, 50.0))
+
+    @rule(calls=st.integers(1, 3))
+    def limit_the_rate(self, calls: int) -> None:
+        self.portal.refusing.limits = calls
+
+    @rule(seconds=st.sampled_from(WHILES))
+    def refuse_the_app(self, seconds: int) -> None:
+        self.portal.refusing.until = self.portal.moments.seconds + seconds
 
     @rule(
         place=st.sampled_from(PLACES),

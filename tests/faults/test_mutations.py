@@ -8,7 +8,7 @@ import pytest
 from tests.faults.mutations import RULES
 from tests.faults.schedule import play
 
-pytestmark = pytest.mark.usefixtures("transactional_db")
+pytestmark = [pytest.mark.sqlite, pytest.mark.usefixtures("transactional_db")]
 MOST_SEEDS = 200
 
 

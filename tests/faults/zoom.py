@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.faults.moments import QUIET, VirtualTime
+from tests.faults.refusing import REFUSED, Refusing
 from trunks.sandbox import console
 from trunks.sandbox.engine import Engine
 from trunks.sandbox.exchange import Answer, Call
@@ -68,6 +69,7 @@ class Zoom:
     moments: VirtualTime
     master_id: str
     accounts: Sequence[str]
+    refusing: Refusing
     faults: list[Fault] = field(default_factory=list)
     flights: list[Flight] = field(default_factory=list)
     # By request and DNIS: whether the portal's assignment stands, and how often it was made while it stood.
@@ -99,10 +101,14 @@ class Zoom:
 
     def answer(self, method: str, path: str, body: Any, origin: int) -> Answer | None:
         """Let a call arrive for request `origin` and return its answer, or None: nobody hears one."""
+        if away := self.refusing.answer():
+            return away
         fault = self._pick(method)
         call = _call(method, path, body)
         if fault is None:
             return self._honest(call, origin)
+        if fault.kind == "429":
+            return self.refusing.limited()
         if fault.kind == "stale":
             return self._stale.pop(path, None) or self._honest(call, origin)
         return self._faulty(fault, call, origin)
@@ -201,12 +207,10 @@ def _spoilt(kind: str, honest: Answer) -> Answer | None:
     body = honest.body or b'{"sip_trunks": []}'
     if kind in ("hang", "drop"):
         return None
-    if kind == "429":
-        return Answer(429, b'{"code": 429, "message": "You have reached the maximum per-second rate limit."}')
     if kind == "400":
         return Answer(400, b'{"code": 300, "message": "Invalid parameter: sip_trunks."}')
     if kind == "401":
-        return Answer(401, b'{"code": 124, "message": "Invalid access token."}')
+        return Answer(401, REFUSED)
     if kind == "html":
         return Answer(honest.status, HTML)
     if kind == "empty_object":

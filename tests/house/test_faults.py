@@ -1,14 +1,18 @@
 """Each fault has its row, and the schedules know every fault and every switch that the sandbox can play."""
 
 import re
+from datetime import timedelta
 
 from tests.chaos.mayhem import ZOOM_FAULTS
 from tests.faults import zoom
+from tests.faults.moments import BEGINNING, VirtualTime
 from tests.faults.points import PLACES
+from tests.faults.refusing import DAILY, PER_SECOND, Refusing
 from tests.faults.schedule import MOST, WRITE_PLACES
 from tests.processes import ROOT
-from trunks.sandbox.faults import APPLY
+from trunks.sandbox.faults import APPLY, LIMITS, RETRY_AFTER
 from trunks.sandbox.switches import CHOICES, DEFAULTS
+from trunks.zoom.retry_after import retry_at
 
 # The sandbox's names for what the schedules play under another: a hang that ends in time, a token refused.
 OTHERWISE = {"slow": "latency of each call", "latency": "latency of each call", "unauthorized": "401"}
@@ -25,6 +29,30 @@ def test_the_schedules_play_every_fault_of_the_sandbox() -> None:
     played = set(zoom.KINDS) | set(OTHERWISE)
     assert set(APPLY) - played == set()
     assert set(OTHERWISE.values()) - {"latency of each call"} <= set(zoom.KINDS)
+
+
+def test_the_schedules_have_limits_of_the_second_and_of_the_day_told_in_every_form() -> None:
+    """The first that each of the first hundred schedules would draw; the client reads what tells a moment."""
+    drawn = [Refusing(VirtualTime(), seed).limited() for seed in range(100)]
+    absurd = f"{BEGINNING + timedelta(days=10):%Y-%m-%d}"
+    for body in (PER_SECOND, DAILY):
+        told = {answer.headers.get("Retry-After", "") for answer in drawn if answer.body == body}
+        assert {"", "soon"} <= told
+        forms = [
+            f"{value[:10] >= absurd} {value[-1]}" if value[-1] == "Z" else value[-3:]
+            for value in told
+            if value
+        ]
+        assert {"True Z", "False Z", "GMT"} <= set(forms)
+        assert any(form.isdigit() for form in forms)
+        assert all(retry_at(value, daily=False) for value in told - {"", "soon"})
+
+
+def test_the_chaos_has_limits_of_every_kind_and_form() -> None:
+    limits = [fault for fault in ZOOM_FAULTS if fault["kind"] == "429"]
+    # An absurd instant of a limit that is not the day's is believed for an hour, which no run lasts.
+    assert {str(fault.get("retry_after", "")) for fault in limits} >= set(RETRY_AFTER) - {"absurd"}
+    assert {str(fault.get("limit", "qps")) for fault in limits} == set(LIMITS)
 
 
 def test_the_schedules_set_every_switch_to_every_choice() -> None:
