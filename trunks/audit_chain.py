@@ -181,9 +181,10 @@ def as_written() -> str:
     """
     at = connection.ops.quote_name("at")
     second = f"substr({at}, 1, 19)"
+    whole = f"length(CAST({at} AS BLOB))"  # of a text it would end at a zero byte
     conditions = [
         f"datetime(strftime('%%s', {second}), 'unixepoch') = {second}",
-        f"(length({at}) = 19 OR substr({at}, 20) GLOB '.{'[0-9]' * 6}')",
+        f"({whole} = 19 OR {whole} = 26 AND substr({at}, 20) GLOB '.{'[0-9]' * 6}')",
     ]
     for field in hashed():
         text = is_text(field) or isinstance(field, models.DateTimeField)

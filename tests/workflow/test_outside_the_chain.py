@@ -56,6 +56,7 @@ OTHERWISE = {
     "a zone behind the moment": "at = at || '+05:00'",
     "another sign in the moment": "at = replace(at, ' ', 'T')",
     "something behind the moment": "at = at || 'x'",
+    "a moment that goes on behind its end": "at = at || char(0) || 'x'",
     "a day that there is not": "at = '2026-02-30 10:00:00'",
     "a number as bytes": "actor_id = CAST(CAST(actor_id AS TEXT) AS BLOB)",
     "a text as bytes": "action = CAST(action AS BLOB)",
