@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -58,11 +58,44 @@ def test_places_are_told_at_the_marks_and_at_the_end_of_a_piece(
     staff: User, estate: cast.Estate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record(staff, 7, master=estate.master, on_behalf_of=staff)
-    monkeypatch.setattr(audit_quick, "PIECES", {"postgresql": 5, "sqlite": 5})
+    monkeypatch.setattr(audit_quick, "PIECE", 5)
     assert [place.position for place in audit_quick.prove(Place(), 7, {2, 3, 9})] == [2, 3, 5]
     [end] = audit_quick.prove(whole(5), 7, {2, 3, 9})
     assert end == whole(7)
     assert audit_quick.prove(end, 7, ()) == []
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3, 7, 8])
+def test_sqlite_gives_a_few_events_at_a_time(
+    staff: User, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    record(staff, 7, comment="é\n\\")
+    monkeypatch.setattr(audit_quick, "AT_ONCE", at_once)
+    assert [place.position for place in audit_quick.prove(Place(), 7, {1, 4})] == [1, 4, 7]
+    assert audit_quick.prove(Place(), 20, {7}) == [whole(7)]
+    with trail.unguarded():
+        trail.run(f"UPDATE {AuditEvent._meta.db_table} SET comment = 'x' WHERE id > 5")
+    assert [place.position for place in audit_quick.prove(Place(), 7, {5, 6})] == [5]
+
+
+def test_what_goes_wrong_while_sqlite_reads_is_an_error_of_django_s(
+    staff: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(staff, 3)
+    if connection.vendor == "sqlite":
+        monkeypatch.setattr(audit_quick, "_select", lambda: "SELECT %s, %s FROM nowhere")
+        with pytest.raises(OperationalError):
+            audit_quick.prove(Place(), 3, ())
+        monkeypatch.undo()
+        assert audit_quick.prove(Place(), 3, ()) == [whole(3)]
+
+
+def test_a_moment_without_a_fraction_is_proven(staff: User) -> None:
+    record(staff, 3)
+    with trail.unguarded():
+        AuditEvent.objects.filter(id=2).update(at=AuditEvent.objects.get(id=2).at.replace(microsecond=0))
+        hash_anew(2)
+    assert audit_quick.prove(Place(), 3, ()) == [whole(3)]
 
 
 @pytest.mark.parametrize(

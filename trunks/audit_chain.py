@@ -186,6 +186,13 @@ def as_written() -> str:
         f"datetime(strftime('%%s', {second}), 'unixepoch') = {second}",
         f"({whole} = 19 OR {whole} = 26 AND substr({at}, 20) GLOB '.{'[0-9]' * 6}')",
     ]
+    return " AND ".join([*conditions, of_their_kinds()])
+
+
+@cache
+def of_their_kinds() -> str:
+    """Return SQLite's condition that each column holds the kind of value that the portal writes there."""
+    conditions = []
     for field in hashed():
         text = is_text(field) or isinstance(field, models.DateTimeField)
         kinds = "IN ('integer', 'null')" if field.null and not text else "= 'text'" if text else "= 'integer'"

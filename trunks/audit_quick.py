@@ -3,6 +3,7 @@
 The database puts each event into the bytes that are hashed, in one pass over it, and sends them while Python hashes
 those before, so that two processors share the work. Nothing of the portal's own in the database is asked: neither the
 trigger nor a function of the schema, and every function by its whole name, so that none can be put in its place.
+On SQLite, which is part of this process, a thread has it make the next events while those before are hashed.
 Wherever this way sees something else than an event in order it stops, and `trunks.audit_chain`, which has an encoding
 of its own, finds out what it is. A NULL where none may be leaves a ":" without a length before it, which no event in
 order has at that place.
@@ -11,21 +12,25 @@ order has at that place.
 from __future__ import annotations
 
 import struct
+from collections import deque
 from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from functools import cache
 from hashlib import sha256
+from itertools import islice
+from typing import Any
 
 from django.db import connection
 
 from trunks import chain
-from trunks.audit_chain import CLOCK_TOLERANCE_SECONDS, Place, as_written
-from trunks.audit_columns import Column, hashed, is_text, sqlite_microseconds
+from trunks.audit_chain import CLOCK_TOLERANCE_SECONDS, Place, of_their_kinds
+from trunks.audit_columns import Column, hashed, is_text
 from trunks.copying import messages
 from trunks.models.audit_event import AuditEvent
 from trunks.plans import without_jit
 
-# Events in one piece. PostgreSQL's pass through Python one by one; SQLite's are held, and shut out no writer meanwhile.
-PIECES = {"postgresql": 100_000, "sqlite": 10_000}
+PIECE = 100_000  # events, which pass through Python a few at a time
 _TOLERANCE = CLOCK_TOLERANCE_SECONDS * 1_000_000
 # What is hashed: the chain's version, the hash before, and the event. Python puts in the number and the time, which it
 # needs anyway, and the database makes the rest.
@@ -39,6 +44,13 @@ _HEADER = 19
 _TRAILER = 2
 _NO_EVENT: Row = (0, 0, b"", b"")
 
+AT_ONCE = 2_500  # events that SQLite gives in one text: more take more memory, and no less time
+# In it an event's hash comes first, then its moment with its length, with or without a fraction, and then the rest.
+_MOMENT = chain.LENGTH
+_SAYS = _MOMENT + len("26:")
+_ENDS = {b"26:": _SAYS + 26, b"19:": _SAYS + 19}
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  # SQLite's moments are UTC without saying so
+
 
 def prove(place: Place, upto: int, marks: Collection[int]) -> list[Place]:
     """Return the places at `marks`, and at the end of the next piece, that events in order lead to from `place`.
@@ -46,7 +58,7 @@ def prove(place: Place, upto: int, marks: Collection[int]) -> list[Place]:
     The piece ends at `upto` or before. What follows the first event that does not fit is left out: an empty list says
     that nothing is proven, and not what is wrong.
     """
-    end = min(place.position + PIECES[connection.vendor], upto)
+    end = min(place.position + PIECE, upto)
     proven: list[Place] = []
     told = {*marks, end}
     position, last, at, fits = place.position, place.hash.encode(), place.at, True
@@ -83,16 +95,42 @@ def _copied(after: int, upto: int) -> Iterator[Row]:
             skipped = 0
 
 
-def _fetched(after: int, upto: int) -> Iterator[Row]:
-    """Yield the events of SQLite."""
-    with connection.cursor() as cursor:
-        cursor.execute(_select(), [after, upto])
-        rows = cursor.fetchall()
-    for number, moment, written, rest in rows:
-        yield number, moment or 0, str(written).encode(), rest or b""
+def _joined(after: int, upto: int) -> Iterator[Row]:
+    """Yield the events of SQLite, in the order in which it has them: theirs, or nothing is proven."""
+    with connection.cursor() as cursor, ThreadPoolExecutor(1) as beside:
+
+        def read(begin: int) -> Any:
+            cursor.execute(_select(), [begin, min(begin + AT_ONCE, upto)])
+            return cursor.fetchone()
+
+        # Two ahead: a thread that had to be asked each time would wait for Python's lock while those here are hashed.
+        begins = iter(range(after, upto, AT_ONCE))
+        coming = deque(beside.submit(read, begin) for begin in islice(begins, 2))
+        while coming:
+            numbers, events = coming.popleft().result()
+            coming.extend(beside.submit(read, begin) for begin in islice(begins, 1))
+            if events:
+                yield from map(_taken_apart, numbers.split("\0"), events.split(b"\0"))
 
 
-_READ = {"postgresql": _copied, "sqlite": _fetched}
+def _taken_apart(number: str, event: bytes) -> Row:
+    """Return an event of SQLite's."""
+    end = _ENDS.get(event[_MOMENT:_SAYS])
+    if end is None:
+        return _NO_EVENT
+    try:
+        at = event[_SAYS:end].decode()
+        moment = datetime.fromisoformat(at)
+    except ValueError:  # no text, or a day that there is not
+        return _NO_EVENT
+    if moment.isoformat(" ") != at:  # the one way in which the portal writes it
+        return _NO_EVENT
+    since = moment - _EPOCH
+    microseconds = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+    return int(number), microseconds, event[:_MOMENT], event[end:]
+
+
+_READ = {"postgresql": _copied, "sqlite": _joined}
 
 
 @cache
@@ -131,16 +169,21 @@ def _measured(field: Column) -> str:
 
 @cache
 def _select() -> str:
-    """Return the statement of SQLite: printf() makes one text at once, where || would make one for each field."""
+    """Return the statement of SQLite: many events in one text, since a row for each costs as much as its hash.
+
+    printf() makes an event at once, where || would make a text for each field. It puts out no zero byte, so what
+    stands between events can stand in none, and an event that holds one has another length than it says.
+    """
     found = [_printed(field) for field in hashed() if field.attname not in _NUMBERED]
-    form = "".join("%%s:%%s" if len(values) > 1 else "%%s" for values in found)
-    rest = ", ".join(value for values in found for value in values)
-    moment = sqlite_microseconds(_quoted("at"))
+    form = "%%s%%d:%%s" + "".join("%%d:%%s" if len(values) > 1 else "%%s" for values in found)
+    at = _quoted("at")
+    values = ", ".join(("hash", f"length(CAST({at} AS BLOB))", at, *(one for some in found for one in some)))
+    sound = f"{of_their_kinds()} AND typeof(hash) = 'text' AND length(CAST(hash AS BLOB)) = {chain.LENGTH}"
     # From the table itself: what comes through a subquery is copied, with all columns, for each event.
-    sound = f"CASE WHEN {as_written()} THEN CAST(printf('{form}', {rest}) AS BLOB) END"
+    events = f"group_concat(CASE WHEN {sound} THEN printf('{form}', {values}) ELSE '' END, char(0))"
     return (
-        f"SELECT id, {moment}, hash, {sound} FROM {_table()}"  # noqa: S608  # names of our own model
-        " WHERE id > %s AND id <= %s ORDER BY id"
+        f"SELECT group_concat(id, char(0)), CAST({events} AS BLOB) FROM {_table()}"  # noqa: S608  # names of our own model
+        " WHERE id > %s AND id <= %s"
     )
 
 

@@ -144,7 +144,7 @@ def test_a_check_on_the_command_line_is_an_event_where_it_sets_the_alarm_or_ends
 def test_a_check_whose_worker_was_lost_goes_on_where_it_was(
     sealed: Sealed, manager: User, rung: Rings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit_quick, "PIECES", {"postgresql": 2, "sqlite": 2})
+    monkeypatch.setattr(audit_quick, "PIECE", 2)
     pieces = []
     real = audit_quick.prove
 

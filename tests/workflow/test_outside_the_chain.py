@@ -57,9 +57,13 @@ OTHERWISE = {
     "another sign in the moment": "at = replace(at, ' ', 'T')",
     "something behind the moment": "at = at || 'x'",
     "a moment that goes on behind its end": "at = at || char(0) || 'x'",
+    "a moment that is no text": "at = CAST(substr(at, 1, 18) || X'ff' AS TEXT)",
+    "a moment that is cut off": "at = substr(at, 1, 25)",
     "a day that there is not": "at = '2026-02-30 10:00:00'",
     "a number as bytes": "actor_id = CAST(CAST(actor_id AS TEXT) AS BLOB)",
     "a text as bytes": "action = CAST(action AS BLOB)",
+    "the hash as bytes": "hash = CAST(hash AS BLOB)",
+    "a hash that goes on behind its end": "hash = hash || char(0) || 'x'",
     "the object as bytes": "object_id = CAST(object_id AS BLOB)",
     "a text that goes on behind its end": "comment = comment || char(0) || 'x'",
 }
