@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import cache
-from operator import attrgetter
+from operator import itemgetter
 from typing import Any
 
 from django.apps import apps
@@ -18,6 +18,7 @@ from django.utils import timezone
 from trunks import audit_pending, chain, context
 from trunks.actions import Action, Outcome
 from trunks.audit_columns import Column
+from trunks.audit_pending import Stored
 from trunks.audit_reading import (
     READERS,
     Filters,
@@ -114,7 +115,7 @@ def record(
     here = context.current()
     account = _sub_account_of(on)
     belongs_to = master or _master_of(on)
-    event = AuditEvent(
+    event = _stored(
         action=action.value,
         outcome=(outcome or action.outcome).value,
         actor_id=actor.pk if actor else None,
@@ -139,25 +140,21 @@ def record(
         user_agent=here.user_agent,
         portal_version=settings.PORTAL_VERSION,
     )
-    _refuse_what_cannot_be_stored(event)
     if not audit_pending.put_off(event):
         _append(event)
 
 
-def _append(event: AuditEvent, last: bool = False) -> None:
+def _append(event: Stored, last: bool = False) -> None:
     """Write the event; it gets its position, time and hash under the lock of the chain's head.
 
     The `last` event of a transaction is sent together with the commit, so that the lock is not held while this process
     waits to run again.
     """
     vendor = connection.vendor
-    stored = _stored(event)
-    if vendor == "sqlite":
-        stored |= _chained(stored)
-        said = [stored[field.attname] for field in _told(vendor)]
-    else:
+    said = _values(vendor)({**event, **_chained(event)} if vendor == "sqlite" else event)
+    if vendor == "postgresql":
         # As text: the columns say what it is, where psycopg would have a plan made for each size of a number.
-        said = [str(it) if type(it) is int else it for it in stored.values()]
+        said = tuple(str(it) if type(it) is int else it for it in said)
     with prepared(last=last) as cursor:
         cursor.execute(_insertion(vendor), said)
 
@@ -204,15 +201,22 @@ def make_coming_months() -> int:
         return int(cursor.fetchone()[0])
 
 
-def _stored(event: AuditEvent) -> dict[str, Any]:
-    """Return what an event comes with on every database, by its columns, as it is stored."""
+def _stored(**told: Any) -> Stored:
+    """Return what an event comes with on every database, by its columns, as it is stored.
+
+    A model would be made for nothing: it takes as long as all the rest of this. Raises NotRecorded for text with a NUL,
+    which PostgreSQL has no place for, or with half a character.
+    """
+    texts = {name: it for name, it in told.items() if isinstance(it, str)}
+    if _is_broken("".join(texts.values())):  # nearly never, so it is asked of all at once
+        name = next(name for name, text in texts.items() if _is_broken(text))
+        raise NotRecorded(f"{told['action']}: {name} holds a character that cannot be stored.")
     return {
-        field.attname: it if type(it) in _AS_IT_IS else field.get_prep_value(it)
-        for field, it in zip(_told(), _values()(event), strict=True)
+        name: it if type(it) in _AS_IT_IS else _fields()[name].get_prep_value(it) for name, it in told.items()
     }
 
 
-def _chained(stored: dict[str, Any]) -> dict[str, Any]:
+def _chained(event: Stored) -> dict[str, Any]:
     """Return what on PostgreSQL a trigger gives; BEGIN IMMEDIATE is the lock. The head follows by a trigger."""
     head = AuditHead._meta.db_table
     with connection.cursor() as cursor:
@@ -222,7 +226,7 @@ def _chained(stored: dict[str, Any]) -> dict[str, Any]:
     at = max(min(_retold.get() or now, now), before.replace(tzinfo=UTC))
     given = {"id": position + 1, "at": at}
     kept = connection.ops.adapt_datetimefield_value(at)
-    return {**given, "at": kept, "hash": chain.link(last, stored | given)}
+    return {**given, "at": kept, "hash": chain.link(last, {**event, **given})}
 
 
 @cache
@@ -233,9 +237,14 @@ def _told(vendor: str = "postgresql") -> list[Column]:
 
 
 @cache
-def _values() -> Callable[[AuditEvent], tuple[Any, ...]]:
-    """Return what reads those columns of an event, in one go."""
-    return attrgetter(*(field.attname for field in _told()))
+def _fields() -> dict[str, Column]:
+    return {field.attname: field for field in _told()}
+
+
+@cache
+def _values(vendor: str) -> Callable[[Stored], tuple[Any, ...]]:
+    """Return what reads those columns of an event, in their order and in one go."""
+    return itemgetter(*(field.attname for field in _told(vendor)))
 
 
 @cache
@@ -247,16 +256,6 @@ def _insertion(vendor: str) -> str:
     if vendor == "sqlite":
         return f"INSERT INTO {table} ({columns}) VALUES ({places})"  # noqa: S608  # names only
     return f"INSERT INTO {table} (at, {columns}) VALUES (clock_timestamp(), {places})"  # noqa: S608  # the same
-
-
-def _refuse_what_cannot_be_stored(event: AuditEvent) -> None:
-    """Raise NotRecorded for text with a NUL, which PostgreSQL has no place for, or with half a character."""
-    texts = {
-        field.attname: it for field, it in zip(_told(), _values()(event), strict=True) if isinstance(it, str)
-    }
-    if _is_broken("".join(texts.values())):  # nearly never, so it is asked of all at once
-        name = next(name for name, text in texts.items() if _is_broken(text))
-        raise NotRecorded(f"{event.action}: {name} holds a character that cannot be stored.")
 
 
 def _is_broken(text: str) -> bool:

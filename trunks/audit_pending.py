@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any, TypeAlias
 
 from django.db import connection, transaction
 
-from trunks.models.audit_event import AuditEvent
+# What an event comes with, by its columns.
+Stored: TypeAlias = Mapping[str, Any]
 
 
 class _Waiting:
     """An event that waits; as a callback it does nothing but tell that it still stands."""
 
-    def __init__(self, event: AuditEvent) -> None:
+    def __init__(self, event: Stored) -> None:
         self.event = event
 
     def __call__(self) -> None:
@@ -25,7 +27,7 @@ _waiting: ContextVar[list[_Waiting] | None] = ContextVar("waiting", default=None
 
 
 @contextmanager
-def change(write: Callable[[AuditEvent, bool], None]) -> Iterator[None]:
+def change(write: Callable[[Stored, bool], None]) -> Iterator[None]:
     """Open a transaction, or within another change a savepoint; `write` what was put off when the former ends.
 
     `write` is told whether the event is the last, and the transaction the outermost: then it may take the commit along.
@@ -51,7 +53,7 @@ def change(write: Callable[[AuditEvent, bool], None]) -> Iterator[None]:
             write(event, outermost and number == len(events))
 
 
-def put_off(event: AuditEvent) -> bool:
+def put_off(event: Stored) -> bool:
     """Let `event` wait for the end of the change that is under way; False where there is none."""
     waiting = _waiting.get()
     if waiting is None:

@@ -65,6 +65,7 @@ class EncryptedTextField(models.TextField):  # type: ignore[type-arg]  # generic
 
 
 AS_STORED = "as stored"
+_JSON = DjangoJSONEncoder(separators=(",", ":"), ensure_ascii=False)
 
 
 class JSONTextField(models.TextField):  # type: ignore[type-arg]  # generic in the stubs only
@@ -78,7 +79,7 @@ class JSONTextField(models.TextField):  # type: ignore[type-arg]  # generic in t
     _pyi_private_get_type: Any
 
     def get_prep_value(self, value: Any) -> str:
-        return json.dumps(value, separators=(",", ":"), ensure_ascii=False, cls=DjangoJSONEncoder)
+        return _JSON.encode(value)
 
     def from_db_value(
         self, value: str, _expression: object, _connection: BaseDatabaseWrapper
