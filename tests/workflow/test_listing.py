@@ -65,15 +65,30 @@ def test_a_row_is_gone_only_when_it_was_not_seen_for_the_quiet_period(
     trunk_request.lines.update(hold=Hold.ASSIGNED)
     read_at = clock.read()
     take_in(estate.sub, [row("18888123")], read_at)
+    assert take_in(estate.sub, [], read_at + timedelta(seconds=1)) == []
     vanished = take_in(estate.sub, [], read_at + timedelta(seconds=seconds))
     assert [item.dnis for item in vanished] == (["18888123"] if gone else [])
     assert (ListedTrunk.objects.get().gone_at is not None) is gone
     assert [line.hold for line in trunk_request.lines.all()] == ["" if gone else "assigned"]
 
 
+def test_a_row_is_gone_only_when_two_lists_lack_it(estate: cast.Estate, trunk_request: TrunkRequest) -> None:
+    """The estate is read once an hour, and a list that was short by mistake gave the DNIS away to other customers."""
+    trunk_request.lines.update(hold=Hold.ASSIGNED)
+    read_at = clock.read()
+    for rows in ([row("18888123")], [], [row("18888123")], [row("18888124")]):
+        read_at += timedelta(hours=1)
+        assert take_in(estate.sub, rows, read_at) == []
+        assert ListedTrunk.objects.get(dnis="18888123").gone_at is None
+        assert [line.hold for line in trunk_request.lines.all()] == ["assigned"]
+    [vanished] = take_in(estate.sub, [row("18888124")], read_at + timedelta(seconds=1))
+    assert vanished.dnis == "18888123"
+    assert [line.hold for line in trunk_request.lines.all()] == [""]
+
+
 def test_what_comes_back_is_there_again(estate: cast.Estate) -> None:
     read_at = clock.read()
-    for rows in ([row("18888123")], [], [row("18888123")]):
+    for rows in ([row("18888123")], [], [], [row("18888123")]):
         read_at += timedelta(hours=1)
         take_in(estate.sub, rows, read_at)
     assert ListedTrunk.objects.get().gone_at is None
@@ -84,7 +99,8 @@ def test_what_is_held_by_an_open_request_is_not_given_away(
 ) -> None:
     read_at = clock.read()
     take_in(estate.sub, [row("18888123")], read_at)
-    take_in(estate.sub, [], read_at + timedelta(hours=1))
+    for hours in (1, 2):
+        take_in(estate.sub, [], read_at + timedelta(hours=hours))
     assert [line.hold for line in trunk_request.lines.all()] == ["held"]
 
 
@@ -94,7 +110,8 @@ def test_the_list_of_one_sub_account_says_nothing_about_another(
     trunk_request.lines.update(hold=Hold.ASSIGNED)
     read_at = clock.read()
     take_in(estate.sub, [row("18888123")], read_at)
-    take_in(estate.other_sub, [], read_at + timedelta(hours=1))
+    for hours in (1, 2):
+        take_in(estate.other_sub, [], read_at + timedelta(hours=hours))
     assert ListedTrunk.objects.get().gone_at is None
     assert [line.hold for line in trunk_request.lines.all()] == ["assigned"]
 
@@ -112,7 +129,8 @@ def test_a_trunk_that_zoom_lists_under_a_new_id_keeps_its_dnis(
     trunk_request.lines.update(hold=Hold.ASSIGNED)
     read_at = clock.read()
     take_in(estate.sub, [row("18888123")], read_at)
-    take_in(estate.sub, [row("18888123", zoom_id="4712")], read_at + timedelta(hours=1))
+    for hours in (1, 2):
+        take_in(estate.sub, [row("18888123", zoom_id="4712")], read_at + timedelta(hours=hours))
     assert [line.hold for line in trunk_request.lines.all()] == ["assigned"]
     present = ListedTrunk.objects.filter(gone_at=None)
     assert [(one.zoom_id, one.dnis) for one in present] == [("4712", "18888123")]
@@ -125,7 +143,8 @@ def test_a_list_that_was_asked_for_before_the_last_one_brings_only_what_nobody_k
     asked = clock.read() - timedelta(minutes=5)
     take_in(estate.sub, [row("18888123"), row("18888124")], asked - timedelta(hours=1))
     younger = asked + timedelta(minutes=1)
-    take_in(estate.sub, [row("18888124", caller_id="+1")], younger)
+    for read_at in (asked + timedelta(seconds=1), younger):
+        take_in(estate.sub, [row("18888124", caller_id="+1")], read_at)
     late = [row("18888123"), row("18888124"), row("18888125")]
     assert take_in(estate.sub, late, asked) == []
     kept = {r.dnis: (r.outbound_caller_id, r.gone_at) for r in ListedTrunk.objects.all()}

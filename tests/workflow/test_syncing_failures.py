@@ -11,10 +11,11 @@ from tests import cast
 from tests.workflow import test_syncing
 from tests.workflow.test_syncing import OF_SUB_ACCOUNTS
 from trunks import audit
-from trunks.models import MasterAccount, SubAccount
+from trunks.models import ListedTrunk, MasterAccount, MasterTrunk, SubAccount
+from trunks.sandbox.console import act
 from trunks.sandbox.estate import CONTOSO, big_estate
 from trunks.sandbox.server import Sandbox
-from trunks.workflow import estate, patience
+from trunks.workflow import estate, listing, patience
 from trunks.zoom import errors, types
 from trunks.zoom.client import ZoomClient
 from trunks.zoom.hooks import Patience
@@ -128,6 +129,64 @@ def test_an_account_that_one_list_lacks_is_asked_for_once_more(
     assert not lacking
     account.refresh_from_db()
     assert account.gone_at is None
+
+
+def lack_once(monkeypatch: pytest.MonkeyPatch, account_id: str) -> list[str]:
+    """Have the next list of that account's trunks be empty; what is returned is empty after that."""
+    real, lacking = ZoomClient.list_trunks, [account_id]
+
+    def lists(client: ZoomClient, who: str, *more: Any) -> list[types.Trunk]:
+        rows = real(client, who, *more)
+        if who not in lacking:
+            return rows
+        lacking.remove(who)
+        return []
+
+    monkeypatch.setattr(ZoomClient, "list_trunks", lists)
+    return lacking
+
+
+def test_so_is_a_trunk_of_the_master_account(
+    master: MasterAccount, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One empty list had every approved request go back to its people: its trunk was not at Zoom any more."""
+    assert estate.sync(master.pk)
+    lacking = lack_once(monkeypatch, "me")
+    assert estate.sync(master.pk)
+    assert not lacking
+    assert not MasterTrunk.objects.exclude(gone_at=None).exists()
+
+
+def test_and_one_of_a_sub_account(
+    master: MasterAccount, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    """One empty list had every DNIS of the customer offered to others."""
+    settings.QUIET_SECONDS = 0
+    one = next(sandbox.estate.sub_accounts(CONTOSO.account_id))
+    act(sandbox.world, {"action": "put_trunk", "account_id": one.id, "trunk_id": "501", "dnis": "70003555"})
+    assert estate.sync(master.pk)
+    listed = ListedTrunk.objects.filter(master=master)
+    lacking = lack_once(monkeypatch, listed[0].sub_account.zoom_id)
+    assert estate.sync(master.pk)
+    assert not lacking
+    assert not listed.exclude(gone_at=None).exists()
+    act(sandbox.world, {"action": "remove_trunk", "account_id": one.id, "dnis": "70003555"})
+    assert estate.sync(master.pk)
+    assert listed.get().gone_at
+
+
+def test_a_list_that_lacks_another_each_time_is_not_read_for_ever(
+    master: MasterAccount, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = list[SubAccount]()
+
+    def lacks(account: SubAccount, _: ZoomClient) -> bool:
+        looks.append(account)
+        return True
+
+    monkeypatch.setattr(listing, "_lacks_anew", lacks)
+    assert estate.sync(master.pk)
+    assert len(looks) == listing.LOOKS * SubAccount.objects.filter(master=master).count()
 
 
 def test_a_place_in_the_list_that_zoom_forgot_is_looked_for_from_the_beginning(

@@ -17,7 +17,7 @@ from trunks.turns import BATCH
 from trunks.workflow import refusals, speaking
 from trunks.workflow.connecting import Progress, quietly
 from trunks.workflow.listing import read_account
-from trunks.workflow.mirroring import mirror_accounts, mirror_trunks, read_accounts
+from trunks.workflow.mirroring import mirror_accounts, mirror_trunks, read_accounts, read_trunks
 from trunks.workflow.patience import patiently, through_limits
 from trunks.workflow.words import sentence
 from trunks.zoom.client import ZoomClient
@@ -122,7 +122,7 @@ def _read_all(
         _hold(master)
         return through_limits(read)
 
-    trunks = patiently(lambda: client.list_trunks("me", through_limits))
+    trunks = read_trunks(master, lambda: patiently(lambda: client.list_trunks("me", through_limits)))
     _hold(master)
     progress(f"{len(trunks)} trunks of {master}.")
     gone_trunks = mirror_trunks(master, trunks)

@@ -32,6 +32,7 @@ from trunks.zoom import errors
 from trunks.zoom.client import ZoomClient
 from trunks.zoom.types import Trunk
 
+LOOKS = 3  # at a list that lacks something new each time
 AT_ONCE = 50  # rows that are written by one statement
 GIVEN_UP_SHOWN = "Zoom's list has shown it since: it is assigned."
 GIVEN_UP_GONE = "Zoom, asked twice since, does not know the sub account any more: its DNIS is free again."
@@ -52,34 +53,43 @@ def take_in(account: SubAccount, rows: Sequence[Trunk], read_at: datetime) -> li
     """Make the estate show `rows`, read at the database's time `read_at`, and return those that vanished.
 
     Zoom does not say how soon a list shows a change, so a row counts as vanished only when it was last seen longer ago
-    than the quiet period: a list that lags behind an assignment must not give the DNIS away.
-    Of a list that was asked for before the last one that was taken in, only rows count that nobody knew.
+    than the quiet period: a list that lags behind an assignment must not give the DNIS away. And the list before must
+    have lacked it too: one that is short by mistake must not either. Of a list that was asked for before the last one
+    that was taken in, only rows count that nobody knew.
     """
     with transaction.atomic():
-        return (tidy_up(account, rows, read_at) or []) if write_down(account, rows, read_at) else []
+        before = write_down(account, rows, read_at)
+        return (tidy_up(account, rows, read_at, before) or []) if before else []
 
 
-def write_down(account: SubAccount, rows: Sequence[Trunk], read_at: datetime) -> bool:
-    """Do the first half of `take_in`, in the caller's transaction: say whether `tidy_up` is to follow."""
+def write_down(account: SubAccount, rows: Sequence[Trunk], read_at: datetime) -> datetime | None:
+    """Do the first half of `take_in`, in the caller's transaction.
+
+    Return when the list before was read, the very first being its own, if `tidy_up` is to follow, else None.
+    """
+    before = account.trunks_read_at
     # First, so that two readings at once are taken in one after the other.
     if not _ACCOUNT.update(_at(account, read_at), trunks_read_at=read_at, trunks_problem=""):
         account.refresh_from_db(fields=["trunks_read_at"])
         known = set(ListedTrunk.objects.filter(sub_account=account).values_list("zoom_id", "dnis"))
         _write(account, [row for row in rows if (row.id, row.dnis[:64]) not in known], read_at)
-        return False
+        return None
     account.trunks_read_at = read_at
     _write(account, rows, read_at)
-    return True
+    return before or read_at
 
 
-def tidy_up(account: SubAccount, rows: Sequence[Trunk], read_at: datetime) -> list[ListedTrunk] | None:
+def tidy_up(
+    account: SubAccount, rows: Sequence[Trunk], read_at: datetime, before: datetime
+) -> list[ListedTrunk] | None:
     """Do the second half of `take_in`: return what vanished, or None where there was nothing to tidy up at all."""
     # One question for all three, since most lists leave nothing.
     long_ago = read_at - timedelta(seconds=settings.QUIET_SECONDS)
-    [(some_overdue, some_given_up, some_missed)] = _UNTIDY(account=account.pk, long_ago=long_ago)
+    unseen = min(long_ago, before - timedelta(microseconds=1))
+    [(some_overdue, some_given_up, some_missed)] = _UNTIDY(account=account.pk, unseen=unseen)
     if not (some_overdue or some_given_up or some_missed):
         return None
-    vanished = _let_go(account, _overdue(account.pk, long_ago), rows, read_at) if some_overdue else []
+    vanished = _let_go(account, _overdue(account.pk, unseen), rows, read_at) if some_overdue else []
     if some_given_up:
         settle_given_up(account, [row.dnis for row in rows], read_at)
     if some_missed:
@@ -96,8 +106,8 @@ def read_account(account: SubAccount, client: ZoomClient, *, may_fail: bool) -> 
     """
     asked_at = clock.read()
     try:
-        read_at, rows = patiently(lambda: (clock.read(), client.list_trunks(account.zoom_id, through_limits)))
-        take_in(account, rows, read_at)
+        # What one list lacks may be there all the same; what two lack is gone.
+        any(not _lacks_anew(account, client) for _ in range(LOOKS))
     except (*ABOUT_ONE, *FAILED) as error:
         failed = isinstance(error, FAILED)
         if failed and not may_fail:
@@ -107,6 +117,15 @@ def read_account(account: SubAccount, client: ZoomClient, *, may_fail: bool) -> 
             settle_given_up(account, [], asked_at, absent_words=GIVEN_UP_GONE)
         return not failed
     return True
+
+
+def _lacks_anew(account: SubAccount, client: ZoomClient) -> bool:
+    """Read the account's list into the estate, and say whether it lacks what the one before has shown."""
+    before = account.trunks_read_at
+    read_at, rows = patiently(lambda: (clock.read(), client.list_trunks(account.zoom_id, through_limits)))
+    take_in(account, rows, read_at)
+    shown = ListedTrunk.objects.filter(sub_account=account, gone_at=None, last_seen_at__lt=read_at)
+    return before is not None and shown.filter(last_seen_at__gte=before).exists()
 
 
 def note_problem(account: SubAccount, problem: str, asked_at: datetime) -> None:
@@ -180,15 +199,15 @@ def _given_up(account: int | Param) -> QuerySet[Line]:
     return Line.objects.doubtful().filter(trunk_request__sub_account=account)
 
 
-def _overdue(account: int | Param, long_ago: datetime | Param) -> QuerySet[ListedTrunk]:
-    """Return what the estate shows although no list since `long_ago`, the quiet period's begin, has shown it."""
-    return ListedTrunk.objects.filter(sub_account=account, gone_at=None, last_seen_at__lte=long_ago)
+def _overdue(account: int | Param, unseen: datetime | Param) -> QuerySet[ListedTrunk]:
+    """Return what the estate shows although no list after `unseen` has shown it."""
+    return ListedTrunk.objects.filter(sub_account=account, gone_at=None, last_seen_at__lte=unseen)
 
 
-_PLACE, _LONG_AGO = Param("account"), Param("long_ago", DateTimeField())
+_PLACE, _UNSEEN = Param("account"), Param("unseen", DateTimeField())
 _UNTIDY = Values(
     lambda: SubAccount.objects.filter(pk=_PLACE).values_list(
-        Exists(_overdue(_PLACE, _LONG_AGO)), Exists(_given_up(_PLACE)), Exists(_missed(_PLACE))
+        Exists(_overdue(_PLACE, _UNSEEN)), Exists(_given_up(_PLACE)), Exists(_missed(_PLACE))
     )
 )
 _READ_AT = Param("read_at", DateTimeField())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import transaction
 
@@ -11,6 +11,8 @@ from trunks.models import MasterAccount, MasterTrunk, State, SubAccount, TrunkRe
 from trunks.workflow.naming import seemly
 from trunks.zoom.types import SubAccount as Account
 from trunks.zoom.types import Trunk
+
+Row = TypeVar("Row", Account, Trunk)
 
 
 def mirror_trunks(master: MasterAccount, rows: Sequence[Trunk]) -> int:
@@ -33,10 +35,24 @@ def read_accounts(master: MasterAccount, read: Callable[[], Sequence[Account]]) 
 
     The list comes in pages. An account that is removed meanwhile moves another to a page that was read before.
     """
-    found = {account.id: account for account in read()}
-    present = SubAccount.objects.filter(master=master, gone_at=None).values_list("zoom_id", flat=True)
+    return _read_twice(SubAccount, master, read)
+
+
+def read_trunks(master: MasterAccount, read: Callable[[], Sequence[Trunk]]) -> list[Trunk]:
+    """Return the master's trunks, read once more when one is missing.
+
+    Of one that is gone every approved request would go back to its people.
+    """
+    return _read_twice(MasterTrunk, master, read)
+
+
+def _read_twice(
+    model: type[MasterTrunk] | type[SubAccount], master: MasterAccount, read: Callable[[], Sequence[Row]]
+) -> list[Row]:
+    found = {row.id: row for row in read()}
+    present = model._default_manager.filter(master=master, gone_at=None).values_list("zoom_id", flat=True)
     if set(present) - set(found):
-        found |= {account.id: account for account in read()}
+        found |= {row.id: row for row in read()}
     return list(found.values())
 
 

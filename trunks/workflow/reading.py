@@ -53,8 +53,9 @@ def _take_in(claim: Claim, rows: Sequence[Trunk], read_at: datetime) -> None:
     """Take a list into the estate. What one left tidy a moment ago, the next one of the same claim leaves tidy."""
     account = claim.trunk_request.sub_account
     with transaction.atomic():
-        if write_down(account, rows, read_at) and not (claim.tidy and claim.glance.is_fresh):
-            claim.tidy = tidy_up(account, rows, read_at) is None
+        before = write_down(account, rows, read_at)
+        if before and not (claim.tidy and claim.glance.is_fresh):
+            claim.tidy = tidy_up(account, rows, read_at, before) is None
 
 
 def _unclear(trunk_request: TrunkRequest, rows: Sequence[Trunk]) -> str:
