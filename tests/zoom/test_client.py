@@ -212,9 +212,25 @@ class TestListingTrunks:
         zoom.get(TRUNKS, json={"code": 300, "message": "odd", "sip_trunks": [{"id": "1"}]})
         assert [trunk.id for trunk in client.list_trunks("sub")] == ["1"]
 
+    @pytest.mark.parametrize(
+        "complaint",
+        [
+            {"code": 300, "message": "odd"},
+            {"code": "SERVICE_UNAVAILABLE", "message": "odd"},
+            {"error": "odd"},
+            {"error_message": "odd"},
+        ],
+    )
     def test_a_list_that_is_empty_beside_a_complaint_is_no_list(
-        self, client: Opened, zoom: responses.RequestsMock
+        self, client: Opened, zoom: responses.RequestsMock, complaint: dict[str, object]
     ) -> None:
-        zoom.get(TRUNKS, json={"code": 300, "message": "odd", "sip_trunks": []})
+        zoom.get(TRUNKS, json=complaint | {"sip_trunks": []})
         with pytest.raises(Refused, match="odd"):
             client.list_trunks("sub")
+
+    @pytest.mark.parametrize("beside", [{"code": 0}, {"code": "OK"}, {"code": "200"}, {"error": ""}, {}])
+    def test_one_beside_a_kind_word_is_empty(
+        self, client: Opened, zoom: responses.RequestsMock, beside: dict[str, object]
+    ) -> None:
+        zoom.get(TRUNKS, json=beside | {"message": "Success", "sip_trunks": []})
+        assert client.list_trunks("sub") == []

@@ -7,6 +7,7 @@ from responses.matchers import json_params_matcher
 from tests.zoom.conftest import API, Open, Opened
 from trunks.zoom.errors import (
     InvalidParameter,
+    Refused,
     Unreadable,
 )
 from trunks.zoom.types import Assignment
@@ -69,6 +70,15 @@ class TestAssigning:
         with pytest.raises(InvalidParameter) as caught:
             client.assign_trunks("sub", [Assignment("1", "12345")])
         assert not caught.value.might_have_happened
+
+    def test_one_whose_code_is_in_words_might_have_happened(
+        self, client: Opened, zoom: responses.RequestsMock
+    ) -> None:
+        """It passed for an assignment that Zoom accepts and does not list."""
+        zoom.post(TRUNKS, json={"code": "INTERNAL", "message": "Something went wrong"})
+        with pytest.raises(Refused) as caught:
+            client.assign_trunks("sub", [Assignment("1", "12345")])
+        assert caught.value.might_have_happened
 
     @pytest.mark.parametrize("number", [0, 31])
     def test_zoom_takes_one_to_thirty_trunks(self, open_client: Open, number: int) -> None:

@@ -37,6 +37,7 @@ _UNSEEN = re.compile(r"<!--.*?(?:-->|\Z)|<(script|style)\b.*?(?:</\1\s*>|\Z)", r
 _TITLE = re.compile(r"<title\b[^>]*>\s*([^<\s].*?)(?:</title|\Z)", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(r"<[^>]*(?:>|\Z)")
 _TOO_LARGE = 10**18
+_SUCCESSES = {"", "ok", "success", "created", "accepted"}
 _SCOPES = {104, 4700, 4711}
 _CREDENTIALS = {124, 4717, 4738, 4741}
 _ACCOUNT_MISSING = re.compile(r"account does not exist", re.IGNORECASE)
@@ -109,16 +110,28 @@ def _details(answer: Answer, errand: Errand, complaint: Complaint) -> Details:
 
 
 def _complaint_in_success(answer: Answer) -> Complaint | None:
-    """Return the error that hides in a 2xx; "code" 0 and the codes of HTTP's own successes are none."""
+    """Return the error that hides in a 2xx; "code" 0 and the codes of HTTP's own successes are none.
+
+    Zoom's codes are numbers; one in words, or words of an error without any code, is what nobody knows.
+    """
     body = parsed(answer.text)
     # Rows are an answer, whatever stands beside them; an empty list beside a complaint is empty because Zoom failed.
     if answer.cut or not isinstance(body, dict) or body.get("sip_trunks") or body.get("accounts"):
         return None
     complaint = _complaint(body)
-    if not complaint.code or not complaint.message:
+    if not complaint.message:
         return None
+    if complaint.code is None:
+        return complaint if _fails_in_words(body) else None
     harmless = 200 <= complaint.code < 300 and not _REST_DISABLED.search(complaint.message)
-    return None if harmless else complaint
+    return None if harmless or complaint.code == 0 else complaint
+
+
+def _fails_in_words(body: dict[str, object]) -> bool:
+    words = [body.get(key) for key in ("error_message", "error")]
+    code = body.get("code")
+    failure = isinstance(code, str) and code.strip().lower() not in _SUCCESSES
+    return failure or any(isinstance(word, str) and word for word in words)
 
 
 def _refusal(answer: Answer, errand: Errand, complaint: Complaint) -> ZoomError:
