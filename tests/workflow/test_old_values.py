@@ -277,3 +277,18 @@ def test_a_retry_that_does_not_fit_any_more_keeps_the_alarm(
     # Sent back it could be amended, and its lines with the alarm be gone, or be denied and forgotten.
     assert states(trunk_request) == ("failed", ["not_sent"])
     assert trunk_request.lines.lost().exists()
+
+
+def test_so_does_one_for_which_zoom_refuses_its_list(
+    zoom: Zoom, staff: User, supervisor: User, dnis: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The alarm ended without a word, and the customer still had no trunk."""
+    trunk_request = to_change(zoom, staff, supervisor, dnis, zoom.trunk.prefix + "778")
+    zoom.sandbox.fault("html", method="POST", path=TRUNKS, status=400, apply="never", times=4)
+    carry_out_in_time(trunk_request)
+    trunk_request.refresh_from_db()
+    provisioning.retry(trunk_request, actor=supervisor, version=trunk_request.version)
+    refuse_the_list(monkeypatch, after=0)
+    provision(trunk_request.pk)
+    assert states(trunk_request) == ("failed", ["refused"])
+    assert trunk_request.lines.lost().exists()

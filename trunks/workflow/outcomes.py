@@ -117,5 +117,7 @@ def _removed_since(line: Line) -> Line | None:
 def _end(line: Line, to: LineState, detail: str) -> None:
     restoring = line.phase == Phase.RESTORE
     words = f"{_before_restored(line)} {detail}".strip() if restoring else detail
-    # What Zoom shows with other values, or through another trunk, the customer has.
-    _write(line, to, detail=words, without_trunk=restoring and to != LineState.DIFFERENT)
+    # What Zoom shows with other values, or through another trunk, the customer has. A retry that fails where it begins
+    # has put nothing in the place of what an earlier run has lost.
+    missed = (restoring or line.without_trunk) and to != LineState.DIFFERENT
+    _write(line, to, detail=words, without_trunk=missed)
