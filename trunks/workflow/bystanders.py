@@ -65,6 +65,17 @@ def missing(claim: Claim, lines: Sequence[Line]) -> list[ListedTrunk]:
     return [row for row in rows if row.dnis not in known]
 
 
+def shown_since(rows: Collection[ListedTrunk], absent_at: datetime | None) -> bool:
+    """Say whether a list has shown any of `rows` that was asked for at `absent_at` or later.
+
+    What was seen at a time that is still to come was seen before the database's clock was set back.
+    """
+    if absent_at is None or not rows:
+        return False
+    now = clock.read()
+    return any(absent_at <= row.last_seen_at <= now for row in rows)
+
+
 def not_gone_for(rows: Collection[ListedTrunk]) -> float:
     """Return how many seconds to wait until all of `rows` can be believed to be gone.
 

@@ -137,6 +137,9 @@ def _look(claim: Claim) -> None:
         return
     missing = unmet(findings) + _displaced(claim, lines, rows)
     others = bystanders.missing(claim, lines)
+    if bystanders.shown_since(others, claim.trunk_request.absent_at):
+        # What that list lacked were lines: this is the first without these.
+        claim.trunk_request.absent_at = None
     if (missing or others) and not _believable(claim, UNSEEN if missing else bystanders.doubt(others)):
         return
     if left := bystanders.not_gone_for(others):
@@ -169,7 +172,9 @@ def _believable(claim: Claim, why: str) -> bool:
         return False
     still = second_look_left(trunk_request)
     if still is not None:
-        first = {} if trunk_request.absent_at else {"absent_at": clock.now()}
+        # When the list was asked for: what that showed was seen at this time, and not before.
+        read_at = trunk_request.sub_account.trunks_read_at
+        first = {} if trunk_request.absent_at else {"absent_at": read_at}
         _look_again(claim, why, still, **first)
     return still is None
 
