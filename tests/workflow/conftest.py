@@ -19,6 +19,7 @@ from trunks.sandbox.records import Estate
 from trunks.sandbox.server import Sandbox
 from trunks.workflow import estate as estates
 from trunks.workflow import filing, patience
+from trunks.workflow.provisioning import provision
 
 
 @dataclass
@@ -62,13 +63,16 @@ class Zoom:
     class Killed(BaseException):
         """The worker died here."""
 
-    def die_at(self, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
-        """Kill the worker when it comes to the function `where`."""
+    def lose_worker(self, trunk_request: TrunkRequest, where: str) -> None:
+        """Have a worker carry the request out and be killed when it comes to the function `where`."""
 
         def die() -> None:
             raise self.Killed
 
-        self.before(monkeypatch, where, die)
+        with pytest.MonkeyPatch.context() as dying:
+            self.before(dying, where, die)
+            with pytest.raises(self.Killed):
+                provision(trunk_request.pk)
 
     def before(self, monkeypatch: pytest.MonkeyPatch, where: str, happening: Callable[[], object]) -> None:
         """Have `happening` happen right before the function `where` is run, once."""
@@ -143,3 +147,9 @@ def zoom(sandbox: Sandbox, transactional_db: None) -> Zoom:
     free = SubAccount.objects.filter(master=master, trunks_problem="", listed_trunks=None).order_by("name")
     trunk = MasterTrunk.objects.filter(master=master).order_by("pk")[0]
     return Zoom(sandbox, master, trunk, free[0], free[1])
+
+
+@pytest.fixture
+def filed(zoom: Zoom, staff: User, supervisor: User) -> TrunkRequest:
+    """Return an approved request with one line, 777."""
+    return zoom.approved(staff, supervisor, zoom.trunk.prefix + "777")

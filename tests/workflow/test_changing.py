@@ -105,13 +105,11 @@ def test_a_change_survives_a_lost_answer_in_either_step(
 
 @pytest.mark.parametrize("where", ["unassign_trunk", "assign_trunks"])
 def test_a_change_survives_a_killed_worker_in_either_step(
-    zoom: Zoom, staff: User, supervisor: User, dnis: str, where: str, monkeypatch: pytest.MonkeyPatch
+    zoom: Zoom, staff: User, supervisor: User, dnis: str, where: str
 ) -> None:
     new = zoom.trunk.prefix + "888"
     trunk_request = to_change(zoom, staff, supervisor, dnis, new)
-    zoom.die_at(monkeypatch, f"trunks.zoom.client.ZoomClient.{where}")
-    with pytest.raises(zoom.Killed):
-        provision(trunk_request.pk)
+    zoom.lose_worker(trunk_request, f"trunks.zoom.client.ZoomClient.{where}")
     let_pass(trunk_request)
     sweeping.sweep()
     for _ in range(2):

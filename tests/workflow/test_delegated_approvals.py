@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from tests import cast, outbox
 from tests.together import together
-from tests.workflow.test_delegating import again, approve, lend, loaded
+from tests.workflow.test_delegating import again, approve, approve_for, lend, loaded
 from trunks import audit
 from trunks.models import Decision, Delegation, LineState, Permit, State, TrunkRequest, User
 from trunks.workflow import deciders, delegating, filing, people, permits, policy, quorum, review
@@ -27,9 +27,7 @@ def test_a_supervisor_and_who_stands_in_count_once(
 
 
 def test_nor_the_other_way_round(trunk_request: TrunkRequest, supervisor: User, second_staff: User) -> None:
-    loaded(trunk_request, approvals_needed=2)
-    lend(supervisor, second_staff)
-    approve(trunk_request, second_staff)
+    approve_for(supervisor, trunk_request, second_staff, needed=2)
     with pytest.raises(Refused, match="Stan Staff has already approved it on your behalf"):
         approve(trunk_request, supervisor)
 
@@ -37,10 +35,8 @@ def test_nor_the_other_way_round(trunk_request: TrunkRequest, supervisor: User, 
 def test_two_who_stand_in_for_one_count_once(
     trunk_request: TrunkRequest, supervisor: User, second_staff: User, manager: User
 ) -> None:
-    loaded(trunk_request, approvals_needed=2)
-    lend(supervisor, second_staff)
     lend(supervisor, manager)
-    approve(trunk_request, second_staff)
+    approve_for(supervisor, trunk_request, second_staff, needed=2)
     with pytest.raises(Refused, match="on behalf of Sam Supervisor"):
         approve(trunk_request, manager)
 
@@ -48,10 +44,8 @@ def test_two_who_stand_in_for_one_count_once(
 def test_one_who_stands_in_for_two_counts_once(
     trunk_request: TrunkRequest, supervisor: User, second_supervisor: User, second_staff: User
 ) -> None:
-    loaded(trunk_request, approvals_needed=2)
-    lend(supervisor, second_staff)
     lend(second_supervisor, second_staff)
-    approve(trunk_request, second_staff)
+    approve_for(supervisor, trunk_request, second_staff, needed=2)
     with pytest.raises(Refused, match="You have already approved it"):
         approve(trunk_request, second_staff)
 
@@ -159,8 +153,7 @@ def test_a_delegation_that_is_ended_between_look_and_lock_decides_nothing(
 def test_what_was_approved_stands_when_the_delegation_is_over(
     trunk_request: TrunkRequest, supervisor: User, second_staff: User
 ) -> None:
-    made = lend(supervisor, second_staff)
-    approve(trunk_request, second_staff)
+    made = approve_for(supervisor, trunk_request, second_staff)
     delegating.end(made, actor=supervisor)
     assert permits.spend(loaded(trunk_request)) == ""
 
@@ -174,8 +167,7 @@ def test_what_was_approved_falls_with_either_of_the_two(
     who: str,
     request: pytest.FixtureRequest,
 ) -> None:
-    lend(supervisor, second_staff)
-    approve(trunk_request, second_staff)
+    approve_for(supervisor, trunk_request, second_staff)
     people.deactivate(request.getfixturevalue(who), actor=administrator)
     assert "Sam Supervisor ceased to be supervisor" in permits.spend(loaded(trunk_request))
 
@@ -183,9 +175,7 @@ def test_what_was_approved_falls_with_either_of_the_two(
 def test_the_supervisor_can_take_back_what_was_given_on_their_behalf(
     trunk_request: TrunkRequest, supervisor: User, second_staff: User
 ) -> None:
-    loaded(trunk_request, approvals_needed=2)
-    lend(supervisor, second_staff)
-    approve(trunk_request, second_staff)
+    approve_for(supervisor, trunk_request, second_staff, needed=2)
     review.take_back(loaded(trunk_request), actor=supervisor, version=2)
     assert quorum.counted(loaded(trunk_request)) == []
 
@@ -193,8 +183,7 @@ def test_the_supervisor_can_take_back_what_was_given_on_their_behalf(
 def test_either_of_the_two_can_stop_what_was_approved(
     trunk_request: TrunkRequest, supervisor: User, second_staff: User
 ) -> None:
-    lend(supervisor, second_staff)
-    approve(trunk_request, second_staff)
+    approve_for(supervisor, trunk_request, second_staff)
     assert policy.may(again(supervisor), "withdraw", loaded(trunk_request))
     assert policy.may(again(second_staff), "withdraw", loaded(trunk_request))
 

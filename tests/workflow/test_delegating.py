@@ -42,6 +42,14 @@ def approve(trunk_request: TrunkRequest, user: User) -> TrunkRequest:
     return review.approve(row, actor=again(user), version=row.version)
 
 
+def approve_for(giver: User, trunk_request: TrunkRequest, receiver: User, *, needed: int = 1) -> Delegation:
+    """Have `receiver`, who stands in for `giver`, approve the request, which takes so many approvals."""
+    loaded(trunk_request, approvals_needed=needed)
+    made = lend(giver, receiver)
+    approve(trunk_request, receiver)
+    return made
+
+
 def could(user: User, trunk_request: TrunkRequest) -> Answer:
     return policy.may(again(user), "approve", loaded(trunk_request))
 
@@ -50,8 +58,7 @@ def test_who_stands_in_decides_and_both_are_named(
     trunk_request: TrunkRequest, supervisor: User, second_staff: User
 ) -> None:
     assert not could(second_staff, trunk_request)
-    lend(supervisor, second_staff)
-    approve(trunk_request, second_staff)
+    approve_for(supervisor, trunk_request, second_staff)
     decision = trunk_request.decisions.get()
     assert (decision.decided_by, decision.on_behalf_of) == (second_staff, supervisor)
     event = audit.history(trunk_request).get(action="request.approved")

@@ -45,12 +45,13 @@ def test_a_claim_looks_once_more_for_another_write_that_could_still_land(
     zoom.sandbox.fault("drop", method="POST", path=TRUNKS, apply="never")
 
     def meanwhile() -> float:
-        monkeypatch.undo()
+        between.undo()
         provision(second.pk)
         return time.monotonic()
 
-    monkeypatch.setattr("trunks.workflow.claims.time.monotonic", meanwhile)
-    provision(first.pk)
+    with monkeypatch.context() as between:
+        between.setattr("trunks.workflow.claims.time.monotonic", meanwhile)
+        provision(first.pk)
     assert states(second) == ("unconfirmed", ["unknown"])
     assert states(first) == ("approved", ["not_sent"])
     assert len(zoom.sandbox.calls_of("POST", "sip_trunk/trunks")) == 1

@@ -17,14 +17,9 @@ pytestmark = pytest.mark.sqlite
 filed = test_unconfirmed.filed
 
 
-def test_a_worker_lost_before_sending_puts_the_request_back(
-    zoom: Zoom, filed: TrunkRequest, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    zoom.die_at(monkeypatch, "trunks.workflow.provisioning.read_list")
-    with pytest.raises(zoom.Killed):
-        provision(filed.pk)
+def test_a_worker_lost_before_sending_puts_the_request_back(zoom: Zoom, filed: TrunkRequest) -> None:
+    zoom.lose_worker(filed, "trunks.workflow.provisioning.read_list")
     assert states(filed) == ("applying", ["not_sent"])
-    monkeypatch.undo()
     let_pass(filed)
     sweeping.sweep()
     assert states(filed) == ("approved", ["not_sent"])
@@ -32,14 +27,11 @@ def test_a_worker_lost_before_sending_puts_the_request_back(
 
 @pytest.mark.parametrize("applied", [True, False])
 def test_a_worker_lost_after_sending_leaves_it_unconfirmed_and_then_true(
-    zoom: Zoom, filed: TrunkRequest, applied: bool, monkeypatch: pytest.MonkeyPatch
+    zoom: Zoom, filed: TrunkRequest, applied: bool
 ) -> None:
     where = "trunks.workflow.sending._note" if applied else "trunks.zoom.client.ZoomClient.assign_trunks"
-    zoom.die_at(monkeypatch, where)
-    with pytest.raises(zoom.Killed):
-        provision(filed.pk)
+    zoom.lose_worker(filed, where)
     assert states(filed) == ("applying", ["unknown"])
-    monkeypatch.undo()
     let_pass(filed)
     sweeping.sweep()
     assert states(filed)[0] == "unconfirmed"
@@ -49,12 +41,8 @@ def test_a_worker_lost_after_sending_leaves_it_unconfirmed_and_then_true(
     assert zoom.assigned() == {zoom.trunk.prefix + "777": 1}
 
 
-def test_a_lease_that_runs_is_not_taken_back(
-    zoom: Zoom, filed: TrunkRequest, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    zoom.die_at(monkeypatch, "trunks.workflow.provisioning.read_list")
-    with pytest.raises(zoom.Killed):
-        provision(filed.pk)
+def test_a_lease_that_runs_is_not_taken_back(zoom: Zoom, filed: TrunkRequest) -> None:
+    zoom.lose_worker(filed, "trunks.workflow.provisioning.read_list")
     sweeping.sweep()
     assert states(filed)[0] == "applying"
 
@@ -75,15 +63,11 @@ def test_a_worker_that_comes_back_late_is_shut_out_before_it_sends(
 def test_a_worker_whose_lease_ran_out_between_intent_and_call_does_not_send(
     zoom: Zoom, filed: TrunkRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    zoom.before(
-        monkeypatch,
-        "trunks.zoom.client.ZoomClient.assign_trunks",
-        lambda: zoom.lose_lease(monkeypatch, filed),
-    )
-    provision(filed.pk)
+    with monkeypatch.context() as stalled:
+        zoom.before_post(stalled, lambda: zoom.lose_lease(stalled, filed))
+        provision(filed.pk)
     assert posts(zoom) == 0
     assert states(filed)[0] == "applying"
-    monkeypatch.undo()
     sweeping.sweep()
     settle_in_time(filed)
     provision(filed.pk)
@@ -95,7 +79,6 @@ def test_a_worker_that_comes_back_late_does_not_overwrite_what_another_settled(
     zoom: Zoom, filed: TrunkRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def another_settles() -> None:
-        monkeypatch.undo()
         let_pass(filed)
         sweeping.sweep()
         settle_in_time(filed, looks=1)
@@ -132,7 +115,6 @@ def test_a_late_reader_of_an_unconfirmed_request_is_shut_out(
     let_pass(filed)
 
     def another_settles() -> None:
-        monkeypatch.undo()
         let_pass(filed)
         settle(filed.pk)
 

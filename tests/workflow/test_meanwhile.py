@@ -135,15 +135,12 @@ def test_a_change_is_not_retried_in_place_of_what_another_request_has_removed_si
 
 
 def test_a_worker_lost_after_it_found_everything_there_leaves_nothing_to_be_checked(
-    zoom: Zoom, staff: User, supervisor: User, monkeypatch: pytest.MonkeyPatch
+    zoom: Zoom, staff: User, supervisor: User
 ) -> None:
     number = zoom.trunk.prefix + "771"
     zoom.in_console(number, "")
     trunk_request = zoom.approved(staff, supervisor, number)
-    with monkeypatch.context() as dying:
-        zoom.die_at(dying, "trunks.workflow.settling.settle")
-        with pytest.raises(zoom.Killed):
-            provision(trunk_request.pk)
+    zoom.lose_worker(trunk_request, "trunks.workflow.settling.settle")
     let_pass(trunk_request)
     sweeping.sweep()
     provision(trunk_request.pk)

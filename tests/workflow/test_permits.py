@@ -154,12 +154,10 @@ def test_a_limit_at_zoom_gives_the_permit_back(zoom: Zoom, staff: User, supervis
 
 
 def test_a_worker_that_dies_after_the_claim_does_not_strand_the_request(
-    zoom: Zoom, staff: User, supervisor: User, monkeypatch: pytest.MonkeyPatch
+    zoom: Zoom, staff: User, supervisor: User
 ) -> None:
     approved = zoom.approved(staff, supervisor, "18888777")
-    zoom.die_at(monkeypatch, "trunks.workflow.provisioning.read_list")
-    with pytest.raises(Zoom.Killed):
-        provisioning.provision(approved.pk)
+    zoom.lose_worker(approved, "trunks.workflow.provisioning.read_list")
     assert approved.permits.get().spent_at is not None
     let_pass(approved)
     sweeping.sweep()

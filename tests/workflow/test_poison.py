@@ -6,7 +6,7 @@ import pytest
 
 from tests.workflow.conftest import Zoom
 from tests.workflow.timing import let_pass, states
-from trunks.models import TrunkRequest, User, clock
+from trunks.models import TrunkRequest, clock
 from trunks.workflow import sweeping
 from trunks.workflow.provisioning import provision
 from trunks.workflow.reconcile import settle
@@ -14,11 +14,6 @@ from trunks.zoom.client import ZoomClient
 
 pytestmark = pytest.mark.sqlite
 TIMES = "That has happened {} times; the workers' log says why."
-
-
-@pytest.fixture
-def filed(zoom: Zoom, staff: User, supervisor: User) -> TrunkRequest:
-    return zoom.approved(staff, supervisor, zoom.trunk.prefix + "777")
 
 
 def broken(*_: object) -> None:

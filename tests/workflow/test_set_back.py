@@ -14,11 +14,6 @@ pytestmark = pytest.mark.sqlite
 HOUR = 3600.0
 
 
-@pytest.fixture
-def filed(zoom: Zoom, staff: User, supervisor: User) -> TrunkRequest:
-    return zoom.approved(staff, supervisor, zoom.trunk.prefix + "777")
-
-
 def set_back(filed: TrunkRequest) -> None:
     let_pass(filed, -HOUR)
     sweeping.sweep()

@@ -81,9 +81,9 @@ def test_a_worker_that_cannot_look_does_not_send(
     def broken(**_: object) -> None:
         raise DatabaseError("the connection is gone")
 
-    zoom.before_post(monkeypatch, lambda: monkeypatch.setattr(stopping, "_STOPPED", broken))
-    provision(trunk_request.pk)
-    monkeypatch.undo()
+    with monkeypatch.context() as cut_off:
+        zoom.before_post(cut_off, lambda: cut_off.setattr(stopping, "_STOPPED", broken))
+        provision(trunk_request.pk)
     assert states(trunk_request) == ("approved", ["not_sent"])
     assert "could not be looked up" in trunk_request.waiting_for
     assert zoom.sandbox.calls_of("POST", "sip_trunk/trunks") == []
@@ -106,14 +106,10 @@ def test_a_worker_that_cannot_look_does_not_take_a_request_up(
     assert states(trunk_request) == ("approved", ["not_sent"])
 
 
-def test_reading_goes_on_while_writing_is_stopped(
-    zoom: Zoom, staff: User, supervisor: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_reading_goes_on_while_writing_is_stopped(zoom: Zoom, staff: User, supervisor: User) -> None:
     dnis = zoom.trunk.prefix + "777"
     trunk_request = zoom.approved(staff, supervisor, dnis)
-    zoom.die_at(monkeypatch, "trunks.workflow.sending._note")
-    with pytest.raises(Zoom.Killed):
-        provision(trunk_request.pk)
+    zoom.lose_worker(trunk_request, "trunks.workflow.sending._note")
     stopping.stop(actor=supervisor, reason=REASON)
     let_pass(trunk_request)
     sweeping.sweep()
