@@ -1,5 +1,6 @@
 """A bad value of the environment stops every process with the variable's name, and never with its secret."""
 
+import json
 import secrets
 from pathlib import Path
 
@@ -7,50 +8,80 @@ import pytest
 
 from tests.processes import run
 
+BAD_VALUES = [
+    ("SECRET_KEY", "", "is not set"),
+    ("FIELD_ENCRYPTION_KEYS", "s3cret-and-no-key", "key 1 is not a Fernet key"),
+    ("DATABASE_URL", "mysql://portal:s3cret@db/portal", "must begin with postgres:// or sqlite://"),
+    ("DATABASE_URL", "s3cret", "must begin with"),
+    ("DATABASE_URL", "pstgres://portal:s3cret@db/portal", "must begin with postgres:// or sqlite://"),
+    ("SITE_URL", "http://portal.example.org", "must be https"),
+    ("ZOOM_API_URL", "http://api.zoom.us/v2", "must be https"),
+    ("LEASE_SECONDS", "1", "one and a half times HTTP_DEADLINE_SECONDS"),
+    ("DNIS_MAX_LENGTH", "4", "must be at least 5"),
+    ("AUDIT_RETENTION_MONTHS", "99999", "must be at most 1200"),
+    ("AUDIT_STREAM", "syslog://siem..example.org:514", "must be file:"),
+    ("REQUIRE_MFA", "staff,king", "holds king"),
+    ("EMAIL_URL", "smtp+s3cret://:::", "EMAIL_URL cannot be understood"),
+    ("QUIET_SECONDS", "soon", "must be a number"),
+    ("AUDIT_SIGNING_KEY", "s3cret", "is not an Ed25519 key"),
+    ("AUDIT_PUBLIC_KEYS", "no-key", "one of its entries is not a public key"),
+    ("DIGEST_HOUR", "24", "must be at most 23"),
+    ("LOG_LEVEL", "chatty", "must be one of CRITICAL, DEBUG"),
+    ("SAME_BROWSER_DECISIONS", "never", "must be one of flag, refuse, not 'never'"),
+    ("QUIET_SECONDS", "inf", "must be a finite number"),
+    ("REDIS_URL", "http://:s3cret@redis", "must begin with redis://, rediss:// or unix://"),
+    ("REDIS_URL", "redis://:s3cret@redis:port", "must begin with"),
+    ("REDIS_URL", "redis://", "and be complete"),
+    ("ALLOWED_HOSTS", "https://portal.example.org", "must hold host names"),
+    ("DATA_DIR", "/dev/null", "must be a folder: /dev/null: File exists"),
+    ("SITE_URL", "https://portal.example.org/trunks/", "must hold no path"),
+    ("SITE_URL", "https://pörtal.example.org", "xn--"),
+    ("EXPIRY_DAYS", "0", "must be at least"),
+    ("EXPIRY_DAYS", "9999999", "must be at most 3650, not 9999999"),
+    ("REMIND_DAYS", "9999999", "must be at most 3650"),
+    ("ASK_PEOPLE_SECONDS", "9999999999999", "must be at most 100000000"),
+]
+# Most of a start is reading other modules than the settings. That is done once; each start is a child that goes on.
+STARTS = """
+import json, os, sys
+from portal import database, environment, logs, oidc
+assert "portal.settings" not in sys.modules
+ended = []
+for number, given in enumerate(json.loads(sys.argv[2])):
+    if (child := os.fork()) == 0:
+        os.dup2(os.open(f"{sys.argv[1]}/{number}", os.O_CREAT | os.O_WRONLY), 2)
+        os.environ |= given
+        try:
+            import portal.settings
+        except BaseException:
+            sys.excepthook(*sys.exc_info())
+            os._exit(1)
+        os._exit(0)
+    ended.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+print(json.dumps(ended))
+"""
 
-@pytest.mark.parametrize(
-    ("name", "value", "words"),
-    [
-        ("SECRET_KEY", "", "is not set"),
-        ("FIELD_ENCRYPTION_KEYS", "s3cret-and-no-key", "key 1 is not a Fernet key"),
-        ("DATABASE_URL", "mysql://portal:s3cret@db/portal", "must begin with postgres:// or sqlite://"),
-        ("DATABASE_URL", "s3cret", "must begin with"),
-        ("DATABASE_URL", "pstgres://portal:s3cret@db/portal", "must begin with postgres:// or sqlite://"),
-        ("SITE_URL", "http://portal.example.org", "must be https"),
-        ("ZOOM_API_URL", "http://api.zoom.us/v2", "must be https"),
-        ("LEASE_SECONDS", "1", "one and a half times HTTP_DEADLINE_SECONDS"),
-        ("DNIS_MAX_LENGTH", "4", "must be at least 5"),
-        ("AUDIT_RETENTION_MONTHS", "99999", "must be at most 1200"),
-        ("AUDIT_STREAM", "syslog://siem..example.org:514", "must be file:"),
-        ("REQUIRE_MFA", "staff,king", "holds king"),
-        ("EMAIL_URL", "smtp+s3cret://:::", "EMAIL_URL cannot be understood"),
-        ("QUIET_SECONDS", "soon", "must be a number"),
-        ("AUDIT_SIGNING_KEY", "s3cret", "is not an Ed25519 key"),
-        ("AUDIT_PUBLIC_KEYS", "no-key", "one of its entries is not a public key"),
-        ("DIGEST_HOUR", "24", "must be at most 23"),
-        ("LOG_LEVEL", "chatty", "must be one of CRITICAL, DEBUG"),
-        ("SAME_BROWSER_DECISIONS", "never", "must be one of flag, refuse, not 'never'"),
-        ("QUIET_SECONDS", "inf", "must be a finite number"),
-        ("REDIS_URL", "http://:s3cret@redis", "must begin with redis://, rediss:// or unix://"),
-        ("REDIS_URL", "redis://:s3cret@redis:port", "must begin with"),
-        ("REDIS_URL", "redis://", "and be complete"),
-        ("ALLOWED_HOSTS", "https://portal.example.org", "must hold host names"),
-        ("DATA_DIR", "/dev/null", "must be a folder: /dev/null: File exists"),
-        ("SITE_URL", "https://portal.example.org/trunks/", "must hold no path"),
-        ("SITE_URL", "https://pörtal.example.org", "xn--"),
-        ("EXPIRY_DAYS", "0", "must be at least"),
-        ("EXPIRY_DAYS", "9999999", "must be at most 3650, not 9999999"),
-        ("REMIND_DAYS", "9999999", "must be at most 3650"),
-        ("ASK_PEOPLE_SECONDS", "9999999999999", "must be at most 100000000"),
-    ],
-)
+
+@pytest.fixture(scope="module")
+def starts(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], tuple[int, str]]:
+    """Return, for each bad value, how a start with it ends, and what is written then."""
+    folder = tmp_path_factory.mktemp("starts")
+    given = [{name: value} for name, value, _ in BAD_VALUES]
+    ended = run(["-c", STARTS, str(folder), json.dumps(given)], DATA_DIR=str(folder))
+    assert ended.stderr == ""
+    written = [(folder / str(number)).read_text() for number in range(len(BAD_VALUES))]
+    values = [(name, value) for name, value, _ in BAD_VALUES]
+    return dict(zip(values, zip(json.loads(ended.stdout), written, strict=True), strict=True))
+
+
+@pytest.mark.parametrize(("name", "value", "words"), BAD_VALUES)
 def test_the_portal_does_not_start_with_a_bad_value(
-    name: str, value: str, words: str, tmp_path: Path
+    name: str, value: str, words: str, starts: dict[tuple[str, str], tuple[int, str]]
 ) -> None:
-    ended = run(["-c", "import portal.settings"], **{"DATA_DIR": str(tmp_path), name: value})
+    status, written = starts[name, value]
     # One sentence and no traceback, which would bury it.
-    (said,) = ended.stderr.strip().splitlines()
-    assert ended.returncode != 0
+    (said,) = written.strip().splitlines()
+    assert status != 0
     assert name in said
     assert words in said
     assert "s3cret" not in said
