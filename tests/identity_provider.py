@@ -32,6 +32,6 @@ def running(folder: Path, *people: dict[str, Any]) -> Iterator[str]:
 
 def come_back(authorization: str, sub: str) -> str:
     """Sign in at the provider as `sub`, at the address that the portal sent the browser to; return the way back."""
-    answer = requests.post(authorization, data={"sub": sub}, allow_redirects=False, timeout=10)
+    answer = requests.post(authorization, data={"sub": sub}, allow_redirects=False, timeout=60)
     assert answer.status_code == 302, answer.text
     return answer.headers["Location"]

@@ -42,7 +42,7 @@ class NotReadyError(AssertionError):
     """The process ended, or was not ready in time; the message ends with its log."""
 
 
-def wait_until(condition: Callable[[], bool], what: str, seconds: float = 20.0) -> None:
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
     """Return as soon as `condition()` holds; raise NotReadyError after `seconds`."""
     end = time.monotonic() + seconds
     while not condition():
@@ -89,12 +89,12 @@ class Process:
         """Return what the process has written so far, both streams in one."""
         return self.log.read_text(encoding="utf-8", errors="replace")
 
-    def wait_for_line(self, text: str, seconds: float = 20.0) -> Self:
+    def wait_for_line(self, text: str, seconds: float = 60.0) -> Self:
         """Return when `text` stands in the log; raise NotReadyError when the process ends before or time is up."""
         self._wait(lambda: text in self.output(), repr(text), seconds)
         return self
 
-    def wait_for_http(self, url: str, seconds: float = 20.0) -> Self:
+    def wait_for_http(self, url: str, seconds: float = 60.0) -> Self:
         """Return when `url` answers, with whatever status; raise NotReadyError as `wait_for_line` does."""
         self._wait(lambda: _answers(url), url, seconds)
         return self
@@ -117,7 +117,7 @@ class Process:
                 strike(pid, signal.SIGKILL)
             self.popen.wait()
 
-    def stop(self, number: signal.Signals = signal.SIGTERM, seconds: float = 10.0) -> int:
+    def stop(self, number: signal.Signals = signal.SIGTERM, seconds: float = 30.0) -> int:
         """Send `number`, wait, kill what is left after `seconds`, and return the exit status."""
         if self.popen.poll() is None:
             self.popen.send_signal(number)
@@ -127,7 +127,7 @@ class Process:
             self.popen.kill()
             return self.popen.wait()
 
-    def end(self, seconds: float = 30.0) -> int:
+    def end(self, seconds: float = 60.0) -> int:
         """Ask the process to end (SIGTERM) and return its status; raise NotReadyError with its log when it does not."""
         self.popen.terminate()
         self._wait(lambda: self.popen.poll() is not None, "it has ended", seconds)
@@ -193,7 +193,7 @@ def start_manage(*arguments: str, log: Path, environment: Mapping[str, str] | No
 
 
 def start_worker(
-    *, log: Path, environment: Mapping[str, str], concurrency: int = 1, seconds: float = 20.0
+    *, log: Path, environment: Mapping[str, str], concurrency: int = 1, seconds: float = 60.0
 ) -> Process:
     """Start a real Celery worker and return when it takes tasks (about 2 s on an idle machine)."""
     options = ["--loglevel=INFO", f"--concurrency={concurrency}", "--without-gossip", "--without-mingle"]
@@ -210,7 +210,7 @@ def start_web(*, log: Path, environment: Mapping[str, str], port: int) -> Proces
 
 def _answers(url: str) -> bool:
     try:
-        with urllib.request.urlopen(url, timeout=2):  # noqa: S310  # always the loopback interface
+        with urllib.request.urlopen(url, timeout=10):  # noqa: S310  # always the loopback interface
             return True
     except urllib.error.HTTPError:
         return True

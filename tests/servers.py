@@ -206,4 +206,4 @@ def _wait_for(server: subprocess.Popen[bytes], sign: Path, text: str = "") -> No
             raise NotReadyError(f"a test server ended with {server.returncode}:\n{log[-4000:]}")
         return sign.exists() and (not text or text in sign.read_text(encoding="utf-8"))
 
-    wait_until(there, f"{sign.name} of a test server", 30)
+    wait_until(there, f"{sign.name} of a test server")

@@ -9,7 +9,7 @@ from django.db import connection
 Result = TypeVar("Result")
 
 
-def together(*calls: Callable[[], Result], seconds: float = 20.0) -> list[Result | Exception]:
+def together(*calls: Callable[[], Result], seconds: float = 60.0) -> list[Result | Exception]:
     """Let all `calls` begin at once and return, in their order, what each returned or raised.
 
     Only for tests with real transactions (`transaction=True`): other connections see nothing but commits.

@@ -106,7 +106,7 @@ class Field(Stack):
 
     def is_ready(self) -> bool:
         """Say what the health page says."""
-        return requests.get(f"{self.url}/readyz", timeout=10).ok
+        return requests.get(f"{self.url}/readyz", timeout=30).ok
 
     def end_in_order(self, name: str) -> None:
         """Have a process end as a deployment does (SIGTERM), and wait for that."""
@@ -154,7 +154,7 @@ class Field(Stack):
     def fault(self, kind: str, **options: Any) -> None:
         """Have the sandbox do `kind` to calls that assign trunks."""
         order = {"kind": kind, "method": "POST", "path": TRUNKS, **options}
-        requests.post(f"{self.sandbox_url}/_sandbox/faults", json=order, timeout=5).raise_for_status()
+        requests.post(f"{self.sandbox_url}/_sandbox/faults", json=order, timeout=30).raise_for_status()
 
     # --- people
 
@@ -178,7 +178,7 @@ class Field(Stack):
         url = f"{self.url}/requests/{trunk_request.reference}/approve/"
         body = {"version": trunk_request.version, "comment": "", "csrfmiddlewaretoken": self._token}
         try:
-            answer = self.visitor.post(url, data=body, allow_redirects=False, timeout=10)
+            answer = self.visitor.post(url, data=body, allow_redirects=False, timeout=30)
         except requests.RequestException:
             return 0
         # Being sent to prove who one is is no approval.
@@ -188,7 +188,7 @@ class Field(Stack):
         trunk_request.refresh_from_db()
         return str(trunk_request.state)
 
-    def wait(self, condition: Callable[[], bool], what: str, seconds: float = 40.0) -> None:
+    def wait(self, condition: Callable[[], bool], what: str, seconds: float = 120.0) -> None:
         """Wait as `wait_until` does, over lost connections to the database."""
 
         def holds() -> bool:
@@ -201,7 +201,7 @@ class Field(Stack):
 
         wait_until(holds, what, seconds)
 
-    def wait_for_end(self, *filed: TrunkRequest, seconds: float = 40.0) -> None:
+    def wait_for_end(self, *filed: TrunkRequest, seconds: float = 120.0) -> None:
         """Return when none of `filed` is being worked on."""
         ours = TrunkRequest.objects.filter(pk__in=[trunk_request.pk for trunk_request in filed])
         self.wait(lambda: not ours.filter(state__in=WORKING).exists(), "every request has ended", seconds)

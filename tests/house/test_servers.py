@@ -47,7 +47,7 @@ def redis_in(folder: Path) -> list[int]:
 
 def test_a_run_that_ends_leaves_neither_servers_nor_files(tmp_path: Path) -> None:
     process, postgres, folder = run("", tmp_path / "log")
-    assert process.popen.wait(20) == 0
+    assert process.popen.wait(60) == 0
     assert not is_running(postgres)
     assert not redis_in(folder)
     assert not folder.exists()
@@ -59,7 +59,7 @@ def test_a_run_that_is_killed_leaves_no_servers_and_the_next_one_removes_its_fil
     process.stop(signal.SIGKILL)
     wait_until(lambda: not is_running(postgres) and not redis_in(folder), "servers have ended")
     assert folder.exists()
-    run("", tmp_path / "next")[0].popen.wait(20)
+    run("", tmp_path / "next")[0].popen.wait(60)
     assert not folder.exists()
 
 
@@ -74,5 +74,5 @@ def test_a_missing_redis_is_said_in_one_sentence(tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("PATH", "")
     code = "from pathlib import Path; from tests import servers; servers.start_redis(Path('/nowhere'))"
     process = processes.start([PYTHON, "-c", code], log=tmp_path / "log")
-    assert process.popen.wait(20) == 1
+    assert process.popen.wait(60) == 1
     assert "Redis is not installed: run .ci/bootstrap" in process.output()

@@ -5,7 +5,10 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
+
+# In milliseconds. Only what does not happen is waited for so long; five seconds are few where it is busy.
+expect.set_options(timeout=30_000)
 
 
 @pytest.fixture(scope="session")

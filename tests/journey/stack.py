@@ -74,7 +74,7 @@ class Stack:
 
     def sandbox(self, what: str) -> Any:
         """Return the sandbox's own record: `state` or `calls`."""
-        with urllib.request.urlopen(f"{self.sandbox_url}/_sandbox/{what}", timeout=5) as answer:  # noqa: S310
+        with urllib.request.urlopen(f"{self.sandbox_url}/_sandbox/{what}", timeout=30) as answer:  # noqa: S310
             return json.load(answer)
 
     def logs(self) -> str:

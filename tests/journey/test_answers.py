@@ -21,7 +21,6 @@ VERIFY_NOW = "**/audit/verification/now/"
 def page(browser: Browser, live_server: LiveServer) -> Iterator[Page]:
     context = browser.new_context(base_url=live_server.url)
     page = context.new_page()
-    page.set_default_timeout(10_000)
     yield page
     context.close()
 

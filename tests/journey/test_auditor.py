@@ -40,9 +40,7 @@ def test_a_manager_finds_who_gave_a_number_who_approved_it_and_what_zoom_answere
         supervisor = sign_in(browser, portal, "supervisor")
         supervisor.goto(f"{portal.url}/requests/{reference}/")
         supervisor.get_by_role("button", name=re.compile("^Approve")).click()
-        expect(supervisor.locator("[data-state]").first).to_have_attribute(
-            "data-state", "done", timeout=30_000
-        )
+        expect(supervisor.locator("[data-state]").first).to_have_attribute("data-state", "done")
 
         manager = sign_in(browser, portal, "manager")
         hand, begun = Hand(manager), time.monotonic()

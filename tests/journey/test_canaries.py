@@ -37,12 +37,12 @@ class Visitor:
         self.session = requests.Session()
 
     def get(self, path: str) -> str:
-        return self._keep(self.session.get(self.portal.url + path, timeout=20))
+        return self._keep(self.session.get(self.portal.url + path, timeout=60))
 
     def post(self, path: str, **fields: str) -> str:
         csrf = self.session.cookies.get("csrf", "")
         data = {"csrfmiddlewaretoken": csrf, **fields}
-        return self._keep(self.session.post(self.portal.url + path, data=data, timeout=20))
+        return self._keep(self.session.post(self.portal.url + path, data=data, timeout=60))
 
     def sign_in(self, who: str, password: str = PASSWORD) -> Visitor:
         self.get("/accounts/login/")

@@ -17,7 +17,6 @@ CALLER_ID = "+14155550100"
 
 def sign_in(browser: Browser, portal: Stack, who: str) -> Page:
     page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
-    page.set_default_timeout(15_000)
     page.goto(f"{portal.url}/accounts/login/")
     page.fill("[name=login]", f"{who}@example.com")
     page.fill("[name=password]", PASSWORD)
@@ -69,7 +68,7 @@ def test_from_filing_to_the_audit_trail(kind: str, tmp_path: Path, browser: Brow
 
         # The page keeps itself up to date until the request is settled; nobody reloads it.
         badge = supervisor.locator("[data-state]").first
-        expect(badge).to_have_attribute("data-state", "done", timeout=20_000)
+        expect(badge).to_have_attribute("data-state", "done")
         expect(supervisor.locator("[data-line-state]")).to_have_attribute("data-line-state", "assigned")
         staff.reload()
         expect(staff.locator("[data-state]").first).to_have_attribute("data-state", "done")
@@ -102,6 +101,6 @@ def test_an_administrator_connects_a_master_account_in_the_page(tmp_path: Path, 
         page.fill("[name=client_secret]", CONTOSO.client_secret)
         page.get_by_role("button", name="Connect").click()
         # A worker reads the estate meanwhile, and the page follows it by itself.
-        expect(page.get_by_role("link", name="12", exact=True)).to_be_visible(timeout=20_000)
+        expect(page.get_by_role("link", name="12", exact=True)).to_be_visible()
         page.goto(f"{portal.url}/sub-accounts/")
         expect(page.get_by_role("table").get_by_role("row")).to_have_count(13)

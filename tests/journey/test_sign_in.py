@@ -44,9 +44,7 @@ def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 def new_page(browser: Browser) -> Page:
-    page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
-    page.set_default_timeout(20_000)
-    return page
+    return browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
 
 
 def sign_in(page: Page, portal: Stack, email: str, password: str = PASSWORD) -> None:

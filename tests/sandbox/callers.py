@@ -8,7 +8,7 @@ from trunks.sandbox.estate import NORTHWIND, DemoCredential
 from trunks.sandbox.records import App
 from trunks.sandbox.server import Sandbox
 
-SECONDS = 10
+SECONDS = 30
 
 
 def ask_token(sandbox: Sandbox, known: DemoCredential | App, **changes: Any) -> requests.Response:

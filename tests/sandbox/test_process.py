@@ -50,25 +50,25 @@ class Process:
         """Get a token and assign a trunk."""
         data = {"grant_type": "account_credentials", "account_id": NORTHWIND.account_id}
         pair = (NORTHWIND.client_id, NORTHWIND.client_secret)
-        token = requests.post(f"{self.url}/oauth/token", data=data, auth=pair, timeout=10).json()[
+        token = requests.post(f"{self.url}/oauth/token", data=data, auth=pair, timeout=60).json()[
             "access_token"
         ]
         return requests.post(
             f"{self.url}/v2/accounts/{SUB}/sip_trunk/trunks",
             json={"sip_trunks": [{"id": "268", "dnis": dnis}]},
             headers={"Authorization": f"Bearer {token}"},
-            timeout=10,
+            timeout=60,
         ).status_code
 
     def applications(self) -> dict[str, int]:
         """Return the counters by dnis."""
-        state = requests.get(f"{self.url}/_sandbox/state", timeout=10).json()
+        state = requests.get(f"{self.url}/_sandbox/state", timeout=60).json()
         return {row["dnis"]: row["count"] for row in state["applications"]}
 
     def end(self, number: signal.Signals) -> tuple[int, str]:
         """Send a signal; return the exit code and the rest of the output."""
         self.process.send_signal(number)
-        rest, _ = self.process.communicate(timeout=10)
+        rest, _ = self.process.communicate(timeout=60)
         return self.process.returncode, rest
 
 
@@ -113,7 +113,7 @@ def test_state_survives_a_kill(tmp_path: Path) -> None:
     with running(MODULE, "--state", state) as process:
         assert process.assign("18888002") == 201
         assert process.applications() == {"18888001": 1, "18888002": 1}
-        held = requests.get(f"{process.url}/_sandbox/state", timeout=10).json()["accounts"]
+        held = requests.get(f"{process.url}/_sandbox/state", timeout=60).json()["accounts"]
     assigned = next(account["assigned"] for account in held if account["id"] == SUB)
     assert len({trunk["id"] for trunk in assigned}) == 2
 
@@ -131,7 +131,7 @@ def test_switches_faults_and_estate_are_given_on_the_command_line() -> None:
     ]
     with running(MODULE, *arguments) as process:
         assert [process.assign("18888001"), process.assign("18888002")] == [503, 204]
-        assert len(requests.get(f"{process.url}/_sandbox/state", timeout=10).json()["accounts"]) > 100
+        assert len(requests.get(f"{process.url}/_sandbox/state", timeout=60).json()["accounts"]) > 100
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_a_bad_argument_stops_the_start_with_the_reason(arguments: list[str], re
 
 def test_a_port_in_use_stops_the_start_with_the_reason(sandbox: Sandbox) -> None:
     port = sandbox.url.rpartition(":")[2]
-    done = subprocess.run([*MODULE, "--port", port], cwd=ROOT, capture_output=True, text=True, timeout=10)
+    done = subprocess.run([*MODULE, "--port", port], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert (done.returncode, "Address already in use" in done.stderr) == (1, True)
 
 
@@ -206,7 +206,7 @@ def test_a_state_that_cannot_be_written_is_a_500_that_proves_nothing(
 def test_the_sandbox_imports_neither_django_nor_the_client() -> None:
     names = "[name for name in sys.modules if name.split('.')[0] in {'django', 'celery', 'requests'}]"
     code = f"import sys, trunks.sandbox.cli; print({names}, 'trunks.zoom' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=10)
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() == "[] False"
 
 
