@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 from django.db import connection
+from django.db.models import F
 
 from tests import calls, cast, database
 from tests.processes import PYTHON, start
 from trunks import turns
-from trunks.models import MasterAccount, NoRoom, RateBudget, RatePlan, Trips
+from trunks.models import MasterAccount, NoRoom, Outlook, RateBudget, RatePlan, Trips
 from trunks.models.rate_budget import BURST_CALLS, LEAST_SHARE, RATES, SHARE
 from trunks.turns import BATCH, INTERACTIVE, WORK, Turns
 from trunks.zoom.errors import HeldBack, RateLimited
@@ -102,33 +103,35 @@ def test_turns_given_to_several_processes_keep_the_limit_and_the_pace(
 
 def test_calls_that_hold_a_turn_keep_silent_when_a_429_meets_somebody_else(master: MasterAccount) -> None:
     left: list[float] = []
-    began = time.monotonic()
+    asked: list[float] = []
+    some_left = threading.Event()
 
     def work() -> None:
         for _ in range(4):
             Turns(master, WORK).wait(Label.HEAVY)
-            left.append(time.monotonic() - began)
+            left.append(time.monotonic())
+            some_left.set()
 
     def brake() -> None:
-        time.sleep(0.25)
+        some_left.wait(60)
+        time.sleep(0.1)
+        asked.append(time.monotonic())
         turns.slow_down(master, Label.HEAVY, 0.6)
-        paused.append(time.monotonic() - began)
+        asked.append(time.monotonic())
 
-    paused: list[float] = []
     in_threads(work, work, work, brake)
-    before = [moment for moment in left if moment < 0.25]
-    during = [moment for moment in left if paused[0] + 0.02 < moment < 0.25 + 0.6 - GRAIN]
+    begun, paused = asked
     assert len(left) == 12
-    assert before
-    assert during == []
+    assert min(left) < begun
+    assert [moment for moment in left if paused + 0.02 < moment < begun + 0.6 - GRAIN] == []
 
 
 def test_a_429_leaves_nine_tenths_of_the_share_once_for_a_whole_crowd(master: MasterAccount) -> None:
     usual = spacing(master)
     for _ in range(5):
-        RateBudget.pause(master, LABEL.value, 0.2)
+        RateBudget.pause(master, LABEL.value, 60)
     assert row().share == pytest.approx(SHARE * 0.9)
-    time.sleep(0.25)
+    RateBudget.objects.update(not_before=F("not_before") - 60, next_at=F("next_at") - 60)
     assert spacing(master) == pytest.approx(usual / 0.9, rel=0.001)
     RateBudget.pause(master, LABEL.value, 1)
     assert row().share == pytest.approx(SHARE * 0.81, rel=0.001)
@@ -203,12 +206,15 @@ def test_a_turn_too_far_away_is_not_taken(master: MasterAccount) -> None:
     assert row().next_at == before
 
 
-def test_a_person_waits_two_seconds_at_most_and_is_told_when(master: MasterAccount) -> None:
+def test_a_person_waits_two_seconds_at_most_and_is_told_when(
+    master: MasterAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
     RateBudget.pause(master, LABEL.value, 60)
-    began = time.monotonic()
+    slept: list[float] = []
+    before_each_sleep(monkeypatch, slept.append)
     with pytest.raises(HeldBack, match="the next turn is at") as caught:
         Turns(master, INTERACTIVE).wait(LABEL)
-    assert time.monotonic() - began < 1
+    assert slept == []
     assert caught.value.retry_at is not None
     assert (caught.value.status, caught.value.might_have_happened) == (None, False)
 
@@ -258,9 +264,11 @@ def test_a_worker_that_was_stopped_gives_its_missed_turn_up(
     master: MasterAccount, monkeypatch: pytest.MonkeyPatch, missing: float
 ) -> None:
     monkeypatch.setattr(turns, "MISSING_SECONDS", missing)
+    # On a busy machine everybody wakes up late by more than the usual slack, which is a fiftieth of a second.
+    monkeypatch.setattr(RateBudget, "look", lambda *_: Outlook(slack=0.3))
     for _ in range(BURST_CALLS):
         Turns(master, WORK).wait(Label.HEAVY)
-    stops = [0.2]
+    stops = [0.6]
     real = time.sleep
     before_each_sleep(monkeypatch, lambda _: real(stops.pop() if stops else 0))
     given = row(Label.HEAVY).number

@@ -11,6 +11,9 @@ from tests.zoom.loopback import answer
 from trunks.zoom import deadline
 from trunks.zoom.errors import NoAnswer, NotSent, Unreadable, ZoomError
 
+# What holds the caller here does so for half a minute or for ever; a busy machine takes its time as well.
+AT_ONCE = 10
+
 
 class TestDeadline:
     @pytest.mark.parametrize("act", [read, write])
@@ -41,7 +44,7 @@ class TestDeadline:
         client = open_client(server.url, deadline=0.2)
         began = time.monotonic()
         caught = failure(client, act)
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < AT_ONCE
         assert isinstance(caught, error)
         assert caught.might_have_happened is (act is write)
 
@@ -51,7 +54,7 @@ class TestDeadline:
         client = open_client(server.url, auth=make_auth(server.url, token=None, deadline=30), deadline=0.2)
         began = time.monotonic()
         error = failure(client, write)
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < AT_ONCE
         assert isinstance(error, NoAnswer)
         assert not error.might_have_happened
         assert client.calls == []
@@ -59,8 +62,8 @@ class TestDeadline:
     def test_waiting_for_a_turn_does_not_count(
         self, open_client: Open, serve: Serve, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        client = open_client(serve(LIST).url, deadline=0.15)
-        monkeypatch.setattr(client, "_turn", lambda label: time.sleep(0.2))
+        client = open_client(serve(LIST).url, deadline=0.5)
+        monkeypatch.setattr(client, "_turn", lambda label: time.sleep(0.6))
         assert read(client) == []
 
     def test_a_name_found_too_late_sends_nothing(

@@ -64,9 +64,9 @@ class TestNothingSent:
             found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", deaf.getsockname())] * 4
             monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: found)
             began = time.monotonic()
-            error = failure(open_client("http://zoom.invalid", deadline=0.3), write)
+            error = failure(open_client("http://zoom.invalid", deadline=0.5), write)
         assert isinstance(error, NotSent)
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 2  # each for itself: 2 s and more
 
     def test_an_address_that_does_not_answer_leaves_time_for_the_next(
         self, open_client: Open, serve: Serve, monkeypatch: pytest.MonkeyPatch
@@ -77,7 +77,7 @@ class TestNothingSent:
             addresses = [deaf.getsockname(), ("127.0.0.1", server.port)]
             found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", address) for address in addresses]
             monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: found)
-            assert read(open_client("http://zoom.invalid", deadline=0.4)) == []
+            assert read(open_client("http://zoom.invalid", deadline=1)) == []
 
 
 class TestNoAnswer:
