@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.core import mail
@@ -259,26 +258,3 @@ def test_what_was_told_of_in_an_earlier_run_is_told_of_again_when_a_retry_takes_
     look_again(trunk_request)
     assert states(trunk_request) == ("done", ["assigned", "assigned"])
     assert told_of(trunk_request) == [[other], [other]]
-
-
-def test_a_list_that_lacked_a_line_is_not_the_first_of_two_that_lack_another_trunk(
-    zoom: Zoom, other: str, asked: TrunkRequest, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The request kept one time for both: with the quiet period between them, the second list was believed alone."""
-    zoom.sandbox.fault("drop", method="POST", path=TRUNKS, apply="before")
-    provision(asked.pk)
-    assert states(asked) == ("unconfirmed", ["unknown"])
-    real, lacks = ZoomClient.list_trunks, iter([asked.lines.get().dnis, other])
-
-    def short(*who: Any) -> list[Trunk]:
-        gone = next(lacks, "")
-        return [row for row in real(*who) if row.dnis != gone]
-
-    monkeypatch.setattr(ZoomClient, "list_trunks", short)
-    look_again(asked)
-    assert states(asked) == ("unconfirmed", ["unknown"])
-    look_again(asked)
-    assert states(asked) == ("unconfirmed", ["assigned"])
-    look_again(asked)
-    assert states(asked) == ("done", ["assigned"])
-    assert told_of(asked) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.core import mail
@@ -171,3 +172,26 @@ def test_a_customer_who_has_left_misses_none(
     SubAccount.objects.update(gone_at=clock.now())
     client.force_login(supervisor)
     assert 'id="displaced"' not in client.get(reverse("request_detail", args=[asked.pk])).content.decode()
+
+
+def test_a_list_that_lacked_a_line_is_not_the_first_of_two_that_lack_another_trunk(
+    zoom: Zoom, other: str, asked: TrunkRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The request kept one time for both: with the quiet period between them, the second list was believed alone."""
+    zoom.sandbox.fault("drop", method="POST", path=TRUNKS, apply="before")
+    provision(asked.pk)
+    assert states(asked) == ("unconfirmed", ["unknown"])
+    real, lacks = ZoomClient.list_trunks, iter([asked.lines.get().dnis, other])
+
+    def short(*who: Any) -> list[Trunk]:
+        gone = next(lacks, "")
+        return [row for row in real(*who) if row.dnis != gone]
+
+    monkeypatch.setattr(ZoomClient, "list_trunks", short)
+    look_again(asked)
+    assert states(asked) == ("unconfirmed", ["unknown"])
+    look_again(asked)
+    assert states(asked) == ("unconfirmed", ["assigned"])
+    look_again(asked)
+    assert states(asked) == ("done", ["assigned"])
+    assert told_of(asked) == []
