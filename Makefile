@@ -118,7 +118,7 @@ REQUESTS ?= 1000
 faults: dev ## play SEEDS=10000 fault schedules in process, or SEED=n once again (PORTAL_TEST_DATABASE=postgres)
 	@$(PY) -m tests.faults $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
 
-chaos: dev ## REQUESTS=1000 through real processes, one of which is struck about every second
+chaos: dev ## REQUESTS=1000 through real processes, one of which is struck about every second (PORTAL_TEST_DATABASE=sqlite)
 	@$(PY) -m tests.chaos --requests $(REQUESTS) $(if $(SEED),--seed $(SEED))
 
 # --- measure --------------------------------------------------------------------------------------------------------

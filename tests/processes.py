@@ -103,12 +103,12 @@ class Process:
         self.popen.send_signal(number)
 
     def children(self) -> list[int]:
-        """Return the ids of its own children."""
-        try:
-            text = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text(encoding="utf-8")
-        except OSError:
-            return []
-        return [int(pid) for pid in text.split()]
+        """Return the ids of its own children, whichever of its threads has forked them."""
+        found: list[int] = []
+        for thread in Path(f"/proc/{self.pid}/task").glob("*/children"):
+            with suppress(OSError):  # it has just ended
+                found += [int(pid) for pid in thread.read_text(encoding="utf-8").split()]
+        return sorted(found)
 
     def kill(self) -> None:
         """Kill it with all its children (SIGKILL), where nothing of it is kept."""

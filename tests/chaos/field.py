@@ -5,9 +5,11 @@ from __future__ import annotations
 import secrets
 import shutil
 import signal
+import sqlite3
 import tempfile
+import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.test import Client
 
-from tests.journey.stack import Stack, database
+from tests.journey.stack import Stack, database, set_up
 from tests.processes import free_port, start, strike, wait_until
 from trunks.models import ListedTrunk, MasterTrunk, SubAccount, TrunkRequest, User
 from trunks.sandbox.estate import NORTHWIND
@@ -31,11 +33,16 @@ UNRECOVERABLE, NOT_STARTED = "Unrecoverable error: ", "WorkerLostError('Could no
 
 
 class Field(Stack):
-    """A running portal with a Redis of its own and two workers, on PostgreSQL."""
+    """A running portal with two workers: on PostgreSQL with a Redis of its own, or on SQLite and the file broker."""
+
+    @property
+    def embedded(self) -> bool:
+        return not self.environment["REDIS_URL"]
 
     def set_out(self) -> None:
         """Start everything and connect the sandbox's first master account."""
-        self.start_redis()
+        if not self.embedded:
+            self.start_redis()
         self.start_sandbox()
         self.manage("seed_demo", "--people")
         self.connect()
@@ -91,12 +98,44 @@ class Field(Stack):
             strike(pid, signal.SIGKILL)
 
     def cut_database(self) -> None:
-        """Terminate every connection to the database but this one."""
+        """Terminate every connection to the database but this one; SQLite has none, so hold its lock for a while."""
+        if self.embedded:
+            self._hold_the_database(1.0)
+            return
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                 " WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
+
+    def _hold_the_database(self, seconds: float) -> None:
+        with closing(sqlite3.connect(self._data / "portal.sqlite3", isolation_level=None)) as holder:
+            holder.execute("BEGIN IMMEDIATE")
+            time.sleep(seconds)
+
+    @property
+    def _data(self) -> Path:
+        return Path(self.environment["DATA_DIR"])
+
+    @contextmanager
+    def broker_lost(self) -> Iterator[None]:
+        """Have no broker for a while, and everything that is in it lost: killed, or its files removed unread."""
+        if not self.embedded:
+            self.kill("redis")
+            yield
+            self.restart("redis")
+            return
+        for name in WORKERS:
+            self.stop_for_a_while(name)
+        yield
+        self.empty_broker()
+        for name in WORKERS:
+            self.go_on(name)
+
+    def empty_broker(self) -> None:
+        """Remove the messages that the file broker holds."""
+        for message in (self._data / "broker").rglob("*.msg"):
+            message.unlink(missing_ok=True)
 
     def cut_redis(self) -> None:
         """Close every connection to Redis, as CLIENT KILL does."""
@@ -230,7 +269,9 @@ def running(**environment: str) -> Iterator[Field]:
     with ExitStack() as cleaning:
         folder = Path(tempfile.mkdtemp(prefix="chaos-"))
         cleaning.callback(shutil.rmtree, folder, ignore_errors=True)
-        url = cleaning.enter_context(database())
+        url, redis_url = _embedded(folder) if connection.vendor == "sqlite" else ("", "")
+        if not url:
+            url, redis_url = cleaning.enter_context(database()), f"unix://{folder}/redis.sock"
         cleaning.enter_context(_reading(url))
         port, zoom = free_port(), f"http://127.0.0.1:{free_port()}"
         own = {
@@ -242,7 +283,7 @@ def running(**environment: str) -> Iterator[Field]:
             "ZOOM_OAUTH_URL": f"{zoom}/oauth/token",
             "LOG_LEVEL": "INFO",
             "DATABASE_URL": url,
-            "REDIS_URL": f"unix://{folder}/redis.sock",
+            "REDIS_URL": redis_url,
         }
         field = Field(folder, own | environment, port)
         cleaning.callback(field.stop)
@@ -250,12 +291,20 @@ def running(**environment: str) -> Iterator[Field]:
         yield field
 
 
+def _embedded(folder: Path) -> tuple[str, str]:
+    """Return the addresses of a database of files that was migrated and is empty, and of no Redis."""
+    shutil.copytree(set_up(), folder / "data")
+    return f"sqlite:///{folder}/data/portal.sqlite3", ""
+
+
 @contextmanager
 def _reading(url: str) -> Iterator[None]:
     """Have this process's models read the database at `url`."""
     connection.close()
     before = connection.settings_dict["NAME"]
-    connection.settings_dict["NAME"] = url.partition("?")[0].rpartition("/")[2]
+    embedded = connection.vendor == "sqlite"
+    name = url.removeprefix("sqlite:///") if embedded else url.partition("?")[0].rpartition("/")[2]
+    connection.settings_dict["NAME"] = name
     try:
         yield
     finally:

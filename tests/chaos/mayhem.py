@@ -1,4 +1,4 @@
-"""Something bad about every second: processes killed or stopped, Redis emptied, the database cut, Zoom failing."""
+"""Something bad about every second: processes killed or stopped, the broker emptied, the database cut, Zoom failing."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Mayhem:
         self.repair()
         actions = (
             *(self._kill_pool, self._kill, self._stop, self._replace),
-            *(self._cut_database, self._redis, self._zoom),
+            *(self._cut_database, self._broker, self._zoom),
         )
         self.chance.choices(actions, (3, 2, 1, 1, 2, 1, 3))[0]()
         self.struck += 1
@@ -86,8 +86,10 @@ class Mayhem:
         """Have a worker end in order and another take its place, as a deployment does; the other one goes on."""
         self._hurt_one(WORKERS, self.field.ask_to_end, self.field.replace, 1.0)
 
-    def _redis(self) -> None:
-        if self.chance.random() < 0.5:
+    def _broker(self) -> None:
+        if self.field.embedded:
+            self.field.empty_broker()
+        elif self.chance.random() < 0.5:
             self._hurt_one(("redis",), self.field.stop_for_a_while, self.field.go_on, 2.0)
         else:
             self._hurt_one(("redis",), self.field.kill, self.field.restart, 1.0)

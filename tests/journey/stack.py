@@ -105,7 +105,7 @@ def running(
             own["REDIS_URL"] = re.sub(r"\?db=\d+", "", os.environ["REDIS_URL"]) + "?db=15"
         stack = Stack(folder, own | environment, port)
         cleaning.callback(stack.stop)
-        shutil.copytree(_set_up(), folder / "data")
+        shutil.copytree(set_up(), folder / "data")
         stack.start_sandbox()
         stack.manage("seed_demo", *seed.split())
         stack.start_worker()
@@ -115,7 +115,7 @@ def running(
 
 
 @cache
-def _set_up() -> Path:
+def set_up() -> Path:
     """Return the data folder of a portal that has just been set up, which all stacks of this run begin with."""
     folder = Path(tempfile.mkdtemp(prefix="stack-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
