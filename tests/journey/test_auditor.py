@@ -77,7 +77,7 @@ def test_in_the_demos_year_one_field_of_the_home_page_leads_to_customer_7(
     hand.write("Find in the audit trail", "18888123")
     rows = page.get_by_role("table").get_by_role("row").filter(has_text="Customer 7")
     # All of the answer is in the first list; the story has it in one place, with what was sent and the tracking id.
-    for words in ("Stella Staff filed", "Sam Supervisor approved", "Zoom accepted it."):
+    for words in ("Stella Staff filed", "Sam Supervisor approved", "Zoom accepted the call."):
         expect(rows.filter(has_text=words)).to_have_count(1)
     hand.click(re.compile("^TR-"))
     hand.click("The whole story")

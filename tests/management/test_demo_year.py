@@ -1,6 +1,7 @@
 """The demo's year: on record as if it had happened, with a whole chain, and no lie about what Zoom has."""
 
 import io
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -13,7 +14,7 @@ from pytest_django import Settings
 from tests import trail
 from trunks import audit
 from trunks.management.demo_year import OVERDUE, plan
-from trunks.models import AuditDigest, Hold, Line, ListedTrunk, TrunkRequest
+from trunks.models import AuditDigest, Hold, Line, ListedTrunk, TrunkRequest, ZoomCall
 from trunks.models.audit_event import AuditEvent
 from trunks.sandbox.server import Sandbox
 from trunks.workflow import waiting
@@ -48,6 +49,7 @@ def test_a_year_is_on_record_and_its_chain_is_whole(said: str) -> None:
     _what_is_held_is_what_zoom_lists()
     _nothing_was_decided_by_its_author()
     _only_people_have_an_address()
+    _each_list_goes_on_from_the_one_before()
 
 
 def _who_gave_18888123_to_customer_7() -> None:
@@ -56,10 +58,17 @@ def _who_gave_18888123_to_customer_7() -> None:
     assert [event.action for event in (filed, approved)] == ["request.filed", "request.approved"]
     assert (filed.actor_name, approved.actor_name) == ("Stella Staff", "Sam Supervisor")
     assert intended.after["sip_trunks"][0]["dnis"] == "18888123"
-    assert answered.tracking_id == settled.tracking_id != ""
     request = TrunkRequest.objects.get(numbers="18888123")
     assert [event.pk for event in audit.history(request)] == [event.pk for event in told]
-    assert request.attempts.get().calls.get().tracking_id == answered.tracking_id
+    read, sent, read_back = request.attempts.get().calls.all()
+    assert [call.status for call in (read, sent, read_back)] == [200, 201, 200]
+    assert (sent.tracking_id, read_back.tracking_id) == (answered.tracking_id, settled.tracking_id)
+    assert "18888123" not in read.answer
+    assert "18888123" in sent.answer
+    # Zoom's stand-in has it to this day, under the id that it was answered with.
+    [row] = json.loads(sent.answer)["sip_trunks"]
+    assert ListedTrunk.objects.get(dnis="18888123", gone_at=None).zoom_id == row["id"]
+    assert row["id"] in read_back.answer
 
 
 def _what_is_held_is_what_zoom_lists() -> None:
@@ -79,3 +88,13 @@ def _only_people_have_an_address() -> None:
     told = AuditEvent.objects.filter(at__lt=timezone.now() - timedelta(days=1)).order_by()
     assert not told.filter(actor=None).exclude(ip="").exclude(action="session.failed").exists()
     assert not told.exclude(actor=None).filter(ip="").exists()
+
+
+def _each_list_goes_on_from_the_one_before() -> None:
+    """What was read before a change is what was read after the one before, of each customer."""
+    lists: dict[str, list[str]] = {}
+    for call in ZoomCall.objects.filter(method="GET", started_at__lt=timezone.now() - timedelta(days=1)):
+        lists.setdefault(call.path, []).append(call.answer)
+    assert lists
+    for answers in lists.values():
+        assert answers[1:-1:2] == answers[2::2]

@@ -11,6 +11,8 @@ from typing import Any
 from trunks import audit, context
 from trunks.actions import Action
 from trunks.context import Context
+from trunks.management import demo_calls
+from trunks.management.demo_calls import tracking_id
 from trunks.models import (
     Attempt,
     Decision,
@@ -25,7 +27,6 @@ from trunks.models import (
     TrunkRequest,
     User,
     Verdict,
-    ZoomCall,
 )
 from trunks.workflow import settling
 
@@ -121,7 +122,7 @@ def line(told: Told, trunk: MasterTrunk, removes: str) -> None:
         detail=REFUSAL if failed else "",
         sends=int(done or failed),
         answered=done,
-        tracking_id=_tracking_id(told) if done or failed else "",
+        tracking_id=tracking_id(told.row) if done or failed else "",
     )
 
 
@@ -201,33 +202,24 @@ def _path(told: Told) -> str:
 def intended(told: Told, at: datetime) -> None:
     after: dict[str, Any] = {"call": f"POST {_path(told)}", "sip_trunks": told.content["lines"]}
     if told.past.kind == "unassign":
-        after = {"call": f"DELETE {_path(told)}/{_tracking_id(told)[-6:]}", "dnis": told.past.dnis}
+        after = {"call": f"DELETE {_path(told)}/{demo_calls.own_id(told.past.dnis)}", "dnis": told.past.dnis}
     audit.record(Action.PROVISIONING_INTENDED, actor=None, why=settling.WHY, on=told.row, after=after)
 
 
 def answered(told: Told, at: datetime) -> None:
-    failed = told.past.fate == "failed"
-    words, tracking_id = REFUSAL if failed else "Zoom accepted it.", _tracking_id(told)
+    refused = REFUSAL if told.past.fate == "failed" else ""
     attempt = Attempt.objects.create(
         trunk_request=told.row,
         fence=1,
         started_at=at - STEPS[3] + STEPS[1],
         ended_at=at + STEPS[4] - STEPS[3],
-        outcome="1 refused by Zoom" if failed else f"1 {told.past.kind}ed",
+        outcome="1 refused by Zoom" if refused else f"1 {told.past.kind}ed",
     )
-    ZoomCall.objects.create(
-        attempt=attempt,
-        method="DELETE" if told.past.kind == "unassign" else "POST",
-        path=_path(told),
-        started_at=at - timedelta(milliseconds=410),
-        duration_ms=410,
-        status=400 if failed else 204 if told.past.kind == "unassign" else 201,
-        tracking_id=tracking_id,
-        sent=None if told.past.kind == "unassign" else {"sip_trunks": told.content["lines"]},
-        answer='{"code": 300, "message": "Invalid dnis."}' if failed else "",
-        problem=REFUSAL if failed else "",
-    )
-    answer: dict[str, Any] = {"comment": words, "tracking_id": tracking_id}
+    demo_calls.converse(attempt, _path(told), at, refused=refused)
+    answer: dict[str, Any] = {
+        "comment": refused or "Zoom accepted the call.",
+        "tracking_id": tracking_id(told.row),
+    }
     audit.record(Action.PROVISIONING_ANSWERED, actor=None, why=settling.WHY, on=told.row, **answer)
 
 
@@ -235,13 +227,9 @@ def settled(told: Told, at: datetime) -> None:
     end = ENDS[told.past.fate]
     told.row.fence, told.row.step, told.row.sends = 1, Step.SENDING, 1
     line = told.row.lines.get()
-    more: dict[str, Any] = {"after": {"lines": {line.dnis: line.state}}, "tracking_id": _tracking_id(told)}
+    read_back = tracking_id(told.row, "after")
+    more: dict[str, Any] = {"after": {"lines": {line.dnis: line.state}}, "tracking_id": read_back}
     _moved(told, at, Action.PROVISIONING_SETTLED, f"applying {end.value}", **more)
-
-
-def _tracking_id(told: Told) -> str:
-    """Return what Zoom's answer is to have been known by."""
-    return f"v=2.0;clid=us06;rid=WEB_{hashlib.sha256(told.row.reference.encode()).hexdigest()[:32]}"
 
 
 # What no person does.
