@@ -23,6 +23,11 @@ from trunks.workflow.explanations import (
 from trunks.zoom import errors
 
 _WAIT = ("The portal tries again by itself.", NOBODY, BY_ITSELF)
+_DAILY = (
+    "It ends when Zoom says, or else at midnight UTC. The portal tries again by itself.",
+    NOBODY,
+    BY_ITSELF,
+)
 _MIDNIGHT = ("It ends at midnight UTC. The portal tries again by itself.", NOBODY, BY_ITSELF)
 _CONNECT = "Check account id, client id and client secret, and that the app is activated; then connect again."
 _KEYS = ("Put the right FIELD_ENCRYPTION_KEYS back, or connect again.", ADMINISTRATOR, AFTERWARDS)
@@ -64,7 +69,7 @@ RATE = (
     row(
         "rate_daily",
         "Zoom's daily limit for this kind of call is reached.",
-        *_MIDNIGHT,
+        *_DAILY,
         kind=errors.RateLimited,
         words="daily",
     ),
