@@ -25,7 +25,17 @@ HABITS: dict[str, tuple[str, ...]] = {
     "id_type": ("text", "number"),
     "dnis_type": ("text", "number", "spaces"),
     "trunk_row": ("plain", "sparse", "nulls", "odd"),
-    "caller_id": ("shown", "omitted", "null", "empty", "no plus", "double zero", "sometimes", "sip address"),
+    "caller_id": (
+        "shown",
+        "omitted",
+        "null",
+        "empty",
+        "no plus",
+        "double zero",
+        "sometimes",
+        "sip address",
+        "another",
+    ),
     "total": ("right", "wrong", "absent", "text"),
     "no_rows": ("empty list", "absent", "null"),
     "trunk_pages": ("none", "one each", "token ignored"),
@@ -39,6 +49,8 @@ HABITS: dict[str, tuple[str, ...]] = {
     "second_post": ("adds", "replaces"),
     "delete_answer": ("204", "200 body", "200", "202 text"),
     "delete_unknown": ("404", "204", "400"),
+    # a proxy in between that repeats calls, and passes on what the second was answered
+    "repeats": ("none", "removals", "all"),
     # a sub account that has no plan
     "no_plan": ("400/300", "404/2001", "400/2001", "401/124", "200/2001", "500", "403", "400/300 NP", "none"),
     # the wire

@@ -14,6 +14,7 @@ from trunks.models import (
     WORKING_STATES,
     Kind,
     Line,
+    LineState,
     MasterAccount,
     State,
     SubAccount,
@@ -90,7 +91,8 @@ def _of_after(stage: Stage, chance: random.Random) -> Iterator[str]:
     there = [row.dnis for row in _rows(stage, third)]
     line = third.lines.get()
     good = line.state in GOOD_LINE_STATES
-    expected = [] if kind == Kind.UNASSIGN and good else [number] if good else ["18888800"]
+    there_at_least = good or line.state == LineState.DIFFERENT
+    expected = [] if kind == Kind.UNASSIGN and good else [number] if there_at_least else ["18888800"]
     if line.without_trunk:
         expected = []
     if third.state in WORKING_STATES:
@@ -115,7 +117,7 @@ def _of_assigning(stage: Stage, trunk_request: TrunkRequest) -> Iterator[str]:
         good = line.state in GOOD_LINE_STATES
         rows = [(row.trunk_id, row.caller_id) for row in _rows(stage, trunk_request) if row.dnis == line.dnis]
         wanted = [(line.trunk.zoom_id, line.outbound_caller_id)]
-        if rows != (wanted if good else []):
+        if rows != (wanted if good or line.state == LineState.DIFFERENT else []):
             yield f"false: {line.dnis} is {line.state} ({line.detail}); at Zoom {rows}"
         elif not good and _must_succeed(stage, line):
             yield f"failed: {line.dnis} is {line.state} ({line.detail})"
@@ -128,4 +130,5 @@ def _rows(stage: Stage, trunk_request: TrunkRequest) -> list[Row]:
 def _must_succeed(stage: Stage, line: Line) -> bool:
     """Say whether nothing at Zoom stands against the line: no refusal, nothing that went wrong or was displaced."""
     displaced = stage.habits["second_post"] == "replaces" and line.trunk_request.lines.count() > 1
-    return not line.dnis.endswith(BAD_ENDING) and not stage.lied and not displaced
+    kept = stage.habits["caller_id"] != "another" or not line.outbound_caller_id
+    return not line.dnis.endswith(BAD_ENDING) and not stage.lied and not displaced and kept

@@ -124,18 +124,28 @@ class Stranger:
         body = json.loads(asked.body) if asked.body else None
         self.calls.append(f"{asked.method} {'/'.join(parts)} {asked.body.decode()}")
         if fault is None or fault.effect == "before":
-            return self._write(asked.method, "/".join(parts), body, at=self.now())
+            first = self._write(asked.method, "/".join(parts), body, at=self.now())
+            return self._repeated(asked.method, first) if first.status < 300 else first
         if fault.effect == "late":
             lands = self.now() + min(fault.seconds, 55 - float(self.habits["list_delay"]))
             self.flights.append((lands, asked.method, "/".join(parts), body))
         return said(201, sip_trunks=[])
+
+    def _repeated(self, method: str, first: Reply) -> Reply:
+        """Return what is answered when the proxy is through with a call that was carried out."""
+        if method == "DELETE" and self.habits["repeats"] != "none":
+            return self._deleted(there=False)
+        # One that would be carried out twice is Zoom's own doing.
+        if method == "POST" and self.habits["repeats"] == "all" and self.habits["again"] == "refused":
+            return said(400, code=300, message="The trunk has already been assigned.")
+        return first
 
     def _write(self, method: str, path: str, body: Any, *, at: float) -> Reply:
         _, account_id, *rest = path.split("/")
         if account_id not in self.ledger.accounts:
             return said(404, code=2001, message=f"Account does not exist: {account_id}.")
         if method == "DELETE":
-            return self._deleted(self.ledger.remove(account_id, rest[-1], at))
+            return self._deleted(there=self.ledger.remove(account_id, rest[-1], at))
         if refusal := self.ledger.assign(account_id, body["sip_trunks"], at):
             return self._refused(refusal)
         rows = [{"id": item["id"], "dnis": item["dnis"], "number_prefix": "0"} for item in body["sip_trunks"]]
@@ -152,7 +162,7 @@ class Stranger:
         more: dict[str, object] = {"sip_trunks": []} if self.habits["refusal"] == "200 with a list" else {}
         return said(int(self.habits["refusal"][:3]), code=300, message=words, **more)
 
-    def _deleted(self, there: bool) -> Reply:
+    def _deleted(self, *, there: bool) -> Reply:
         if not there:
             return said(int(self.habits["delete_unknown"]), code=300, message="Invalid parameter: trunkId.")
         replies = {"200 body": said(200, deleted=True), "200": Reply(200), "202 text": Reply(202, b"gone")}
@@ -217,6 +227,7 @@ class Stranger:
             return {}
         bare = caller_id.removeprefix("+").removeprefix("00")
         spelt = {"null": None, "empty": "", "no plus": bare, "double zero": f"00{bare}" if bare else ""}
+        spelt["another"] = "+18005550111" if caller_id else ""
         spelt["sip address"] = f"sip:{caller_id}@192.0.2.17" if caller_id else ""
         return {"outbound_caller_id": spelt.get(habit, caller_id)}
 
