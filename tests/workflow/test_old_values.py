@@ -117,7 +117,10 @@ def test_a_new_dnis_that_zoom_has_with_another_caller_id_does_not_bring_the_old_
     settle_in_time(trunk_request, looks=1)
     assert states(trunk_request) == ("failed", ["different"])
     line = trunk_request.lines.get()
-    assert f"Zoom shows the caller ID 555 for {new}, not {NEW}." in line.detail
+    assert line.detail == (
+        f"Zoom shows the caller ID 555 for {new}, not {NEW}."
+        f" {dnis} was removed before, and is not assigned again beside it."
+    )
     assert (line.without_trunk, line.removing, line.hold) == (False, False, "")
     assert set(at_zoom(zoom)) == {new}
     provisioning.retry(trunk_request, actor=supervisor, version=trunk_request.version)

@@ -27,7 +27,7 @@ def shown(line: Line, finding: Finding) -> None:
     if finding.likeness is Likeness.UNMET:
         _note_present(line, finding)
     elif finding.likeness is Likeness.DIFFERENT:
-        _end(line, LineState.DIFFERENT, finding.detail)
+        _end(line, LineState.DIFFERENT, f"{finding.detail} {_left_out(line)}".strip())
     elif line.phase == Phase.REMOVE:
         _removed(line)
     elif line.phase == Phase.RESTORE:
@@ -38,6 +38,14 @@ def shown(line: Line, finding: Finding) -> None:
         _write(line, LineState.REFUSED, detail=" ".join(words.split()), without_trunk=False)
     else:
         _assigned(line, finding)
+
+
+def _left_out(line: Line) -> str:
+    """Return that the customer has the new DNIS instead of the old one, which "failed" alone would leave unsaid."""
+    moved = line.trunk_request.kind == Kind.CHANGE and line.dnis != line.current_dnis
+    if line.phase != Phase.ASSIGN or not moved:
+        return ""
+    return f"{line.current_dnis} was removed before, and is not assigned again beside it."
 
 
 def begun_again(lines: Iterable[Line]) -> None:
