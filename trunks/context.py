@@ -1,4 +1,8 @@
-"""What ties a web request, the task it rings and the calls to Zoom together: one id, and where it came from."""
+"""What ties together all that one web request does, or one task with its calls to Zoom: one id, and where it came from.
+
+A task has an id of its own: it may be rung by a sweep, or carry out one of several requests that were approved in one
+web request. What ties the two together is the object of their events, whose story has both.
+"""
 
 import logging
 from collections.abc import Iterator
