@@ -23,12 +23,7 @@ from trunks.workflow.explanations import (
 from trunks.zoom import errors
 
 _WAIT = ("The portal tries again by itself.", NOBODY, BY_ITSELF)
-_DAILY = (
-    "It ends when Zoom says, or else at midnight UTC. The portal tries again by itself.",
-    NOBODY,
-    BY_ITSELF,
-)
-_MIDNIGHT = ("It ends at midnight UTC. The portal tries again by itself.", NOBODY, BY_ITSELF)
+_DAILY = ("It ends when Zoom says, or else at midnight UTC. Then the portal tries again.", NOBODY, BY_ITSELF)
 _CONNECT = "Check account id, client id and client secret, and that the app is activated; then connect again."
 _KEYS = ("Put the right FIELD_ENCRYPTION_KEYS back, or connect again.", ADMINISTRATOR, AFTERWARDS)
 _ACTIVATE = "Activate the app at Zoom, or make a new one; then connect again."
@@ -55,7 +50,7 @@ RATE = (
     row(
         "rate_user",
         "Zoom's daily limit for one user is reached.",
-        *_MIDNIGHT,
+        *_DAILY,
         kind=errors.RateLimited,
         words="permitted for this particular user",
     ),
