@@ -145,11 +145,16 @@ _DONE_SO = Found(lambda: _done(after=Param("after", AuditEvent._meta.get_field("
 def story(user: User, own: Sequence[AuditEvent]) -> list[AuditEvent]:
     """Return the events `own` about one object, and what else the same web requests and tasks did, oldest first.
 
-    Of the latter only what `user` may read, and no more than MOST_BESIDE.
+    Of the latter only what `user` may read, and no more than MOST_BESIDE; not what workers did for others of its kind
+    that were approved in the same web request.
     """
     ids = {event.request_id for event in own if event.request_id}
-    about = {"object_type": own[0].object_type, "object_id": own[0].object_id} if own else {}
-    beside = readable(user).filter(request_id__in=ids).exclude(**about).order_by("-id")[:MOST_BESIDE]
+    kind, about = (
+        {"object_type": own[0].object_type if own else ""},
+        {"object_id": own[0].object_id if own else ""},
+    )
+    beside = readable(user).filter(request_id__in=ids).exclude(**kind, **about).exclude(**kind, actor=None)
+    beside = beside.order_by("-id")[:MOST_BESIDE]
     return sorted([*own, *beside], key=lambda event: event.pk)
 
 

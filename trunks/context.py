@@ -1,14 +1,14 @@
 """What ties together all that one web request does, or one task with its calls to Zoom: one id, and where it came from.
 
-A task has an id of its own: it may be rung by a sweep, or carry out one of several requests that were approved in one
-web request. What ties the two together is the object of their events, whose story has both.
+A task begins with an id of its own. Where it carries out what somebody has asked for, it goes on under the id of that
+web request, whoever rang it and however late: the row keeps it. So do all that were approved in one web request.
 """
 
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,12 @@ def bound(context: Context) -> Iterator[None]:
         yield
     finally:
         _context.reset(token)
+
+
+def carry_on(request_id: str) -> None:
+    """Go on under `request_id`, where there is one, until the block of `bound` is over in which this is called."""
+    if request_id:
+        _context.set(replace(current(), request_id=request_id))
 
 
 @contextmanager

@@ -163,11 +163,15 @@ def test_the_answers_at_the_top_are_of_this_request_and_not_of_one_decided_with_
     with context.bound(context.Context("web-request-0001", "", "")):
         cast.approved(trunk_request, supervisor)
         cast.approved(other, supervisor)
+        for one in (trunk_request, other):  # as workers go on under that id
+            happened(one, None, Action.PROVISIONING_SETTLED)
     answer = client.get(f"/requests/{trunk_request.reference}/story/")
     told = {event.object_label for _, event in answer.context["answers"] if event}
     assert told == {trunk_request.reference}
-    seen = [moment.event.object_label for moment in answer.context["moments"] if moment.event]
-    assert other.reference in seen  # beside it, and said to be of another
+    seen = [moment.event for moment in answer.context["moments"] if moment.event]
+    # Beside it, and said to be of another; but not what became of that one.
+    assert [event.action for event in seen if event.object_label == other.reference] == ["request.approved"]
+    assert seen[-1].action == "provisioning.settled"
 
 
 def waited(trunk_request: TrunkRequest, times: int) -> None:

@@ -5,11 +5,12 @@ from dataclasses import replace
 import pytest
 from pytest_django import Settings
 
+from tests import cast
 from tests.workflow.conftest import Zoom
 from tests.workflow.timing import let_pass, states
-from trunks import audit
+from trunks import audit, context
 from trunks.models import Hold, Line, ListedTrunk, MasterTrunk, Role, RoleGrant, TrunkRequest, User
-from trunks.workflow import errors, filing, provisioning, sweeping
+from trunks.workflow import errors, filing, provisioning, reconcile, sweeping
 from trunks.workflow.provisioning import provision
 from trunks.zoom.client import ZoomClient
 
@@ -269,3 +270,30 @@ def test_staff_without_the_role_any_more_cannot_retry_their_own(
     RoleGrant.objects.filter(user=staff, role=Role.STAFF).delete()
     with pytest.raises(errors.Refused):
         provisioning.retry(trunk_request, actor=User.objects.get(pk=staff.pk), version=trunk_request.version)
+
+
+def test_what_a_worker_does_bears_the_id_of_the_web_request_that_asked_for_it(
+    zoom: Zoom, staff: User, supervisor: User
+) -> None:
+    """Whoever rings, and however late; one that Zoom leaves unconfirmed goes on under that of who asks for a look."""
+    filed = filing.file(zoom.draft(zoom.trunk.prefix + "777"), actor=staff)
+    with context.bound(context.Context("the-click")):
+        cast.approved(filed, supervisor)
+    zoom.sandbox.fault("drop", method="POST", path="/sip_trunk/trunks$", apply="before")
+    with context.bound(context.Context("a-task")):
+        provision(filed.pk)
+        assert context.current().request_id == "a-task"
+    let_pass(filed)
+    filed.refresh_from_db()
+    with context.bound(context.Context("another-click")):
+        reconcile.check_now(filed, actor=supervisor)
+    with context.bound(context.Context("a-sweep")):
+        reconcile.settle(filed.pk)
+    assert states(filed) == ("done", ["assigned"])
+    ids = {event.action: event.request_id for event in audit.history(filed)}
+    assert ids == {
+        "request.filed": "",
+        **dict.fromkeys(("request.approved", "provisioning.started", "provisioning.intended"), "the-click"),
+        **dict.fromkeys(("provisioning.answered", "provisioning.unconfirmed"), "the-click"),
+        **dict.fromkeys(("request.checked", "provisioning.settled"), "another-click"),
+    }

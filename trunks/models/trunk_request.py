@@ -115,6 +115,9 @@ class TrunkRequest(models.Model):
     lease_until = models.DateTimeField(null=True, blank=True)
     next_attempt_at = models.DateTimeField(null=True, blank=True)
     waiting_for = models.TextField(blank=True)
+    asked_in = models.CharField(
+        "web request that last asked for this", max_length=36, blank=True, default="", db_default=""
+    )
     tries = models.PositiveIntegerField(default=0)
     sends = models.PositiveIntegerField(default=0)
     sent_at = models.DateTimeField(null=True, blank=True)

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import IntegrityError
 from django.db.models import DurationField, Exists, F, OuterRef
 
-from trunks import audit
+from trunks import audit, context
 from trunks.actions import Action
 from trunks.compiled import Found, Param, Rows
 from trunks.compiled_writing import Inserts, Updates
@@ -176,6 +176,7 @@ def claim_approved(pk: int) -> Claim | None:
         return None
     [trunk_request] = found
     begun = time.monotonic()
+    context.carry_on(trunk_request.asked_in)
     shown = vars(trunk_request)
     glance = Glance(shown["shown_at"], shown["calm"], asked, begun)
     taken = {
@@ -218,6 +219,7 @@ def claim_unconfirmed(pk: int) -> Claim | None:
     if trunk_request is None or circuits.is_open(trunk_request.master_id):
         return None
     begun = time.monotonic()
+    context.carry_on(trunk_request.asked_in)
     with audit.change():
         taken = (
             TrunkRequest.objects.due()

@@ -10,7 +10,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import IntegrityError
 
-from trunks import audit, dispatch
+from trunks import audit, context, dispatch
 from trunks.actions import Action
 from trunks.models import (
     ENDED_LINE_STATES,
@@ -61,14 +61,15 @@ NEXT_SPELL = "The other lines follow in a moment: Zoom's list takes long to read
 
 def provision(pk: int) -> None:
     """Carry out the approved request `pk` as far as it goes; quietly nothing when there is nothing to do."""
-    claim = claim_approved(pk)
-    if claim is None:
-        return
-    with claim.client() as client:
-        try:
-            _carry_out(claim, client)
-        except Fenced:
-            claim.close("another worker has taken over")
+    with context.bound(context.current()):  # the claim carries on what somebody has asked for
+        claim = claim_approved(pk)
+        if claim is None:
+            return
+        with claim.client() as client:
+            try:
+                _carry_out(claim, client)
+            except Fenced:
+                claim.close("another worker has taken over")
 
 
 def retry(trunk_request: TrunkRequest, *, actor: User, version: int) -> TrunkRequest:

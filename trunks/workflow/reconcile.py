@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from django.db.models import F
 
-from trunks import audit, dispatch
+from trunks import audit, context, dispatch
 from trunks.actions import Action
 from trunks.models import (
     GOOD_LINE_STATES,
@@ -53,13 +53,14 @@ UNSEEN = "Zoom's list does not show the effect; it could still come."
 
 def settle(pk: int) -> None:
     """Read Zoom's list for the unconfirmed request `pk` and settle what it shows; quietly nothing when not due."""
-    claim = claim_unconfirmed(pk)
-    if claim is None:
-        return
-    try:
-        _look(claim)
-    except Fenced:
-        claim.close("another worker has taken over")
+    with context.bound(context.current()):  # the claim carries on what somebody has asked for
+        claim = claim_unconfirmed(pk)
+        if claim is None:
+            return
+        try:
+            _look(claim)
+        except Fenced:
+            claim.close("another worker has taken over")
 
 
 def check_now(trunk_request: TrunkRequest, *, actor: User) -> bool:
@@ -70,7 +71,7 @@ def check_now(trunk_request: TrunkRequest, *, actor: User) -> bool:
     demand(actor, "check", trunk_request)
     with audit.change():
         waiting = TrunkRequest.objects.filter(pk=trunk_request.pk, state=State.UNCONFIRMED)
-        waiting.update(next_attempt_at=clock.now())
+        waiting.update(next_attempt_at=clock.now(), asked_in=context.current().request_id)
         audit.record(Action.REQUEST_CHECKED, actor=actor, on=trunk_request)
         if down := circuits.try_soon(trunk_request.master_id):
             dispatch.ring(dispatch.PROBE, trunk_request.master_id)

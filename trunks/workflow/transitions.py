@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 from django.db.models.expressions import Combinable
 from django.utils import timezone
 
-from trunks import audit
+from trunks import audit, context
 from trunks.actions import Action
 from trunks.compiled import Param, named, several
 from trunks.compiled_writing import Updates
@@ -77,6 +77,8 @@ def move(
         "needs_attention": False,
         **(changes or {}),
     }
+    if actor and (asked_in := context.current().request_id):
+        written["asked_in"] = asked_in  # who carries it out goes on under that id
     found = {"pk": trunk_request.pk, "state": leaving.value, "version": expected}
     here = _HERE if fence is None else _HELD_HERE
     if not here.update({**found, "fence": fence}, state=to.value, **written):
