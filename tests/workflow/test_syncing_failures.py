@@ -157,6 +157,8 @@ def test_so_is_a_trunk_of_the_master_account(
     assert not MasterTrunk.objects.exclude(gone_at=None).exists()
 
 
+# Within one transaction, PostgreSQL's clock stands still: no list would be later than the one before.
+@pytest.mark.django_db(transaction=True)
 def test_and_one_of_a_sub_account(
     master: MasterAccount, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, settings: Settings
 ) -> None:
