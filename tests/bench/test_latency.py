@@ -24,5 +24,6 @@ def test_an_approved_request_is_done_as_soon_as_zoom_has_answered(
         found = latency(base, signed_in(base), 4, 0.05)
     assert found.floor == pytest.approx(0.15)
     # A machine that is busy with other tests may take many times the goal; finding it by a sweep would take far longer.
+    assert found.floor <= found.zoom < found.calls + 0.003 < found.p50 + 0.003
     assert found.floor < found.p50 < found.floor + 10
     assert "p95" in str(found)
