@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.core import mail
@@ -16,6 +15,7 @@ from tests.workflow import test_bystanders, test_removing
 from tests.workflow.conftest import Zoom
 from tests.workflow.test_bystanders import by_parts, hour_passes, look_again, told_of
 from tests.workflow.test_removing import TRUNKS, to_unassign
+from tests.workflow.test_short_lists import have_lists_lack
 from tests.workflow.timing import let_pass, states
 from trunks.models import Attempt, ListedTrunk, Occasion, Permit, SubAccount, Topic, TrunkRequest, User, clock
 from trunks.workflow import bystanders, claims, reconcile
@@ -181,13 +181,7 @@ def test_a_list_that_lacked_a_line_is_not_the_first_of_two_that_lack_another_tru
     zoom.sandbox.fault("drop", method="POST", path=TRUNKS, apply="before")
     provision(asked.pk)
     assert states(asked) == ("unconfirmed", ["unknown"])
-    real, lacks = ZoomClient.list_trunks, iter([asked.lines.get().dnis, other])
-
-    def short(*who: Any) -> list[Trunk]:
-        gone = next(lacks, "")
-        return [row for row in real(*who) if row.dnis != gone]
-
-    monkeypatch.setattr(ZoomClient, "list_trunks", short)
+    have_lists_lack(monkeypatch, asked.lines.get().dnis, other)
     look_again(asked)
     assert states(asked) == ("unconfirmed", ["unknown"])
     look_again(asked)

@@ -17,7 +17,7 @@ from tests.workflow.test_removing import (
     to_unassign,
 )
 from tests.workflow.timing import carry_out_in_time, let_pass, states
-from trunks.models import User
+from trunks.models import TrunkRequest, User
 from trunks.workflow import estate, filing
 from trunks.workflow.provisioning import provision
 from trunks.workflow.reconcile import settle
@@ -30,6 +30,25 @@ TRUNKS = "/sip_trunk/trunks$"
 ONE = "/sip_trunk/trunks/[^/]+$"
 
 
+def have_lists_lack(monkeypatch: pytest.MonkeyPatch, *dnis: str) -> None:
+    """Have Zoom's next lists lack a row by mistake, each the one of the next DNIS."""
+    real, lacks = ZoomClient.list_trunks, iter(dnis)
+
+    def short(*who: Any) -> list[Trunk]:
+        gone = next(lacks, "")
+        return [row for row in real(*who) if row.dnis != gone]
+
+    monkeypatch.setattr(ZoomClient, "list_trunks", short)
+
+
+def to_remove_one(zoom: Zoom, staff: User, supervisor: User, kind: str) -> tuple[TrunkRequest, str, str]:
+    """Return an approved request that removes a DNIS, that DNIS, and the one that a change puts in its place."""
+    old, new = (f"{zoom.trunk.prefix}88{digit}" for digit in "12")
+    zoom.in_console(old, "")
+    assert estate.sync(zoom.master.pk)
+    return to_remove(zoom, staff, supervisor, kind, old, new), old, new
+
+
 def test_what_the_list_before_has_shown_is_not_believed_to_be_gone(
     zoom: Zoom, staff: User, supervisor: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -38,13 +57,7 @@ def test_what_the_list_before_has_shown_is_not_believed_to_be_gone(
     trunk_request = zoom.approved(staff, supervisor, first, second)
     zoom.sandbox.fault("drop", method="POST", path=TRUNKS, apply="before")
     provision(trunk_request.pk)
-    real, lacks = ZoomClient.list_trunks, iter([first, second])
-
-    def short(*who: Any) -> list[Trunk]:
-        gone = next(lacks, "")
-        return [row for row in real(*who) if row.dnis != gone]
-
-    monkeypatch.setattr(ZoomClient, "list_trunks", short)
+    have_lists_lack(monkeypatch, first, second)
     for _ in range(3):
         let_pass(trunk_request)
         settle(trunk_request.pk)
@@ -58,10 +71,7 @@ def test_a_removal_without_an_answer_is_not_believed_by_one_list(
     zoom: Zoom, staff: User, supervisor: User, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     """What keeps Zoom from answering may shorten its list: a change assigned a second trunk beside the first one."""
-    old, new = (f"{zoom.trunk.prefix}88{digit}" for digit in "12")
-    zoom.in_console(old, "")
-    assert estate.sync(zoom.master.pk)
-    trunk_request = to_remove(zoom, staff, supervisor, kind, old, new)
+    trunk_request, old, new = to_remove_one(zoom, staff, supervisor, kind)
     zoom.sandbox.fault("502", method="DELETE", path=ONE, apply="never")
     provision(trunk_request.pk)
     assert states(trunk_request) == ("unconfirmed", ["unknown"])
@@ -82,10 +92,7 @@ def test_nor_is_one_that_zoom_refused(
     zoom: Zoom, staff: User, supervisor: User, monkeypatch: pytest.MonkeyPatch, kind: str, no: str
 ) -> None:
     """After a 401, or a plain no, the list that came next was believed: done, and the customer had the trunk still."""
-    old, new = (f"{zoom.trunk.prefix}88{digit}" for digit in "12")
-    zoom.in_console(old, "")
-    assert estate.sync(zoom.master.pk)
-    trunk_request = to_remove(zoom, staff, supervisor, kind, old, new)
+    trunk_request, old, new = to_remove_one(zoom, staff, supervisor, kind)
     short = partial(have_one_list_empty, monkeypatch)
     if no == "unauthorized":
         zoom.sandbox.fault(no, method="DELETE", path=ONE)
@@ -107,10 +114,7 @@ def test_nor_is_one_that_zoom_refused(
 def test_nor_is_one_that_is_to_be_sent_again(
     zoom: Zoom, staff: User, supervisor: User, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    old, new = (f"{zoom.trunk.prefix}88{digit}" for digit in "12")
-    zoom.in_console(old, "")
-    assert estate.sync(zoom.master.pk)
-    trunk_request = to_remove(zoom, staff, supervisor, kind, old, new)
+    trunk_request, _, new = to_remove_one(zoom, staff, supervisor, kind)
     zoom.sandbox.fault("502", method="DELETE", path=ONE, apply="never")
     provision(trunk_request.pk)
     for _ in range(2):
@@ -151,13 +155,7 @@ def test_two_lists_that_lack_different_trunks_prove_neither_removal(
     if kind == "unassign":
         lines = [filing.LineDraft(zoom.trunk, old) for old in olds]
     trunk_request = cast.approved(filing.file(draft(zoom, kind, *lines), actor=staff), supervisor)
-    real, lacks = ZoomClient.list_trunks, iter(olds)
-
-    def short(*who: Any) -> list[Trunk]:
-        gone = next(lacks, "")
-        return [row for row in real(*who) if row.dnis != gone]
-
-    monkeypatch.setattr(ZoomClient, "list_trunks", short)
+    have_lists_lack(monkeypatch, *olds)
     for _ in range(2):
         let_pass(trunk_request)
         provision(trunk_request.pk)

@@ -101,12 +101,13 @@ def amend(request: HtmxHttpRequest, reference: int) -> HttpResponse:
 def _demand_amending(request: HtmxHttpRequest, trunk_request: TrunkRequest) -> None:
     """Raise what keeps the person from amending; who sends a form all the same has tried it, and is on record."""
     answer = policy.may(request.user, "amend", trunk_request)
-    if not answer and answer.by_state:
+    if answer:
+        return
+    if answer.by_state:
         raise Stale(answer.reason)
-    if not answer and request.method == "POST":
+    if request.method == "POST":
         guard.refuse(request.user, "amend", trunk_request, answer.reason, who=answer.who)
-    if not answer:
-        raise Refused(answer.reason, who=answer.who)
+    raise Refused(answer.reason, who=answer.who)
 
 
 def _amend(request: HtmxHttpRequest, trunk_request: TrunkRequest, form: RequestForm) -> HttpResponse:

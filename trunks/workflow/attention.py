@@ -64,10 +64,7 @@ def end_alarm(trunk_request: TrunkRequest, *, actor: User, version: int, comment
         comment, why="Say what the customer has instead, or why nothing: the audit trail keeps it."
     )
     with audit.change():
-        same = TrunkRequest.objects.filter(pk=trunk_request.pk, version=version)
-        # Under its lock, so that a retry or another supervisor comes before or after it.
-        if not list(same.select_for_update(no_key=True)):
-            raise Stale(who_was_first(trunk_request))
+        _lock(trunk_request, version)
         lost = dict(trunk_request.lines.lost().values_list("pk", "current_dnis"))
         if not lost:
             raise Stale(policy.NO_ALARM)
@@ -85,10 +82,7 @@ def end_displaced(trunk_request: TrunkRequest, *, actor: User, version: int, com
     demand(actor, "end_displaced", trunk_request, version=version)
     demand_comment(comment, why="Say why the customer is not to have them back: the audit trail keeps it.")
     with audit.change():
-        same = TrunkRequest.objects.filter(pk=trunk_request.pk, version=version)
-        # Under its lock, so that a retry or another supervisor comes before or after it.
-        if not list(same.select_for_update(no_key=True)):
-            raise Stale(who_was_first(trunk_request))
+        _lock(trunk_request, version)
         gone = displaced.missed(trunk_request)
         if not gone:
             raise Stale(policy.NOTHING_DISPLACED)
@@ -97,6 +91,13 @@ def end_displaced(trunk_request: TrunkRequest, *, actor: User, version: int, com
         audit.record(
             Action.REQUEST_DISPLACED_ENDED, actor=actor, on=trunk_request, before=before, comment=comment
         )
+
+
+def _lock(trunk_request: TrunkRequest, version: int) -> None:
+    """Take the request's lock, so that a retry or another supervisor comes before or after. Raises Stale."""
+    same = TrunkRequest.objects.filter(pk=trunk_request.pk, version=version)
+    if not list(same.select_for_update(no_key=True)):
+        raise Stale(who_was_first(trunk_request))
 
 
 def requests_for(user: User) -> TrunkRequestQuerySet:

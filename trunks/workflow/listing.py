@@ -107,7 +107,9 @@ def read_account(account: SubAccount, client: ZoomClient, *, may_fail: bool) -> 
     asked_at = clock.read()
     try:
         # What one list lacks may be there all the same; what two lack is gone.
-        any(not _lacks_anew(account, client) for _ in range(LOOKS))
+        for _ in range(LOOKS):
+            if not _lacks_anew(account, client):
+                break
     except (*ABOUT_ONE, *FAILED) as error:
         failed = isinstance(error, FAILED)
         if failed and not may_fail:
