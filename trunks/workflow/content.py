@@ -5,6 +5,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from trunks.compiled import set_related
 from trunks.models import Line, TrunkRequest
 from trunks.models.trunk_request import lines_with_trunks
 from trunks.workflow.waiting import window_content
@@ -16,6 +17,13 @@ def lines_of(trunk_request: TrunkRequest) -> list[Line]:
     for line in lines:
         line.trunk_request = trunk_request
     return lines
+
+
+def lines_at_hand(trunk_request: TrunkRequest) -> list[Line]:
+    """Return the lines with their trunks as they were read with the request, or read them now and keep them with it."""
+    if "lines" not in getattr(trunk_request, "_prefetched_objects_cache", ()):
+        set_related(trunk_request, "lines", lines_with_trunks(trunk_request.pk))
+    return list(trunk_request.lines.all())
 
 
 def content_of(trunk_request: TrunkRequest, lines: Sequence[Line] | None = None) -> dict[str, Any]:

@@ -10,11 +10,11 @@ from django.db.models import F
 
 from trunks import audit, dispatch
 from trunks.actions import Action
-from trunks.compiled import Param, Values, set_related
+from trunks.compiled import Param, Values
 from trunks.compiled_writing import Inserts
 from trunks.models import Decision, Delegation, Role, State, TrunkRequest, User, Verdict, clock
 from trunks.workflow import base, browsers, deciders, permits, quorum, rules, waiting
-from trunks.workflow.content import content_of, digest_of, lines_of
+from trunks.workflow.content import content_of, digest_of, lines_at_hand, lines_of
 from trunks.workflow.drafts import draft_of
 from trunks.workflow.errors import Invalid, Stale
 from trunks.workflow.filing import release_holds
@@ -38,8 +38,7 @@ def approve(
     `stands_on` is the digest of the base that the page showed, where it says so. Raises Refused, Stale, or Invalid when
     the world has moved so that the content no longer fits.
     """
-    lines = lines_of(trunk_request)
-    set_related(trunk_request, "lines", lines)  # read once for all that is asked before the move
+    lines = lines_at_hand(trunk_request)
     demand(actor, "approve", trunk_request, version=version)
     if stands_on not in ("", trunk_request.base_digest):
         raise Stale(who_was_first(trunk_request))
