@@ -74,14 +74,14 @@ class NotRecorded(Exception):
 
 
 @contextmanager
-def change() -> Iterator[None]:
+def change(*, savepoint: bool = True) -> Iterator[None]:
     """Open a transaction that writes its events in its last statements, in the order in which they were recorded.
 
     Writing an event takes the lock of the chain, for the whole portal, until the commit. Taken last, it is held only
     for a moment, and nobody who holds it waits for a row, so it cannot be part of a deadlock. Within another change
-    this is a savepoint; rolling back to it drops its events as well.
+    this is a savepoint, and rolling back to it drops its events as well; without `savepoint` it is part of the other.
     """
-    with audit_pending.change(_append):
+    with audit_pending.change(_append, savepoint=savepoint):
         yield
 
 

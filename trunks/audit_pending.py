@@ -27,13 +27,14 @@ _waiting: ContextVar[list[_Waiting] | None] = ContextVar("waiting", default=None
 
 
 @contextmanager
-def change(write: Callable[[Stored, bool], None]) -> Iterator[None]:
+def change(write: Callable[[Stored, bool], None], *, savepoint: bool = True) -> Iterator[None]:
     """Open a transaction, or within another change a savepoint; `write` what was put off when the former ends.
 
-    `write` is told whether the event is the last, and the transaction the outermost: then it may take the commit along.
+    Without `savepoint` it is part of the other change, which cannot be committed after an error in it. `write` is told
+    whether the event is the last, and the transaction the outermost: then it may take the commit along.
     """
     if _waiting.get() is not None:
-        with transaction.atomic():
+        with transaction.atomic(savepoint=savepoint):
             yield
         return
     outermost = not connection.in_atomic_block

@@ -82,7 +82,7 @@ def test_f28_without_room_for_the_outcome_the_state_stays_and_reading_settles_it
     assert states(trunk_request)[0] == "applying"
     let_pass(trunk_request)
     sweeping.sweep()
-    assert states(trunk_request) == ("unconfirmed", ["assigned"])
+    assert states(trunk_request) == ("unconfirmed", ["unknown"])
     let_pass(trunk_request)
     settle(trunk_request.pk)
     assert states(trunk_request) == ("done", ["assigned"])

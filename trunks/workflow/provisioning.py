@@ -7,6 +7,8 @@ is being called. What cannot be known is left `unconfirmed`, for `reconcile` to 
 
 from __future__ import annotations
 
+from functools import partial
+
 from django.conf import settings
 from django.db import IntegrityError
 
@@ -42,7 +44,7 @@ from trunks.workflow.reading import (
     without_old_news,
     write_findings,
 )
-from trunks.workflow.sending import send
+from trunks.workflow.sending import carry_on, send
 from trunks.workflow.transitions import mark, move, write_lines
 from trunks.workflow.words import sentence
 from trunks.zoom import errors
@@ -133,16 +135,23 @@ def _carry_out(claim: Claim, client: ZoomClient) -> None:
                 settling.refuse_rest(claim, moved)
                 lines = lines_of(claim.trunk_request)
                 break
-        group = _go_on(claim, client, waiting)
+        group = _go_on(claim, client, lines, waiting)
         if group is None:
             return
         sent = group or sent
         lines = _as_they_are(claim, lines)
-    if not (_displaced(claim, client, lines, sent) or bystanders.seem_gone(claim, lines)):
+    if not _displaced(claim, client, lines, sent):
+        _end(claim, lines)
+
+
+def _end(claim: Claim, lines: list[Line]) -> bool:
+    """End the request by its lines, unless other trunks are missing; the claim does not go on."""
+    if not bystanders.seem_gone(claim, lines):
         settling.settle(claim, lines)
+    return False
 
 
-def _go_on(claim: Claim, client: ZoomClient, waiting: list[Line]) -> list[Line] | None:
+def _go_on(claim: Claim, client: ZoomClient, lines: list[Line], waiting: list[Line]) -> list[Line] | None:
     """Do the next step of the lines that wait; return those that were sent, or None when the claim was given up."""
     if claim.has_lasted(SPELL_SECONDS) and not _begun(waiting):
         settling.release(claim, NEXT_SPELL, wait=0, counted=False)
@@ -163,7 +172,10 @@ def _go_on(claim: Claim, client: ZoomClient, waiting: list[Line]) -> list[Line] 
         settling.release(claim, GONE_ONCE, wait=max(once.values()), counted=False)
         return None
     group = _still_free(claim, _next_group(claim.trunk_request, unmet(findings)))
-    return None if group and not send(claim, client, group) else group
+    # Of an assignment in one call nothing is left to do once the list shows it.
+    whole = claim.trunk_request.kind == Kind.ASSIGN and group == lines
+    then = partial(_end, claim, lines) if whole else carry_on
+    return None if group and not send(claim, client, group, then) else group
 
 
 def _as_they_are(claim: Claim, lines: list[Line]) -> list[Line]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, partial
 
@@ -35,8 +36,23 @@ Findings = dict[Line, Finding]
 GONE_ONCE = "Zoom's list does not show what is to be removed; one more look."
 
 
+@dataclass(frozen=True)
+class Reading:
+    """What Zoom's list of the sub account has shown, and the database's time when it was asked for."""
+
+    rows: list[Trunk]
+    read_at: datetime
+
+
 def read_list(claim: Claim, client: ZoomClient) -> list[Trunk]:
     """Read Zoom's list of the sub account and take it into the estate. Raises ZoomError."""
+    reading = ask_for_list(claim, client)
+    take_in(claim, reading)
+    return reading.rows
+
+
+def ask_for_list(claim: Claim, client: ZoomClient) -> Reading:
+    """Read Zoom's list of the sub account, for `take_in`. Raises ZoomError."""
     read_at = claim.glance.present()
     rows = client.list_trunks(claim.trunk_request.sub_account.zoom_id)
     if not all(row.dnis for row in rows):
@@ -44,18 +60,18 @@ def read_list(claim: Claim, client: ZoomClient) -> list[Trunk]:
         raise Unreadable("Zoom's list names a trunk without its DNIS", doing="reading the trunks")
     if unclear := _unclear(claim.trunk_request, rows):
         raise Unreadable(unclear, doing="reading the trunks")
-    _take_in(claim, rows, read_at)
-    claim.saw({row.dnis[:64] for row in rows})
-    return rows
+    return Reading(rows, read_at)
 
 
-def _take_in(claim: Claim, rows: Sequence[Trunk], read_at: datetime) -> None:
+def take_in(claim: Claim, reading: Reading) -> None:
     """Take a list into the estate. What one left tidy a moment ago, the next one of the same claim leaves tidy."""
     account = claim.trunk_request.sub_account
-    with transaction.atomic():
+    rows, read_at = reading.rows, reading.read_at
+    with transaction.atomic(savepoint=False):
         before = write_down(account, rows, read_at)
         if before and not (claim.tidy and claim.glance.is_fresh):
             claim.tidy = tidy_up(account, rows, read_at, before) is None
+    claim.saw({row.dnis[:64] for row in rows})
 
 
 def _unclear(trunk_request: TrunkRequest, rows: Sequence[Trunk]) -> str:
@@ -201,7 +217,7 @@ def write_findings(claim: Claim, findings: Findings) -> None:
     # With other values than were sent it is somebody else's row, of which the other lines of the call learn nothing.
     other = Likeness.DIFFERENT
     landed = any(line.state == LineState.UNKNOWN and findings[line].likeness is not other for line in settled)
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         claim.write(landed=LANDED if landed else F("landed"))
         for line, finding in findings.items():
             outcomes.shown(line, finding)

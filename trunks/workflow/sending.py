@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
 from http.client import CONFLICT
 
 from django.conf import settings
@@ -17,12 +18,14 @@ from trunks.workflow import settling
 from trunks.workflow.claims import Claim
 from trunks.workflow.reading import (
     Findings,
+    ask_for_list,
     echoed,
     gone_once,
     look_after,
     look_up,
     read_list,
     refuse,
+    take_in,
     unmet,
     write_findings,
 )
@@ -48,13 +51,19 @@ _ALREADY = re.compile(r"\balready\b|\bin use\b|\bexists\b|\bduplicate|\bin progr
 ABOUT_THE_ACCOUNT = (errors.AccountNotFound, *BEFORE_ANYTHING)
 
 
-def send(claim: Claim, client: ZoomClient, group: list[Line]) -> bool:
+def carry_on() -> bool:
+    return True
+
+
+def send(claim: Claim, client: ZoomClient, group: list[Line], then: Callable[[], bool] = carry_on) -> bool:
     """Do in one call what the phase of the lines of `group` wants; say whether the claim goes on.
 
     Lines that are to be assigned may go together, up to 30; what is to be removed goes alone. Afterwards each has its
     outcome, or is as unsent as before and is looked for in Zoom's list before it is sent again.
 
-    False means that the claim was given up: the request waits, or is unconfirmed. Raises Fenced.
+    Where the list shows all that Zoom has accepted, `then` says whether the claim goes on, in the transaction in which
+    that is written down. False means that the claim was given up: the request waits, is unconfirmed, or has ended.
+    Raises Fenced.
     """
     _intend(claim, group)
     try:
@@ -65,7 +74,7 @@ def send(claim: Claim, client: ZoomClient, group: list[Line]) -> bool:
     except ZoomError as error:
         return _not_accepted(claim, client, group, error)
     _note(claim, group, "Zoom accepted the call.", answered=True)
-    return _read_back(claim, client, group)
+    return _read_back(claim, client, group, then)
 
 
 def _call(client: ZoomClient, account_id: str, group: list[Line]) -> None:
@@ -218,19 +227,22 @@ def _doubt(claim: Claim, group: list[Line], words: str, wait: float) -> None:
     settling.leave_unconfirmed(claim, f"{words} {ALL_THE_SAME}", look_after=wait)
 
 
-def _read_back(claim: Claim, client: ZoomClient, group: list[Line]) -> bool:
+def _read_back(claim: Claim, client: ZoomClient, group: list[Line], then: Callable[[], bool]) -> bool:
     """Read Zoom's list until it shows every line of the call, a few times at most."""
     why = "Zoom accepted the call, but its list does not show it yet."
     for pause in LOOKS:
         time.sleep(pause)
         try:
-            findings = look_after(group, read_list(claim, client))
+            reading = ask_for_list(claim, client)
         except ZoomError as error:
             why = f"Zoom accepted the call, but its list cannot be read. {sentence(error)}"
             break
-        write_findings(claim, findings)
-        if not unmet(findings):
-            return True
+        with audit.change():  # one commit for all that one list tells
+            take_in(claim, reading)
+            findings = look_after(group, reading.rows)
+            write_findings(claim, findings)
+            if not unmet(findings):
+                return then()
         if echoed(findings):
             why = "Zoom accepted the call, but its list shows other values so far."
     settling.leave_unconfirmed(claim, why, look_after=settling.backoff(0))

@@ -75,7 +75,7 @@ def settle(claim: Claim, lines: Sequence[Line]) -> None:
 
     They were read under the claim, and only who has the claim writes outcomes: that it still holds, the move proves.
     """
-    with audit.change():
+    with audit.change(savepoint=False):
         good = [line for line in lines if line.state in GOOD_LINE_STATES]
         to = State.DONE if len(good) == len(lines) else State.PARTIAL if good else State.FAILED
         after = {"lines": {line.dnis: line.state for line in lines}}
