@@ -14,7 +14,9 @@ _SQLITE = {
     # them a third to a half of concurrent writes fail with "database is locked".
     "transaction_mode": "IMMEDIATE",
     "timeout": 20,
-    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
+    # FULL: with NORMAL a commit of the WAL is on the disk some time later, and when the machine loses its power, the
+    # intent of a call that has left may be lost with it, or an approval that somebody has seen.
+    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
 }
 # Without a threshold the driver prepares nothing at all; what is prepared is chosen in trunks/compiled.py.
 _POSTGRESQL = {"prepare_threshold": 0}
