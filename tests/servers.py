@@ -31,6 +31,8 @@ _POSTGRES_OPTIONS = (
     "max_connections=60",
     "log_min_messages=fatal",
 )
+# For benchmarks: as PostgreSQL is by default, so that a commit is on the disk.
+_DURABLE = ("fsync=on", "synchronous_commit=on", "full_page_writes=on")
 _ENVIRONMENT = {
     "SITE_URL": "http://127.0.0.1:8000",
     "ALLOWED_HOSTS": "127.0.0.1,localhost,testserver",
@@ -123,7 +125,8 @@ def _start_postgres(folder: Path) -> str:
     data = str(home / "data")
     init = ["--username=portal", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]
     _run_as(account, [str(programs / "initdb"), "-D", data, *init], folder).wait()
-    options = [f"-c{option}" for option in (*_POSTGRES_OPTIONS, f"unix_socket_directories={home}")]
+    durable = _DURABLE if os.environ.get("PORTAL_TEST_FSYNC") == "on" else ()
+    options = [f"-c{option}" for option in (*_POSTGRES_OPTIONS, *durable, f"unix_socket_directories={home}")]
     server = _run_as(account, [str(programs / "postgres"), "-D", data, *options], folder)
     _wait_for(server, Path(data, "postmaster.pid"), "ready")
     return f"postgres://portal@/portal?host={home}"

@@ -45,7 +45,10 @@ def say(text: str) -> None:
 
 def introduce() -> None:
     """Say when and where this is measured, and how busy the machine is with other things."""
-    pair = "PostgreSQL (fsync off) and Redis" if "REDIS_URL" in os.environ else "SQLite and the file broker"
+    fsync = os.environ.get("PORTAL_TEST_FSYNC", "off")
+    pair = (
+        f"PostgreSQL (fsync {fsync}) and Redis" if "REDIS_URL" in os.environ else "SQLite and the file broker"
+    )
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
     say(f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {os.cpu_count()} cores, load before {load}, {pair}")
     say(f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, {pace()}")
