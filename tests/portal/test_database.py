@@ -20,9 +20,8 @@ def ask(sql: str) -> str | int:
 
 
 def test_nothing_is_committed_before_it_is_on_the_disk(estate: cast.Estate) -> None:
-    RateBudget.take(
-        estate.master, "light", longest=1.0
-    )  # which alone may be forgotten, and must make no rule of it
+    # A turn alone may be forgotten, and must make no rule of it.
+    RateBudget.take(estate.master, "light", longest=1.0)
     if connection.vendor == "postgresql":
         # Whether it waits for the disk is for who runs the server to say.
         assert ask("SELECT source FROM pg_settings WHERE name = 'synchronous_commit'") in OF_THE_SERVER

@@ -18,7 +18,7 @@ from django.utils.dateparse import parse_datetime
 from trunks import numbers
 from trunks.compiled import Param, Rows, Values, named, several
 from trunks.models import Kind, Line, ListedTrunk, MasterTrunk, Revision, SubAccount, TrunkRequest
-from trunks.workflow.content import digest_of, lines_of
+from trunks.workflow.content import digest_of, lines_at_hand
 from trunks.workflow.drafts import LineDraft
 
 NOBODY = "Nobody has it."
@@ -98,7 +98,7 @@ _KEPT = Values(
 
 def changes(trunk_request: TrunkRequest) -> list[str]:
     """Return in sentences what has changed at Zoom, in what concerns the request, since its base was taken."""
-    lines = _lines(trunk_request)
+    lines = lines_at_hand(trunk_request)
     then, now = asked_on(trunk_request), present(trunk_request.sub_account, lines)
     return differences(then, now, trunk_request.kind)
 
@@ -117,19 +117,13 @@ def differences(then: Base, now: Base, kind: str) -> list[str]:
 
 def compared(trunk_request: TrunkRequest, then: Base) -> list[Compared]:
     """Return each DNIS of the request as it was in `then`, is, and would be."""
-    lines = _lines(trunk_request)
+    lines = lines_at_hand(trunk_request)
     now = present(trunk_request.sub_account, lines)
     after = _after(trunk_request, lines)
     return [
         Compared(dnis, _words(then, dnis), _words(now, dnis), words, _differs(then, now, dnis))
         for dnis, words in after.items()
     ]
-
-
-def _lines(trunk_request: TrunkRequest) -> Sequence[Line]:
-    """Return the lines with their trunks, without asking again where they have just been loaded."""
-    loaded = getattr(trunk_request, "_prefetched_objects_cache", {}).get("lines")
-    return list(loaded) if loaded is not None else lines_of(trunk_request)
 
 
 def _rows(account: SubAccount, dnis: set[str]) -> dict[str, Any]:

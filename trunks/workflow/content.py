@@ -5,7 +5,6 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from trunks.compiled import set_related
 from trunks.models import Line, TrunkRequest
 from trunks.models.trunk_request import lines_with_trunks
 from trunks.workflow.waiting import window_content
@@ -20,10 +19,9 @@ def lines_of(trunk_request: TrunkRequest) -> list[Line]:
 
 
 def lines_at_hand(trunk_request: TrunkRequest) -> list[Line]:
-    """Return the lines with their trunks as they were read with the request, or read them now and keep them with it."""
-    if "lines" not in getattr(trunk_request, "_prefetched_objects_cache", ()):
-        set_related(trunk_request, "lines", lines_with_trunks(trunk_request.pk))
-    return list(trunk_request.lines.all())
+    """Return the lines with their trunks, without asking again where they have just been loaded."""
+    loaded = getattr(trunk_request, "_prefetched_objects_cache", {}).get("lines")
+    return list(loaded) if loaded is not None else lines_of(trunk_request)
 
 
 def content_of(trunk_request: TrunkRequest, lines: Sequence[Line] | None = None) -> dict[str, Any]:

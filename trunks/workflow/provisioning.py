@@ -44,7 +44,7 @@ from trunks.workflow.reading import (
     without_old_news,
     write_findings,
 )
-from trunks.workflow.sending import carry_on, send
+from trunks.workflow.sending import goes_on, send
 from trunks.workflow.transitions import mark, move, write_lines
 from trunks.workflow.words import sentence
 from trunks.zoom import errors
@@ -174,7 +174,7 @@ def _go_on(claim: Claim, client: ZoomClient, lines: list[Line], waiting: list[Li
     group = _still_free(claim, _next_group(claim.trunk_request, unmet(findings)))
     # Of an assignment in one call nothing is left to do once the list shows it.
     whole = claim.trunk_request.kind == Kind.ASSIGN and group == lines
-    then = partial(_end, claim, lines) if whole else carry_on
+    then = partial(_end, claim, lines) if whole else goes_on
     return None if group and not send(claim, client, group, then) else group
 
 

@@ -10,7 +10,7 @@ from django.db.models import F
 
 from trunks import audit, dispatch
 from trunks.actions import Action
-from trunks.compiled import Param, Values
+from trunks.compiled import Param, Values, set_related
 from trunks.compiled_writing import Inserts
 from trunks.models import Decision, Delegation, Role, State, TrunkRequest, User, Verdict, clock
 from trunks.workflow import base, browsers, deciders, permits, quorum, rules, waiting
@@ -39,6 +39,7 @@ def approve(
     the world has moved so that the content no longer fits.
     """
     lines = lines_at_hand(trunk_request)
+    set_related(trunk_request, "lines", lines)  # read once for all that is asked before the move
     demand(actor, "approve", trunk_request, version=version)
     if stands_on not in ("", trunk_request.base_digest):
         raise Stale(who_was_first(trunk_request))

@@ -51,11 +51,12 @@ _ALREADY = re.compile(r"\balready\b|\bin use\b|\bexists\b|\bduplicate|\bin progr
 ABOUT_THE_ACCOUNT = (errors.AccountNotFound, *BEFORE_ANYTHING)
 
 
-def carry_on() -> bool:
+def goes_on() -> bool:
+    """Leave the claim to go on."""
     return True
 
 
-def send(claim: Claim, client: ZoomClient, group: list[Line], then: Callable[[], bool] = carry_on) -> bool:
+def send(claim: Claim, client: ZoomClient, group: list[Line], then: Callable[[], bool]) -> bool:
     """Do in one call what the phase of the lines of `group` wants; say whether the claim goes on.
 
     Lines that are to be assigned may go together, up to 30; what is to be removed goes alone. Afterwards each has its
