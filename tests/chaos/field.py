@@ -9,7 +9,7 @@ import sqlite3
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -92,6 +92,18 @@ class Field(Stack):
         for pid in (process.pid, *process.children()):
             strike(pid, signal.SIGCONT)
 
+    @contextmanager
+    def workers_stopped(self) -> Iterator[None]:
+        """Stop both workers for a while, none with SQLite's lock in hand, which would keep out everybody else."""
+        with self._holding_the_database() if self.embedded else nullcontext():
+            for name in WORKERS:
+                self.stop_for_a_while(name)
+        try:
+            yield
+        finally:
+            for name in WORKERS:
+                self.go_on(name)
+
     def kill_pool(self, name: str, most: int = 2) -> None:
         """Kill the processes that do a worker's tasks, or some of them."""
         for pid in self.processes[name].children()[:most]:
@@ -100,7 +112,8 @@ class Field(Stack):
     def cut_database(self) -> None:
         """Terminate every connection to the database but this one; SQLite has none, so hold its lock for a while."""
         if self.embedded:
-            self._hold_the_database(1.0)
+            with self._holding_the_database():
+                time.sleep(1.0)
             return
         with connection.cursor() as cursor:
             cursor.execute(
@@ -108,10 +121,12 @@ class Field(Stack):
                 " WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
 
-    def _hold_the_database(self, seconds: float) -> None:
-        with closing(sqlite3.connect(self._data / "portal.sqlite3", isolation_level=None)) as holder:
+    @contextmanager
+    def _holding_the_database(self) -> Iterator[None]:
+        file = self._data / "portal.sqlite3"
+        with closing(sqlite3.connect(file, timeout=20, isolation_level=None)) as holder:
             holder.execute("BEGIN IMMEDIATE")
-            time.sleep(seconds)
+            yield
 
     @property
     def _data(self) -> Path:
@@ -125,12 +140,9 @@ class Field(Stack):
             yield
             self.restart("redis")
             return
-        for name in WORKERS:
-            self.stop_for_a_while(name)
-        yield
-        self.empty_broker()
-        for name in WORKERS:
-            self.go_on(name)
+        with self.workers_stopped():
+            yield
+            self.empty_broker()
 
     def empty_broker(self) -> None:
         """Remove the messages that the file broker holds."""

@@ -155,12 +155,9 @@ def test_f25_workers_stopped_beyond_their_lease_in_the_middle_of_a_call(field: F
     field.fault("hang", seconds=HANG, apply="never")
     trunk_request = approved(field)
     once_sent(field, trunk_request)
-    for name in WORKERS:
-        field.stop_for_a_while(name)
-    field.start_worker("successor")
-    field.wait(lambda: field.state(trunk_request) != "applying", "the claim has been taken back")
-    for name in WORKERS:
-        field.go_on(name)
+    with field.workers_stopped():
+        field.start_worker("successor")
+        field.wait(lambda: field.state(trunk_request) != "applying", "the claim has been taken back")
     field.kill("successor")
     # The call never took effect, so that it is made once more: after two looks, by whoever holds the claim then.
     ends_well(field, trunk_request, posts=2)
@@ -185,12 +182,9 @@ def test_f27_workers_whose_connections_to_redis_are_cut(field: Field) -> None:
 @pytest.mark.sqlite
 def test_f27_workers_that_take_nothing_turn_the_health_page_red(field: Field) -> None:
     field.wait(field.is_ready, "the portal is ready")
-    for name in WORKERS:
-        field.stop_for_a_while(name)
-    trunk_request = approved(field)
-    field.wait(lambda: not field.is_ready(), "the health page is red")
-    for name in WORKERS:
-        field.go_on(name)
+    with field.workers_stopped():
+        trunk_request = approved(field)
+        field.wait(lambda: not field.is_ready(), "the health page is red")
     ends_well(field, trunk_request)
     field.wait(field.is_ready, "the portal is ready again")
 
