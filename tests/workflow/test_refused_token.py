@@ -5,7 +5,7 @@ import pytest
 from tests.workflow.conftest import Zoom
 from tests.workflow.test_removing import NEW, at_zoom, to_change, to_unassign
 from tests.workflow.timing import let_pass, provision_twice, states
-from trunks import audit
+from trunks import audit, dispatch
 from trunks.actions import Action
 from trunks.models import Circuit, TrunkRequest, User, ZoomCall
 from trunks.workflow import estate
@@ -97,6 +97,29 @@ def test_a_second_refusal_in_the_same_attempt_is_the_credentials(zoom: Zoom, fil
     assert "refuses the portal's credentials" in filed.waiting_for
     assert [call for call in calls_of(filed) if call[0] == "POST"] == [("POST", 401)] * 2
     assert Circuit.objects.filter(refused_at__isnull=False).exists()
+
+
+def test_an_app_that_may_read_and_not_write_does_not_have_its_requests_wake_each_other(
+    zoom: Zoom, staff: User, supervisor: User, dnis: str, rung: list[tuple[str, int]]
+) -> None:
+    """Zoom says 401/124 of a call that the app may not make. The list before it woke all that waited, without end."""
+    first, second = (zoom.approved(staff, supervisor, f"{dnis[:-1]}{end}") for end in (1, 2))
+    zoom.sandbox.fault("unauthorized", method="POST", path=TRUNKS, times=0)
+    provision(first.pk)
+    rung.clear()
+    waits_until = TrunkRequest.objects.get(pk=first.pk).next_attempt_at
+    provision(second.pk)
+    first.refresh_from_db()
+    assert (first.state, first.next_attempt_at) == ("approved", waits_until)
+    assert rung == []
+    zoom.sandbox.clear_faults()
+    let_pass(second)
+    provision(second.pk)
+    assert states(second) == ("done", ["assigned"])
+    assert (dispatch.PROVISION, first.pk) in rung
+    provision(first.pk)
+    assert states(first) == ("done", ["assigned"])
+    assert Circuit.objects.get(master=zoom.master).refused_at is None
 
 
 def scopes(zoom: Zoom, *wanted: str) -> None:

@@ -33,15 +33,19 @@ def is_open(master_id: int) -> bool:
     return Circuit.objects.open().filter(master=master_id).exists()
 
 
-def note(master: MasterAccount, error: ZoomError | None) -> None:
-    """Count how a call for `master` ended: `error`, or None for an answer as it should be."""
+def note(master: MasterAccount, error: ZoomError | None, *, forgives: bool = True) -> None:
+    """Count how a call for `master` ended: `error`, or None for an answer as it should be, which usually `forgives`.
+
+    Of an app that may read and not write Zoom says that its token is refused. Did the list that comes before each write
+    forgive that, all requests that wait would wake each other, at once and for ever.
+    """
     if isinstance(error, FAILED):
         _failed(master, error)
         return
     # Nearly every call is a good one after good ones: one question for all that it could change.
     if _TROUBLED(master=master.pk):
         _answered(master)
-        if error is None:
+        if error is None and forgives:
             forgive(master)
     if isinstance(error, errors.CredentialsRefused):
         _refused(master, error)

@@ -160,7 +160,11 @@ class Claim:
         """Return a client whose calls are recorded with the attempt and leave only while the lease lasts."""
         master = self.trunk_request.master
         return speaking.client_for(
-            master, observe=self.observe, before_sending=self.be_sure, calm=self.glance.is_calm
+            master,
+            observe=self.observe,
+            before_sending=self.be_sure,
+            calm=self.glance.is_calm,
+            about_to_write=self.trunk_request.state == State.APPLYING,
         )
 
     def close(self, outcome: str) -> None:

@@ -14,7 +14,7 @@ from trunks import audit
 from trunks.actions import Action
 from trunks.models import Line, LineState, Phase, Step, clock
 from trunks.models.trunk_request import line_content
-from trunks.workflow import settling
+from trunks.workflow import circuits, settling
 from trunks.workflow.claims import Claim
 from trunks.workflow.reading import (
     Findings,
@@ -75,6 +75,8 @@ def send(claim: Claim, client: ZoomClient, group: list[Line], then: Callable[[],
     except ZoomError as error:
         return _not_accepted(claim, client, group, error)
     _note(claim, group, "Zoom accepted the call.", answered=True)
+    if not claim.glance.is_calm():
+        circuits.forgive(claim.trunk_request.master)
     return _read_back(claim, client, group, then)
 
 

@@ -26,10 +26,12 @@ def client_for(
     observe: Callable[[Call], None] = no_record,
     before_sending: Callable[[], None] = connections.always,
     calm: Callable[[], bool] = _never,
+    about_to_write: bool = False,
 ) -> ZoomClient:
     """Return a client that speaks for `master`; see `connections.client_for`. Its writes may raise Halted.
 
-    `calm` says whether a call that ends well is known to change nothing for the circuit, so that need not be asked.
+    `calm` says whether a call that ends well is known to change nothing for the circuit, so that need not be asked. Who
+    is `about_to_write` tells the circuit that Zoom has accepted the credentials when a write was: lists do not tell.
     """
     return connections.client_for(
         master,
@@ -37,15 +39,17 @@ def client_for(
         observe=observe,
         before_sending=before_sending,
         before_write=stopping.look,
-        ended=partial(_ended, master, calm),
+        ended=partial(_ended, master, calm, about_to_write),
     )
 
 
-def _ended(master: MasterAccount, calm: Callable[[], bool], error: ZoomError | None) -> None:
+def _ended(
+    master: MasterAccount, calm: Callable[[], bool], about_to_write: bool, error: ZoomError | None
+) -> None:
     if isinstance(error, HeldBack):
         return  # Zoom was not asked
     if error is None and calm():
         return
-    circuits.note(master, error)
+    circuits.note(master, error, forgives=not about_to_write)
     if error is not None:
         unknown.note(master, error)
