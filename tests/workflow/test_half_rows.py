@@ -167,3 +167,19 @@ def test_a_dnis_without_its_leading_zero_may_be_the_one_unless_a_trunk_has_its_p
     assert (
         "which may be 09001777" in TrunkRequest.objects.get(pk=trunk_request.pk).waiting_for
     ) is not prefixed
+
+
+@pytest.mark.parametrize("prefix", ["70009", ""])
+def test_a_row_under_the_id_of_a_trunk_of_another_prefix_is_not_that_trunks(
+    zoom: Zoom, staff: User, supervisor: User, monkeypatch: pytest.MonkeyPatch, prefix: str
+) -> None:
+    """Both trunks have one address, which does not tell them apart either; of one prefix the id is all there is."""
+    other = MasterTrunk.objects.exclude(pk=zoom.trunk.pk)[0]
+    same = {"dnis": f"{prefix or zoom.trunk.prefix}123", "sip_server_address": zoom.trunk.sip_server_address}
+    MasterTrunk.objects.filter(pk=other.pk).update(**same)
+    made_up(monkeypatch, lambda row: replace(row, id=other.zoom_id))
+    trunk_request = zoom.approved(staff, supervisor, zoom.trunk.prefix + "777")
+    provision(trunk_request.pk)
+    if not prefix:
+        settle_in_time(trunk_request)
+    assert states(trunk_request) == (("done", ["assigned"]) if prefix else ("failed", ["different"]))

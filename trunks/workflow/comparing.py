@@ -105,6 +105,9 @@ def _other_trunk(line: Line, row: Trunk, siblings: Callable[[], Iterable[MasterT
     if row.id == line.trunk.zoom_id:
         return None
     others = [trunk for trunk in siblings() if trunk.pk != line.trunk_id]
+    if row.dnis.startswith(line.prefix):
+        # Zoom takes a DNIS through trunks of its prefix only: whatever its id, the row is not that of another.
+        others = [trunk for trunk in others if row.dnis.startswith(trunk.prefix)]
     by_id = next((trunk for trunk in others if trunk.zoom_id == row.id), None)
     if row.sip_server_address and row.sip_server_address == line.trunk.sip_server_address:
         # An id of the sub account's own may happen to be another trunk's; an address of the line's own trunk does not.
