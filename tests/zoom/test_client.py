@@ -91,6 +91,18 @@ class TestListingTrunks:
             zoom.get(TRUNKS, json=page, match=[query_param_matcher(query)])
         assert [trunk.id for trunk in client.list_trunks("sub")] == ["1", "2"]
 
+    @pytest.mark.parametrize("count", [2, "3"])
+    def test_a_page_that_counts_others_and_leads_to_none_is_no_list(
+        self, client: Opened, zoom: responses.RequestsMock, count: object
+    ) -> None:
+        """So Zoom's older lists come, by `page_number`: what later pages have would look absent, and be sent again."""
+        page = {"page_count": count, "page_number": 1, "sip_trunks": [{"id": "1", "dnis": "1"}]}
+        zoom.get(TRUNKS, json=page)
+        with pytest.raises(Unreadable, match="pages, and leads to no other"):
+            client.list_trunks("sub")
+        zoom.get(TRUNKS, json={**page, "page_count": 1})
+        assert [trunk.id for trunk in client.list_trunks("sub")] == ["1"]
+
     def test_a_row_that_moved_to_a_page_that_was_read_is_found_by_the_second_reading(
         self, client: Opened, zoom: responses.RequestsMock
     ) -> None:

@@ -55,7 +55,8 @@ class TrunkPages:
 
     Zoom documents no paging of this list; should it come, the rows of later pages must not look absent. In Zoom's own
     example `total_records` is wrong, so that of a list in one piece nothing but a 0 is believed. Of one in pages the
-    least that Zoom counts is: where the order is not the same for each page, some rows come twice and others never.
+    least that Zoom counts is: where the order is not the same for each page, some rows come twice and others never. A
+    page that counts others and leads to none, as Zoom's older lists do, is not the list.
     """
 
     def __init__(self) -> None:
@@ -64,6 +65,9 @@ class TrunkPages:
 
     def __call__(self, answer: Answer) -> tuple[list[Trunk], str]:
         page, token, counted = _page(answer, "sip_trunks", _trunk)
+        pages = number(_object(answer).get("page_count")) or 0
+        if pages > 1 and not token and not self._sizes:
+            raise WrongShapeError(f"it is one of {pages} pages, and leads to no other")
         if token or self._sizes:
             self._counted.append(counted)
         self._sizes.append(len(page))
