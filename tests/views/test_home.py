@@ -158,6 +158,8 @@ def test_the_banner_goes_when_a_worker_was_seen(signed_in: SignedIn, staff: User
     assert "No worker has been seen lately." in page(signed_in(staff))
     Heartbeat.objects.create(name="worker", at=clock.now())
     assert "No worker has been seen lately." not in page(signed_in(staff))
+    Heartbeat.objects.update(at=clock.after(-Heartbeat.patience().total_seconds() - 1))
+    assert "Last seen just now" not in page(signed_in(staff)), "that would be lately"
 
 
 @pytest.mark.parametrize("count", [1, 6])

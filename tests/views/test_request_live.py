@@ -1,5 +1,7 @@
 """The parts of the request page that are asked for again and again while it is worked on."""
 
+from datetime import timedelta
+
 import pytest
 from django.test import Client
 from django.utils import timezone
@@ -10,8 +12,8 @@ from tests.conftest import SignedIn
 from tests.views.test_request_page import address, forced, shown
 from trunks import audit
 from trunks.actions import Action
-from trunks.models import Attempt, State, TrunkRequest, User, ZoomCall
-from trunks.workflow import filing
+from trunks.models import Attempt, Heartbeat, State, TrunkRequest, User, ZoomCall, clock
+from trunks.workflow import filing, stopping
 
 
 @pytest.mark.parametrize("state", State)
@@ -35,6 +37,42 @@ def test_looking_again_without_a_change_answers_nothing(
     client = signed_in(staff)
     response = client.get(address(trunk_request, "live/"), seen_by(client, trunk_request))
     assert response.status_code == 204
+
+
+@pytest.mark.parametrize("state", [State.APPROVED, State.APPLYING, State.UNCONFIRMED])
+def test_an_open_page_says_that_there_is_no_worker_and_when_there_is_one_again(
+    signed_in: SignedIn, staff: User, trunk_request: TrunkRequest, state: State
+) -> None:
+    client = signed_in(staff)
+    Heartbeat.objects.create(name=Heartbeat.WORKER, at=clock.now())
+    watching = seen_by(client, forced(trunk_request, state))
+    assert client.get(address(trunk_request, "live/"), watching).status_code == 204
+    Heartbeat.objects.update(at=clock.after(-3600))
+    content = client.get(address(trunk_request, "live/"), watching).content.decode()
+    assert "No worker has been seen lately. The request goes on by itself" in content
+    assert "A worker takes it up next." not in content
+    watching = seen_by(client, trunk_request)
+    assert client.get(address(trunk_request, "live/"), watching).status_code == 204
+    Heartbeat.objects.update(at=clock.now())
+    assert "No worker" not in client.get(address(trunk_request, "live/"), watching).content.decode()
+
+
+def test_an_open_page_says_that_writing_was_stopped(
+    signed_in: SignedIn, staff: User, supervisor: User, trunk_request: TrunkRequest
+) -> None:
+    client = signed_in(staff)
+    watching = seen_by(client, forced(trunk_request, State.APPROVED))
+    stopping.stop(actor=supervisor, reason="Wrong trunks")
+    content = client.get(address(trunk_request, "live/"), watching).content.decode()
+    assert "Nothing is sent until two supervisors start writing again." in content
+
+
+def test_a_request_that_waits_for_its_change_window_does_not_wait_for_a_worker(
+    signed_in: SignedIn, staff: User, trunk_request: TrunkRequest
+) -> None:
+    forced(trunk_request, State.APPROVED)
+    TrunkRequest.objects.update(not_before=timezone.now() + timedelta(days=1))
+    assert 'id="held-up"' not in signed_in(staff).get(address(trunk_request)).content.decode()
 
 
 def test_a_change_of_state_swaps_the_parts_and_is_announced_once(

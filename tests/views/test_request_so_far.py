@@ -8,7 +8,7 @@ from django.utils import timezone
 from tests import cast
 from tests.conftest import SignedIn
 from tests.views.test_request_page import address, forced, shown
-from trunks.models import RoleGrant, State, TrunkRequest, User
+from trunks.models import Heartbeat, RoleGrant, State, TrunkRequest, User, clock
 from trunks.workflow import review, stopping
 
 
@@ -42,6 +42,7 @@ def test_what_waits_for_its_change_window_says_that_and_not_that_a_worker_is_nex
     signed_in: SignedIn, trunk_request: TrunkRequest, supervisor: User
 ) -> None:
     cast.approved(trunk_request, supervisor)
+    Heartbeat.objects.create(name=Heartbeat.WORKER, at=clock.now())
     client = signed_in(supervisor)
     assert "A worker takes it up next." in client.get(address(trunk_request)).content.decode()
     TrunkRequest.objects.update(not_before=timezone.now() + timedelta(days=1))
@@ -55,6 +56,7 @@ def test_what_is_done_in_part_does_not_say_that_nothing_has_been_done(
     signed_in: SignedIn, trunk_request: TrunkRequest, supervisor: User, state: str
 ) -> None:
     cast.approved(trunk_request, supervisor)
+    Heartbeat.objects.create(name=Heartbeat.WORKER, at=clock.now())
     client = signed_in(supervisor)
     assert "Nothing has been done at Zoom yet." in shown(client, trunk_request)
     trunk_request.lines.update(state=state)

@@ -18,7 +18,7 @@ from tests import cast
 from tests.conftest import SignedIn
 from tests.together import together
 from trunks import audit, step_up
-from trunks.models import Decision, Look, Permit, State, TrunkRequest, User
+from trunks.models import Decision, Heartbeat, Look, Permit, State, TrunkRequest, User, clock
 from trunks.workflow import delegating, filing, preview, review, stopping
 
 pytestmark = pytest.mark.sqlite
@@ -113,6 +113,7 @@ def test_what_a_worker_has_done_by_then_is_not_spoken_of_as_lines_below(
         return "approved."
 
     monkeypatch.setattr("trunks.views.together.approved_words", approved_words)
+    Heartbeat.objects.create(name=Heartbeat.WORKER, at=clock.now())
     said = said_of(approve(client, three[0]), three[0])
     assert "A worker takes it up next." in said
     assert "below" not in said

@@ -5,7 +5,7 @@ from django.test import Client
 
 from tests import cast
 from tests.conftest import SignedIn
-from trunks.models import Role, TrunkRequest, User, WriteStop
+from trunks.models import Heartbeat, Role, TrunkRequest, User, WriteStop, clock
 from trunks.workflow import circuits, stopping
 from trunks.zoom import errors
 
@@ -194,6 +194,7 @@ def test_a_zoom_that_does_not_answer_is_on_every_page_of_those_it_concerns(
     assert "Down for &lt;i&gt;maintenance" in content
     assert "Zoom does not answer" not in page(signed_in(other_staff), "/")
     cast.approved(trunk_request, supervisor)
+    Heartbeat.objects.create(name=Heartbeat.WORKER, at=clock.now())
     on_page = page(signed_in(staff), f"/requests/{trunk_request.reference}/")
     assert "Zoom does not answer for this master account; the request goes on by itself" in on_page
 

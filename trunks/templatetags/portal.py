@@ -34,6 +34,8 @@ class Navigation(Protocol):
 
     @property
     def open_circuits(self) -> list[Circuit]: ...
+    @property
+    def worker_missing(self) -> bool: ...
 
 
 ICONS: dict[str, str] = {
@@ -81,6 +83,7 @@ GIVEN_UP = (
     "People gave up finding out what Zoom did with some lines: whether those are in place is not known. "
     "The lines below say which."
 )
+NO_WORKER = "No worker has been seen lately. The request goes on by itself as soon as one is started."
 WINDOW = f"It waits for its change window. {UNTOUCHED}"
 BETWEEN = (
     "The change is between its two steps: a trunk is removed, and the one in its place is not assigned yet."
@@ -216,12 +219,16 @@ def lookup(values: Mapping[Any, Any] | None, key: Any) -> Any:
 
 @register.filter
 def why_waiting(trunk_request: TrunkRequest, nav: Navigation | None) -> str:
-    """Say why an approved request is not taken up: people have stopped writing, or Zoom does not answer."""
-    if trunk_request.state not in (State.APPROVED, State.UNCONFIRMED) or not nav:
+    """Say why a request does not go on: people have stopped writing, there is no worker, or Zoom does not answer."""
+    if not trunk_request.is_working or not nav:
         return ""
     if trunk_request.state == State.APPROVED and nav.write_stop:
         return f"Nothing is sent until two supervisors start writing again. {nav.write_stop.words}"
-    if any(circuit.master_id == trunk_request.master_id for circuit in nav.open_circuits):
+    if nav.worker_missing and not waiting.window_opens(trunk_request):
+        return NO_WORKER
+    if trunk_request.state != State.APPLYING and any(
+        circuit.master_id == trunk_request.master_id for circuit in nav.open_circuits
+    ):
         return "Zoom does not answer for this master account; the request goes on by itself when it does."
     return ""
 

@@ -133,5 +133,15 @@ _SIGNS = Values(_signs)
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
     """Give templates `nav` (None when nobody is signed in)."""
+    return {"nav": navigation_of(request)}
+
+
+def navigation_of(request: Any) -> Navigation | None:
+    """Return the one menu of a web request, so that views and templates ask its questions once between them."""
     user = getattr(request, "user", None)
-    return {"nav": Navigation(user, request.path) if isinstance(user, User) else None}
+    if not isinstance(user, User):
+        return None
+    found: Navigation | None = getattr(request, "navigation", None)
+    if found is None or found.user != user:
+        found = request.navigation = Navigation(user, request.path)
+    return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from zlib import crc32
 
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -24,7 +25,9 @@ from trunks.models import (
     User,
     ZoomCall,
 )
+from trunks.templatetags.portal import why_waiting
 from trunks.views.http import HtmxHttpRequest
+from trunks.views.navigation import navigation_of
 from trunks.views.paging import both_ends
 from trunks.views.versions import since
 from trunks.workflow import deciders, displaced, policy, quorum, rules, versions, words
@@ -88,7 +91,7 @@ def request_page(
 
     `new_to_them` says that a supervisor sees this version for the first time.
     """
-    parts = moving_parts(request.user, trunk_request)
+    parts = moving_parts(request, trunk_request)
     revisions = versions.of(trunk_request) if trunk_request.content_version > 1 else []
     context = parts | {
         "revisions": revisions,
@@ -102,8 +105,12 @@ def request_page(
     return render(request, "trunks/request_detail.html", context, status=status)
 
 
-def moving_parts(user: User, trunk_request: TrunkRequest) -> dict[str, Any]:
-    """Return what the page shows of a request and what changes while it is worked on."""
+def moving_parts(request: HtmxHttpRequest, trunk_request: TrunkRequest) -> dict[str, Any]:
+    """Return what the page shows of a request and what changes while it is worked on.
+
+    What holds it up may change without the request: no worker is there, or people stop writing.
+    """
+    user, held = request.user, why_waiting(trunk_request, navigation_of(request))
     events, left_out = both_ends(audit.history(trunk_request), EVENTS_AT_FIRST, EVENTS_LATELY)
     attempts = list(trunk_request.attempts.order_by("-id").prefetch_related("calls")[:ATTEMPTS_SHOWN])[::-1]
     number = trunk_request.attempts.count()
@@ -130,7 +137,9 @@ def moving_parts(user: User, trunk_request: TrunkRequest) -> dict[str, Any]:
         or user.holds(Role.ADMINISTRATOR, trunk_request.master_id),
         "attempts": attempts,
         "attempts_before": number - len(attempts),
-        "seen": f"{trunk_request.version}.{trunk_request.step}.{newest}.{number}.{len(calls)}.{ended}",
+        "held": held,
+        "seen": f"{trunk_request.version}.{trunk_request.step}.{newest}.{number}.{len(calls)}.{ended}"
+        f".{crc32(held.encode())}",
     }
 
 

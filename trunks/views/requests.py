@@ -202,7 +202,7 @@ def detail(request: HtmxHttpRequest, reference: int) -> HttpResponse:
 def live(request: HtmxHttpRequest, reference: int) -> HttpResponse:
     """Answer what changed since the page last looked; nothing (204) lets focus and typed text alone."""
     trunk_request = access.trunk_request_for(request.user, reference)
-    context = moving_parts(request.user, trunk_request)
+    context = moving_parts(request, trunk_request)
     if request.GET.get("seen") == context["seen"]:
         return HttpResponse(status=204)
     if request.GET.get("version") != str(trunk_request.version):
