@@ -123,6 +123,29 @@ def test_problems_take_the_focus_and_lead_to_their_field(
     assert Axe().run(page).violations_count == 0
 
 
+WRONG_PLACES = """() => [...document.querySelectorAll("[data-line] input")].filter((box) =>
+  box.offsetParent && (box.scrollWidth > box.clientWidth || getComputedStyle(box).backgroundImage !== "none")
+).map((box) => `${box.name} at ${innerWidth} px: ${box.value}`)"""
+TOPS = """() => [...document.querySelectorAll("[data-line] :is(input, select)")].filter((box) => box.offsetParent)
+  .map((box) => Math.round(box.getBoundingClientRect().top))"""
+
+
+def test_a_number_that_is_wrong_can_be_read_whole_in_every_width(
+    page: Page, staff: User, estate: cast.Estate
+) -> None:
+    sign_in(page, staff)
+    page.goto(f"/requests/new/?kind=change&sub_account={estate.sub.pk}")
+    page.fill("[name=lines-0-current_dnis]", "99990000")
+    page.fill("[name=lines-0-dnis]", "123456789")
+    page.fill("[name=lines-0-outbound_caller_id]", "+34 600 12 34")
+    page.get_by_role("button", name="File the request").click()
+    expect(page.locator("#problems")).to_be_focused()
+    for width in (320, 720, 992, 1100, 1280):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate(WRONG_PLACES) == []
+    assert len(set(page.evaluate(TOPS))) == 1, "side by side, the fields are level"
+
+
 def test_an_open_page_follows_the_work_and_stops_when_it_is_settled(
     page: Page, staff: User, supervisor: User, estate: cast.Estate
 ) -> None:

@@ -252,3 +252,16 @@ def test_the_number_of_queries_does_not_grow_with_the_lines(
     client = signed_in(staff)
     with django_assert_num_queries(19 if kind == "unassign" else 20):
         assert client.post(NEW, data).status_code == 422
+
+
+def test_the_summary_calls_the_fields_as_the_page_does_and_keeps_to_its_order(
+    signed_in: SignedIn, staff: User, estate: cast.Estate
+) -> None:
+    line = {"current_dnis": "99999", "trunk": "", "dnis": "1", "outbound_caller_id": "x"}
+    content = signed_in(staff).post(NEW, typed(estate, "change", **line)).content.decode()
+    summary = content.split('id="problems"')[1].split("</ul>")[0]
+    names = ["Present DNIS", "Master trunk", "New DNIS", "New caller ID"]
+    places = [summary.index(f"Line 1, {name}:") for name in names]
+    assert places == sorted(places)
+    content = signed_in(staff).post(NEW, typed(estate, "unassign", dnis="99999")).content.decode()
+    assert "Line 1, DNIS to remove:" in content

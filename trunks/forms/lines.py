@@ -21,6 +21,13 @@ FIELDS: dict[str, tuple[str, ...]] = {
 }
 
 
+# What the page calls the fields of a kind: a summary of problems that says it otherwise leads astray.
+LABELS: dict[str, dict[str, str]] = {
+    Kind.UNASSIGN: {"dnis": "DNIS to remove"},
+    Kind.CHANGE: {"dnis": "New DNIS", "outbound_caller_id": "New caller ID"},
+}
+
+
 class TrunkSelect(forms.Select):
     """A choice of trunks whose options carry their prefix, for the preview in the page."""
 
@@ -42,8 +49,8 @@ class LineForm(forms.Form):
 
     use_required_attribute = False
 
-    trunk = forms.CharField(label="Master trunk", required=False, strip=False, widget=TrunkSelect)
     current_dnis = forms.CharField(label="Present DNIS", required=False, strip=False)
+    trunk = forms.CharField(label="Master trunk", required=False, strip=False, widget=TrunkSelect)
     dnis = forms.CharField(label="DNIS", required=False, strip=False)
     outbound_caller_id = forms.CharField(label="Caller ID", required=False, strip=False)
 
@@ -60,6 +67,8 @@ class LineForm(forms.Form):
         self.trunks = trunks
         self.used = FIELDS.get(kind, FIELDS[Kind.CHANGE])
         self.number = number
+        for name, words in LABELS.get(kind, {}).items():
+            self.fields[name].label = words
         widget = self.fields["trunk"].widget
         widget.trunks = trunks
         widget.choices = [("", "Choose a trunk"), *((str(trunk.pk), label(trunk)) for trunk in offered)]
