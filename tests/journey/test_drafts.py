@@ -121,3 +121,74 @@ def test_an_amendment_is_kept_too_unless_the_request_has_moved_on(
         TrunkRequest.objects.update(version=trunk_request.version + moved)
         come_back(page, staff)
         expect(page.locator("[name=reason]")).to_have_value("New customer" if moved else "Amended")
+
+
+@pytest.fixture
+def typed(page: Page, staff: User, supervisor: User, estate: cast.Estate) -> TrunkRequest:
+    """Return a pending request on whose page the supervisor has typed why it is denied."""
+    trunk_request = filing.file(cast.draft(estate.sub, estate.trunk, "18888123"), actor=staff)
+    sign_in(page, supervisor)
+    page.goto(f"/requests/{trunk_request.reference}/")
+    page.locator("#deny-summary").click()
+    page.fill("#id_deny_comment", "No contract, says the letter of 3 November.")
+    return trunk_request
+
+
+def deny(page: Page) -> None:
+    page.locator("#actions").get_by_role("button", name="Deny", exact=True).click()
+
+
+def test_why_something_is_denied_is_there_again_and_can_be_sent(
+    page: Page, supervisor: User, typed: TrunkRequest
+) -> None:
+    Session.objects.all().delete()
+    deny(page)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
+    come_back(page, supervisor)
+    expect(page.locator("#id_deny_comment")).to_have_value("No contract, says the letter of 3 November.")
+    expect(page.locator("#draft-restored")).to_contain_text("Nothing of it was sent.")
+    assert kept(page) is None
+    deny(page)
+    expect(page.locator("[data-state]").first).to_have_attribute("data-state", "denied")
+    assert kept(page) is None
+
+
+def test_what_was_sent_from_a_page_does_not_come_back_to_it(
+    page: Page, supervisor: User, typed: TrunkRequest
+) -> None:
+    page.get_by_role("button", name="Approve 1 trunk").click()
+    expect(page.locator("[data-state]").first).to_have_attribute("data-state", "approved")
+    expect(page.locator("#draft-restored")).to_have_count(0)
+    assert kept(page) is None
+
+
+def test_a_comment_waits_for_nobody_else_and_not_for_who_signs_out(
+    page: Page, supervisor: User, second_supervisor: User, typed: TrunkRequest
+) -> None:
+    Session.objects.all().delete()
+    deny(page)
+    come_back(page, second_supervisor)
+    page.locator("#deny-summary").click()
+    expect(page.locator("#id_deny_comment")).to_have_value("")
+    page.fill("#id_deny_comment", "Mine")
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
+    assert kept(page) is None
+
+
+def test_a_pasted_table_is_there_again(page: Page, staff: User, estate: cast.Estate) -> None:
+    sign_in(page, staff)
+    page.goto("/requests/import/")
+    page.select_option("[name=master]", str(estate.foreign_master.pk))
+    page.fill("[name=table]", "sub_account,dnis\nTailspin Toys,70003001")
+    page.fill("[name=ticket]", "CHG-5")
+    Session.objects.all().delete()
+    page.get_by_role("button", name="Check the table").click()
+    come_back(page, staff)
+    expect(page.locator("[name=table]")).to_have_value("sub_account,dnis\nTailspin Toys,70003001")
+    expect(page.locator("[name=ticket]")).to_have_value("CHG-5")
+    expect(page.locator("[name=master]")).to_have_value(str(estate.foreign_master.pk))
+    page.fill("[name=reason]", "New")
+    page.get_by_role("button", name="Check the table").click()
+    expect(page.locator("#plan")).to_be_visible()
+    expect(page.locator("#draft-restored")).to_have_count(0)
