@@ -18,6 +18,11 @@ COVERED = """() => {
   const boxes = [...document.querySelectorAll(".request-side > .card")].map((card) => card.getBoundingClientRect());
   return boxes.slice(1).filter((box, index) => box.top < boxes[index].bottom).length;
 }"""
+LINE = """() => {
+  const range = document.createRange();
+  range.selectNodeContents(document.querySelector(".asked-why dd"));
+  return range.getBoundingClientRect().left - document.querySelector(".asked-why dd").getBoundingClientRect().left;
+}"""
 
 
 @pytest.fixture
@@ -67,3 +72,13 @@ def test_paper_holds_all_that_was_said_to_zoom(page: Page, manager: User, asked:
     said = page.locator("pre.json").first
     assert said.evaluate("(box) => box.scrollHeight") > 1000
     assert said.evaluate("(box) => box.clientHeight === box.scrollHeight")
+
+
+def test_a_reason_is_written_in_the_direction_of_its_own_words(
+    page: Page, staff: User, supervisor: User, estate: cast.Estate
+) -> None:
+    draft = cast.draft(estate.sub, estate.trunk, "18888123", reason="العميل يحتاج إلى خط 18888123")
+    trunk_request = filing.file(draft, actor=staff)
+    sign_in(page, supervisor)
+    page.goto(f"/requests/{trunk_request.reference}/")
+    assert page.evaluate(LINE) > 100, "it begins at the right"
