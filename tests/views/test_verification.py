@@ -179,6 +179,8 @@ def test_it_says_how_to_hand_the_trail_over_and_gives_the_verifier(
     content = shown(client)
     assert sealed.settings.AUDIT_PUBLIC_KEYS[0].text in content
     assert "verify_export.py events.csv --proof proof.jsonl --key" in content
+    assert "verify_export.py FILE.jsonl --key" in content, "the name of the day and time is not known here"
+    assert "Python needs the package" in content
     assert 'href="/audit/verification/verify_export.py"' in content
     answer = client.get("/audit/verification/verify_export.py")
     assert answer["Content-Disposition"] == 'attachment; filename="verify_export.py"'
