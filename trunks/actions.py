@@ -66,7 +66,7 @@ class Action(TextChoices):
     CIRCUIT_OPENED = "circuit.opened", "stopped calling Zoom for the master account: calls failed in a row"
     CIRCUIT_CLOSED = "circuit.closed", "calls Zoom for the master account again: it answers"
 
-    NOTICE_SENT = "notice.sent", "sends the supervisors an e-mail: a customer is without a trunk"
+    NOTICE_SENT = "notice.sent", "sends the supervisors an e-mail: a customer has lost a trunk"
     NOTICE_ESCALATED = "notice.escalated", "tells others that nobody has decided in time"
     NOTICE_FAILED = "notice.failed", "could not send an e-mail"
     NOTICE_SENT_AGAIN = "notice.sent_again", "asked for an e-mail to be sent again"

@@ -42,7 +42,7 @@ def test_a_person_chooses_how_to_hear_of_each_topic(signed_in: SignedIn, supervi
 
 def test_an_alarm_is_named_and_is_not_among_the_choices(signed_in: SignedIn, supervisor: User) -> None:
     content = shown(signed_in(supervisor))
-    assert "Alarm: a customer is without a trunk" in content
+    assert "Alarm: a customer has lost a trunk" in content
     assert 'name="lost"' not in content
 
 

@@ -99,7 +99,7 @@ def test_every_supervisor_of_the_master_gets_a_letter_of_their_own(
     assert "Zoom says <no>." in letter.body
     event = audit.history(lost).get(action="notice.sent")
     assert event.after == {"to": [supervisor.email, second_supervisor.email]}
-    assert (event.who, event.ground) == ("The portal", "a customer is without a trunk")
+    assert (event.who, event.ground) == ("The portal", "a customer has lost a trunk")
 
 
 def test_a_name_with_line_breaks_cannot_add_a_header(lost: TrunkRequest, supervisor: User) -> None:

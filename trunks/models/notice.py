@@ -20,7 +20,7 @@ class Topic(models.TextChoices):
     SETTLED = "settled", "My request was carried out, or could not be"
     UNSETTLED = "unsettled", "A request comes to no end: people have to look"
     DIGEST = "digest", "Every morning: what waits for me"
-    LOST = "lost", "Alarm: a customer is without a trunk"
+    LOST = "lost", "Alarm: a customer has lost a trunk"
     TROUBLE = "trouble", "Alarm: the portal needs an administrator"
 
 

@@ -19,7 +19,7 @@ HOOK_WORDS = {
     Topic.DECIDED: "A request was approved, denied, sent back or withdrawn, or expired",
     Topic.SETTLED: "A request was carried out, or could not be",
     Topic.UNSETTLED: "A request comes to no end: people have to look",
-    Topic.LOST: "A customer is without a trunk",
+    Topic.LOST: "A customer has lost a trunk",
 }
 HOOK_TOPICS = tuple(HOOK_WORDS)
 

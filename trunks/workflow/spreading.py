@@ -22,7 +22,7 @@ from trunks.models.trunk_request import named_request
 from trunks.workflow import alarms, deciders, deliveries
 
 BATCH = 200
-WHY_LOST = "a customer is without a trunk"
+WHY_LOST = "a customer has lost a trunk"  # its own, or another that a call may have displaced
 
 
 def spread(pk: int) -> None:
