@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -98,13 +98,14 @@ def record(
     why: str = "",
     on_behalf_of: User | None = None,
     outcome: Outcome | None = None,
+    also: Iterable[str] = (),
 ) -> None:
     """Write one event about `on` in the caller's transaction: change and event are committed together or not at all.
 
     Within `change` it is written at the end of the block, otherwise at once. `actor` None means the system; `why` must
     then say on what ground it acts. `before` and `after` hold only what changed. `on_behalf_of` is the person whose
-    right the actor used. `outcome` is that of the action unless given. Sub account and DNIS are taken from `on`. Raises
-    NotRecorded for an event that would be incomplete.
+    right the actor used. `outcome` is that of the action unless given. Sub account and DNIS are taken from `on`; `also`
+    are further DNIS by which it is to be found. Raises NotRecorded for an event that would be incomplete.
     """
     if not isinstance(action, Action):
         raise NotRecorded(f"{action!r} is not an action of the audit trail.")
@@ -130,7 +131,7 @@ def record(
         master_name=str(belongs_to or "")[:120],
         sub_account_id=account.pk if account else None,
         sub_account_name=str(account or "")[:255],
-        dnis=getattr(on, "numbers", ""),
+        dnis=" ".join((getattr(on, "numbers", ""), *also)).lstrip(),
         before=_without_secrets(before),
         after=_without_secrets(after),
         comment=comment,

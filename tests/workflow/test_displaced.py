@@ -73,6 +73,15 @@ def test_one_that_has_ended_is_not_ended_again(supervisor: User, gone: TrunkRequ
         end(gone, supervisor)
 
 
+def test_who_looks_for_the_dnis_that_is_gone_finds_when_it_was_missed_and_who_ended_the_alarm(
+    supervisor: User, other: str, gone: TrunkRequest
+) -> None:
+    end(gone, supervisor)
+    for action in (Action.PROVISIONING_DISPLACED, Action.REQUEST_DISPLACED_ENDED):
+        [event] = audit.history(gone).filter(action=action)
+        assert event.dnis == f"{gone.numbers} {other}"
+
+
 @pytest.mark.parametrize("first", ["another supervisor", "a worker"])
 def test_whoever_was_first_between_look_and_lock_is_told(
     supervisor: User,

@@ -87,9 +87,13 @@ def end_displaced(trunk_request: TrunkRequest, *, actor: User, version: int, com
         if not gone:
             raise Stale(policy.NOTHING_DISPLACED)
         displaced.end(trunk_request, gone)
-        before = {displaced.GONE: gone}
         audit.record(
-            Action.REQUEST_DISPLACED_ENDED, actor=actor, on=trunk_request, before=before, comment=comment
+            Action.REQUEST_DISPLACED_ENDED,
+            actor=actor,
+            on=trunk_request,
+            before={displaced.GONE: gone},
+            comment=comment,
+            also=gone,
         )
 
 

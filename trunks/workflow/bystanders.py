@@ -105,6 +105,7 @@ def tell(claim: Claim, rows: Collection[ListedTrunk]) -> None:
             on=trunk_request,
             after={GONE: dnis},
             comment=words,
+            also=dnis,
         )
         key = f"{Topic.LOST}:{trunk_request.pk}:{GONE}:{claim.fence}"
         occasions.note_once(Topic.LOST, trunk_request, key, facts)
