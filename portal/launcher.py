@@ -162,11 +162,11 @@ def alone(data_dir: Path) -> Iterator[None]:
 
 
 def reset(environment: Mapping[str, str]) -> None:
-    """Remove the data of earlier demos; the secrets stay."""
+    """Remove the data of earlier demos; the secrets stay, and the port of the stand-in, which is about to be used."""
     if environment.get("DATABASE_URL"):
         raise FailedError("RESET empties the embedded database only; DATABASE_URL names another.")
     data_dir = Path(environment["DATA_DIR"])
-    for pattern in ("portal.sqlite3*", "sandbox.json*", "sandbox.port", "beat*"):
+    for pattern in ("portal.sqlite3*", "sandbox.json*", "beat*"):
         for path in data_dir.glob(pattern):
             path.unlink()
     for folder in ("broker", "digests"):

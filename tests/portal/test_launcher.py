@@ -228,7 +228,11 @@ def test_reset_removes_data_but_no_secrets(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     launcher.reset(environment)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["digests", "secrets.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["digests", "sandbox.port", "secrets.json"]
+    assert (
+        launcher.environment_of(8000, {"DATA_DIR": str(tmp_path)})["ZOOM_API_URL"]
+        == environment["ZOOM_API_URL"]
+    )
     assert list((tmp_path / "digests").iterdir()) == []
 
 
