@@ -1,13 +1,15 @@
 """Settling what nobody knows, by reading Zoom's list: never by sending again.
 
 A line that Zoom's list does not show is believed to be absent only after the quiet period in which a late write could
-still land, and only when two readings some time apart agree. Only then may a later attempt send it again.
+still land, and only when two readings some time apart agree. Only then may a later attempt send it again. Of a line
+that Zoom has accepted it is believed later still, and that is not sent again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from django.conf import settings
 from django.db.models import F
 
 from trunks import audit, context, dispatch
@@ -42,12 +44,15 @@ from trunks.workflow.reading import (
     without_old_news,
     write_findings,
 )
-from trunks.workflow.transitions import mark, move
+from trunks.workflow.transitions import mark, move, write_lines
 from trunks.workflow.words import sentence
 from trunks.zoom.errors import RateLimited, ZoomError
 from trunks.zoom.types import Trunk
 
 MOST_SENDS = 3
+# Of what Zoom accepted an absence is believed after so many quiet periods. It is not sent again, so that to wait costs
+# time only, while of a list that lags it would be said that the customer has not what they have.
+ACCEPTED_QUIETS = 5
 UNSEEN = "Zoom's list does not show the effect; it could still come."
 
 
@@ -141,7 +146,8 @@ def _look(claim: Claim) -> None:
     if bystanders.shown_since(others, claim.trunk_request.absent_at):
         # What that list lacked were lines: this is the first without these.
         claim.trunk_request.absent_at = None
-    if (missing or others) and not _believable(claim, UNSEEN if missing else bystanders.doubt(others)):
+    why = UNSEEN if missing else bystanders.doubt(others)
+    if (missing or others) and not _believable(claim, why, missing):
         return
     if left := bystanders.not_gone_for(others):
         _look_again(claim, bystanders.doubt(others), left)
@@ -162,14 +168,17 @@ def _displaced(claim: Claim, lines: list[Line], rows: Sequence[Trunk]) -> list[L
     return gone
 
 
-def _believable(claim: Claim, why: str) -> bool:
+def _believable(claim: Claim, why: str, missing: Sequence[Line]) -> bool:
     """Say whether an absence may be believed now; if not, the claim has been given up until the next reading."""
     trunk_request = claim.trunk_request
-    if (left := trunk_request.quiet_left) > 0:
+    accepted = any(line.answered for line in missing)
+    quiets = ACCEPTED_QUIETS if accepted else 1
+    if (left := clock.left(trunk_request.sent_at, quiets * settings.QUIET_SECONDS)) > 0:
+        if not trunk_request.could_still_land:
+            _show_alarm(claim, missing)
         # What Zoom accepted is looked for often, since it should be there; the unanswered only when it counts.
-        soon = settling.backoff(trunk_request.tries)
-        answered = trunk_request.lines.filter(state=LineState.UNKNOWN, answered=True).exists()
-        _look_again(claim, why, min(left, soon) if answered else left, tries=F("tries") + 1)
+        soon = min(settling.backoff(trunk_request.tries), settings.QUIET_SECONDS)
+        _look_again(claim, why, min(left, soon) if accepted else left, tries=F("tries") + 1)
         return False
     still = second_look_left(trunk_request)
     if still is not None:
@@ -178,6 +187,15 @@ def _believable(claim: Claim, why: str) -> bool:
         first = {} if trunk_request.absent_at else {"absent_at": read_at}
         _look_again(claim, why, still, **first)
     return still is None
+
+
+def _show_alarm(claim: Claim, missing: Sequence[Line]) -> None:
+    """Have the pages alarm people of a customer who may be without a trunk; a letter is sent when that is sure."""
+    halfway = [line for line in missing if line.has_begun and not line.without_trunk]
+    if halfway:
+        with audit.change():
+            claim.hold()
+            write_lines(halfway, without_trunk=True)
 
 
 def _look_again(claim: Claim, why: str, wait: float, **changes: object) -> None:
