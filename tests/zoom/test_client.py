@@ -25,7 +25,15 @@ class TestListingTrunks:
                 "total_records": 1,
                 "sip_trunks": [{"id": "268", **row}, {"id": 281, "outbound_caller_id": "", "dnis": None}],
             },
-            match=[header_matcher({"Authorization": f"Bearer {TOKEN}", "Accept": "application/json"})],
+            match=[
+                header_matcher(
+                    {
+                        "Authorization": f"Bearer {TOKEN}",
+                        "Accept": "application/json",
+                        "Cache-Control": "no-cache",
+                    }
+                )
+            ],
         )
         assert client.list_trunks() == [
             Trunk("268", "HQ", "1.11.1.1", "90001258", "0", None),

@@ -23,7 +23,12 @@ USER_AGENT = "sip-trunk-portal/0.1"
 ANSWER_BYTES = 1_000_000
 LIST_BYTES = 5_000_000
 
-_HEADERS = {**default_headers(), "User-Agent": USER_AGENT, "Accept": "application/json"}
+_HEADERS = {
+    **default_headers(),
+    "User-Agent": USER_AGENT,
+    "Accept": "application/json",
+    "Cache-Control": "no-cache",  # a list that a proxy has kept is older than what was written meanwhile
+}
 _NETWORK_ERRORS = (OSError, urllib3.exceptions.HTTPError)
 
 
