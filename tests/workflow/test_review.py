@@ -100,7 +100,7 @@ def test_a_no_without_a_reason_is_asked_for_one(
 
 
 @every_verb
-@pytest.mark.parametrize("comment", ["a\x00b", "x" * 2001])
+@pytest.mark.parametrize("comment", ["a\x00b", "x" * 2001, "\u202e32188881"])
 def test_a_comment_that_cannot_be_kept_is_refused_beside_its_field(
     verb: Verb, comment: str, trunk_request: TrunkRequest, supervisor: User
 ) -> None:

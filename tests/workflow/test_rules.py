@@ -34,7 +34,9 @@ def test_a_reason_of_which_nothing_can_be_seen_is_none(estate: cast.Estate, reas
     assert set(rules.problems(draft)) == {"reason"}
 
 
-@pytest.mark.parametrize("reason", ["7", "مرحبا", "\u200b😀", "e\u0301", "."])
+@pytest.mark.parametrize(
+    "reason", ["7", "مرحبا", "Call \u202a+1 415 555 0100\u202c", "\u200b😀", "e\u0301", "."]
+)
 def test_a_reason_in_any_script_is_one(estate: cast.Estate, reason: str) -> None:
     assert rules.problems(replace(cast.draft(estate.sub, estate.trunk, "18888123"), reason=reason)) == {}
 
@@ -197,6 +199,7 @@ def test_another_master_has_a_numbering_of_its_own(estate: cast.Estate, trunk_re
     [
         ("reason", "x" * 2001),
         ("reason", "a\x00b"),
+        ("reason", "In place of \u202e32188881"),
         ("reason", "   "),
         ("ticket", "x" * 61),
         ("ticket", "\x00"),

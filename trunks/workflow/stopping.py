@@ -183,8 +183,8 @@ def _standing() -> str:
 def _demand_reason(reason: str) -> None:
     if rules.says_nothing(reason):
         raise Invalid({"reason": ["Say why: everybody reads it, and the audit trail keeps it."]})
-    if len(reason) > REASON_MAX_LENGTH or "\x00" in reason:
-        raise Invalid({"reason": [f"At most {REASON_MAX_LENGTH} characters, and no null character."]})
+    if found := list(rules.text_problems(reason, REASON_MAX_LENGTH)):
+        raise Invalid({"reason": found})
 
 
 def _demand(actor: User, verb: str, stop: WriteStop | None) -> None:
