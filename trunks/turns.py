@@ -14,6 +14,7 @@ from django.conf import settings
 
 from trunks.models import Counted, MasterAccount, NoRoom, Outlook, RateBudget, Trips, Turn
 from trunks.zoom.errors import HeldBack, RateLimited
+from trunks.zoom.meanwhile import idle
 from trunks.zoom.types import Call, Label
 
 logger = logging.getLogger(__name__)
@@ -111,11 +112,11 @@ class Turns:
         """Note how long after its turn the call was answered, if it was.
 
         Of how much the ways differ writes tell nothing: they have a connection to make first, which would blur that.
+        Nor do answers that may have come while something else was done.
         """
         if call.heard is not None:
-            self.answered(
-                call.label, call.left, call.heard, usual=call.method == "GET" and call.status == 200
-            )
+            usual = call.method == "GET" and call.status == 200 and not call.busy
+            self.answered(call.label, call.left, call.heard, usual=usual)
 
     def answered(self, label: Label, left: float, heard: float, *, usual: bool = True) -> None:
         """Note when the call of the last turn left and when it was answered; a usual one tells of the way."""
@@ -147,6 +148,8 @@ class Turns:
             except NoRoom as error:
                 if waited + error.wait - reach > self._urgency.patience_seconds:
                     raise held_back(label.value, error.wait) from error
+                if idle():
+                    continue
                 # Up to a fifth more, so that those who wait do not all ask at once.
                 time.sleep(min(error.wait - reach, 1.0) * random.uniform(1, 1.2) + 0.01)  # noqa: S311  # no secret
 
@@ -175,6 +178,8 @@ def slow_down(master: MasterAccount, label: str, seconds: float) -> None:
 def _sleep_until(turn: float, master: MasterAccount, label: Label) -> float | None:
     """Sleep until `turn` and return how late the call may leave, or None when all were told to pause meanwhile."""
     ahead = Outlook()
+    if turn - time.monotonic() > LAST_LOOK_SECONDS:
+        idle()
     if (left := turn - time.monotonic() - LAST_LOOK_SECONDS) > 0:
         time.sleep(left)
         ahead = RateBudget.look(master, label.value)

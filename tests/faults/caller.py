@@ -23,6 +23,7 @@ from trunks.zoom import hooks
 from trunks.zoom.auth import ServerToServerAuth
 from trunks.zoom.client import ZoomClient
 from trunks.zoom.errors import CredentialsRefused, NoAnswer, NotSent, ZoomError
+from trunks.zoom.meanwhile import idle
 from trunks.zoom.types import Call, Label, Token
 from trunks.zoom.wire import Answer
 
@@ -115,6 +116,7 @@ class Caller(ZoomClient):
                 self._judge(ask, origin)
         answer = portal.zoom.answer(ask.method, ask.path, ask.body, origin)
         portal.reach(f"{what} sent")
+        idle()
         portal.advance(0.2 if answer else DEADLINE)
         portal.reach(f"{what} answer")
         if answer is None:

@@ -14,7 +14,7 @@ from unittest.mock import patch
 from django.test import override_settings
 
 from trunks.models import Line, LineState, TrunkRequest
-from trunks.workflow import provisioning, quorum, review, sending, settling, sweeping
+from trunks.workflow import approved, quorum, review, sending, settling, sweeping
 from trunks.workflow.claims import Claim
 from trunks.workflow.transitions import mark, move
 
@@ -105,7 +105,7 @@ class _Anything(str):
 @contextmanager
 def no_digests() -> Iterator[None]:
     """Nobody looks, before something is sent, whether it is what was approved."""
-    with patch.object(provisioning, "digest_of", _Anything), patch.object(review, "digest_of", _Anything):
+    with patch.object(approved, "digest_of", _Anything), patch.object(review, "digest_of", _Anything):
         yield
 
 

@@ -15,8 +15,9 @@ from tests.processes import PYTHON, start
 from trunks import turns
 from trunks.models import MasterAccount, NoRoom, RateBudget, RatePlan, Trips
 from trunks.models.rate_budget import BURST_CALLS, LEAST_SHARE, RATES, SHARE
-from trunks.turns import BATCH, INTERACTIVE, WORK, Turns
+from trunks.turns import BATCH, INTERACTIVE, WORK, Turns, Urgency
 from trunks.zoom.errors import HeldBack, RateLimited
+from trunks.zoom.meanwhile import meanwhile
 from trunks.zoom.types import Call, Label
 
 pytestmark = pytest.mark.sqlite
@@ -257,6 +258,22 @@ def test_no_transaction_is_open_while_a_call_waits(
         Turns(master, WORK).wait(Label.HEAVY)
     assert open_ones
     assert not any(open_ones)
+
+
+@pytest.mark.parametrize("far", [False, True])
+def test_what_is_to_be_done_meanwhile_is_done_before_it_sleeps(
+    master: MasterAccount, monkeypatch: pytest.MonkeyPatch, far: bool
+) -> None:
+    done: list[str] = []
+    before_each_sleep(monkeypatch, lambda _: done.append("slept"))
+    for _ in range(BURST_CALLS):
+        Turns(master, WORK).wait(Label.HEAVY)
+    done.clear()
+    if far:
+        RateBudget.pause(master, Label.HEAVY.value, 0.3)
+    with meanwhile(lambda: done.append("written down")):
+        Turns(master, Urgency(reach=0.01, patience=1) if far else WORK).wait(Label.HEAVY)
+    assert done[:2] == ["written down", "slept"]
 
 
 @pytest.mark.parametrize("missing", [turns.MISSING_SECONDS, 0.1])

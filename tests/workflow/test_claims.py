@@ -132,7 +132,7 @@ def test_what_zoom_says_now_is_told_for_removals_too(zoom: Zoom, filed: TrunkReq
 def test_an_abandoned_send_waits_for_the_quiet_period_and_no_longer(
     zoom: Zoom, filed: TrunkRequest, settings: Settings
 ) -> None:
-    zoom.lose_worker(filed, "trunks.workflow.sending._note")
+    zoom.lose_worker(filed, "trunks.workflow.sending._keep_answer")
     assert TrunkRequest.objects.get(pk=filed.pk).step == Step.SENDING
     TrunkRequest.objects.filter(pk=filed.pk).update(lease_until=cast.LONG_AGO)
     sweeping.sweep()

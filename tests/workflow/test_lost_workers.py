@@ -18,7 +18,7 @@ filed = test_unconfirmed.filed
 
 
 def test_a_worker_lost_before_sending_puts_the_request_back(zoom: Zoom, filed: TrunkRequest) -> None:
-    zoom.lose_worker(filed, "trunks.workflow.provisioning.read_list")
+    zoom.lose_worker(filed, "trunks.workflow.provisioning.ask_for_list")
     assert states(filed) == ("applying", ["not_sent"])
     let_pass(filed)
     sweeping.sweep()
@@ -29,7 +29,9 @@ def test_a_worker_lost_before_sending_puts_the_request_back(zoom: Zoom, filed: T
 def test_a_worker_lost_after_sending_leaves_it_unconfirmed_and_then_true(
     zoom: Zoom, filed: TrunkRequest, applied: bool
 ) -> None:
-    where = "trunks.workflow.sending._note" if applied else "trunks.zoom.client.ZoomClient.assign_trunks"
+    where = (
+        "trunks.workflow.sending._keep_answer" if applied else "trunks.zoom.client.ZoomClient.assign_trunks"
+    )
     zoom.lose_worker(filed, where)
     assert states(filed) == ("applying", ["unknown"])
     let_pass(filed)
@@ -42,7 +44,7 @@ def test_a_worker_lost_after_sending_leaves_it_unconfirmed_and_then_true(
 
 
 def test_a_lease_that_runs_is_not_taken_back(zoom: Zoom, filed: TrunkRequest) -> None:
-    zoom.lose_worker(filed, "trunks.workflow.provisioning.read_list")
+    zoom.lose_worker(filed, "trunks.workflow.provisioning.ask_for_list")
     sweeping.sweep()
     assert states(filed)[0] == "applying"
 
@@ -83,7 +85,7 @@ def test_a_worker_that_comes_back_late_does_not_overwrite_what_another_settled(
         sweeping.sweep()
         settle_in_time(filed, looks=1)
 
-    zoom.before(monkeypatch, "trunks.workflow.sending._note", another_settles)
+    zoom.before(monkeypatch, "trunks.workflow.sending._keep_answer", another_settles)
     provision(filed.pk)
     assert states(filed) == ("done", ["assigned"])
     settled = [event for event in audit.history(filed) if event.action == "provisioning.settled"]

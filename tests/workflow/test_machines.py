@@ -130,7 +130,7 @@ def test_f30_a_database_that_another_process_holds_is_waited_for(
     assert states(trunk_request) == ("done", ["assigned"])
 
 
-@pytest.mark.parametrize("where", ["trunks.workflow.sending._intend", "trunks.workflow.sending._note"])
+@pytest.mark.parametrize("where", ["trunks.workflow.sending._intend", "trunks.workflow.sending._keep_answer"])
 def test_f30_a_database_that_stays_locked_loses_nothing(
     zoom: Zoom, staff: User, supervisor: User, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:

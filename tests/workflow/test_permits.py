@@ -157,7 +157,7 @@ def test_a_worker_that_dies_after_the_claim_does_not_strand_the_request(
     zoom: Zoom, staff: User, supervisor: User
 ) -> None:
     approved = zoom.approved(staff, supervisor, "18888777")
-    zoom.lose_worker(approved, "trunks.workflow.provisioning.read_list")
+    zoom.lose_worker(approved, "trunks.workflow.provisioning.ask_for_list")
     assert approved.permits.get().spent_at is not None
     let_pass(approved)
     sweeping.sweep()

@@ -109,7 +109,7 @@ def test_a_worker_that_cannot_look_does_not_take_a_request_up(
 def test_reading_goes_on_while_writing_is_stopped(zoom: Zoom, staff: User, supervisor: User) -> None:
     dnis = zoom.trunk.prefix + "777"
     trunk_request = zoom.approved(staff, supervisor, dnis)
-    zoom.lose_worker(trunk_request, "trunks.workflow.sending._note")
+    zoom.lose_worker(trunk_request, "trunks.workflow.sending._keep_answer")
     stopping.stop(actor=supervisor, reason=REASON)
     let_pass(trunk_request)
     sweeping.sweep()

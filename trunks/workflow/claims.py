@@ -7,6 +7,7 @@ names the fence it holds, and one that no longer holds it changes nothing.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,7 +20,7 @@ from trunks import audit, context
 from trunks.actions import Action
 from trunks.compiled import Found, Param, Rows
 from trunks.compiled_writing import Inserts, Updates
-from trunks.models import Attempt, Circuit, State, Step, TrunkRequest, WriteStop, ZoomCall, clock
+from trunks.models import Attempt, Circuit, MasterTrunk, State, Step, TrunkRequest, WriteStop, ZoomCall, clock
 from trunks.models.trunk_request import TrunkRequestQuerySet
 from trunks.workflow import circuits, permits, speaking
 from trunks.workflow.errors import Stale
@@ -74,7 +75,8 @@ class Claim:
     the answer is noted; None while none is. `not_permitted` says why the request has no permit that could be spent, and
     must go back to its people. `seen` is every DNIS that a list read under this claim has shown, `listed` what the
     latest one shows; None while none was read. `tidy` says that the latest list left nothing to tidy up in the estate.
-    `glance` is what the database showed when the claim was taken.
+    `glance` is what the database showed when the claim was taken. `siblings` are all trunks of the master account, once
+    they have been read.
     """
 
     trunk_request: TrunkRequest
@@ -88,6 +90,7 @@ class Claim:
     seen: set[str] = field(default_factory=set)
     listed: set[str] | None = None
     tidy: bool = False
+    siblings: Sequence[MasterTrunk] | None = None
     _calls: list[ZoomCall] = field(default_factory=list)
 
     def outlives_a_call(self) -> bool:

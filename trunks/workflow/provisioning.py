@@ -2,7 +2,7 @@
 
 Each step may be repeated from its start after a crash without a second effect, because what was intended is committed
 before it is sent, and because Zoom's list is read before anything is sent and after. No transaction is open while Zoom
-is being called. What cannot be known is left `unconfirmed`, for `reconcile` to settle by reading.
+is waited for. What cannot be known is left `unconfirmed`, for `reconcile` to settle by reading.
 """
 
 from __future__ import annotations
@@ -26,30 +26,33 @@ from trunks.models import (
     User,
 )
 from trunks.models.trunk_request import first_hold
-from trunks.workflow import bystanders, guard, permits, rules, settling
+from trunks.workflow import bystanders, guard, permits, settling
+from trunks.workflow.approved import World, begun, not_as_approved, still_free
 from trunks.workflow.claims import Claim, Fenced, claim_approved
-from trunks.workflow.content import content_of, digest_of, lines_of
-from trunks.workflow.drafts import draft_of
-from trunks.workflow.errors import distinct
+from trunks.workflow.content import lines_of
 from trunks.workflow.filing import take_turn
 from trunks.workflow.reading import (
     GONE_ONCE,
+    Findings,
+    ask_for_list,
     begin_again,
     echoed,
     gone_once,
     look_up,
     read_list,
     refuse,
+    take_in,
     unmet,
     without_old_news,
     write_findings,
 )
-from trunks.workflow.sending import goes_on, send
+from trunks.workflow.sending import send
 from trunks.workflow.transitions import mark, move, write_lines
 from trunks.workflow.words import sentence
 from trunks.zoom import errors
 from trunks.zoom.client import ZoomClient
 from trunks.zoom.errors import ZoomError
+from trunks.zoom.meanwhile import meanwhile
 
 # How often Zoom may refuse its list to a change that is halfway, before that ends: with the pauses, eight minutes.
 HALFWAY_TRIES = 8
@@ -119,23 +122,19 @@ def _begin_again(line: Line) -> None:
 
 def _carry_out(claim: Claim, client: ZoomClient) -> None:
     lines = lines_of(claim.trunk_request)
-    if wrong := _not_as_approved(claim, lines):
+    if wrong := not_as_approved(claim, lines):
         settling.give_back(claim, wrong)
         return
-    on_credit, asked, sent = bool(_begun(lines)), False, list[Line]()
+    world, sent = World(claim, on_credit=bool(begun(lines))), list[Line]()
     while waiting := [line for line in lines if line.state == LineState.NOT_SENT]:
-        # Half of a change is at Zoom already: it must be finished, or taken back, whatever the world looks like. What
-        # has not begun is asked about after that.
-        if not (asked or _begun(waiting)):
-            asked = True
-            if moved := _in_the_way(claim, waiting, on_credit=on_credit):
-                if not sent:
-                    settling.give_back(claim, moved)
-                    return
-                settling.refuse_rest(claim, moved)
-                lines = lines_of(claim.trunk_request)
-                break
-        group = _go_on(claim, client, lines, waiting)
+        group = _go_on(claim, client, lines, waiting, world)
+        if world.moved and not sent:
+            settling.give_back(claim, world.moved)
+            return
+        if world.moved:
+            settling.refuse_rest(claim, world.moved)
+            lines = lines_of(claim.trunk_request)
+            break
         if group is None:
             return
         sent = group or sent
@@ -151,18 +150,30 @@ def _end(claim: Claim, lines: list[Line]) -> bool:
     return False
 
 
-def _go_on(claim: Claim, client: ZoomClient, lines: list[Line], waiting: list[Line]) -> list[Line] | None:
-    """Do the next step of the lines that wait; return those that were sent, or None when the claim was given up."""
-    if claim.has_lasted(SPELL_SECONDS) and not _begun(waiting):
+def _go_on(
+    claim: Claim, client: ZoomClient, lines: list[Line], waiting: list[Line], world: World
+) -> list[Line] | None:
+    """Do the next step of the lines that wait; return those that were sent, or None when the claim was given up.
+
+    Nothing is done when the world has moved, which is looked up while Zoom's list is on its way.
+    """
+    if claim.has_lasted(SPELL_SECONDS) and not begun(waiting):
         settling.release(claim, NEXT_SPELL, wait=0, counted=False)
         return None
     try:
-        rows = read_list(claim, client)
+        with meanwhile(partial(world.look, waiting)):
+            reading = ask_for_list(claim, client)
     except ZoomError as error:
-        return [] if _cannot_read(claim, waiting, error) else None
-    if begin_again(claim, _begun(waiting), rows):
+        return [] if world.moved or _cannot_read(claim, waiting, error) else None
+    findings = look_up(begun(waiting) or waiting, reading.rows)
+    keep = partial(take_in, claim, reading)
+    if not world.moved and _is_all(claim, lines, findings):
+        # What the list shows is written down while the call is on its way; once it is listed, nothing is left to do.
+        return lines if send(claim, client, lines, keep=keep, then=partial(_end, claim, lines)) else None
+    keep()
+    if world.moved or begin_again(claim, begun(waiting), reading.rows):
         return []
-    findings = without_old_news(look_up(_begun(waiting) or waiting, rows))
+    findings = without_old_news(findings)
     once = gone_once(claim, findings)
     write_findings(claim, {line: finding for line, finding in findings.items() if line not in once})
     if echoed(findings):
@@ -171,21 +182,19 @@ def _go_on(claim: Claim, client: ZoomClient, lines: list[Line], waiting: list[Li
     if once:
         settling.release(claim, GONE_ONCE, wait=max(once.values()), counted=False)
         return None
-    group = _still_free(claim, _next_group(claim.trunk_request, unmet(findings)))
-    # Of an assignment in one call nothing is left to do once the list shows it.
-    whole = claim.trunk_request.kind == Kind.ASSIGN and group == lines
-    then = partial(_end, claim, lines) if whole else goes_on
-    return None if group and not send(claim, client, group, then) else group
+    group = still_free(claim, _next_group(claim.trunk_request, unmet(findings)))
+    return None if group and not send(claim, client, group) else group
+
+
+def _is_all(claim: Claim, lines: list[Line], findings: Findings) -> bool:
+    """Say whether one call assigns all that was asked for, and the list shows nothing of it."""
+    together = claim.trunk_request.kind == Kind.ASSIGN and not echoed(findings)
+    return together and _next_group(claim.trunk_request, unmet(findings)) == lines
 
 
 def _as_they_are(claim: Claim, lines: list[Line]) -> list[Line]:
     """Return the lines, read again where what was done to one of them may have changed another: a removal does."""
     return lines if claim.trunk_request.kind == Kind.ASSIGN else lines_of(claim.trunk_request)
-
-
-def _begun(lines: list[Line]) -> list[Line]:
-    """Return the lines of which half is at Zoom already, and the other half not sent."""
-    return [line for line in lines if line.state == LineState.NOT_SENT and line.has_begun]
 
 
 def _displaced(claim: Claim, client: ZoomClient, lines: list[Line], sent: list[Line]) -> bool:
@@ -224,49 +233,12 @@ def _next_group(trunk_request: TrunkRequest, waiting: list[Line]) -> list[Line]:
     return (assigning or waiting)[:1] if alone else assigning
 
 
-def _still_free(claim: Claim, group: list[Line]) -> list[Line]:
-    """Return `group` without second steps of changes whose DNIS another sub account has taken meanwhile.
-
-    The step may come long after the rules were checked, and a retry does not hold its old values. May raise Fenced.
-    """
-    free = []
-    for line in group:
-        dnis, _ = line.target()
-        if line.has_begun and (taken := rules.others_have(dnis, claim.trunk_request)):
-            refuse(claim, [line], taken)
-        else:
-            free.append(line)
-    return free
-
-
-def _not_as_approved(claim: Claim, lines: list[Line]) -> str:
-    """Return why the request may not be carried out as it stands, or "" when it may."""
-    trunk_request = claim.trunk_request
-    if digest_of(content_of(trunk_request, lines)) != trunk_request.approved_digest:
-        return "The request's content is not the content that was approved."
-    if digest_of(trunk_request.policy) != trunk_request.policy_digest:
-        return "The policy kept with the request is not the one it was approved under."
-    return claim.not_permitted
-
-
-def _in_the_way(claim: Claim, waiting: list[Line], *, on_credit: bool) -> str:
-    """Return why what has not begun no longer fits what was approved, or "" when it does.
-
-    Lines that have ended, perhaps in an earlier run, are left out: they are not sent again, whoever has their DNIS by
-    now. `on_credit` says that the permit was spent for a change already halfway, which does not need enough decisions.
-    """
-    if on_credit and (fallen := permits.fallen(claim.trunk_request)):
-        return fallen
-    draft = draft_of(claim.trunk_request, waiting)
-    return " ".join(distinct(rules.problems(draft, amending=claim.trunk_request, executing=True)))
-
-
 def _cannot_read(claim: Claim, waiting: list[Line], error: ZoomError) -> bool:
     """Decide what an unreadable list means: wait for Zoom (False), or end the lines with Zoom's refusal (True)."""
     if settling.is_no_answer(error) and not _unclear_for_long(claim, error):
         settling.wait_for(claim, error)
         return False
-    if halfway := _begun(waiting):
+    if halfway := begun(waiting):
         _stay_halfway(claim, halfway, error)
         return False
     refuse(claim, waiting, sentence(error))

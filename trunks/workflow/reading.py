@@ -89,14 +89,21 @@ def _unclear(trunk_request: TrunkRequest, rows: Sequence[Trunk]) -> str:
 
 def _has_prefix(master: int, shown: str) -> bool:
     """Say whether `shown` is a number under the prefix of one of the master's trunks, and so that trunk's."""
-    trunks = _TRUNKS(master=master) if numbers.is_digits(shown) else ()
+    trunks = trunks_of(master) if numbers.is_digits(shown) else ()
     return any(trunk.prefix and shown.startswith(trunk.prefix) for trunk in trunks)
 
 
-def look_up(lines: Iterable[Line], rows: Sequence[Trunk]) -> Findings:
-    """Return what `rows` say about each of `lines`."""
+def trunks_of(master: int) -> list[MasterTrunk]:
+    """Return the trunks of the master account with that key."""
+    return _TRUNKS(master=master)
+
+
+def look_up(
+    lines: Iterable[Line], rows: Sequence[Trunk], siblings: Sequence[MasterTrunk] | None = None
+) -> Findings:
+    """Return what `rows` say about each of `lines`; `siblings` are all trunks of their master, if at hand."""
     # Read only when a row is not under the id of the line's own trunk.
-    trunks = cache(lambda master: _TRUNKS(master=master))
+    trunks = cache(lambda master: trunks_of(master) if siblings is None else siblings)
     findings = {line: compare(line, rows, partial(trunks, line.master_id)) for line in lines}
     doubted = [line for line, finding in findings.items() if may_be_echo(line, finding)]
     if doubted and _may_be_older(doubted[0].trunk_request_id):
@@ -105,13 +112,15 @@ def look_up(lines: Iterable[Line], rows: Sequence[Trunk]) -> Findings:
     return findings
 
 
-def look_after(lines: Iterable[Line], rows: Sequence[Trunk]) -> Findings:
-    """Return what `rows` say about `lines`, each of which was sent.
+def look_after(
+    lines: Iterable[Line], rows: Sequence[Trunk], siblings: Sequence[MasterTrunk] | None = None
+) -> Findings:
+    """Return what `rows` say about `lines`, each of which was sent; for `siblings` see `look_up`.
 
     A row may be there before all its values are: the answer to an assignment does not name the caller ID either. Within
     the quiet period other values than were sent tell nothing, as absence does.
     """
-    findings = look_up(lines, rows)
+    findings = look_up(lines, rows, siblings)
     odd = [line for line, finding in findings.items() if finding.likeness is Likeness.DIFFERENT]
     if odd and _may_be_older(odd[0].trunk_request_id):
         findings |= dict.fromkeys(odd, Finding(Likeness.UNMET, echo=True))
@@ -219,8 +228,13 @@ def write_findings(claim: Claim, findings: Findings) -> None:
     landed = any(line.state == LineState.UNKNOWN and findings[line].likeness is not other for line in settled)
     with transaction.atomic(savepoint=False):
         claim.write(landed=LANDED if landed else F("landed"))
-        for line, finding in findings.items():
-            outcomes.shown(line, finding)
+        write_outcomes(findings)
+
+
+def write_outcomes(findings: Findings) -> None:
+    """Write the outcome of every line, in a transaction that proves that the claim holds."""
+    for line, finding in findings.items():
+        outcomes.shown(line, finding)
 
 
 def begin_again(claim: Claim, begun: Iterable[Line], rows: Sequence[Trunk]) -> bool:

@@ -26,8 +26,10 @@ from trunks.workflow.reading import (
     read_list,
     refuse,
     take_in,
+    trunks_of,
     unmet,
     write_findings,
+    write_outcomes,
 )
 from trunks.workflow.reconcile import MOST_SENDS
 from trunks.workflow.stopping import Halted
@@ -36,6 +38,7 @@ from trunks.workflow.words import sentence
 from trunks.zoom import errors
 from trunks.zoom.client import ZoomClient
 from trunks.zoom.errors import ZoomError
+from trunks.zoom.meanwhile import meanwhile
 from trunks.zoom.types import Assignment
 
 # How long the worker itself waits, in seconds, for Zoom's list to show what Zoom accepted, before it leaves that to
@@ -51,32 +54,38 @@ _ALREADY = re.compile(r"\balready\b|\bin use\b|\bexists\b|\bduplicate|\bin progr
 ABOUT_THE_ACCOUNT = (errors.AccountNotFound, *BEFORE_ANYTHING)
 
 
-def goes_on() -> bool:
-    """Leave the claim to go on."""
-    return True
+def _nothing() -> None:
+    """Leave nothing to be written down."""
 
 
-def send(claim: Claim, client: ZoomClient, group: list[Line], then: Callable[[], bool]) -> bool:
+def send(
+    claim: Claim,
+    client: ZoomClient,
+    group: list[Line],
+    *,
+    keep: Callable[[], None] = _nothing,
+    then: Callable[[], bool] | None = None,
+) -> bool:
     """Do in one call what the phase of the lines of `group` wants; say whether the claim goes on.
 
     Lines that are to be assigned may go together, up to 30; what is to be removed goes alone. Afterwards each has its
     outcome, or is as unsent as before and is looked for in Zoom's list before it is sent again.
 
-    Where the list shows all that Zoom has accepted, `then` says whether the claim goes on, in the transaction in which
-    that is written down. False means that the claim was given up: the request waits, is unconfirmed, or has ended.
-    Raises Fenced.
+    What is still to be written down, `keep` does while the call is on its way.
+
+    Where the list shows all that Zoom has accepted, `then` ends the claim, in the transaction in which that is written
+    down; without it the claim goes on. False means that it does not: the request waits, is unconfirmed, or has ended.
+    Raises Fenced, as `then` must when the claim does not hold any more.
     """
     _intend(claim, group)
     try:
         # Right before the call leaves, the client asks the claim once more whether its lease outlives the call.
-        _call(client, claim.trunk_request.sub_account.zoom_id, group)
+        with meanwhile(keep):
+            _call(client, claim.trunk_request.sub_account.zoom_id, group)
     except Halted as halt:
         return _halted(claim, group, halt)
     except ZoomError as error:
         return _not_accepted(claim, client, group, error)
-    _note(claim, group, "Zoom accepted the call.", answered=True)
-    if not claim.glance.is_calm():
-        circuits.forgive(claim.trunk_request.master)
     return _read_back(claim, client, group, then)
 
 
@@ -114,14 +123,31 @@ def _intend(claim: Claim, group: list[Line]) -> None:
         line.sends = number
 
 
-def _note(claim: Claim, group: list[Line], outcome: str, *, answered: bool = False) -> None:
+def _note(claim: Claim, group: list[Line], outcome: str) -> None:
     """Write down how the call ended, with Zoom's tracking id."""
     claim.intended = None
-    if answered:
-        claim.trunk_request.tries = 0  # earlier trouble is over
+    _keep_answer(claim, group, outcome, claim.last_tracking_id[:200], answered=False)
+
+
+def _accepted(claim: Claim, group: list[Line]) -> Callable[[], None]:
+    """Return what writes down that Zoom has accepted the call, and reads what its list is held against."""
+    claim.intended = None
+    claim.trunk_request.tries = 0  # earlier trouble is over
+    tracking_id = claim.last_tracking_id[:200]
+
+    def keep() -> None:
+        _keep_answer(claim, group, "Zoom accepted the call.", tracking_id, answered=True)
+        if not claim.glance.is_calm():
+            circuits.forgive(claim.trunk_request.master)
+        claim.siblings = trunks_of(claim.trunk_request.master_id)
+
+    return keep
+
+
+def _keep_answer(claim: Claim, group: list[Line], outcome: str, tracking_id: str, *, answered: bool) -> None:
     with audit.change():
         claim.write(tries=claim.trunk_request.tries)
-        write_lines(group, answered=answered, tracking_id=claim.last_tracking_id[:200])
+        write_lines(group, answered=answered, tracking_id=tracking_id)
         for line in group:
             line.answered = answered
         audit.record(
@@ -130,7 +156,7 @@ def _note(claim: Claim, group: list[Line], outcome: str, *, answered: bool = Fal
             why=settling.WHY,
             on=claim.trunk_request,
             comment=outcome,
-            tracking_id=claim.last_tracking_id[:200],
+            tracking_id=tracking_id,
         )
         claim.keep_calls()
 
@@ -230,22 +256,33 @@ def _doubt(claim: Claim, group: list[Line], words: str, wait: float) -> None:
     settling.leave_unconfirmed(claim, f"{words} {ALL_THE_SAME}", look_after=wait)
 
 
-def _read_back(claim: Claim, client: ZoomClient, group: list[Line], then: Callable[[], bool]) -> bool:
-    """Read Zoom's list until it shows every line of the call, a few times at most."""
+def _read_back(claim: Claim, client: ZoomClient, group: list[Line], then: Callable[[], bool] | None) -> bool:
+    """Read Zoom's list until it shows every line of the call, a few times at most.
+
+    That Zoom has accepted the call is written down while the first list is on its way.
+    """
     why = "Zoom accepted the call, but its list does not show it yet."
+    to_keep: Callable[[], object] = _accepted(claim, group)
     for pause in LOOKS:
         time.sleep(pause)
+        to_keep, keep = _nothing, to_keep
         try:
-            reading = ask_for_list(claim, client)
+            with meanwhile(keep):
+                reading = ask_for_list(claim, client)
         except ZoomError as error:
             why = f"Zoom accepted the call, but its list cannot be read. {sentence(error)}"
             break
         with audit.change():  # one commit for all that one list tells
             take_in(claim, reading)
-            findings = look_after(group, reading.rows)
-            write_findings(claim, findings)
-            if not unmet(findings):
+            findings = look_after(group, reading.rows, claim.siblings)
+            if unmet(findings) or not then:
+                write_findings(claim, findings)
+            else:
+                # With the lines the request ends, which proves that the claim holds: no need to ask for that twice.
+                write_outcomes(findings)
                 return then()
+        if not unmet(findings):
+            return True
         if echoed(findings):
             why = "Zoom accepted the call, but its list shows other values so far."
     settling.leave_unconfirmed(claim, why, look_after=settling.backoff(0))

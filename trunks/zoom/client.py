@@ -256,6 +256,7 @@ class ZoomClient:
                 tracking_id=answer.tracking_id,
                 answer=text,
                 heard=answer.began,
+                busy=answer.busy,
             )
             return _understood(ask, answer)
         except BaseException as error:

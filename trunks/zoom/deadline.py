@@ -23,6 +23,8 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
+from trunks.zoom.meanwhile import idle
+
 
 @dataclass
 class Limit:
@@ -31,7 +33,8 @@ class Limit:
     `sent` is None until a connection is dealt with, so that only what is known counts as not sent.
     `in_headers` holds while the headers of the answer are being read. `allow` raises OSError for an address that may
     not be connected to: it is asked for the very address that is connected to next, whatever the name says.
-    `answered` is when the answer's headers were read (monotonic seconds).
+    `answered` is when the answer's headers were read (monotonic seconds); `busy` says that something else was done
+    between, so that the answer may have come before.
     """
 
     ends: float
@@ -39,6 +42,7 @@ class Limit:
     in_headers: bool = False
     allow: Callable[[str], None] | None = None
     answered: float = 0.0
+    busy: bool = False
 
     @property
     def over(self) -> bool:
@@ -143,6 +147,7 @@ class _PunctualConnection(HTTPConnection):
 
     def getresponse(self) -> Any:
         limit = _limit.get()
+        limit.busy = idle()
         limit.in_headers = True
         response = super().getresponse()
         limit.in_headers = False

@@ -72,7 +72,7 @@ class Call:
     `path` is relative to the API's base URL and has no query. `status` is None when no answer came. `answer`
     is the decoded body, cut to 4,000 characters. `error` is empty when the call did what it should. `left` and `heard`
     are moments of this process's monotonic clock: when it began, and when an answer's headers had been read; `heard` is
-    None without an answer.
+    None without an answer. `busy` says that something else was done between, so that the answer may have come before.
     """
 
     method: str
@@ -87,3 +87,4 @@ class Call:
     error: str
     left: float = 0.0
     heard: float | None = None
+    busy: bool = False

@@ -53,7 +53,7 @@ class Errand:
 class Answer:
     """An HTTP answer; `cut` says why `text` is not the whole body, and is empty when it is.
 
-    `began` is when its headers had been read: see `Limit.answered`.
+    `began` is when its headers had been read: see `Limit.answered`, and `Limit.busy` for `busy`.
     """
 
     status: int
@@ -61,6 +61,7 @@ class Answer:
     text: str
     cut: str = ""
     began: float = 0.0
+    busy: bool = False
 
     @property
     def tracking_id(self) -> str:
@@ -143,7 +144,7 @@ class Wire:
         with closing(response):
             body, cut = _body(response, most)
         text = _blot(clean(body.decode("utf-8-sig", "replace")), secrets)
-        return Answer(response.status_code, response.headers, text, cut, limit.answered)
+        return Answer(response.status_code, response.headers, text, cut, limit.answered, limit.busy)
 
 
 def _body(response: requests.Response, most: int) -> tuple[bytes, str]:
