@@ -67,7 +67,8 @@ class ZoomClient:
     failed ones included; what it raises goes to the caller. `brake` is told of each 429 before it is raised.
     Token requests are none of these. `before_write` is called before each request that changes something at Zoom,
     and `before_sending`, last of all, before each request; both may raise to keep it from being sent. `ended` is
-    told how each call ended, as a whole and token requests included: None, or the error.
+    told how each call ended, as a whole and token requests included: None, or the error. What `meanwhile` holds is
+    done while an answer is waited for.
 
     Every method raises ZoomError, and ValueError for an id that cannot be part of a path.
     """
