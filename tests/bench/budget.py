@@ -143,7 +143,7 @@ def main(folder: Path, arguments: list[str]) -> None:
     parser.add_argument("--seconds", type=float, default=15, help="of each comparison")
     parser.add_argument("--libraries", type=Path, default=ROOT / ".data" / "bench" / "bin" / "python")
     parser.add_argument("--limits", type=int, nargs="*", default=[80, 20])
-    parser.add_argument("--jitters", type=float, nargs="*", default=[0.02, 0.1])
+    parser.add_argument("--jitters", type=float, nargs="*", default=[0.02, 0.1], help="in seconds")
     parser.add_argument("--only", default="", help="calls, libraries, foreign or cost")
     options = parser.parse_args(arguments)
     for limit in options.limits:
