@@ -128,10 +128,10 @@ def _carry_out(claim: Claim, client: ZoomClient) -> None:
     world, sent = World(claim, on_credit=bool(begun(lines))), list[Line]()
     while waiting := [line for line in lines if line.state == LineState.NOT_SENT]:
         group = _go_on(claim, client, lines, waiting, world)
-        if world.moved and not sent:
-            settling.give_back(claim, world.moved)
-            return
         if world.moved:
+            if not sent:
+                settling.give_back(claim, world.moved)
+                return
             settling.refuse_rest(claim, world.moved)
             lines = lines_of(claim.trunk_request)
             break

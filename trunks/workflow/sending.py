@@ -262,16 +262,16 @@ def _read_back(claim: Claim, client: ZoomClient, group: list[Line], then: Callab
     That Zoom has accepted the call is written down while the first list is on its way.
     """
     why = "Zoom accepted the call, but its list does not show it yet."
-    to_keep: Callable[[], object] = _accepted(claim, group)
+    keep: Callable[[], None] = _accepted(claim, group)
     for pause in LOOKS:
         time.sleep(pause)
-        to_keep, keep = _nothing, to_keep
         try:
             with meanwhile(keep):
                 reading = ask_for_list(claim, client)
         except ZoomError as error:
             why = f"Zoom accepted the call, but its list cannot be read. {sentence(error)}"
             break
+        keep = _nothing
         with audit.change():  # one commit for all that one list tells
             take_in(claim, reading)
             findings = look_after(group, reading.rows, claim.siblings)

@@ -64,8 +64,9 @@ class TrunkPages:
         self._counted: list[int] = []
 
     def __call__(self, answer: Answer) -> tuple[list[Trunk], str]:
-        page, token, counted = _page(answer, "sip_trunks", _trunk)
-        pages = number(_object(answer).get("page_count")) or 0
+        body = _whole(answer)
+        page, token, counted = _page(body, "sip_trunks", _trunk)
+        pages = number(body.get("page_count")) or 0
         if pages > 1 and not token and not self._sizes:
             raise WrongShapeError(f"it is one of {pages} pages, and leads to no other")
         if token or self._sizes:
@@ -92,7 +93,7 @@ class SubAccountPages:
         self._found = False
 
     def __call__(self, answer: Answer) -> tuple[list[SubAccount], str]:
-        rows, token, counted = _page(answer, "accounts", _sub_account)
+        rows, token, counted = _page(_whole(answer), "accounts", _sub_account)
         self._found = self._found or bool(rows)
         if counted > 0 and not self._found and not token:
             raise WrongShapeError(f"the list is empty, and Zoom counts {counted}")
@@ -117,11 +118,16 @@ def _object(answer: Answer) -> dict[str, object]:
     return body
 
 
-def _page(answer: Answer, key: str, read: Callable[[dict[str, object]], Item]) -> tuple[list[Item], str, int]:
-    """Return the items, the token of the next page and how many items Zoom counts, 0 where it does not say."""
+def _whole(answer: Answer) -> dict[str, object]:
     if answer.status == PARTIAL_CONTENT:
         raise WrongShapeError("it is only a part of the list")
-    body = _object(answer)
+    return _object(answer)
+
+
+def _page(
+    body: dict[str, object], key: str, read: Callable[[dict[str, object]], Item]
+) -> tuple[list[Item], str, int]:
+    """Return the items, the token of the next page and how many items Zoom counts, 0 where it does not say."""
     token, counted = _token(body), number(body.get("total_records"))
     if body.get(key) is None and counted == 0:
         return [], token, 0
