@@ -18,7 +18,7 @@ _SQLITE = {
     # intent of a call that has left may be lost with it, or an approval that somebody has seen.
     "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
 }
-# Without a threshold the driver prepares nothing at all; what is prepared is chosen in trunks/compiled.py.
+# Without a threshold the driver prepares nothing at all; what is prepared is chosen in trunks/asking.py.
 _POSTGRESQL = {"prepare_threshold": 0}
 
 

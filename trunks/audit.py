@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from trunks import audit_pending, chain, context
 from trunks.actions import Action, Outcome
+from trunks.asking import ask
 from trunks.audit_columns import Column
 from trunks.audit_pending import Stored
 from trunks.audit_reading import (
@@ -33,7 +34,6 @@ from trunks.audit_reading import (
     type_of,
     unanswered,
 )
-from trunks.compiled import prepared
 from trunks.models import MasterAccount, SubAccount, User
 from trunks.models.audit_event import AuditEvent, AuditHead
 
@@ -156,8 +156,7 @@ def _append(event: Stored, last: bool = False) -> None:
     if vendor == "postgresql":
         # As text: the columns say what it is, where psycopg would have a plan made for each size of a number.
         said = tuple(str(it) if type(it) is int else it for it in said)
-    with prepared(last=last) as cursor:
-        cursor.execute(_insertion(vendor), said)
+    ask(_insertion(vendor), said, rows=False, last=last)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 
 from trunks import audit_texts
 from trunks.apps import SQLITE_LOWER
-from trunks.compiled import prepared
+from trunks.asking import ask
 from trunks.models import AuditArchive, MasterAccount, User
 from trunks.models.audit_event import AuditEvent, AuditHead
 from trunks.models.audit_index import AuditEntry, AuditFacet, AuditIndexed, AuditNumber
@@ -147,9 +147,7 @@ def named(sql: str) -> str:
 
 
 def _standing() -> Standing:
-    with prepared() as cursor:
-        cursor.execute(named(_STANDING))
-        rows = cursor.fetchall()
+    rows = ask(named(_STANDING))
     [(head, position, last, month, texts)] = [row[:5] for row in rows if row[5] is None]
     facets = [Facet(*row[5:]) for row in rows if row[5] is not None]
     archived = Archived(last, date.fromisoformat(str(month))) if last else None  # SQLite holds days as text
@@ -198,5 +196,4 @@ def _take_in(after: int, until: int) -> None:
 
 def _run(statement: str, *bounds: int) -> None:
     # Planning them for the tables of all months takes longer than a few events do.
-    with prepared() as cursor:
-        cursor.execute(named(statement), list(bounds))
+    ask(named(statement), list(bounds), rows=False)

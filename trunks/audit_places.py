@@ -16,7 +16,8 @@ from django.db import connection
 from django.db.models import BooleanField, DateTimeField, F, Func, Q
 
 from trunks import audit_index
-from trunks.compiled import Param, Rows, named, prepared, several
+from trunks.asking import ask
+from trunks.compiled import Param, Rows, named, several
 from trunks.models.audit_event import AuditEvent
 
 # With this in a statement PostgreSQL starts no processes to share what it looks for: they take longer to start than a
@@ -85,8 +86,11 @@ def _among() -> Func:
 
 
 def _rows(sql: str, values: Sequence[object], *, keep: bool = False) -> list[Any]:
-    with prepared() if keep else connection.cursor() as cursor:
-        cursor.execute(audit_index.named(sql), [_stored(value) for value in values])
+    asked, stored = audit_index.named(sql), [_stored(value) for value in values]
+    if keep:
+        return list(ask(asked, stored))
+    with connection.cursor() as cursor:
+        cursor.execute(asked, stored)
         return list(cursor.fetchall())
 
 

@@ -7,25 +7,21 @@ next stands in it as a `Param`; all else is written into the statement for good,
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, Generic, TypeVar
 
-import psycopg
-from django.db import DEFAULT_DB_ALIAS, connection, connections, models
+from django.db import DEFAULT_DB_ALIAS, connection, models
 from django.db.models.base import ModelState
 from django.db.models.expressions import Expression
 from django.db.models.query import get_related_populators
-from psycopg import generators
+
+from trunks.asking import ask, database
 
 Row = TypeVar("Row", bound=models.Model)
 Given = Mapping[str, Any]
 _Reader = tuple[Any, list[str], slice, Mapping[str, int], list[Any], Any]
 Build = Callable[[], models.QuerySet[Any]]
-MOST_PREPARED = (
-    500  # statements of one connection: of what is asked of several rows, one for each number of them
-)
 TIMES = (date, timedelta, float)
 WORD = re.compile("[a-z_]*")  # nothing that could end a text
 
@@ -47,11 +43,6 @@ class Param(Expression):
     def value(self, given: Given) -> Any:
         value = given[self.name]
         return self._field.get_db_prep_value(value, database()) if self._field else value
-
-
-def database() -> Any:
-    """Return this thread's connection itself: what stands for it looks it up for each attribute."""
-    return connections[DEFAULT_DB_ALIAS]
 
 
 def several(name: str, count: int) -> list[Param]:
@@ -80,50 +71,7 @@ class Statement:
     def run(self, given: Given, *, rows: bool = True) -> Any:
         """Return all rows as the database gives them or, without `rows`, how many were changed."""
         values = [one.value(given) if isinstance(one, Param) else one for one in self._params]
-        with prepared() as cursor:
-            cursor.execute(self._sql, values)
-            return cursor.fetchall() if rows else cursor.rowcount
-
-
-class _Prepared(psycopg.Cursor[Any]):
-    """Takes the place of Django's cursor, and has PostgreSQL plan a statement once for each connection too."""
-
-    def execute(self, query: Any, params: Any = None, **_: Any) -> _Prepared:
-        return super().execute(query, params, prepare=True)
-
-    def _convert_query(self, query: Any, params: Any = None) -> Any:
-        # Where Django looks for what was asked; psycopg leaves it empty for what is prepared.
-        self._query = super()._convert_query(query, params)
-        return self._query
-
-
-class _Last(_Prepared):
-    """Sends the COMMIT of its transaction along with a statement of which the connection has the plan already.
-
-    What that statement locks is then held while the database works, and not while this process is on its way to the
-    commit, where it may wait for a processor, be stopped, or be killed. psycopg's own pipeline would do the same, and
-    take Python as long as three commits.
-    """
-
-    def _maybe_prepare_gen(self, pgq: Any, *, prepare: bool | None = None, **more: Any) -> Any:
-        planned, name = self._get_prepared(pgq, prepare)
-        if planned.name != "YES":
-            yield from super()._maybe_prepare_gen(pgq, prepare=prepare, **more)
-            return
-        self._pgconn.enter_pipeline_mode()
-        try:
-            self._send_query_prepared(name, pgq, **more)
-            self._pgconn.send_query_params(b"COMMIT", None)
-            self._pgconn.pipeline_sync()
-            yield from generators.send(self._pgconn)
-            results = yield from generators.fetch_many(self._pgconn)
-            committed = yield from generators.fetch_many(self._pgconn)
-            yield from generators.fetch_many(self._pgconn)  # that both have ended
-        finally:
-            self._pgconn.exit_pipeline_mode()
-        for some in (results, committed):
-            self._check_results(some)
-        self._set_results(results)
+        return ask(self._sql, values, rows=rows)
 
 
 def _with_words(sql: str, params: Sequence[Any]) -> tuple[str, list[Any]]:
@@ -144,25 +92,6 @@ def _with_words(sql: str, params: Sequence[Any]) -> tuple[str, list[Any]]:
         return "%s"
 
     return re.sub("%[%s]", put, sql), others
-
-
-@contextmanager
-def prepared(*, last: bool = False) -> Iterator[Any]:
-    """Give a cursor that has PostgreSQL plan each statement once for each connection; on SQLite an ordinary one.
-
-    With `last` the one statement that it is given is the last of the outermost transaction, and may commit it.
-    """
-    own = database()
-    if own.vendor != "postgresql":
-        with own.cursor() as cursor:
-            yield cursor
-        return
-    # What Django does before it makes a cursor of its own, which would be made for nothing here.
-    own.close_if_health_check_failed()
-    own.ensure_connection()
-    own.connection.prepared_max = MOST_PREPARED
-    with closing((_Last if last else _Prepared)(own.connection)) as cursor:
-        yield own._prepare_cursor(cursor)
 
 
 class Keeping:

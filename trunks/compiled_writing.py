@@ -13,7 +13,10 @@ from django.db.models.constants import OnConflict
 from django.db.models.expressions import Combinable, ExpressionWrapper, Value
 from django.db.models.sql import InsertQuery, UpdateQuery
 
-from trunks.compiled import TIMES, Build, Given, Keeping, Param, Row, database
+from trunks.asking import database
+from trunks.compiled import TIMES, Build, Given, Keeping, Param, Row
+
+_TEXTS = (models.CharField, models.TextField)  # these alone: another kind may change what it is given
 
 
 class Later(ExpressionWrapper):  # type: ignore[type-arg]  # at runtime it takes none
@@ -43,22 +46,19 @@ class Inserts(Keeping, Generic[Row]):
         self._model = model
         self._unique = unique
         self._update = update
+        self._of_rows: dict[int, dict[str, tuple[Any, int]]] = {}
 
     def insert(self, *rows: Row) -> None:
         """Write `rows`, and give each the key it got."""
         if not rows:
             return
-        places = [
-            (_nth(number, field), field, row) for number, row in enumerate(rows) for field in self._fields
-        ]
-        values = {place: field.pre_save(row, add=True) for place, field, row in places}
+        places = self._places(len(rows))
+        values = {place: _told(field, rows[number]) for place, (field, number) in places.items()}
         plain, others, spans = _apart(values)
         shape = frozenset({len(rows), *others.items()})
         statement = self.keep(shape, lambda: self._compiler(len(rows), others))
         own = database()
-        given = {
-            place: field.get_db_prep_save(plain[place], own) for place, field, _ in places if place in plain
-        }
+        given = {place: _stored(places[place][0], value, own) for place, value in plain.items()}
         with transaction.mark_for_rollback_on_error():
             keys = statement.run({**given, **spans})
         for row, [key] in zip(rows, keys, strict=True):
@@ -66,6 +66,7 @@ class Inserts(Keeping, Generic[Row]):
             row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
 
     def _compiler(self, count: int, others: Mapping[str, Any]) -> Any:
+        _refuse_times(others)
         meta = self._model._meta
         names = {"update_fields": self._update, "unique_fields": self._unique}
         fields = {kind: [meta.get_field(name) for name in chosen] for kind, chosen in names.items()}
@@ -92,9 +93,29 @@ class Inserts(Keeping, Generic[Row]):
     def _fields(self) -> list[Any]:
         return [field for field in self._model._meta.concrete_fields if not field.primary_key]
 
+    def _places(self, count: int) -> dict[str, tuple[Any, int]]:
+        """Return the places of the values of so many rows: for which column each is, and for which row."""
+        if count not in self._of_rows:
+            self._of_rows[count] = {
+                _nth(number, field): (field, number) for number in range(count) for field in self._fields
+            }
+        return self._of_rows[count]
+
 
 def _nth(number: int, field: models.Field[Any, Any]) -> str:
     return f"{field.attname} {number}"
+
+
+def _told(field: Any, row: models.Model) -> Any:
+    """Return the value of a column for an insert: what the row has, unless the field has another one made."""
+    own = type(field).pre_save is not models.Field.pre_save
+    return field.pre_save(row, add=True) if own else getattr(row, field.attname)
+
+
+def _stored(field: Any, value: Any, own: Any) -> Any:
+    """Return the value as the database holds it: a text, and what is unknown, as they are."""
+    as_it_is = type(field) in _TEXTS and (value is None or type(value) is str)
+    return value if as_it_is else field.get_db_prep_save(value, own)
 
 
 class Updates(Keeping):
@@ -116,6 +137,7 @@ class Updates(Keeping):
         return changed
 
     def _compiler(self, plain: Mapping[str, Any], others: Mapping[str, Combinable]) -> Any:
+        _refuse_times(others)
         places = {**{name: Param(_place(name)) for name in plain}, **others}
         query: Any = self._build().query.chain(UpdateQuery)
         query.add_update_values({**places, **self._always()})
@@ -125,10 +147,7 @@ class Updates(Keeping):
     def _stored(self, plain: Mapping[str, Any]) -> dict[str, Any]:
         """Return values as the database holds them, by their places."""
         field, own = self._model._meta.get_field, database()
-        return {
-            _place(name): field(name).get_db_prep_save(_key_of(value), own)  # type: ignore[union-attr]
-            for name, value in plain.items()
-        }
+        return {_place(name): _stored(field(name), _key_of(value), own) for name, value in plain.items()}
 
     @cached_property
     def _model(self) -> type[models.Model]:
@@ -136,10 +155,7 @@ class Updates(Keeping):
 
 
 def _apart(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Combinable], dict[str, timedelta]]:
-    """Return the values that get a place in the statement, the expressions that become part of it, and their spans.
-
-    Raises TypeError for another moment or span in an expression, which would be kept for good.
-    """
+    """Return the values that get a place in the statement, the expressions that become part of it, and their spans."""
     plain: dict[str, Any] = {}
     others: dict[str, Combinable] = {}
     spans: dict[str, timedelta] = {}
@@ -148,12 +164,16 @@ def _apart(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Combina
             place = f"span {name}"
             others[name], spans[place] = _later(value.present, place), value.span
         elif isinstance(value, Combinable):
-            if _tells_time(value):
-                raise TypeError("A moment or a span from now would be kept for good.")
             others[name] = value
         else:
             plain[name] = value
     return plain, others, spans
+
+
+def _refuse_times(expressions: Mapping[str, Combinable]) -> None:
+    """Raise TypeError for another moment or span in an expression, which would be kept for good."""
+    if any(_tells_time(value) for value in expressions.values()):
+        raise TypeError("A moment or a span from now would be kept for good.")
 
 
 def _tells_time(expression: Any) -> bool:

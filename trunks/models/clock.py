@@ -7,7 +7,7 @@ from django.db.models import DateTimeField, ExpressionWrapper, Q
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
 
-from trunks.compiled import prepared
+from trunks.asking import ask
 from trunks.compiled_writing import Later
 
 _SQLITE = "SELECT STRFTIME('%Y-%m-%d %H:%M:%f', 'NOW')"
@@ -35,9 +35,7 @@ def unleased() -> Q:
 
 def read() -> datetime:
     """Return the database's present time as a value (UTC; milliseconds on SQLite, as in `now`)."""
-    with prepared() as cursor:
-        cursor.execute(_SQLITE if connection.vendor == "sqlite" else "SELECT CURRENT_TIMESTAMP")
-        value = cursor.fetchone()[0]
+    [(value,)] = ask(_SQLITE if connection.vendor == "sqlite" else "SELECT CURRENT_TIMESTAMP")
     return value if isinstance(value, datetime) else datetime.fromisoformat(value).replace(tzinfo=UTC)
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from django.db import connection, models
 
-from trunks.compiled import prepared
+from trunks.asking import ask
 from trunks.models.estate import MasterAccount, RatePlan
 
 # Calls per second by plan and label (developers.zoom.us, "Rate limits", February 2026). No API tells an app the
@@ -289,10 +289,8 @@ class RateBudget(models.Model):
         cls, text: str, master: MasterAccount, label: str, values: Mapping[str, float | str], **kinds: bool
     ) -> tuple[float, ...] | None:
         rate = RATES[RatePlan(master.rate_plan)][label] * master.rate_share / 100
-        with prepared() as cursor:
-            cursor.execute(
-                _statement(text, connection.vendor, rate, cls._meta.db_table, **kinds),
-                {"master": master.pk, "label": label} | dict(values),
-            )
-            row: tuple[float, ...] | None = cursor.fetchone()
-        return row
+        rows: list[tuple[float, ...]] = ask(
+            _statement(text, connection.vendor, rate, cls._meta.db_table, **kinds),
+            {"master": master.pk, "label": label} | dict(values),
+        )
+        return rows[0] if rows else None

@@ -1,0 +1,108 @@
+"""A statement that is asked again is asked by the cursor that is kept for it, as if there had been none."""
+
+import threading
+from collections.abc import Callable
+
+import pytest
+from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.db.transaction import TransactionManagementError
+from django.test.utils import CaptureQueriesContext
+
+from trunks import asking
+from trunks.asking import ask
+
+pytestmark = [pytest.mark.django_db]
+
+PLUS = "SELECT 1 + %s"
+
+
+@pytest.mark.sqlite
+def test_each_answer_is_that_of_its_own_values() -> None:
+    assert [ask(PLUS, [value]) for value in (1, 2)] == [[(2,)], [(3,)]]
+    assert ask("SELECT 1 WHERE 1 = 0") == []
+
+
+@pytest.mark.sqlite
+def test_who_listens_to_statements_is_told() -> None:
+    ask(PLUS, [1])
+    with CaptureQueriesContext(connection) as told:
+        assert ask(PLUS, [1]) == [(2,)]
+    heard = []
+
+    def listen(execute: Callable[..., object], sql: str, *rest: object) -> object:
+        heard.append(sql)
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(listen):
+        assert ask(PLUS, [2]) == [(3,)]
+    assert len(told) == 1
+    assert heard == [PLUS]
+
+
+@pytest.mark.sqlite
+def test_errors_are_djangos_and_the_next_question_is_answered() -> None:
+    twice = "INSERT INTO trunks_audithead (id) SELECT id FROM trunks_audithead WHERE id = %s"
+    for _ in range(2):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            ask(twice, [1], rows=False)
+    assert ask(PLUS, [1]) == [(2,)]
+
+
+@pytest.mark.sqlite
+def test_nothing_is_asked_in_a_transaction_that_cannot_be_committed() -> None:
+    with transaction.atomic(), transaction.atomic(savepoint=False):
+        transaction.set_rollback(True)
+        with pytest.raises(TransactionManagementError):
+            ask(PLUS, [1])
+
+
+def test_a_cursor_is_kept_for_each_statement_and_let_go_with_a_long_answer() -> None:
+    numbers = "SELECT generate_series(1, %s)"
+    kept = [_kept_for(PLUS) for _ in range(2) if ask(PLUS, [1])]
+    assert kept[0] is kept[1]
+    assert len(ask(numbers, [asking.MOST_ROWS])) == asking.MOST_ROWS
+    assert not _kept_for(numbers).closed
+    assert len(ask(numbers, [asking.MOST_ROWS + 1])) == asking.MOST_ROWS + 1
+    assert _kept_for(numbers).closed
+    assert ask(numbers, [1]) == [(1,)]
+
+
+def test_what_is_not_asked_again_is_not_kept_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asking, "MOST_PREPARED", 3)
+    for number in range(7):
+        assert ask(f"SELECT {number}") == [(number,)]
+        assert len(asking._kept.cursors) <= 3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_after_a_lost_connection_the_new_one_is_asked() -> None:
+    [(before,)] = ask("SELECT pg_backend_pid()")
+    other = connection.copy()
+    with other.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s)", [before])
+    other.close()
+    with pytest.raises(DatabaseError):
+        ask("SELECT pg_backend_pid()")
+    connection.close_if_unusable_or_obsolete()
+    [(after,)] = ask("SELECT pg_backend_pid()")
+    assert after != before
+
+
+@pytest.mark.django_db(transaction=True)
+def test_each_thread_asks_by_cursors_of_its_own() -> None:
+    found = []
+
+    def elsewhere() -> None:
+        found.append(ask("SELECT pg_backend_pid()"))
+        connection.close()
+
+    here = ask("SELECT pg_backend_pid()")
+    thread = threading.Thread(target=elsewhere)
+    thread.start()
+    thread.join()
+    assert found[0] != here
+    assert ask("SELECT pg_backend_pid()") == here
+
+
+def _kept_for(sql: str) -> asking._Prepared:
+    return asking._kept.cursors[sql, False]
