@@ -98,7 +98,8 @@ class Wire:
     """What requests go out by: without cookies, proxies, netrc, retries or redirects; certificates are verified."""
 
     def __init__(self) -> None:
-        self._adapter = _PunctualAdapter(max_retries=0)
+        # One connection, as one thread uses it: room for ten takes as long to make as a call costs otherwise.
+        self._adapter = _PunctualAdapter(pool_maxsize=1, max_retries=0)
 
     def close(self) -> None:
         """Close the idle connections."""
