@@ -68,7 +68,18 @@ def _lost_when_half_gone() -> Iterator[None]:
 
 
 class Channel(redis.Channel):
+    """Sends by one client, which takes as long to make as a message takes to send; Kombu makes one for each."""
+
     QoS = QoS
+    _kept: Any = None
+
+    def _create_client(self, asynchronous: bool = False) -> Any:
+        if asynchronous:
+            return super()._create_client(asynchronous=True)
+        # A channel whose connection was lost gets another pool.
+        if self._kept is None or self._kept.connection_pool is not self.pool:
+            self._kept = super()._create_client()
+        return self._kept
 
     def try_out(self) -> None:
         """Write something that is gone by itself: a Redis that is full, or a replica, only reads."""

@@ -83,6 +83,21 @@ def test_what_was_done_while_redis_went_away_ends_without_an_error(
         assert client.hlen("unacked") + client.llen(QUEUE) == 1
 
 
+def test_messages_are_sent_by_one_client_until_the_connection_is_lost(server: tuple[Process, Path]) -> None:
+    _, socket = server
+    with Connection(celery_settings.redis_broker_url(f"unix://{socket}")) as link:
+        channel: Any = link.default_channel
+        first, polling = channel._create_client(), channel._create_client(asynchronous=True)
+        assert channel._create_client() is first
+        assert polling is not first
+        assert polling.connection_pool is channel.async_pool
+        channel._disconnect_pools()
+        second = channel._create_client()
+        assert second is not first
+        assert second.connection_pool is channel.pool
+        assert second.ping()
+
+
 @pytest.mark.parametrize(("end", "left"), [(Message.ack, 0), (Message.reject, 0), (Message.requeue, 1)])
 def test_a_message_is_ended_where_there_is_a_connection(
     server: tuple[Process, Path], end: Callable[[Message], None], left: int
