@@ -34,11 +34,6 @@ task_time_limit = 15 * 60
 if settings.REDIS_URL:
     broker_url = redis_broker_url(settings.REDIS_URL)
     broker_transport_options: dict[str, object] = {
-        # Redis hands a message out again when it stays unacknowledged for so long: longer than any task may run.
-        "visibility_timeout": task_time_limit,
-        # Kombu looks for such messages every 100 s unless told otherwise (celery/kombu#2558).
-        "unacked_restore_interval": 5,
-        "unacked_restore_throttle": 1,
         # As the file broker does: the queues of `task_queues` in their order, and not in turn.
         "queue_order_strategy": "priority",
         # A Redis that hangs must not hang the web request that rings it.

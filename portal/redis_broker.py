@@ -11,39 +11,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from kombu.exceptions import OperationalError
-from kombu.transport import redis
+from kombu.transport import redis, virtual
 from redis.exceptions import ConnectionError as ConnectionLost
 from redis.exceptions import RedisError
 
 logger = logging.getLogger(__name__)
-
-
-class QoS(redis.QoS):
-    """Keeps what was taken and not acknowledged, beyond the connection by which it was taken."""
-
-    def restore_unacked(self, client: Any = None) -> None:
-        """Put back what was taken, where there is a connection left.
-
-        What stays in Redis without being put back is handed out again after the visibility time-out; the sweep does
-        not wait for that.
-        """
-        if self._is_cut_off():
-            (self._delivered or {}).clear()
-            return
-        super().restore_unacked(client)
-
-    def ack(self, delivery_tag: str) -> None:
-        """Acknowledge a message, where there is a connection left; without one it was put back, and comes again."""
-        if not self._is_cut_off():
-            super().ack(delivery_tag)
-
-    def reject(self, delivery_tag: str, requeue: bool = False) -> None:
-        """Give a message back, where there is a connection left; without one it was put back, and comes again."""
-        if not self._is_cut_off():
-            super().reject(delivery_tag, requeue)
-
-    def _is_cut_off(self) -> bool:
-        return self.channel.connection is None or self.channel.connection.client is None
 
 
 class Poller(redis.MultiChannelPoller):
@@ -67,11 +39,27 @@ def _lost_when_half_gone() -> Iterator[None]:
         raise ConnectionLost(str(error)) from error
 
 
-class Channel(redis.Channel):
-    """Sends by one client, which takes as long to make as a message takes to send; Kombu makes one for each."""
+class QoS(virtual.QoS):
+    """Knows what was taken and not done, by this process alone."""
 
-    QoS = QoS
+    def reject(self, delivery_tag: str, requeue: bool = False) -> None:
+        """Give a message back, unless it was put back already, when the connection was lost by which it was taken."""
+        super().reject(delivery_tag, requeue and delivery_tag in (self._delivered or ()))
+
+
+class Channel(redis.Channel):
+    """Takes a message for good, and sends by one client, which takes as long to make as a message takes to send.
+
+    Kombu would have Redis keep what was taken and is not done, to hand it out again when that took too long: what the
+    sweep finds within seconds. Whoever rings a worker would wait for two more answers of Redis.
+    """
+
+    ack_emulation = False
     _kept: Any = None
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.QoS = QoS
 
     def _create_client(self, asynchronous: bool = False) -> Any:
         if asynchronous:
@@ -80,6 +68,18 @@ class Channel(redis.Channel):
         if self._kept is None or self._kept.connection_pool is not self.pool:
             self._kept = super()._create_client()
         return self._kept
+
+    def _restore(self, message: Any, leftmost: bool = False) -> None:
+        """Put back what was taken and not done, where there is a connection left; else the sweep finds what it was for.
+
+        Celery asks for it when a child was lost, and when a worker ends.
+        """
+        if self.connection is None or self.connection.client is None:
+            return
+        try:
+            super()._restore(message, leftmost)
+        except RedisError as error:
+            logger.warning("A message could not be put back: %s. The sweep finds what it was for.", error)
 
     def try_out(self) -> None:
         """Write something that is gone by itself: a Redis that is full, or a replica, only reads."""
