@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.db.models.expressions import Combinable
 from django.utils import timezone
@@ -97,7 +97,9 @@ def move(
         on_behalf_of=on_behalf_of,
     )
     who = actor.email if actor else why
-    logger.info("%s: %s to %s by %s. %s", trunk_request.reference, leaving, to, who, comment)
+    told = (trunk_request.reference, leaving, to, who, comment)
+    # Of what was committed, and not of what may still be rolled back.
+    transaction.on_commit(partial(logger.info, "%s: %s to %s by %s. %s", *told), robust=True)
 
 
 _AS_LOADED = {name: Param(name) for name in ("pk", "state", "version")}
