@@ -22,6 +22,12 @@ def _cipher_of(keys: Sequence[str]) -> MultiFernet:
     return MultiFernet([Fernet(key) for key in keys])
 
 
+@lru_cache(maxsize=64)
+def _decrypted(keys: Sequence[str], stored: str) -> str:
+    """Decrypt once for each process: a worker comes upon the same secrets with every request that it takes up."""
+    return _cipher_of(keys).decrypt(stored.encode()).decode()
+
+
 class Unreadable(str):
     """What a secret is where no key reads it: no text at all, so that nothing is signed in or sealed with it.
 
@@ -59,7 +65,7 @@ class EncryptedTextField(models.TextField):  # type: ignore[type-arg]  # generic
         self, value: str | None, _expression: object, _connection: BaseDatabaseWrapper
     ) -> str | None:
         try:
-            return value if not value else cipher().decrypt(value.encode()).decode()
+            return value if not value else _decrypted(tuple(settings.FIELD_ENCRYPTION_KEYS), value)
         except InvalidToken:
             return Unreadable(value or "")
 
