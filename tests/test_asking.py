@@ -77,15 +77,43 @@ def test_what_is_not_asked_again_is_not_kept_for_ever(monkeypatch: pytest.Monkey
 @pytest.mark.django_db(transaction=True)
 def test_after_a_lost_connection_the_new_one_is_asked() -> None:
     [(before,)] = ask("SELECT pg_backend_pid()")
-    other = connection.copy()
-    with other.cursor() as cursor:
-        cursor.execute("SELECT pg_terminate_backend(%s)", [before])
-    other.close()
+    _end(before)
     with pytest.raises(DatabaseError):
         ask("SELECT pg_backend_pid()")
     connection.close_if_unusable_or_obsolete()
     [(after,)] = ask("SELECT pg_backend_pid()")
     assert after != before
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_that_postgresql_has_closed_is_replaced_before_it_is_asked() -> None:
+    [(before,)] = ask("SELECT pg_backend_pid()")
+    _end(before)
+    connection.health_check_done = False  # as when a request or a task begins
+    [(after,)] = ask("SELECT pg_backend_pid()")
+    assert after != before
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_with_nothing_to_read_is_not_asked_whether_it_lives(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ask(PLUS, [1])
+    asked = []
+
+    def is_usable() -> bool:
+        asked.append("SELECT 1")
+        return True
+
+    monkeypatch.setattr(connection, "is_usable", is_usable)
+    connection.health_check_done = False  # as when a request or a task begins
+    assert ask(PLUS, [1]) == [(2,)]
+    assert connection.health_check_done
+    assert asked == []
+    connection.health_check_done = False
+    with connection.cursor() as cursor:  # Django's own cursor asks as ever
+        cursor.execute("SELECT 1")
+    assert asked == ["SELECT 1"]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -106,3 +134,11 @@ def test_each_thread_asks_by_cursors_of_its_own() -> None:
 
 def _kept_for(sql: str) -> asking._Prepared:
     return asking._kept.cursors[sql, False]
+
+
+def _end(backend: int) -> None:
+    """Have PostgreSQL close a connection, and return when it has."""
+    other = connection.copy()
+    with other.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s, 10000)", [backend])
+    other.close()

@@ -7,6 +7,7 @@ made once for each connection.
 
 from __future__ import annotations
 
+import select
 import threading
 from typing import Any
 
@@ -35,6 +36,8 @@ def ask(sql: str, values: Any = None, *, rows: bool = True, last: bool = False) 
             cursor.execute(sql, values)
             return cursor.fetchall() if rows else cursor.rowcount
     # What Django does before it makes a cursor, and runs a statement.
+    if own.health_check_enabled and not own.health_check_done and _is_quiet(own.connection):
+        own.health_check_done = True
     own.close_if_health_check_failed()
     own.ensure_connection()
     own.validate_no_broken_transaction()
@@ -49,6 +52,19 @@ def ask(sql: str, values: Any = None, *, rows: bool = True, last: bool = False) 
     if len(found) > MOST_ROWS:
         kept.close()
     return found
+
+
+def _is_quiet(connection: Any) -> bool:
+    """Say whether an idle connection has nothing to read, as one has that PostgreSQL has closed.
+
+    It is what Django asks with a statement, when a request or a task begins. Of a network that went silent neither
+    learns anything.
+    """
+    if connection is None or connection.closed:
+        return False
+    looked = select.poll()
+    looked.register(connection.fileno(), select.POLLIN)
+    return not looked.poll(0)
 
 
 class _Prepared(psycopg.Cursor[Any]):
