@@ -59,14 +59,14 @@ class Channel(redis.Channel):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.QoS = QoS
+        self.QoS = QoS  # type: ignore[assignment]  # the stub has the one that keeps a book
 
     def _create_client(self, asynchronous: bool = False) -> Any:
         if asynchronous:
-            return super()._create_client(asynchronous=True)
+            return super()._create_client(asynchronous=True)  # type: ignore[misc]  # not in its stub
         # A channel whose connection was lost gets another pool.
         if self._kept is None or self._kept.connection_pool is not self.pool:
-            self._kept = super()._create_client()
+            self._kept = super()._create_client()  # type: ignore[misc]  # the same
         return self._kept
 
     def _restore(self, message: Any, leftmost: bool = False) -> None:
@@ -77,7 +77,7 @@ class Channel(redis.Channel):
         if self.connection is None or self.connection.client is None:
             return
         try:
-            super()._restore(message, leftmost)
+            super()._restore(message, leftmost)  # type: ignore[call-arg]  # the stub has the base's
         except RedisError as error:
             logger.warning("A message could not be put back: %s. The sweep finds what it was for.", error)
 
