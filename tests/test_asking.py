@@ -89,7 +89,7 @@ def test_after_a_lost_connection_the_new_one_is_asked() -> None:
 def test_a_connection_that_postgresql_has_closed_is_replaced_before_it_is_asked() -> None:
     [(before,)] = ask("SELECT pg_backend_pid()")
     _end(before)
-    connection.health_check_done = False  # as when a request or a task begins
+    asking.database().health_check_done = False  # as when a request or a task begins
     [(after,)] = ask("SELECT pg_backend_pid()")
     assert after != before
 
@@ -106,11 +106,11 @@ def test_a_connection_with_nothing_to_read_is_not_asked_whether_it_lives(
         return True
 
     monkeypatch.setattr(connection, "is_usable", is_usable)
-    connection.health_check_done = False  # as when a request or a task begins
+    asking.database().health_check_done = False  # as when a request or a task begins
     assert ask(PLUS, [1]) == [(2,)]
-    assert connection.health_check_done
+    assert asking.database().health_check_done
     assert asked == []
-    connection.health_check_done = False
+    asking.database().health_check_done = False
     with connection.cursor() as cursor:  # Django's own cursor asks as ever
         cursor.execute("SELECT 1")
     assert asked == ["SELECT 1"]
