@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from datetime import date
 
 import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
@@ -72,6 +73,24 @@ def test_what_is_not_asked_again_is_not_kept_for_ever(monkeypatch: pytest.Monkey
     for number in range(7):
         assert ask(f"SELECT {number}") == [(number,)]
         assert len(asking._kept.cursors) <= 3
+
+
+def test_a_session_that_writes_dates_otherwise_is_understood() -> None:
+    day = "SELECT DATE '2026-11-02'"
+    for style in ("SQL, DMY", "ISO, MDY"):
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL DateStyle = '{style}'")
+        assert ask(day) == [(date(2026, 11, 2),)]
+
+
+def test_a_session_that_sets_another_encoding_is_asked_in_that_one() -> None:
+    echo = "SELECT %s::text"
+    assert ask(echo, ["Zürich"]) == [("Zürich",)]
+    for encoding in ("LATIN1", "UTF8"):
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL client_encoding = '{encoding}'")
+        assert ask(echo, ["Zürich"]) == [("Zürich",)]
+        assert ask("SELECT length(%s::text)", ["Zürich"]) == [(6,)]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -112,19 +112,27 @@ class _Kept(threading.local):
     """The cursors of this thread's connection, by what they ask."""
 
     connection: Any = None
+    forms: tuple[bytes | None, ...] = ()
 
     def __init__(self) -> None:
         self.cursors: dict[tuple[str, bool], _Prepared] = {}
 
 
 _kept = _Kept()
+# The settings by which values are told to the database, and by it.
+_FORMS = (b"client_encoding", b"DateStyle")
 
 
 def _cursor(connection: Any, sql: str, last: bool) -> _Prepared:
-    """Return the cursor that asks `sql` on `connection`, which may be another one than the last time."""
-    if _kept.connection is not connection or len(_kept.cursors) >= MOST_PREPARED:
+    """Return the cursor that asks `sql` on `connection`, which may be another one than the last time.
+
+    A cursor goes on with the forms in which it began, so it is not kept where a session has set others.
+    """
+    forms = tuple(map(connection.pgconn.parameter_status, _FORMS))
+    same = _kept.connection is connection and _kept.forms == forms
+    if not same or len(_kept.cursors) >= MOST_PREPARED:
         connection.prepared_max = MOST_PREPARED
-        _kept.connection, _kept.cursors = connection, {}
+        _kept.connection, _kept.forms, _kept.cursors = connection, forms, {}
     cursor = _kept.cursors.get((sql, last))
     if cursor is None or cursor.closed:
         cursor = _kept.cursors[sql, last] = (_Last if last else _Prepared)(connection)
