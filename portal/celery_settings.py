@@ -30,7 +30,6 @@ def redis_broker_url(url: str) -> str:
 # --- the broker -------------------------------------------------------------------------------------------------
 
 REDIS_SECONDS = 3
-task_time_limit = 15 * 60
 if settings.REDIS_URL:
     broker_url = redis_broker_url(settings.REDIS_URL)
     broker_transport_options: dict[str, object] = {
@@ -65,6 +64,7 @@ enable_utc = True
 
 # --- the worker -------------------------------------------------------------------------------------------------
 
+task_time_limit = 15 * 60
 task_acks_late = True
 task_reject_on_worker_lost = (
     True  # acks_late alone acknowledges a task whose process was killed (celery/celery#1628)

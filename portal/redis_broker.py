@@ -51,7 +51,7 @@ class Channel(redis.Channel):
     """Takes a message for good, and sends by one client, which takes as long to make as a message takes to send.
 
     Kombu would have Redis keep what was taken and is not done, to hand it out again when that took too long: what the
-    sweep finds within seconds. Whoever rings a worker would wait for two more answers of Redis.
+    sweep finds within seconds. Each message would wait for two more answers of Redis, one before its task begins.
     """
 
     ack_emulation = False

@@ -55,10 +55,9 @@ def ask(sql: str, values: Any = None, *, rows: bool = True, last: bool = False) 
 
 
 def _is_quiet(connection: Any) -> bool:
-    """Say whether an idle connection has nothing to read, as one has that PostgreSQL has closed.
+    """Say whether an idle connection has nothing to read; one that PostgreSQL has closed has its end to read.
 
-    It is what Django asks with a statement, when a request or a task begins. Of a network that went silent neither
-    learns anything.
+    Django asks with a statement when a request or a task begins. Of a network that went silent neither learns a thing.
     """
     if connection is None or connection.closed:
         return False

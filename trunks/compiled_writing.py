@@ -133,7 +133,7 @@ class Updates(Keeping):
         shape = frozenset({*plain, *others.items()})  # equal expressions write the same
         statement = self.keep(shape, lambda: self._compiler(plain, others))
         with transaction.mark_for_rollback_on_error():
-            changed: int = statement.run({**given, **self._stored(plain), **spans}, rows=False)
+            changed: int = statement.run({**given, **self._placed(plain), **spans}, rows=False)
         return changed
 
     def _compiler(self, plain: Mapping[str, Any], others: Mapping[str, Combinable]) -> Any:
@@ -144,7 +144,7 @@ class Updates(Keeping):
         query.clear_select_clause()
         return query.get_compiler(connection=connection)
 
-    def _stored(self, plain: Mapping[str, Any]) -> dict[str, Any]:
+    def _placed(self, plain: Mapping[str, Any]) -> dict[str, Any]:
         """Return values as the database holds them, by their places."""
         field, own = self._model._meta.get_field, database()
         return {_place(name): _stored(field(name), _key_of(value), own) for name, value in plain.items()}

@@ -44,8 +44,12 @@ def with_a_message_taken(socket: Path) -> tuple[Connection, Message]:
     return link, message
 
 
+@pytest.mark.parametrize("collected", [True, False])
 def test_a_channel_that_outlives_its_connection_is_closed_without_an_error(
-    server: tuple[Process, Path], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    server: tuple[Process, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    collected: bool,
 ) -> None:
     """Seen with a real Redis that was killed: the first closing met the dead socket, the second had no connection."""
     process, socket = server
@@ -57,10 +61,12 @@ def test_a_channel_that_outlives_its_connection_is_closed_without_an_error(
     monkeypatch.setattr(channel, "_in_poll", object())
     monkeypatch.setattr(channel, "_brpop_read", Mock(side_effect=answers))
     link.maybe_close_channel(channel)
+    if collected:
+        channel.connection.client = None  # as Celery leaves it when it collects a connection that was lost
     assert channel.qos._delivered
     link.close()
     assert not channel.qos._delivered
-    assert "could not be put back" in caplog.text
+    assert ("could not be put back" in caplog.text) is not collected
 
 
 @pytest.mark.parametrize("end", [Message.ack, Message.reject, Message.requeue])

@@ -98,7 +98,7 @@ class Wire:
     """What requests go out by: without cookies, proxies, netrc, retries or redirects; certificates are verified."""
 
     def __init__(self) -> None:
-        # One connection, as one thread uses it: room for ten takes as long to make as a call costs otherwise.
+        # Room for one connection, as one thread uses it; the usual ten are ten puts into a queue, under a lock each.
         self._adapter = _PunctualAdapter(pool_maxsize=1, max_retries=0)
 
     def close(self) -> None:
